@@ -49,14 +49,14 @@ def main() -> int:
 
 
 def chosen(names: list[str], words: list[str]) -> list[str]:
-    """The benchmarks that the words choose: the one of that name, else those whose names hold the word."""
+    """Return the benchmark with that name, or else those whose names contain the word."""
     exact = {f"bench_{word}" for word in words} & set(names)
     parts = [word for word in words if f"bench_{word}" not in exact]
     return [name for name in names if not words or name in exact or any(word in name for word in parts)]
 
 
 def _run(name: str, scale: str, *, write: bool) -> None:
-    """Run one benchmark on servers of its own, and print each figure as soon as it is known."""
+    """Run one benchmark on its own servers, and print each figure as soon as it is known."""
     from core.database import dispose
     from core.database.upgrade import migrate
     from core.services import reset

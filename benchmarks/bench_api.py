@@ -100,7 +100,7 @@ def _patients(tenant: TenantRef) -> list[UUID]:
 
 @contextmanager
 def _served(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
-    """A server of one process; gives its port, which is the last of its arguments."""
+    """Start a server of one process, and yield its port, which is the last of its arguments."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter

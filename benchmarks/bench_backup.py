@@ -76,7 +76,7 @@ def _fill(tenant: TenantRef, rows: int) -> None:
 
 
 def _copied(tenant: TenantRef, rows: int) -> None:
-    """The rows by COPY from one connection to another, into a table with the same indexes; rolled back."""
+    """Copy the rows by COPY from one connection to another, into a table with the same indexes; roll back."""
     source = sql.Identifier(tenant.schema_name, "contacts")
     with owner_connection(tenant.database) as old, owner_connection(tenant.database) as new:
         new.execute("CREATE SCHEMA bare")

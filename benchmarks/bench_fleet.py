@@ -107,7 +107,7 @@ def _bound_insert(link: psycopg.Connection[tuple[object, ...]]) -> Ratio:
 
 
 def _nothing_to_do(size: int) -> Ratio:
-    """The whole command, over a program that connects and asks where all tenants stand."""
+    """Run the whole command, compared with a program that connects and reads the state of all tenants."""
     environment = {**os.environ, "BENCH_URL": ensure().database_owner_url}
     iit = [sys.executable, "-m", "core.cli", "migrate"]
     bare = [sys.executable, "-c", _NOTHING.format(query=_VERSIONS)]

@@ -58,7 +58,7 @@ records:
 
 
 def run(contacts: int = 0, rounds: int = 2) -> Iterator[Ratio]:
-    """Compare the whole import with its bare parts, as often as asked; also the part up to the contacts by itself.
+    """Compare the whole import with its bare parts, repeatedly; also the part up to the contacts alone.
 
     Args:
         contacts: pick-ups in the file; 0 for the size that ``IIT_BENCH_SCALE`` names.
@@ -109,7 +109,7 @@ def simulate(folder: Path, contacts: int) -> None:
 
 
 def _ours(folder: Path) -> dict[str, Any]:
-    """Import in a process of its own, whose memory is then its own too."""
+    """Import in its own process, to measure that process's memory alone."""
     tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark")
     child = subprocess.run(  # noqa: S603 - ourselves
         [sys.executable, "-m", "benchmarks.import_process", tenant.ref.slug, str(folder)],

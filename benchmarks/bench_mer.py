@@ -63,7 +63,7 @@ GROUP BY 1, 2, 3
 
 
 def run() -> Iterator[Ratio]:
-    """Compare on a tenant made for it, whose status table is built first."""
+    """Compare on a new tenant, whose status table is built first."""
     patients = _SIZES[os.environ.get("IIT_BENCH_SCALE", "small")]
     tenant = make(patients)
     _build(tenant)

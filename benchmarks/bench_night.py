@@ -33,7 +33,7 @@ _ROUNDS: Final = {10_000: 3, 100_000: 2}
 
 
 def run() -> Iterator[Ratio]:
-    """Compare on tenants made for it."""
+    """Compare on new tenants."""
     wanted = os.environ.get("IIT_BENCH_NIGHT") or _SIZES[os.environ.get("IIT_BENCH_SCALE", "small")]
     source, version = train_sample()
     smaller: tuple[int, float] | None = None
@@ -64,7 +64,7 @@ def run() -> Iterator[Ratio]:
 
 
 def _warm(tenant: TenantRef, patients: int) -> None:
-    """Let both find the same pages in memory."""
+    """Load the same pages into memory for both."""
     if patients <= _MOST_BARE:
         with tenant_session(tenant, actor=ACTOR) as session:
             night_bare.read(session)
@@ -77,7 +77,7 @@ def _forget(tenant: TenantRef) -> None:
 
 
 def _ours(tenant: TenantRef) -> tuple[float, int]:
-    """Seconds and megabytes at the peak, in a process of its own."""
+    """Return the seconds and the peak megabytes of one run in its own process."""
     command = [sys.executable, "-m", "benchmarks.night_process", tenant.slug]
     figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - ours
     return float(figures["seconds"]), int(figures["peak_mb"])

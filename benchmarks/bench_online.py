@@ -28,7 +28,7 @@ _SIZES: Final = {"small": (2_000, 200), "full": (100_000, 1_000)}
 
 
 def run() -> Iterator[Ratio]:
-    """Compare on a tenant made for it and scored once; ours and the library's call in turns."""
+    """Compare on a new tenant with one scoring: our call and the library's, in turns."""
     from core import blobs, plugins
     from plugins.boosting.library import lightgbm
     from tenants.risk import explain, scoring, serving

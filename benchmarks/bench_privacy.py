@@ -18,7 +18,7 @@ _PATIENTS = 200
 
 
 def run() -> Iterator[Ratio]:
-    """Compare on a tenant made for it."""
+    """Compare on a new tenant."""
     tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
     patients = [uuid.uuid4() for _ in range(_PATIENTS)]
     ciphers = [AESGCM(AESGCM.generate_key(256)) for _ in patients]

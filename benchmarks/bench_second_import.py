@@ -65,7 +65,7 @@ def _ratio(what: str, ours: float, bare: float) -> Ratio:
 
 
 def _shortened(folder: Path, whole: Path) -> tuple[Path, int]:
-    """The list as it was: nine of ten pick-ups, the people whole."""
+    """Return an earlier form of the list: nine of ten pick-ups, and all people."""
     part, part_rows = folder / "part", 0
     part.mkdir()
     (part / "patients.csv").write_bytes((whole / "patients.csv").read_bytes())

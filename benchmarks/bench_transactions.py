@@ -17,7 +17,7 @@ _CALLS = 20
 
 
 def run() -> Iterator[Ratio]:
-    """Compare on a tenant made for it."""
+    """Compare on a new tenant."""
     tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
     query = "SELECT 1"
     with psycopg.connect(ensure().database_url, autocommit=True) as link:

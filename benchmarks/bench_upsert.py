@@ -44,7 +44,7 @@ Rows = list[tuple[bytes, dict[str, Any]]]
 
 
 def run() -> Iterator[Ratio]:
-    """Compare on a tenant made for it; each call is rolled back, so that all find the same table."""
+    """Compare on a new tenant. Each call is rolled back, so that all find the same table."""
     tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
     facility, rows = new_uuid(), _rows()
 

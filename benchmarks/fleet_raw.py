@@ -32,8 +32,8 @@ class Raw:
         self._revision = self._text.split("INSERT INTO alembic_version VALUES ", 1)[1].split(";", 1)[0]
 
     def make(self, link: psycopg.Connection[tuple[object, ...]] | None = None) -> None:
-        """Make a tenant's role, schema and tables: one string, one transaction; on the connection that is kept if none
-        is given.
+        """Create a tenant's role, schema and tables: one string, one transaction, by default on the shared
+        connection.
         """
         link = link or self.link
         schema = new_schema_name()
@@ -42,12 +42,12 @@ class Raw:
             link.execute((before + self._text.replace(':"tenant"', f'"{schema}"')).encode())
 
     def make_apart(self) -> None:
-        """The same on a connection of its own."""
+        """Create a tenant on its own connection."""
         with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
             self.make(link)
 
     def tenants(self) -> int:
-        """How many there are, however they were made."""
+        """Return the number of tenants, whatever created them."""
         row = self.link.execute("SELECT count(*) FROM node.tenant_schemas").fetchone()
         return int(str(row[0])) if row else 0
 

@@ -73,7 +73,7 @@ def _cpu() -> float:
 
 
 def _childrens_peak() -> int:
-    """Bytes that the processes we have begun have had at most, together; what ended between two looks is left out."""
+    """Return the peak bytes of this process's children together. A child that lives between two readings is omitted."""
     peak = 0
     for children in Path("/proc/self/task").glob("*/children"):
         for pid in children.read_text(encoding="ascii").split():
@@ -83,7 +83,7 @@ def _childrens_peak() -> int:
 
 
 def _timed_listeners() -> list[float]:
-    """Have the time of later rooms' listeners counted; a list of one number of seconds."""
+    """Measure the time of later rooms' listeners: a list with one number of seconds."""
     spent = [0.0]
     listeners = events.listeners
 

@@ -35,7 +35,7 @@ PHONE_CHANGED, IDENTIFIER_NEW, START_LATER, MOVED = 0.50, 0.75, 0.60, 0.90
 
 
 def simulate(people: int, twice: int, seed: int = 1) -> tuple[list[Person], set[tuple[int, int]]]:
-    """Records of ``people``, then second ones of ``twice`` of them; and the true pairs, by place."""
+    """Return records of ``people``, second records of ``twice`` of them, and the true pairs by position."""
     rng = random.Random(seed)  # noqa: S311 - a simulation
     given_names, family = _names(rng, 800, (2, 3, 3)), _names(rng, 4000, (2, 3, 4))
     common = [1 / (place + 3) ** 0.9 for place in range(len(given_names))]
@@ -51,7 +51,7 @@ def simulate(people: int, twice: int, seed: int = 1) -> tuple[list[Person], set[
 
 
 def judge(pairs: list[Pair], truth: set[tuple[int, int]], least: float) -> tuple[int, float, float]:
-    """How many pairs there are from a probability on, their precision and recall."""
+    """Return the number of pairs above a probability, their precision and their recall."""
     judged = {(pair.left, pair.right) for pair in pairs if pair.probability >= least}
     right = len(judged & truth)
     return len(judged), right / max(1, len(judged)), right / max(1, len(truth))

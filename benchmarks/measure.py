@@ -34,7 +34,7 @@ class Ratio:
 
     @property
     def times(self) -> float:
-        """How many times as long ours takes."""
+        """The ratio of our time to the other time."""
         return self.ours / self.bare
 
 
@@ -53,7 +53,7 @@ def compare(name: str, ours: Way, bare: Way, *, calls: int, rounds: int = _ROUND
 
 
 def settled() -> None:
-    """Have the server do at once what it would do beside the next way: vacuum what is new, and write it to the disk."""
+    """Let the server do its deferred work now: vacuum new rows, and write them to the disk."""
     from core.services import ensure
     from core.services.bootstrap import DATABASE
     from core.services.manager import superuser_url
@@ -76,7 +76,7 @@ def own_peak_mb() -> float:
 
 
 def memory_of(pid: int | str, what: str) -> int:
-    """Bytes of a process, of a kind that ``/proc/PID/status`` tells: VmHWM, RssAnon ... (Linux)."""
+    """Return the bytes of a process, of a kind that ``/proc/PID/status`` has: VmHWM, RssAnon ... (Linux)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
         if name == what:

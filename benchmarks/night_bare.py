@@ -80,7 +80,7 @@ _FORMS: Final = {"uuid": "S16", "int2": ">i2", "int4": ">i4", "date": ">i4", "ti
 
 
 def read(session: TenantSession) -> tuple[Timelines, np.ndarray[Any, Any]]:
-    """All rows as whole columns, made timelines at once; and the patients' UUIDs."""
+    """Return all rows as whole columns, as timelines; and the patients' UUIDs."""
     with session.cursor() as cursor:
         facilities = [row[0] for row in cursor.execute("SELECT uuid FROM facilities ORDER BY uuid").fetchall()]
         cursor.execute(
@@ -138,7 +138,7 @@ def _columns(cursor: Any, name: str, people: np.ndarray[Any, Any]) -> dict[str, 
 
 
 def night(session: TenantSession, as_of: date, model: Serving, library: Booster, rules: CohortSettings) -> int:
-    """All parts, one after the other; how many rows were written."""
+    """Run all parts, one after the other. Return the number of rows written."""
     from tenants.cohort.expected import episodes
     from tenants.cohort.units import known_on, pending_units, to_trace
     from tenants.risk.facility_rates import FacilityCounts

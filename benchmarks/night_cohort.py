@@ -163,7 +163,7 @@ def analyse(tenant: TenantRef) -> None:
 
 
 def train_sample() -> tuple[TenantRef, str]:
-    """Train the boosting model on a small cohort of its own; the tenant, and the version of the model."""
+    """Train the boosting model on its own small cohort. Return the tenant, and the version of the model."""
     from core import plugins
     from tenants.risk import service
 

@@ -21,7 +21,7 @@ _TABLES = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTA
 
 
 def shown(ratio: Ratio) -> str:
-    """One figure as a line."""
+    """Return one figure as a line."""
     target = "" if ratio.target is None else f"  (at most {ratio.target:.2f})"
     return (
         f"{ratio.name}: {amount(ratio.ours, ratio.unit)} / {amount(ratio.bare, ratio.unit)} = {ratio.times:.2f}{target}"
@@ -38,7 +38,7 @@ def amount(value: float, unit: str) -> str:
 
 
 def record(name: str, scale: str, ratios: Sequence[Ratio]) -> None:
-    """Put the figures of one benchmark in the place of those before, and make the page's tables anew."""
+    """Replace the figures of one benchmark, and rebuild the page's tables."""
     figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     figures[name] = {
         "command": f"python -m benchmarks {name} --scale {scale} --record",

@@ -21,7 +21,7 @@ _Declared = TypeVar("_Declared")
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A right that a route or a page may ask for, such as ``patients.read``.
+    """A permission that a route or a page may require, such as ``patients.read``.
 
     Attributes:
         name: unique among all rooms.
@@ -63,7 +63,7 @@ class Retained:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What a room counts of a tenant's use; see ``core.metering``.
+    """A meter: a room counts a tenant's use with it; see ``core.metering``.
 
     Attributes:
         name: unique among all rooms, such as ``import_rows``.
@@ -82,7 +82,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """What a room does again and again while workers run; see ``core.jobs.loops``.
+    """A function that workers repeat at intervals; see ``core.jobs.loops``.
 
     Attributes:
         name: unique among all rooms, such as ``retention``.
@@ -122,7 +122,7 @@ class SettingsGroup:
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
-    """A page that the navigation shows to those who may open it.
+    """A page that the navigation shows to those who have its permission.
 
     Attributes:
         label: its name, as the catalogue of texts has it.
@@ -139,7 +139,7 @@ class NavigationEntry:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What one room gives to the kernel. Every reference is a ``"module:attribute"`` or a ``"module"`` string.
+    """A room's registration with the kernel. Every reference is a ``"module:attribute"`` or a ``"module"`` string.
 
     Attributes:
         name: the room's name, unique.
@@ -228,7 +228,7 @@ def features() -> tuple[Feature, ...]:
 
 
 def declared(what: str, declarations: Callable[[Feature], Iterable[tuple[str, _Declared]]]) -> dict[str, _Declared]:
-    """Name -> what the installed features declare under it, in the order of the features' names.
+    """Return what the installed features declare under each name, in the order of the features' names.
 
     Args:
         what: what is declared, for the error, such as ``meter``.
@@ -248,7 +248,7 @@ def declared(what: str, declarations: Callable[[Feature], Iterable[tuple[str, _D
 
 
 def load_tables() -> None:
-    """Import every module that defines tables, so that the metadata is whole."""
+    """Import every module that defines tables, so that the metadata is complete."""
     for feature in features():
         for module in feature.tables:
             resolve(module)

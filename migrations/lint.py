@@ -30,7 +30,7 @@ _EVERY_RIGHT = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"}
 
 
 def unsafe(path: str, source: str) -> Iterator[str]:
-    """The unsafe steps of one script, each as ``path:line: what is wrong``.
+    """Return the unsafe steps of one script, each as ``path:line: problem``.
 
     Args:
         path: of the script; its folder says whether its tables are shared by all tenants.
@@ -94,7 +94,7 @@ def _indexed(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
 
 
 def _may_be(script: Source, call: ast.Call, keyword: str) -> bool:
-    """Whether an option is present, and not False."""
+    """Return whether an option is present and not False."""
     value = script.option(call, keyword)
     return value is not None and not script.is_(False, value) and not script.is_(None, value)
 
@@ -161,7 +161,7 @@ def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
 
 
 def _default(script: Source, column: ast.Call) -> Iterator[str]:
-    """The problem of a column's default, or of a missing one."""
+    """Return the problem of a column's default, or of a missing one."""
     default, nullable = script.option(column, "server_default"), script.option(column, "nullable")
     if default is None or script.is_(None, default):
         if nullable is not None and not script.is_(True, nullable):
@@ -228,7 +228,7 @@ _RULES: dict[str, Rule] = {
 
 
 def _reason(lines: list[str], number: int) -> str | None:
-    """The reason in the comment above a line or at its end; None where there is none."""
+    """Return the reason in the comment above a line or at its end; None if there is none."""
     above = lines[number - 2] if number > 1 else ""
     for line in (lines[number - 1], above if above.lstrip().startswith("#") else ""):
         if match := _ALLOW.search(line):

@@ -29,7 +29,7 @@ class Source:
         self._set_once = _set_once(self.tree)
 
     def node(self, expression: ast.expr | None) -> ast.expr | None:
-        """The expression behind a name that is assigned one time to a plain value; any other expression itself."""
+        """Return the expression behind a name with one plain assignment; any other expression unchanged."""
         seen: set[str] = set()
         while isinstance(expression, ast.Name) and expression.id in self._set_once and expression.id not in seen:
             seen.add(expression.id)
@@ -37,7 +37,7 @@ class Source:
         return expression
 
     def text(self, expression: ast.expr | None, depth: int = 0) -> str | None:
-        """The text of an expression; None where the source does not contain all of it."""
+        """Return the text of an expression; None if the source does not contain all of it."""
         node = self.node(expression)
         if isinstance(node, ast.Constant):
             return str(node.value)
@@ -62,7 +62,7 @@ class Source:
         return self.text(self.argument(call, at, keyword)) or ""
 
     def is_(self, value: object, expression: ast.expr | None) -> bool:
-        """Whether an expression is this constant."""
+        """Return whether an expression is this constant."""
         node = self.node(expression)
         return isinstance(node, ast.Constant) and node.value is value
 
@@ -127,7 +127,7 @@ def _parts(node: ast.expr | None) -> list[ast.expr]:
 
 
 def _set_once(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names with exactly one plain assignment -> value."""
+    """Return the names with exactly one plain assignment -> value."""
     values: dict[str, ast.expr] = {}
     bound: list[str] = []
     for one in ast.walk(tree):

@@ -65,21 +65,21 @@ class Place:
 
 
 class Words:
-    """A statement, or a part of one, read word by word."""
+    """A statement, or a part of it, read word by word."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.at = 0
 
     def take(self, *words: str) -> bool:
-        """Skip these words where all of them come next; return whether they did."""
+        """Skip these words if all of them come next. Return whether they did."""
         following = self.tokens[self.at : self.at + len(words)]
         matches = [one.text for one in following if one.kind in {"word", "sign"}] == list(words)
         self.at += len(words) if matches else 0
         return matches
 
     def one_of(self, *words: str) -> str | None:
-        """Skip whichever of these words comes next, and return it."""
+        """Skip the one of these words that comes next, and return it."""
         return next((word for word in words if self.take(word)), None)
 
     def next(self) -> str:
@@ -114,7 +114,7 @@ def tables_made(sql: str) -> Iterator[str]:
 
 
 def judge(sql: str, place: Place, *, concurrent: bool) -> Iterator[str]:
-    """The problems of each statement in a text; ``concurrent``: it runs outside a transaction."""
+    """Return the problems of each statement in a text. ``concurrent``: it runs outside a transaction."""
     try:
         for tokens in statements(sql):
             yield from dict.fromkeys(_statement(Words(tokens), place, concurrent=concurrent))
@@ -123,7 +123,7 @@ def judge(sql: str, place: Place, *, concurrent: bool) -> Iterator[str]:
 
 
 def volatile(expression: str) -> bool:
-    """Whether a default calls a function that is not known to return one value for all rows."""
+    """Return whether a default calls a function that is not known to return one value for all rows."""
     try:
         return any(_calls(tokens, _STABLE | _SIZED) for tokens in statements(expression))
     except UnreadableError:
@@ -165,7 +165,7 @@ def _queried(tokens: list[Token]) -> Iterator[str]:
 
 
 def _calls(tokens: list[Token], known: set[str]) -> bool:
-    """Whether it calls any function besides these."""
+    """Return whether the text calls any function besides these."""
     return any(
         one.kind in {"word", "name"} and after.text == "(" and (one.kind == "name" or one.text not in known)
         for one, after in pairwise(tokens)

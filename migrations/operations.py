@@ -149,7 +149,7 @@ def make_own_lock_functions() -> None:
 
 
 def make_audit_seal_function() -> None:
-    """Create ``node.add_audit_seal(...)``, by which the application adds a seal to a tenant's audit.
+    """Create ``node.add_audit_seal(...)``, with which the application adds a seal to a tenant's audit.
 
     The tenant's own role may not, because a forged seal would make an intact audit look tampered with.
     """

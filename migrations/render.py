@@ -32,7 +32,7 @@ _VERSION_TABLE = (
 
 
 def unreleased(tree: str) -> list[Path]:
-    """The unreleased scripts of a tree: none or one."""
+    """Return the unreleased scripts of a tree: none or one."""
     released_scripts = snapshot.released(tree)["scripts"]
     return [script for script in snapshot.scripts_of(tree) if script.name not in released_scripts]
 
@@ -43,7 +43,7 @@ def newest(tree: str) -> str:
 
 
 def migration(tree: str) -> str | None:
-    """The text of the next migration of a tree; None where the models equal the last release.
+    """Return the text of the next migration of a tree; None if the models equal the last release.
 
     Raises:
         UnsafeChangeError: the models changed in a way that is no expansion.

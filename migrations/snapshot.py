@@ -108,14 +108,14 @@ def tenant_privileges(table: Table) -> str:
 
 
 def privileges_of(tables: Iterable[Table]) -> list[str]:
-    """The distinct rights of tenants' roles on these tables, the common ones first."""
+    """Return the distinct rights of tenants' roles on these tables, the common ones first."""
     privileges = {tenant_privileges(table) for table in tables}
     common = [one for one in (ALL, APPEND, EMPTY) if one in privileges]
     return [*common, *sorted(privileges - set(common))]
 
 
 def prelude_of(tree: str) -> list[str]:
-    """The calls of ``migrations.operations`` that prepare a whole tree."""
+    """Return the calls of ``migrations.operations`` that prepare a whole tree."""
     if tree == "tenant":
         return []
     if tree == "platform":
@@ -202,7 +202,7 @@ def scripts_of(tree: str) -> list[Path]:
 
 
 def edited(tree: str) -> list[str]:
-    """Released scripts that were edited or removed, which is never allowed."""
+    """Return the released scripts that somebody edited or removed, which is never allowed."""
     folder = ROOT / tree / "versions"
     return [
         name

@@ -59,12 +59,12 @@ class Steps:
         self.items.append(Step(line, self._reason(line, f"{table}.grants", table, allow) if table else None))
 
     def _reason(self, lines: str, name: str, table: str, allow: str | None = None) -> str | None:
-        """The reason for which a step may run; None where the lint needs none, or none is recorded."""
+        """Return the reason for which a step may run; None if the lint needs none, or none is recorded."""
         reason = allow or REASONS.get((self.tree, name)) or REASONS.get((self.tree, f"{table}.*"))
         return reason if reason and any(unsafe(f"migrations/{self.tree}/versions/rendered.py", lines)) else None
 
     def index_concurrently(self, index: Index) -> None:
-        """Add an index of a table that all tenants share; it comes first, because earlier steps are committed."""
+        """Add an index of a table that all tenants share. It comes first, because earlier steps are committed."""
         create = ops.CreateIndexOp.from_index(index)
         create.kw["postgresql_concurrently"] = True
         create.if_not_exists = True
@@ -177,7 +177,7 @@ def _change_constraints(steps: Steps, table: Table, before: dict[str, str], adde
 
 
 def _names_only(check: CheckConstraint, table: Table, added: set[str]) -> bool:
-    """Whether a check names some of the columns ``added``, and no other column."""
+    """Return whether a check names some of the columns ``added``, and no other column."""
     words = set(re.findall(r"[a-z_][a-z0-9_]*", str(check.sqltext)))
     named = words & {column.name for column in table.columns}
     return bool(named) and named <= added
@@ -229,12 +229,12 @@ def _grants(steps: Steps, tables: list[Table], before: dict[str, snapshot.TableF
 
 
 def _keeps(now: str, before: str) -> bool:
-    """Whether no right is lost; a right on all columns includes that on some."""
+    """Return whether no right is lost. A right on all columns includes a right on some."""
     return all(one in _rights(now) or one.split(" (")[0] in _rights(now) for one in _rights(before))
 
 
 def _rights(privileges: str) -> set[str]:
-    """The rights in a list of them: ``UPDATE (a, b)`` is one."""
+    """Return the rights in a list of them: ``UPDATE (a, b)`` is one right."""
     return set(re.split(r", (?![^(]*\))", privileges))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Whether somebody may do something, and why.
+    """Return whether somebody may do something, and why.
 
     Attributes:
         through: for a person, the roles that permit it, each with the included role that has the rule where it is
@@ -41,7 +41,7 @@ class Explanation:
 
 
 def explain(tenant: TenantRef, who: str, permission: str) -> Explanation:
-    """Whether ``who``, an e-mail address or the prefix of an API key, holds the permission in the tenant.
+    """Return whether ``who``, an e-mail address or the prefix of an API key, holds the permission in the tenant.
 
     Raises:
         Invalid: there is no such permission.

@@ -188,7 +188,7 @@ def access_rules(route: RouteContext) -> list[AccessRule]:
 
 
 def is_public(route: RouteContext) -> bool:
-    """Whether the route needs no credential."""
+    """Return whether the route needs no credential."""
     return any(isinstance(rule, OpenRule) for rule in access_rules(route))
 
 

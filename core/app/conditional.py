@@ -27,7 +27,7 @@ class Conditional:
         self._asked = _tags(scope) if self._applies else frozenset()
 
     def delays(self, start: Message) -> bool:
-        """Tell whether the head of the answer must wait for the first part of the body."""
+        """Return whether the head of the answer must wait for the first part of the body."""
         if not self._applies or start["status"] != HTTPStatus.OK:
             return False
         return _value(start, b"etag") is not None or (_value(start, b"content-type") or b"").startswith(_JSON)

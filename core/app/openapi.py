@@ -119,7 +119,7 @@ def _name_cookies(described: dict[str, Any]) -> None:
 
 
 def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, Any]) -> bool:
-    """Tell whether the path, the query or the body names a thing that may not exist."""
+    """Return whether the path, the query or the body names a thing that may not exist."""
     fields = {item["name"]: item["schema"] for item in operation.get("parameters", ()) if item["in"] == "query"}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         schema = content.get("schema", {})
@@ -128,7 +128,7 @@ def _names_something(operation: dict[str, Any], path: str, schemas: dict[str, An
 
 
 def _identifies(schema: dict[str, Any]) -> bool:
-    """Tell whether a parameter or a field is the identifier of a record."""
+    """Return whether a parameter or a field is the identifier of a record."""
     return schema.get("format") == "uuid" or any(_identifies(part) for part in schema.get("anyOf", ()))
 
 

@@ -45,7 +45,7 @@ class RoutePermissions:
         self._pages: list[re.Pattern[str]] | None = None
 
     def page(self, path: str) -> bool:
-        """Tell whether a page is at the path, whatever the method."""
+        """Return whether a page is at the path, whatever the method."""
         if self._pages is None:
             self._pages = [route.path_regex for route in page_routes(self._app)]
         return any(pattern.match(path) for pattern in self._pages)

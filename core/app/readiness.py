@@ -105,7 +105,7 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Tell whether no check failed."""
+        """Return whether no check failed."""
         return not any(outcome.state == "failed" for outcome in self.checks)
 
 

@@ -28,7 +28,7 @@ _INSERT = text(
 
 
 def head(tenant: TenantRef) -> tuple[int, bytes] | None:
-    """The number and digest of the tenant's last seal; None where nothing is sealed."""
+    """The number and digest of the tenant's last seal; None if nothing is sealed."""
     with tenant_session(tenant, actor="system:sealer", readonly=True) as session, session.cursor() as cursor:
         row = cursor.execute(_HEAD).fetchone()
     return (row[0], bytes(row[1])) if row else None

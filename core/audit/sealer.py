@@ -160,7 +160,7 @@ def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | Non
 
 
 def _settled(tenant_id: UUID, high: int, writers: frozenset[str], watches: dict[UUID, Watch]) -> int:
-    """The number up to which every drawn number is committed or never will be."""
+    """Return the highest number up to which all events are final: each drawn number is committed, or never will be."""
     if not writers:
         watches.pop(tenant_id, None)
         return high

@@ -63,7 +63,7 @@ class Verified:
 
     @property
     def intact(self) -> bool:
-        """Whether there are no problems."""
+        """Return whether there are no problems."""
         return not self.problem_count
 
     def say(self, problem: str) -> None:

@@ -162,13 +162,13 @@ def get(tenant: TenantRef, key: str, *, sha256: str | None = None) -> bytes:
 
 
 def exists(tenant: TenantRef, key: str) -> bool:
-    """Whether the tenant has this blob."""
+    """Return whether the tenant has this blob."""
     filesystem, path = _locate(tenant, key)
     return bool(filesystem.exists(path))
 
 
 def is_key(text: str) -> bool:
-    """Whether a text could be a blob's key."""
+    """Return whether a text could be a blob's key."""
     return bool(KEY.fullmatch(text)) and ".." not in text
 
 
@@ -240,7 +240,7 @@ def verify_store() -> None:
 
 
 def read_mark() -> str | None:
-    """The text of the store's mark; None where it has none."""
+    """The text of the store's mark; None if it has none."""
     filesystem, root = _root()
     try:
         return str(filesystem.cat_file(f"{root}/{MARK}").decode("ascii", "replace")).strip()

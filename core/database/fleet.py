@@ -252,7 +252,7 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
         raise _failure(result, one)
 
 
-class MisplacedSchema(Exception):  # noqa: N818 - its name is told
+class MisplacedSchema(Exception):  # noqa: N818 - results show its name
     """A schema is not at the revision that ``node`` records. The message names both, and the remedy."""
 
 

@@ -23,7 +23,7 @@ class Reach:
 
     @property
     def everything(self) -> bool:
-        """Whether it is the whole tenant."""
+        """Return whether it is the whole tenant."""
         return self.facility_ids is None and self.states is None
 
 

@@ -357,7 +357,7 @@ def _not_migrated(database: str) -> DatabaseNotMigrated:
 
 
 def _needs_migration(database: str) -> bool:
-    """Whether ``node``, or ``platform`` in the control database, is behind the code."""
+    """Return whether ``node``, or ``platform`` in the control database, is behind the code."""
     trees = ("platform", "node") if database == DEFAULT_DATABASE else ("node",)
     with reachable(application_engine(database)) as connection:
         for tree in trees:
@@ -370,7 +370,7 @@ def _needs_migration(database: str) -> bool:
 
 
 def _is_behind(tenant: TenantRef) -> bool:
-    """Whether the tenant's schema is behind the code. Called only after an error."""
+    """Return whether the tenant's schema is behind the code. Called only after an error."""
     with node_session(tenant.database) as session:
         query = text("SELECT revision FROM node.tenant_schemas WHERE schema_name = :schema")
         version = session.scalar(query, {"schema": tenant.schema_name})
@@ -383,7 +383,7 @@ def _sqlstate(error: BaseException) -> str | None:
 
 
 def _lost(error: BaseException) -> bool:
-    """Whether the connection itself is lost, and not just a statement failed."""
+    """Return whether the connection itself is lost, and not just a statement failed."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and _lost(error.orig))
     if not isinstance(error, psycopg.OperationalError):

@@ -105,7 +105,7 @@ class DatabaseState:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is over its limit."""
+        """Return whether nothing is over its limit."""
         return not self.tables and not self.advice
 
 

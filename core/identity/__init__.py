@@ -1,4 +1,4 @@
-"""Who sends a request: principals, and the credentials that identify them."""
+"""Identity: principals who send requests, and the credentials that identify them."""
 
 from core.identity.permissions import all_permissions, declared_permissions
 from core.identity.principal import Identified, Principal

@@ -59,7 +59,10 @@ def get_keys(_: KeysRead, scope: TenantScope, paging: Ordered) -> Page[ApiKeyOut
     summary="Create an API key",
 )
 def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response: Response) -> ApiKeyCreated:
-    """The answer shows the key's text this one time. A key can do no more, and lasts no longer, than its creator."""
+    """Create an API key.
+
+    Only this answer shows its text. A key has no more permissions, and no later expiry, than its creator.
+    """
     created = create_key(
         scope.tenant,
         name=body.name,
@@ -89,7 +92,7 @@ def get_one_key(_: KeysRead, scope: TenantScope, key_id: UUID) -> ApiKeyOut:
     responses=responses(NotFound),
 )
 def delete_key(principal: KeysWrite, scope: TenantScope, key_id: UUID) -> None:
-    """The key stops working at once, and stays in the list. Revoking it again changes nothing."""
+    """Revoke a key at once; it remains in the list. Revoking it again changes nothing."""
     key = get_key(scope.tenant, key_id)
     revoke_key(scope.tenant, str(key.id), actor=principal.actor, source="api", request_id=scope.request_id)
 
@@ -120,7 +123,7 @@ def _permissions(principal: Principal, asked: list[str] | None) -> frozenset[str
 
 
 def _expiry(principal: Principal, asked: datetime | None) -> datetime | None:
-    """When a new key expires: no later than the principal's own credential.
+    """Return the expiry of a new key: no later than that of the principal's own credential.
 
     Raises:
         Invalid: it would outlive the credential that creates it (422).

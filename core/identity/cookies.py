@@ -14,7 +14,7 @@ HOST_PREFIX = "__Host-"
 
 
 def is_secure(scope: MutableMapping[str, Any]) -> bool:
-    """Whether the client's connection is encrypted, as far as this server knows (``IIT_PROXIES``)."""
+    """Return whether the client's connection is encrypted, as far as this server knows (``IIT_PROXIES``)."""
     return bool(scope.get("scheme") == "https")
 
 

@@ -47,10 +47,13 @@ class CredentialKind(Protocol):
 
     @property
     def places(self) -> frozenset[str]:
-        """Where a request carries it."""
+        """The places where a request carries the credential."""
 
     def recognizes(self, credential: str) -> bool:
-        """Whether the credential has this kind's form. Runs for every request: no input or output, no cryptography."""
+        """Return whether the credential has this kind's form.
+
+        Runs for every request: no input or output, no cryptography.
+        """
 
     def verify(self, credential: str) -> Identified:
         """Return the owner of the credential. It runs in a thread, and may read the database.
@@ -69,7 +72,7 @@ class CredentialKind(Protocol):
         """
 
     def counts_as_guess(self, error: Unauthenticated) -> bool:
-        """Whether this rejection counts towards the limit of guesses of the client's address."""
+        """Return whether this rejection counts towards the guess limit of the client's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Credential:
 
     @property
     def from_cookie(self) -> bool:
-        """Whether the browser added it by itself."""
+        """Return whether the browser added the credential by itself."""
         return self.place.startswith(_COOKIE)
 
     def verify(self) -> Identified:
@@ -122,7 +125,7 @@ def cookie_names() -> dict[str, str]:
 
 
 def credential_for(scope: MutableMapping[str, Any]) -> Credential:
-    """The credential of one request; ``verify`` says later whether it is valid.
+    """Return the request's credential. Call ``verify`` to learn whether it is valid.
 
     A page takes credentials from cookies alone. An operation under /v1 takes all kinds, and one from a cookie only with
     the session's token in the header X-CSRF-Token: another site can make a browser send the cookie, not the header.

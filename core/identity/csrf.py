@@ -24,7 +24,7 @@ def token_of(secret: str) -> str:
 
 
 def is_token_of(token: str, secret: str) -> bool:
-    """Whether the token is one of the session with this secret."""
+    """Return whether the token belongs to the session with this secret."""
     try:
         data = base64.b64decode(token, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

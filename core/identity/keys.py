@@ -71,7 +71,7 @@ def issue(
     expires_at: datetime | None = None,
     created_by: str = ACTOR,
 ) -> CreatedKey:
-    """Add a key for the tenant in the caller's transaction (provisioning makes the tenant and its first key in one).
+    """Add a key for the tenant in the caller's transaction. Provisioning creates a tenant and its first key in one.
 
     Args:
         session: a platform session.
@@ -172,7 +172,7 @@ def count_keys(tenant: TenantRef) -> int:
 
 
 def get_key(tenant: TenantRef, key_id: UUID) -> KeyInfo:
-    """One key of the tenant.
+    """Return one key of the tenant.
 
     Raises:
         NotFound: the tenant has no such key.
@@ -237,7 +237,9 @@ _USED = (
 
 
 def verify_key(key: str) -> Identified:
-    """Who the key belongs to: one indexed look-up, compared in constant time. Nothing is cached: revoked is revoked.
+    """Return the key's owner: one indexed look-up, compared in constant time.
+
+    Nothing is cached, so revoking works at once.
 
     Raises:
         Unauthenticated: no such key, or revoked, or expired.
@@ -283,7 +285,7 @@ def _note_use(key: UUID, moment: datetime) -> None:
 
 
 def confirm_key(principal: Principal) -> None:
-    """Ask again whether the key of ``principal`` is valid, and may all that it might when it was verified.
+    """Check again that the key of ``principal`` is valid and has all the permissions it had at its verification.
 
     Raises:
         Unauthenticated: it was revoked, has expired, or is gone.
@@ -307,11 +309,11 @@ class ApiKeys:
     places = frozenset({BEARER, API_KEY_HEADER})
 
     def recognizes(self, credential: str) -> bool:
-        """Whether it has the form of a key."""
+        """Return whether the credential has the form of a key."""
         return split(credential) is not None
 
     def verify(self, credential: str) -> Identified:
-        """Who the key belongs to; see ``verify_key``."""
+        """Return the key's owner; see ``verify_key``."""
         return verify_key(credential)
 
     def confirm(self, principal: Principal) -> None:

@@ -11,7 +11,9 @@ from core.database import PlatformBase
 
 
 class ApiKey(PlatformBase, table=True):
-    """A tenant's API key. Of the secret only its SHA-256 is stored: it has 256 random bits, so no salt is needed.
+    """An API key of a tenant.
+
+    Only the secret's SHA-256 is stored. The secret has 256 random bits, so it needs no salt.
 
     ``permissions`` NULL means every permission that the installed features declare.
     """

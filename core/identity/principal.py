@@ -1,4 +1,4 @@
-"""Who acts: principals, and what a verified credential says about them."""
+"""Principals: who acts, with the facts of a verified credential."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sends a request, runs a command or a job, and what they may do.
+    """The person, key or operator who sends a request, runs a command or a job, with their permissions.
 
     Attributes:
         kind: ``api_key``, ``person``, ``operator``, ``cli`` or ``job``.
@@ -55,7 +55,7 @@ class Principal:
 
     @property
     def actor(self) -> str:
-        """How sessions, audit and logs name it: ``kind:id``."""
+        """The name of the principal in sessions, audit and logs: ``kind:id``."""
         return f"{self.kind}:{self.id}"
 
 

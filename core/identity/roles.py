@@ -1,4 +1,4 @@
-"""Roles: names under which people hold permissions. Features say which built-in roles hold each permission."""
+"""Roles: names under which people have permissions. Features declare which built-in roles have each permission."""
 
 from __future__ import annotations
 

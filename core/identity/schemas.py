@@ -30,7 +30,7 @@ class MyScope(BaseModel):
 
 
 class Me(BaseModel):
-    """The caller: who it is, and what it may do."""
+    """The caller: the principal and its permissions."""
 
     kind: str = Field(description="`api_key`, `person` or `operator`.", examples=["api_key"])
     id: str = Field(description="The key, or the account.", examples=["019c2291-b3a0-7768-a5f9-23774462ebfc"])

@@ -13,7 +13,7 @@ FORM = re.compile(r"iit_([0-9a-f]{12})_([0-9a-f]{64})")
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A new key. The caller sees ``plaintext`` once; only ``prefix`` and ``digest`` are stored."""
+    """A new key. The caller sees ``plaintext`` one time; only ``prefix`` and ``digest`` are stored."""
 
     plaintext: str
     prefix: str
@@ -38,5 +38,5 @@ def split(key: str) -> tuple[str, str] | None:
 
 
 def same(secret: str, digest: bytes) -> bool:
-    """Tell whether ``digest`` is the secret's, in constant time."""
+    """Return whether ``digest`` is the digest of the secret, compared in constant time."""
     return hmac.compare_digest(digest_of(secret), digest)

@@ -1,4 +1,4 @@
-"""The tenant of a verified credential, of whatever kind."""
+"""The tenant of a verified credential of any kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tenant_of(row: Mapping[str, Any]) -> TenantRef:
 
 
 def reject_inactive(state: str) -> None:
-    """Let only credentials of an active tenant pass.
+    """Reject a credential unless its tenant is active.
 
     Raises:
         Forbidden: the tenant is suspended, restored, or being deleted (403).

@@ -22,11 +22,11 @@ _NEWEST = text(
 
 
 class MasterKeyWrong(Unavailable):
-    """The configured master key is not the one that wraps the tenants' keys."""
+    """The configured master key does not open the tenants' keys."""
 
 
 def check_master_key() -> None:
-    """Compare the configured master key with the one that was used before; the first key is remembered.
+    """Compare the configured master key with the previous one. The first start remembers the key.
 
     During a rotation, a new key is accepted if the previous one is right.
 
@@ -79,7 +79,7 @@ def _open_previous(sealed: dict[str, bytes]) -> None:
 
 
 def _compare_with_a_tenant() -> None:
-    """Reject a key that does not open the keys of the newest tenant, where there is one."""
+    """Reject a master key that cannot unwrap the keys of the newest tenant, if there is a tenant."""
     with platform_session() as session:
         row = session.execute(_NEWEST).mappings().first()
     if row is None:

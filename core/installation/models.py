@@ -11,7 +11,7 @@ from core.database import PlatformBase
 
 
 class BlobStore(PlatformBase, table=True):
-    """The mark of the installation's store of files: one row, created with the first file.
+    """The mark of the installation's file store: one row, created with the first file.
 
     Attributes:
         single: makes the row the only one.

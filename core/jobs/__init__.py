@@ -1,4 +1,4 @@
-"""Jobs: work that is done later, for one tenant or for the platform. It may run twice, but takes effect once.
+"""Jobs: work for later, for one tenant or for the platform. A job may run twice, but takes effect one time.
 
 A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room.kind", payload)`` asks for it in the
 caller's transaction. ``README.md`` tells the journey of a job and what the function must keep to.

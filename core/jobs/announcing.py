@@ -1,4 +1,6 @@
-"""Announce again that a job was given up, where its room failed at that: by a job, which succeeds or is a dead letter.
+"""Announces a failed job again if its room failed to handle the announcement.
+
+A job does this: it succeeds or is a dead letter.
 
 ``endings`` adds such a job in the transaction that buries the other one.
 """

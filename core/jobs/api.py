@@ -33,5 +33,5 @@ def list_jobs(
 
 @router.get("/{job_id}", operation_id="get_job", summary="Get a job: state and progress")
 def get_job(_: JobsRead, db: TenantDb, job_id: UUID) -> JobOut:
-    """Ask again until `state` is `done` or `failed`."""
+    """Return the state of a job. Repeat until `state` is `done` or `failed`."""
     return repository.get_job(db, job_id)

@@ -1,4 +1,4 @@
-"""The bounds of a kind of job, and what names the platform as the owner of one."""
+"""The limits of a kind of job, and the constants that name the platform as an owner of jobs."""
 
 from dataclasses import dataclass
 from datetime import timedelta

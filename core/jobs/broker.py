@@ -1,4 +1,4 @@
-"""Dramatiq, reduced to one use: a message that carries a job's id to a free worker.
+"""Dramatiq for one use: a message carries a job's id to a free worker.
 
 Its retries, delays, time limits and dead letters are left out (no middleware is added): the job's row owns all of that.
 """
@@ -22,17 +22,17 @@ ACTOR = "run"
 
 
 class Messages(Protocol):
-    """Where the relay sends messages."""
+    """The destination of the relay's messages."""
 
     def send(self, job_id: UUID, database: str) -> None:
-        """Say that this job is to be looked at."""
+        """Send a message that this job needs attention."""
 
     def forgot(self, epoch: str) -> bool:
-        """Whether everything that was sent so far is gone."""
+        """Return whether all earlier messages are lost."""
 
 
 class DramatiqMessages:
-    """Messages through Redis; one queue for each data database, named like it."""
+    """Messages through Redis, with one queue for each data database, named like the database."""
 
     def __init__(self, client: redis.Redis | None = None) -> None:
         self.client = client or redis.Redis.from_url(ensure().redis_url, socket_timeout=10, socket_connect_timeout=5)
@@ -56,7 +56,7 @@ class DramatiqMessages:
             raise redis.ConnectionError(str(error)) from error
 
     def forgot(self, epoch: str) -> bool:
-        """Whether Redis was emptied since it was last asked: a mark that is set here is then gone.
+        """Return whether Redis was emptied since the last call. This method sets a mark, which then is missing.
 
         Raises:
             redis.RedisError: Redis is not there.
@@ -86,7 +86,7 @@ class LocalMessages:
         self.sent.append((job_id, database))
 
     def forgot(self, epoch: str) -> bool:  # noqa: ARG002 - as the protocol says
-        """Nothing is forgotten while this process lives."""
+        """Return False: nothing is lost while this process lives."""
         return False
 
 

@@ -26,7 +26,7 @@ def worker(threads: int | None) -> None:
 
 @click.group()
 def jobs() -> None:
-    """Look at jobs; retry or discard those that were given up (dead letters)."""
+    """List jobs; retry or discard failed ones (dead letters)."""
 
 
 @jobs.command("list")
@@ -56,7 +56,7 @@ def list_(state: str | None, slug: str | None, limit: int, *, platform: bool, as
 @click.argument("job_id", type=click.UUID)
 @json_option
 def show(job_id: UUID, *, as_json: bool) -> None:
-    """Show everything about one job."""
+    """Show every fact about one job."""
     from core.jobs import operations
 
     job = operations.show(job_id)

@@ -42,7 +42,7 @@ class TenantSuspended(JobInterrupted):
 
 
 class EarlierFirst(JobInterrupted):
-    """The job must follow an earlier one that has not ended: it waits, and the try does not count."""
+    """The job must follow an earlier one that has not ended: it waits, and this try does not count."""
 
 
 class StepContext(Generic[_S]):
@@ -67,12 +67,12 @@ class StepContext(Generic[_S]):
 
     @property
     def finished(self) -> bool:
-        """Tell whether a transaction that marked the job done is committed."""
+        """Return whether a transaction that marked the job done is committed."""
         return self._finished
 
     @contextmanager
     def session(self) -> Iterator[_S]:
-        """Open a step of the job: one transaction of its owner. The beginning prolongs the lease.
+        """Open a step of the job: one transaction of its owner. Beginning it prolongs the lease.
 
         While the step is open no other worker can take the job, so that only one worker commits it.
 
@@ -104,7 +104,7 @@ class StepContext(Generic[_S]):
             self._finishing = False
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
-        """Store the progress of the job: with the open step, visible when it commits; without a step, at once.
+        """Store the job's progress: with the open step, visible after its commit; without a step, at once.
 
         Args:
             done: units done.

@@ -100,7 +100,7 @@ def sweep(connection: psycopg.Connection[Any], keep: timedelta, batch: int) -> i
 
 @job(KIND, max_attempts=MAX_ATTEMPTS, backoff=BACKOFF, time_limit=timedelta(minutes=30))
 def deliver(context: JobContext, payload: dict[str, Any]) -> None:
-    """Call one subscriber with one event, after the earlier events of the same subject.
+    """Call one subscriber with one event. Earlier events of the same subject come first.
 
     The job's row is written by tenants' roles too: only a function that a feature names as a subscriber is called.
     """
@@ -122,7 +122,7 @@ def deliver(context: JobContext, payload: dict[str, Any]) -> None:
 
 
 def _earlier_waits(session: TenantSession, job_id: UUID, payload: dict[str, Any]) -> bool:
-    """Tell whether an earlier event of the same subject still waits for the same subscriber."""
+    """Return whether an earlier event of the same subject still waits for the same subscriber."""
     with session.cursor() as cursor:
         cursor.execute(_EARLIER, {**payload, "payload": None, "kind": KIND, "job_id": job_id})
         row = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Failed tries: errors, vanished workers and jobs that take too long; and what their rooms do then.
+"""Failed tries (errors, vanished workers and jobs that take too long), and the announcement to their rooms.
 
 A job that is given up becomes a dead letter. In the same transaction the room that registers its kind updates its own
 rows (``on_end`` of the kind), so that none waits for ever for a dead job. After that, rooms may listen to the events
@@ -110,7 +110,7 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job's row after a try ended badly, or after an operator decided about a dead one.
+    """The row of a job after a try failed, or after an operator decided about a dead job.
 
     Attributes:
         state: what it is now: ``queued``, ``dead`` or ``discarded``.
@@ -164,7 +164,10 @@ def vanish_expired(job_id: UUID, database: str) -> str | None:
 
 
 def overrun(lease: Lease) -> str | None:
-    """The job took longer than its kind's limit: no other job can be why. None also while one of its steps is open."""
+    """End a job that exceeded its kind's time limit.
+
+    Return None if its lease is no longer current, or a step is open.
+    """
     values = {"id": lease.job_id, "token": lease.token, "most": MAX_INTERRUPTIONS}
     return _end(lease.database, _OVERRUN, values, "interruptions")
 
@@ -217,7 +220,7 @@ def as_owner(
 
 
 def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
-    """The tenant of a job; None where there is no such job, or no such tenant any more, or the job is the platform's.
+    """Return the tenant of a job; None if the job or its tenant no longer exists, or the platform owns the job.
 
     Raises:
         TenantMoving: it is being moved: nothing can be written for a moment.
@@ -278,7 +281,7 @@ def _end_at_once(
 
 
 def _announce_later(connection: psycopg.Connection[Any], ended: Ended, reason: str) -> None:
-    """Add a job that announces it; none for such a job itself, which is a dead letter like any other."""
+    """Add a job that repeats the announcement. For such a job add none: it is a dead letter like any other."""
     if ended.kind in (ANNOUNCE, ANNOUNCE_PLATFORM):
         return
     kind = ANNOUNCE_PLATFORM if ended.tenant_role == PLATFORM_ROLE else ANNOUNCE

@@ -1,4 +1,4 @@
-"""Heartbeats of workers, and the age of the queue: what an operator asks first when nothing moves.
+"""Heartbeats of workers, and the age of the queue: the first figures an operator needs when nothing moves.
 
 Every few seconds, each worker writes a row to every data database that it serves. It deletes the row when it stops. The
 database's clock counts, because the clocks of machines may differ.

@@ -36,7 +36,7 @@ log = telemetry.get_logger(__name__)
 
 
 class Gate:
-    """Lets jobs run side by side, or one of them alone. A job that waits to be alone goes first."""
+    """A gate that lets jobs run side by side, or one job alone. A job that waits to run alone goes first."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -46,7 +46,7 @@ class Gate:
 
     @contextmanager
     def beside_others(self, stopping: Event) -> Iterator[bool]:
-        """While the block lasts nobody is alone; False, and nothing waited for, once ``stopping`` is set."""
+        """Hold off jobs that run alone during the block. Yield False without waiting if ``stopping`` is set."""
         with self._changed:
             while (self._alone or self._waiting) and not stopping.is_set():
                 self._changed.wait(_LOOK_SECONDS)
@@ -61,7 +61,7 @@ class Gate:
 
     @contextmanager
     def alone(self, stopping: Event) -> Iterator[bool]:
-        """While the block lasts nothing else runs; False, and nothing waited for, once ``stopping`` is set."""
+        """Let no other job run during the block. Yield False without waiting if ``stopping`` is set."""
         with self._changed:
             self._waiting += 1
             while (self._alone or self._beside) and not stopping.is_set():
@@ -93,7 +93,7 @@ class Isolation:
         self._released: set[UUID] = set()
 
     def run(self, suspect: Suspect) -> str | None:
-        """Run the job in a process of its own, and wait for its end.
+        """Run the job in its own process, and wait for its end.
 
         Returns:
             ``ended`` if its try is over, whatever the outcome; else the job's state after its process died; None if

@@ -1,4 +1,4 @@
-"""The end of a job, as its room learns of it."""
+"""The end of a job, as announced to its room."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class JobEnd:
 
     @property
     def stalled(self) -> bool:
-        """Whether no worker does the job's work any more, until somebody asks for it again."""
+        """Return whether no worker continues the job until somebody requests it again."""
         return self.decision != "retried"
 
     @property
     def problem(self) -> str:
-        """What stops the work, in words for whoever asked for it; empty after a retry."""
+        """The problem that stops the work, in words for the person who requested it; empty after a retry."""
         if self.decision == "retried":
             return ""
         if self.decision == "discarded":

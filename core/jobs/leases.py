@@ -49,7 +49,7 @@ class Lease(Hold):
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A job that waits, and must run in a process of its own.
+    """A job that waits, and must run in its own process.
 
     Attributes:
         level: ``OWN_PROCESS`` or ``ALONE``.

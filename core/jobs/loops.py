@@ -1,4 +1,4 @@
-"""The loops of the features: what workers do again and again, each loop in a thread of its own.
+"""Loops of the features: work that workers repeat, each loop in its own thread.
 
 A loop runs in every worker, or in one worker of the installation: the leader, which holds a lock in a transaction of
 the control database. The lock goes with the connection, so a leader that is killed is followed by another worker.
@@ -41,7 +41,7 @@ def loops() -> dict[str, Loop]:
 
 
 def run_loop(loop: Loop, stopping: Event) -> None:
-    """Do rounds until ``stopping``. A round that raises is logged, and the next one comes after a longer pause."""
+    """Run rounds until ``stopping`` is set. If a round raises, log the error, and pause longer before the next."""
     function: Callable[[Event], None] = resolve(loop.function)
     pause, failures = loop.first_seconds, 0
     while not stopping.wait(pause):
@@ -95,7 +95,7 @@ class Loops:
             self._stopping.wait(LEADER_SECONDS)
 
     def _lead(self, connection: psycopg.Connection[object]) -> None:
-        """Run the loops while the lock is held; they have ended, or were told to, when it is given up."""
+        """Run the loops while the lock is held. Before releasing it, end them or signal them to end."""
         ended = Event()
         threads = [_thread(loop, ended) for loop in self._led]
         log.info("leader of the loops", loops=[loop.name for loop in self._led])

@@ -89,7 +89,7 @@ class Job(NodeBase, table=True):
 
 
 class DeadLetter(NodeBase, table=True):
-    """A job that was given up: looked at, then retried or discarded by an operator."""
+    """A job that failed for good. An operator looks at it, then retries or discards it."""
 
     __tablename__: ClassVar[str] = "dead_letters"
     __table_args__ = (

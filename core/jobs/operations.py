@@ -63,7 +63,7 @@ def find(
 
 
 def show(job_id: UUID) -> dict[str, Any]:
-    """All that is known of one job, with its dead letters.
+    """Return all facts about one job, with its dead letters.
 
     Raises:
         NotFound: there is no such job.

@@ -76,7 +76,7 @@ WHERE id IN (
 RETURNING id
 """
 
-# Those that would be dead are left to ``endings``, where each gets a transaction in which its feature is told.
+# Those that would be dead are left to ``endings``, where each gets a transaction that informs its feature.
 _REAP = f"""
 UPDATE node.jobs SET {endings.VANISH}
 WHERE id IN (
@@ -178,7 +178,7 @@ class Relay:
         return len(swept)
 
     def tick(self) -> Tick:
-        """One round: forward events, give back what vanished workers held, admit what is due, send again what was lost.
+        """Run one round: forward events, return jobs of vanished workers, admit due jobs, repeat lost messages.
 
         Raises:
             Unavailable: the database is not there.
@@ -210,7 +210,10 @@ class Relay:
         return Tick(len(admitted), len(resent), len(reaped), buried)
 
     def _share(self, connection: psycopg.Connection[Any]) -> int:
-        """Jobs of one tenant under way or running at once: of all threads, one at least is left to the others."""
+        """Return how many jobs of one tenant may run at the same time.
+
+        At least one thread remains for other tenants.
+        """
         threads = max(self._threads, heartbeat.threads_alive(connection)) if self._role is None else 0
         return max(1, min(self._per_tenant, threads - 1)) if threads else self._per_tenant
 
@@ -231,5 +234,5 @@ class Relay:
 
 
 def _ids(connection: psycopg.Connection[Any], statement: str, values: dict[str, object]) -> list[UUID]:
-    """Run one of the statements above, a constant, and give the ids that it returns."""
+    """Run one of the statements above, a constant, and return its ids."""
     return [row[0] for row in connection.execute(statement, values).fetchall()]

@@ -40,7 +40,7 @@ def get_job(session: TenantSession, job_id: UUID) -> JobOut:
 
 
 def latest_job(session: TenantSession, kind: str, dedupe_key: str) -> JobOut | None:
-    """Return the newest job of a kind and key; None if there is none, or if its row was removed long after its end."""
+    """Return the newest job of a kind and key; None if there is none, or if retention removed its row."""
     query = f"SELECT {_COLUMNS} FROM node.jobs WHERE kind = %s AND dedupe_key = %s ORDER BY id DESC LIMIT 1"  # noqa: S608 - constant
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query, (kind, dedupe_key)).fetchone()
@@ -50,7 +50,7 @@ def latest_job(session: TenantSession, kind: str, dedupe_key: str) -> JobOut | N
 def list_jobs(
     session: TenantSession, paging: PageRequest, *, kind: str | None = None, state: JobState | None = None
 ) -> Slice[JobOut]:
-    """Return one page of the tenant's jobs, and how many there are."""
+    """Return one page of the tenant's jobs, and their total."""
     stored = None if state is None else [name for name, shown in _SHOWN.items() if shown == state]
     part = keyset_sql(paging, {"id": "id"}, "id")
     chosen = {"kind": kind, "states": stored, **part.values}

@@ -109,7 +109,7 @@ class Runner:
 
     @property
     def settled(self) -> bool:
-        """Tell whether the outcome of each job that ran here is written to its row."""
+        """Return whether the outcome of each job that ran here is in its row."""
         return not self._interrupted
 
     def run(self, job_id: UUID, database: str = DEFAULT_DATABASE, *, token: UUID | None = None) -> str | None:
@@ -277,7 +277,7 @@ class Runner:
                 log.warning("leases not prolonged", error=describe(error))
 
     def _put_back(self) -> None:
-        """Put back the jobs that an unavailable database interrupted, once it answers again."""
+        """Put back the jobs that an unavailable database interrupted, after it answers again."""
         present = time.monotonic()
         with self._lock:
             waiting = list(self._interrupted) if present >= self._put_back_at else []
@@ -314,7 +314,7 @@ def _beat_every(lease: Lease) -> float:
 
 
 def describe(error: BaseException) -> str:
-    """Describe an error by its type and place, without values, which may be personal; one of ours by its detail."""
+    """Describe an error by type and place, without values, which may be personal. Our own errors give their detail."""
     name = type(error).__name__
     if isinstance(error, AppError):
         return f"{name}: {error.detail}"

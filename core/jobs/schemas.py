@@ -10,7 +10,7 @@ JobState = Literal["queued", "running", "done", "failed", "discarded"]
 
 
 class ProgressOut(BaseModel):
-    """How far a job is."""
+    """The progress of a job."""
 
     done: int | None = Field(description="Units done.", examples=[12_000])
     total: int | None = Field(description="Units in all; null while that is not known.", examples=[30_000])

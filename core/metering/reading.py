@@ -26,7 +26,7 @@ ORDER BY transaction_id, id LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class UsageCursor:
-    """A position in the ledger of one data database. It is valid only there."""
+    """A position in the ledger of one data database, and valid in that database alone."""
 
     transaction_id: int
     id: UUID
@@ -37,7 +37,7 @@ BEGINNING: Final = UsageCursor(0, UUID(int=0))
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One use. A tenant that is moved or restored keeps the ``id`` of its uses: count each id once."""
+    """One use. Moving or restoring a tenant preserves the ``id`` of its uses: count each id one time."""
 
     id: UUID
     tenant_id: UUID

@@ -42,7 +42,7 @@ def record(
     occurred_at: datetime | None = None,
     dimensions: Mapping[str, str] | None = None,
 ) -> bool:
-    """Count ``value`` of a meter for the session's tenant, only once for each ``key``.
+    """Count ``value`` of a meter for the session's tenant, one time for each ``key``.
 
     Args:
         session: the transaction of the effect.
@@ -100,7 +100,7 @@ def record(
 
 
 def recorded(session: TenantSession, meter: str, key: str) -> bool:
-    """Tell whether a use with this key was counted for the session's tenant."""
+    """Return whether a use with this key was counted for the session's tenant."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT FROM node.usage_events WHERE tenant_role = current_user AND meter = %s AND key = %s", (meter, key)

@@ -1,4 +1,4 @@
-"""Measures the storage of a tenant once a day: its schema and its stored files."""
+"""Measures a tenant's storage one time a day: its schema and its stored files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _SCHEMA_BYTES: Final = text(
 
 
 def measure(tenant: TenantRef) -> int | None:
-    """Record the bytes of the tenant's tables, indexes and stored files; None if today is recorded already.
+    """Record the bytes of the tenant's tables, indexes and stored files.
+
+    Return None if today's are recorded already.
 
     Raises:
         AppError: the tenant's database, or the store of files, cannot be reached.

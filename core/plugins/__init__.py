@@ -1,4 +1,4 @@
-"""Plugins: discovered by entry points, called one by one, fitted in their own process; their models are data.
+"""Plugins: found by entry points, and run one by one in their own process. Their models are data.
 
 Importing this package loads no plugin and nothing heavy.
 """

@@ -113,7 +113,7 @@ def _read(archive: zipfile.ZipFile) -> Artifact:
 
 
 def _bounded(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """The content of an entry, unpacked up to the limit, whatever the archive claims."""
+    """Return the content of an entry, unpacked up to the limit whatever size the archive claims."""
     with archive.open(name) as member:
         content = member.read(limit + 1)
     if len(content) > limit:

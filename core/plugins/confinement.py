@@ -1,4 +1,4 @@
-"""The rights of a plugin's process: run, read its modules, use one folder. It loses all others.
+"""The rights of a plugin's process: it runs, reads its modules and uses one folder. It loses all others.
 
 Some systems cannot take all of them: :func:`gaps` lists what remains, and the manager warns of it.
 """
@@ -125,13 +125,13 @@ def _probe(folder: Path, specification: str) -> list[str]:
 
 
 def _reachable(folder: Path, modules: list[Path]) -> bool:
-    """Whether any other user can reach Python, the modules and the folder."""
+    """Return whether any other user can reach Python, the modules and the folder."""
     needed = [Path(sys.executable), Path(sys.executable).resolve(), Path(sys.base_prefix), *modules]
     return all(_open_to_others(path) for path in needed) and _passable(folder.parent)
 
 
 def _user(folder: Path) -> int | None:
-    """A user for a run; None where this process cannot change users."""
+    """Return a user for a run; None if this process cannot change users."""
     if os.geteuid() != 0:
         return None
     user = secrets.choice(USERS)
@@ -176,7 +176,7 @@ def _hidden() -> list[Path]:
 
 
 def _without(path: Path, hidden: list[Path]) -> Iterator[Path]:
-    """The path itself, or the parts of it that contain nothing hidden."""
+    """Return the path itself, or the parts of it that contain nothing hidden."""
     if any(path.is_relative_to(each) for each in hidden):
         return
     if not any(each.is_relative_to(path) for each in hidden):

@@ -1,4 +1,4 @@
-"""Errors of plugins and their models. Messages never contain what a plugin printed."""
+"""Errors of plugins and their models. Messages never contain output of a plugin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files between the platform and a plugin's process: arrays and JSON in a private folder, never pickles."""
+"""Exchange of files between the platform and a plugin's process: arrays and JSON in a private folder, never pickles."""
 
 from __future__ import annotations
 

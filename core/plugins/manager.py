@@ -35,7 +35,7 @@ _failures: Counter[tuple[str, str]] = Counter()
 
 
 def models() -> Mapping[str, ModelPlugin]:
-    """Every kind of model that the installed plugins offer, by name; discovered at the first call."""
+    """Return every kind of model of the installed plugins, by name. The first call searches for them."""
     global _models  # noqa: PLW0603 - one set per process
     with _lock:
         if _models is None:
@@ -113,7 +113,7 @@ def call_iit_models(point: EntryPoint) -> list[Any]:
 
 
 def is_first_party(point: EntryPoint) -> bool:
-    """Whether the plugin comes with the platform's own distribution."""
+    """Return whether the plugin comes with the platform's own distribution."""
     return point.dist is not None and point.dist.name == DISTRIBUTION
 
 

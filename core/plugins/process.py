@@ -61,7 +61,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -> Any:  # noqa: ANN401 - any JSON
-    """Run one operation of a plugin and give its result.
+    """Run one operation of a plugin, and return its result.
 
     Args:
         folder: private folder with the operation's input files; its output files are left there.
@@ -115,7 +115,7 @@ def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
 
 
 def _environment(folder: Path, token: str) -> dict[str, str]:
-    """The environment with nothing but the path of Python's modules: no address, no password, no key."""
+    """Return an environment with only the path of Python's modules: no address, no password, no key."""
     inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     threads = str(min(os.cpu_count() or 1, MAX_THREADS))
     return {
@@ -133,7 +133,7 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
 
 
 def _python_path() -> list[Path]:
-    """The folders of Python's modules, here and in a plugin's process."""
+    """Return the folders of Python's modules, in this process and in a plugin's."""
     return [Path(entry).resolve() for entry in sys.path if entry and Path(entry).exists()]
 
 

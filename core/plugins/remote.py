@@ -24,7 +24,7 @@ BYTES_PER_INPUT_BYTE = 8
 
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
-    """A kind of model that runs only in a process of its own."""
+    """A kind of model that runs only in its own process."""
 
     plugin: EntryPoint
     name: str
@@ -57,7 +57,7 @@ class RemoteModel:
                 raise PluginFailed(detail) from error
 
     def load(self, artifact: Artifact) -> RemoteFitted:
-        """Read a model back, in a process of its own.
+        """Read a model back, in its own process.
 
         Raises:
             PluginFailed: the plugin cannot read it, or describes it wrongly.
@@ -76,7 +76,7 @@ class RemoteModel:
     def score(
         self, operation: str, artifact: Artifact, matrix: FloatArray, shape: tuple[int, ...]
     ) -> tuple[Any, FloatArray]:
-        """Predict or explain in a process of its own; return the reply and the array.
+        """Predict or explain in the model's own process. Return the reply and the array.
 
         Raises:
             PluginFailed: it raised, died, timed out, or wrote no array of this shape with finite numbers.
@@ -129,7 +129,7 @@ class RemoteFitted:
         return probabilities
 
     def explain(self, X: FloatArray) -> Explanation:  # noqa: N803
-        """What each feature adds to the log-odds (n, p).
+        """Return each feature's contribution to the log-odds (n, p).
 
         Raises:
             PluginFailed: as :meth:`RemoteModel.score`, or the base is no number.
@@ -154,7 +154,7 @@ class RemoteFitted:
 
 
 def describe(plugin: EntryPoint) -> list[RemoteModel]:
-    """The models of a third-party plugin, asked for in a process of its own.
+    """Return the models of a third-party plugin. Runs the plugin in its own process.
 
     Raises:
         PluginFailed: it cannot be imported, or gives no list of models.

@@ -23,7 +23,7 @@ CHANGE = responses(NotFound, PreconditionFailed, PreconditionRequired)
 
 @router.get("", operation_id="list_settings", summary="List the groups of settings")
 def list_settings(_: SettingsRead, db: TenantDb) -> list[SettingsGroupOut]:
-    """Values, defaults, and who changed the group last. By name."""
+    """List values and defaults by name, with the last person who changed each group."""
     return [group_out(state) for state in service.read_all(db)]
 
 
@@ -39,7 +39,7 @@ def get_settings_group(_: SettingsRead, db: TenantDb, group: GroupName, response
 def put_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, values: NewValues, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
-    """What is left out goes back to its default. Needs the group's own permission too."""
+    """Replace a group of settings. An omitted setting returns to its default. Needs the group's own permission too."""
     return _answer(response, service.replace(db, _changeable(principal, group), values, if_match, place="body"))
 
 
@@ -49,7 +49,7 @@ def put_settings_group(
 def patch_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, values: NewValues, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
-    """What is left out stays; null resets a setting to its default. Needs the group's own permission too."""
+    """Change settings of a group. An omitted setting stays; null resets it. Needs the group's own permission too."""
     return _answer(response, service.amend(db, _changeable(principal, group), values, if_match, place="body"))
 
 

@@ -24,7 +24,7 @@ def settings() -> None:
 @click.argument("slug")
 @json_option
 def list_(slug: str, *, as_json: bool) -> None:
-    """Every setting of the tenant SLUG, its default, and whether the tenant has set it."""
+    """List every setting of the tenant SLUG, its default, and whether the tenant changed it."""
     from core.database import tenant_session
     from core.preferences import read_all
     from core.preferences.schemas import group_out
@@ -43,7 +43,7 @@ def list_(slug: str, *, as_json: bool) -> None:
 @click.argument("group")
 @json_option
 def show(slug: str, group: str, *, as_json: bool) -> None:
-    """The settings GROUP of the tenant SLUG, what each is for, and who changed the group last."""
+    """Show the settings GROUP of the tenant SLUG: their purposes, and the last person who changed the group."""
     from core.database import tenant_session
     from core.preferences import group as group_named
     from core.preferences import read
@@ -96,7 +96,7 @@ def set_(slug: str, name: str, value: str, *, as_json: bool) -> None:
 @click.argument("name", metavar="GROUP[.KEY]")
 @json_option
 def reset(slug: str, name: str, *, as_json: bool) -> None:
-    """Bring one setting, or a whole group, of the tenant SLUG back to the default."""
+    """Reset one setting, or a whole group, of the tenant SLUG to the default."""
     from core.database import tenant_session
     from core.preferences import reset as reset_settings
 

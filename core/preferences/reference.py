@@ -53,7 +53,7 @@ A value is read as JSON where it is JSON, and as text otherwise. Each command ta
 
 
 def page() -> str:
-    """The whole page."""
+    """The text of the whole page."""
     return "\n".join([_HEAD, *(_section(group) for group in groups().values())])
 
 
@@ -83,7 +83,7 @@ def _shown(value: object) -> str:
 
 
 def _takes(schema: dict[str, Any], shared: dict[str, Any]) -> str:
-    """What a value may be, in words."""
+    """Return the allowed values of a setting, in words."""
     if "$ref" in schema:
         schema = shared[schema["$ref"].rpartition("/")[2]]
     for several in ("oneOf", "anyOf"):

@@ -38,7 +38,7 @@ class Group:
     lock: Callable[[TenantSession], None] | None
 
     def leaves(self) -> Iterator[tuple[str, type[BaseModel], FieldInfo]]:
-        """Every single setting: its dotted name, its model, and its field."""
+        """Return every single setting: its dotted name, its model and its field."""
         return _leaves(self.model, "")
 
 

@@ -140,7 +140,7 @@ def amended(session: TenantSession, group: Group, changes: Mapping[str, Any]) ->
 def reset(
     session: TenantSession, group: Group, names: Sequence[str] = (), expected: Expected | None = None
 ) -> GroupState:
-    """Reset settings to their defaults: those named, dotted, or the whole group.
+    """Reset settings to their defaults: the named ones (dotted), or the whole group.
 
     Raises:
         Invalid: a name is no setting of the group.
@@ -156,7 +156,7 @@ def reset(
 
 
 def at(group: Group, name: str, value: object) -> dict[str, Any]:
-    """The document that sets one setting, named with dots, to a value.
+    """Return the document that sets one setting, with a dotted name, to a value.
 
     Raises:
         Invalid: the name is no setting of the group.
@@ -235,7 +235,7 @@ def _store(session: TenantSession, present: GroupState, value: BaseModel) -> Gro
 
 
 def at_name(document: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - values are as varied as settings are
-    """The value at a dotted name; None where there is none."""
+    """Return the value at a dotted name; None if it has none."""
     value: Any = document
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -51,7 +51,7 @@ def normalise(purpose: str, text: str) -> str:
 
 
 def is_blank(purpose: str, text: str) -> bool:
-    """Whether ``normalise`` leaves nothing of the text, as of a phone "nil"."""
+    """Return whether ``normalise`` leaves nothing of the text, as for a phone "nil"."""
     return not _form(purpose, text)
 
 

@@ -32,7 +32,7 @@ def remember(session: TenantSession, identifiers: Iterable[Identifier]) -> None:
 
 
 def keep_out(session: TenantSession, arriving: Mapping[UUID, list[Identifier]]) -> frozenset[UUID]:
-    """Mark arriving patients who were erased under another key as erased too, so that they get no key.
+    """Mark arriving patients as erased if the tenant erased them under another key, so that they get no key.
 
     Patients on record are left alone: a mistyped identifier destroys nobody's data.
     """

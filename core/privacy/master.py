@@ -1,4 +1,4 @@
-"""The master key, which wraps tenants' keys and nothing else. During a rotation the previous one can still unwrap."""
+"""The master key, which wraps tenants' keys only. During a rotation, the previous key can still unwrap."""
 
 from __future__ import annotations
 

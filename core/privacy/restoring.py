@@ -1,4 +1,4 @@
-"""Patients' keys of a tenant that comes from an archive: new ones, or only the mark for erased patients."""
+"""Patients' keys of a tenant restored from an archive: new keys, or the mark of erased patients."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def index_key(session: TenantSession) -> bytes:
 
 
 def derived_key(tenant: TenantRef, purpose: str) -> bytes:
-    """32 bytes for a purpose outside the rows, such as one blob: HKDF-SHA256 of the tenant's blob key.
+    """Return 32 bytes for a purpose outside the rows, such as one blob: HKDF-SHA256 of the tenant's blob key.
 
     Opens its own transaction if this process has not seen the tenant before.
     """
@@ -134,7 +134,7 @@ def derived_key(tenant: TenantRef, purpose: str) -> bytes:
 
 
 def rewrap_tenant_keys(session: TenantSession) -> int:
-    """Wrap the tenant's keys with the current master key; return how many had another one.
+    """Wrap the tenant's keys with the current master key. Return how many had another master key.
 
     To rotate, set the new key as IIT_MASTER_KEY and the old one as IIT_MASTER_KEY_PREVIOUS, re-wrap every tenant, then
     remove

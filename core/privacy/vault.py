@@ -100,7 +100,7 @@ class Vault:
         return frozenset(uuid for uuid in asked if self._patients.get(uuid) is None)
 
     def forget(self, *_rolled_back: object) -> None:
-        """Forget the loaded keys: after a rollback, also to a savepoint, new ones are not in the table.
+        """Forget the loaded keys. Call it after a rollback, also to a savepoint: new keys are not in the table.
 
         The session's own savepoints call this. Plain SQL that rolls back to a savepoint must call it too.
         """
@@ -142,7 +142,7 @@ class Vault:
         self._have(ring.data, uuid, version, wrapped)
 
     def _have(self, data: dict[int, AESGCM], uuid: UUID, version: int, wrapped: bytes | None) -> None:
-        """Load a patient's key. One that cannot be unwrapped raises only when it is needed."""
+        """Load a patient's key. If it cannot be unwrapped, only a later use raises."""
         try:
             self._patients[uuid] = None if wrapped is None else self._unwrap(data, uuid, version, bytes(wrapped))
         except CannotDecrypt:
@@ -162,7 +162,7 @@ class Vault:
         return FORMAT + nonce + key.encrypt(nonce, text.encode(), self._place(table, column, row_uuid))
 
     def encrypt_row(self, patient_uuid: UUID, table: str, row_uuid: UUID, texts: Mapping[str, str]) -> dict[str, bytes]:
-        """The ciphertexts of several columns of one row, as ``encrypt`` gives each.
+        """Return the ciphertexts of several columns of one row, like ``encrypt`` for each.
 
         Raises:
             PatientErased: the patient was erased.
@@ -202,7 +202,7 @@ class Vault:
     def decrypt_row(
         self, patient_uuid: UUID, table: str, row_uuid: UUID, columns: Sequence[str], sealed: Sequence[bytes | None]
     ) -> list[str | None]:
-        """The texts of several columns of one row, as ``decrypt`` gives each; None for an empty column.
+        """Return the texts of several columns of one row, like ``decrypt`` for each; None for an empty column.
 
         Raises:
             PatientErased, CannotDecrypt: as ``decrypt``.
@@ -282,7 +282,7 @@ class Vault:
         return erased
 
     def _make(self, uuids: list[UUID]) -> None:
-        """Insert keys for patients without one; a key that another transaction inserted first stays."""
+        """Insert keys for patients without one. If another transaction inserted a key first, that key stays."""
         ring = self._keys
         version, wrapping = ring.newest, ring.data[ring.newest]
         wrapped, plain = [], {}

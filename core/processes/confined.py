@@ -105,7 +105,7 @@ def _become(user: int) -> bool:
 
 
 def _keep_capability(*, reach: bool) -> None:
-    """Give up every capability, except with ``reach`` the one to read files of others, also for children."""
+    """Drop every capability, also for children. With ``reach``, retain the one that reads files of others."""
     retained = 1 << _CAP_DAC_READ_SEARCH if reach else 0
     libc = _libc()
     libc.capset(struct.pack("=Ii", _CAPABILITIES, 0), struct.pack("=6I", retained, retained, retained, 0, 0, 0))
@@ -114,7 +114,7 @@ def _keep_capability(*, reach: bool) -> None:
 
 
 def _restrict_files(read: Sequence[str], write: Sequence[str]) -> bool:
-    """Use Landlock: no file outside these paths, no TCP, no signal to other processes."""
+    """Use Landlock: deny files outside these paths, TCP, and signals to other processes."""
     libc = _libc()
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:

@@ -1,4 +1,4 @@
-"""Deletion of old rows: each room registers what it retains for a time, a tenant sets for how long."""
+"""Deletion of old rows: each room registers its kinds of rows, and a tenant sets how long to retain them."""
 
 from core.retention.service import Let, run, run_due
 

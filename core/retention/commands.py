@@ -16,7 +16,7 @@ def retention() -> None:
 @click.argument("slug")
 @json_option
 def run_(slug: str, *, as_json: bool) -> None:
-    """Remove what is older than its days, for the tenant SLUG. The worker does this daily."""
+    """Remove the tenant SLUG's rows that are older than its settings allow. The worker does this daily."""
     from core.retention.service import run
 
     owner = tenant(slug)

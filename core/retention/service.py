@@ -68,7 +68,7 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, progress: Callable[[str, int],
 
 
 def run_due(stopping: Event) -> dict[str, str]:
-    """Do the day's upkeep of each tenant that still needs it: measure storage, and delete what is old.
+    """Do the day's upkeep of each tenant that still needs it: measure storage, and delete old rows.
 
     Deletion is for active tenants, measuring for all.
 

@@ -1,4 +1,4 @@
-"""The settings that state how long a tenant retains what is not its record."""
+"""Settings of retention: how long a tenant retains rows that are not part of its records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_DAYS: Final = 36_500
 
 
 class RetentionRun(BaseModel):
-    """When retention last ran for the tenant."""
+    """The day on which retention last ran for the tenant."""
 
     settings_key: ClassVar[str] = "retention_run"
 

@@ -43,7 +43,7 @@ def base() -> Path:
 
 @contextmanager
 def run_folder(name: str) -> Iterator[None]:
-    """Put this thread's temporary folders into one folder while the block runs, then remove it."""
+    """Put this thread's temporary folders into one folder during the block, then remove it."""
     token = _run.set(name)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The servers of the platform: external ones by address, or else an embedded PostgreSQL and Valkey from wheels.
+"""The platform's servers: external ones by address, otherwise an embedded PostgreSQL and Valkey from wheels.
 
 ``ensure()`` returns the addresses, and starts the embedded servers that do not run.
 """

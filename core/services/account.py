@@ -27,7 +27,7 @@ class Account:
     switch: bool
 
     def own(self, path: Path) -> None:
-        """Make this account the owner of ``path``, which is one of ours.
+        """Make this account the owner of ``path``, which belongs to the platform.
 
         Raises:
             Unavailable: root may not, for example in a container with one account.
@@ -39,7 +39,7 @@ class Account:
                 raise self._not_to_be_had(f"{path} cannot be given to it", error) from error
 
     def reaches(self, path: Path, *, write: bool = False) -> bool:
-        """Whether this account can enter the folder ``path`` (and write to it), tried as that account."""
+        """Return whether this account can enter the folder ``path`` (and write to it). Tries it as that account."""
         test = 'cd -- "$1" && test -r .' + (" && test -w ." if write else "")
         return self.run(["/bin/sh", "-c", test, "sh", str(path)], folder=Path("/")).returncode == 0
 

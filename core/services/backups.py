@@ -27,7 +27,7 @@ _HOURS = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class BaseBackup:
-    """A copy of the whole server as of a moment.
+    """A copy of the whole server at a moment.
 
     Attributes:
         name: the name of its folder; sorts by time.

@@ -1,4 +1,4 @@
-"""Creation of what only a superuser can create: roles, the database, and the extensions in their own schema.
+"""Creation of objects that need a superuser: roles, the database, and the extensions in their own schema.
 
 The only module outside ``core.database`` that opens a connection, because it creates the logins of ``core.database``.
 An
@@ -48,7 +48,10 @@ def bootstrap(superuser_url: str, *, owner_password: str, app_password: str, dat
 
 @cache
 def fingerprint() -> str:
-    """The fingerprint of what ``bootstrap`` creates, by which older installations are brought up to date."""
+    """Return a fingerprint of all that ``bootstrap`` creates.
+
+    A start compares it to bring older installations up to date.
+    """
     text = "\n".join([*(statement.as_string(None) for statement in statements()), *_RIGHTS.values()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -39,7 +39,7 @@ def stop(*, as_json: bool) -> None:
 @services.command("status")
 @json_option
 def show_status(*, as_json: bool) -> None:
-    """Show the servers' state. Ends with 1 when one does not run."""
+    """Show the servers' state. Exits with 1 if a server does not run."""
     servers = status()
     _show(servers, as_json=as_json)
     if any(service.problem for service in servers):

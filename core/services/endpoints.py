@@ -18,7 +18,7 @@ class DatabaseLogins:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses with their passwords, which is why ``repr`` shows none of them.
+    """Addresses with their passwords. ``repr`` therefore shows none of them.
 
     Attributes:
         database_url: the application's login (role ``iit_app`` on the embedded server), in libpq's form.

@@ -41,7 +41,7 @@ def to_stderr(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of the two servers are embedded; the others are external."""
+    """The servers to embed of the two; the others are external."""
 
     postgres: bool
     valkey: bool
@@ -60,7 +60,7 @@ class Wanted:
 
 
 def ensure(say: Say = to_stderr) -> Endpoints:
-    """The addresses of a database and a Redis that answer; starts the embedded ones.
+    """Return the addresses of a database and a Redis that answer. Starts the embedded ones.
 
     Cheap when they run already. Several processes may call it at the same time: one starts the servers, the others
     wait.
@@ -146,7 +146,7 @@ def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
 
 
 def database_names() -> tuple[str, ...]:
-    """The names of the data databases beside the first. Starts nothing and asks no server.
+    """Return the names of the data databases beside the first. Starts nothing and asks no server.
 
     Raises:
         Unavailable: the recorded state of the embedded servers cannot be read.
@@ -162,7 +162,7 @@ def name_on_server(database: str) -> str:
 
 
 def superuser_url(known: state.State, database: str = "postgres") -> str:
-    """The superuser's login to the embedded server, for what no other role may do."""
+    """Return the superuser's login to the embedded server, for tasks that no other role may do."""
     return _url(SUPERUSER, known.superuser_password, known, database)
 
 
@@ -223,7 +223,7 @@ def _url(role: str, password: str, known: state.State, database: str) -> str:
 
 
 def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
-    """Whether every embedded server accepts connections on its recorded port."""
+    """Return whether every embedded server accepts connections on its recorded port."""
     home = known.data_home(folder)
     account = Account("", 0, 0, switch=False)  # looking needs no programs
     if wanted.postgres and not Postgres(home, account, to_stderr).ready(known.postgres_port):
@@ -232,7 +232,7 @@ def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
 
 
 def _is_set_up(known: state.State) -> bool:
-    """Tell whether the databases are set up in the way in which this code sets them up."""
+    """Return whether this code's version of the set-up is in the databases."""
     return known.bootstrapped and known.bootstrap == bootstrap.fingerprint()
 
 
@@ -275,7 +275,7 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
 
 
 def _settle(known: state.State, folder: Path, account: Account, say: Say) -> None:
-    """Choose a folder for the data that ``account`` can reach: in the state folder, or else a private one elsewhere."""
+    """Choose a data folder that ``account`` can reach: in the state folder, or else a private one elsewhere."""
     home = known.data_home(folder)
     if not home.exists():
         home.mkdir(mode=0o700)

@@ -14,7 +14,7 @@ _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on ``port`` now."""
+    """Return whether a server could listen on ``port`` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -36,17 +36,17 @@ def choose(*, avoiding: int = 0) -> int:
 
 
 def answers_as_postgres(port: int) -> bool:
-    """Whether a PostgreSQL listens on ``port``: it alone answers a request for TLS with one letter."""
+    """Return whether a PostgreSQL listens on ``port``: only PostgreSQL answers a request for TLS with one letter."""
     return _ask(port, _SSL_REQUEST, 1) in (b"N", b"S")
 
 
 def answers_as_valkey(port: int, password: str) -> bool:
-    """Whether the Valkey on ``port`` accepts ``password``, which makes it ours."""
+    """Return whether the Valkey on ``port`` accepts ``password``, and so belongs to this installation."""
     return _ask(port, _words("AUTH", password), 3) == b"+OK"
 
 
 def shut_valkey_down(port: int, password: str) -> None:
-    """Ask the Valkey on ``port`` to end; it answers by closing the connection."""
+    """Shut down the Valkey on ``port``. It answers by closing the connection."""
     _ask(port, _words("AUTH", password) + _words("SHUTDOWN", "NOSAVE"), 64)
 
 

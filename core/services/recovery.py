@@ -30,7 +30,9 @@ _POLL_SECONDS = 0.1
 
 @contextmanager
 def recovered(moment: datetime, say: Say = to_stderr) -> Iterator[dict[str, str]]:
-    """Run a copy of the embedded server as of ``moment`` on its own port while the block runs; the live one goes on.
+    """Run a copy of the embedded server as of ``moment`` on its own port during the block.
+
+    The live server continues.
 
     Yields the owner's login to each of its data databases by name.
 
@@ -88,7 +90,7 @@ def _clear(place: BackupPlace) -> None:
 
 
 def _archived_up_to_now(place: BackupPlace) -> None:
-    """Wait until the archive holds everything committed so far, and one later commit that ends a recovery.
+    """Wait until the archive contains all commits so far, and one later commit, which ends a recovery.
 
     Raises:
         Unavailable: the server does not archive.

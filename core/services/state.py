@@ -52,7 +52,7 @@ class State:
 
 
 def read(folder: Path) -> State | None:
-    """The state recorded in ``folder``, or None where there is none yet.
+    """Return the state recorded in ``folder``; None if there is none yet.
 
     Raises:
         Unavailable: it exists but cannot be read.
@@ -75,7 +75,7 @@ def read(folder: Path) -> State | None:
 
 
 def write(folder: Path, state: State) -> None:
-    """Write ``state``, completely or not at all, readable by its owner alone."""
+    """Write ``state`` completely or not at all, readable by its owner alone."""
     draft = folder / f"{FILE}.draft"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

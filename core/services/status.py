@@ -45,7 +45,7 @@ class ServiceStatus:
 
 
 def status() -> list[ServiceStatus]:
-    """Ask the servers, and each further data database. Starts nothing.
+    """Return the state of the servers and of each further data database. Starts nothing.
 
     Raises:
         Unavailable: the embedded servers belong to another user.

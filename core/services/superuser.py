@@ -10,7 +10,7 @@ from core.errors import Unavailable
 
 
 def ask(url: str, statement: str) -> tuple[Any, ...]:
-    """The first row of one constant statement, in a transaction of its own.
+    """Return the first row of one constant statement, run in its own transaction.
 
     Raises:
         Unavailable: the server does not answer, or rejects the statement.

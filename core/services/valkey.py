@@ -1,4 +1,4 @@
-"""The embedded Valkey: it holds only what may vanish, so nothing of it is on disk."""
+"""The embedded Valkey. It stores only data that may vanish, so it writes nothing to disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_MEMORY = "256mb"
 
 @dataclass(frozen=True, slots=True)
 class Valkey:
-    """One server, whose folder is ``home/valkey``."""
+    """One server, with its folder in ``home/valkey``."""
 
     home: Path
     account: Account
@@ -30,7 +30,7 @@ class Valkey:
         return self.home / "valkey.log"
 
     def start(self, programs: Programs, port: int, password: str) -> int:
-        """Start the server on ``port``, or on another free one where that is taken, and return the port.
+        """Start the server on ``port``, or on another free port if that is taken. Return the port.
 
         Raises:
             Unavailable: it did not start; the remedy tells what to do.
@@ -53,7 +53,7 @@ class Valkey:
         raise faults.rejected("Valkey did not start", output, self.log)
 
     def stop(self, port: int, password: str) -> bool:
-        """Stop the server on ``port``; return False where none ran."""
+        """Stop the server on ``port``. Return False if none ran."""
         if not ports.answers_as_valkey(port, password):
             return False
         ports.shut_valkey_down(port, password)
@@ -70,7 +70,7 @@ class Valkey:
         )
 
     def _answers(self, port: int, password: str) -> bool:
-        """Whether it answers in time; it goes to the background before it listens."""
+        """Return whether the server answers in time. It forks to the background before it listens."""
         deadline = time.monotonic() + _START_SECONDS
         while not ports.answers_as_valkey(port, password):
             if time.monotonic() > deadline or any(sign in faults.since(self.log, 0) for sign in faults.PORT_TAKEN):

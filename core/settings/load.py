@@ -39,7 +39,7 @@ def get_settings() -> Settings:
 
 
 def _explained(error: ValidationError) -> Invalid:
-    """Turn Pydantic's error into one for operators, without the values, which may be secrets."""
+    """Turn Pydantic's error into an error for operators, without the values, which may be secrets."""
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
@@ -92,7 +92,7 @@ def make_private(folder: Path) -> None:
 
 
 def _create_once(file: Path, content: bytes) -> None:
-    """Write a new private file in one step; leave a file that another process has just created."""
+    """Write a new private file in one step. Leave a file that another process has just created."""
     make_private(file.parent)
     draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -197,7 +197,7 @@ class Settings(BaseSettings):
     @field_validator("state_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        """A relative folder is one of the checkout, wherever the command is run from."""
+        """Resolve a relative folder against the checkout, whatever the working directory."""
         return Path(value).expanduser() if value.expanduser().is_absolute() else CHECKOUT / value
 
     @field_validator("jobs_resend_after", mode="before")
@@ -247,7 +247,7 @@ class Settings(BaseSettings):
 
 
 def decode_master_key(text: str) -> bytes:
-    """The 32 bytes that ``text`` stands for in base64.
+    """Return the 32 bytes that ``text`` encodes in base64.
 
     Raises:
         ValueError: it is no base64, or not of 32 bytes. The message never repeats the text.

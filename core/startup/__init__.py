@@ -1,4 +1,4 @@
-"""What ``iit serve`` and ``iit worker`` check before they begin."""
+"""Checks of ``iit serve`` and ``iit worker`` before they begin."""
 
 from __future__ import annotations
 

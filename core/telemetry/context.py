@@ -18,7 +18,7 @@ _bound: ContextVar[dict[str, str] | None] = ContextVar("iit_log_context", defaul
 
 @contextmanager
 def bound(**values: str) -> Iterator[dict[str, str]]:
-    """A new context for one unit of work; it ends with the block."""
+    """Open a new context for one unit of work; it ends with the block."""
     context = dict(values)
     token = _bound.set(context)
     try:
@@ -28,7 +28,7 @@ def bound(**values: str) -> Iterator[dict[str, str]]:
 
 
 def bind(**values: str) -> None:
-    """Add to the context of the present unit of work; does nothing outside of one."""
+    """Add to the context of the present unit of work. Does nothing outside a unit."""
     context = _bound.get()
     if context is not None:
         context.update(values)
@@ -40,10 +40,10 @@ def context() -> dict[str, str]:
 
 
 def unit() -> object | None:
-    """An object that identifies the present unit of work in all its threads; None outside of one."""
+    """Return an object that identifies the present unit of work in all its threads; None outside a unit."""
     return _bound.get()
 
 
 def request_id() -> str:
-    """The id of the present request, empty outside of one."""
+    """Return the id of the present request; empty outside a request."""
     return (_bound.get() or {}).get("request_id", "")

@@ -34,7 +34,7 @@ _DEPTH = 6
 
 
 def is_personal(name: str) -> bool:
-    """Whether a field of this name may hold a person's data or a secret."""
+    """Return whether a field of this name may hold a person's data or a secret."""
     plain = name.lower().removesuffix("_enc").removesuffix("_bidx")
     return plain in PERSONAL or any(word in plain for word in SECRET)
 

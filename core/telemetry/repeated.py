@@ -13,7 +13,7 @@ EVENTS = 1000
 
 
 class Repeated:
-    """Decides when a line about an event is due, and counts the omitted ones."""
+    """Decides when to log an event again, and counts the omitted lines."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -21,7 +21,7 @@ class Repeated:
         self._written: dict[object, tuple[float, int]] = {}
 
     def due(self, event: object) -> int | None:
-        """The number of omitted lines about ``event`` where one is due; None shortly after another line."""
+        """Return the number of omitted lines about ``event`` if a line is due; None shortly after another line."""
         moment = time.monotonic()
         with self._lock:
             written, left_out = self._written.get(event, (None, 0))

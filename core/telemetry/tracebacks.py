@@ -20,7 +20,10 @@ _OF_THE_CODE = (ImportError, AttributeError, NameError, TypeError, NotImplemente
 
 
 def describe(error: BaseException) -> str:
-    """One line about an exception; errors that repeat values (database, validation) appear by their codes alone."""
+    """Describe an exception in one line.
+
+    Errors that repeat values (database, validation) appear by their codes alone.
+    """
     name = type(error).__name__
     if isinstance(error, AppError):
         return f"{name}: {scrub(error.detail)}"
@@ -63,7 +66,7 @@ def format_exception(error: BaseException) -> str:
 
 
 def _one(error: BaseException, trace: TracebackType | None) -> str:
-    """The frames of our own code and the last ones of any code, without the libraries' layers between."""
+    """Return the frames of our own code, and the last frames of any code, without the libraries' layers between."""
     lines = []
     frames = traceback.extract_tb(trace)
     for number, frame in enumerate(frames):

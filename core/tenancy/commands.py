@@ -42,7 +42,7 @@ class _Tenants(click.Group):
         return sorted({*super().list_commands(ctx), *LAZY})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now if it is one of ``LAZY``."""
+        """Return the command. Imports it now if it is in ``LAZY``."""
         if cmd_name not in LAZY:
             return super().get_command(ctx, cmd_name)
         command: click.Command = resolve(LAZY[cmd_name][0])
@@ -112,7 +112,7 @@ def list_(*, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def show(slug: str, *, as_json: bool) -> None:
-    """Show one tenant, where its data are and what it has used."""
+    """Show one tenant, the place of its data, and its use."""
     from core import metering
     from core.database import tenant_session
     from core.tenancy.service import describe_tenant

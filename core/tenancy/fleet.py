@@ -63,7 +63,7 @@ class FleetStatus:
 
     @property
     def at_head(self) -> bool:
-        """Whether nothing remains to be migrated."""
+        """Return whether no migration remains."""
         shared = all(self.heads[name] == revision for one in self.databases for name, revision in one.shared.items())
         return shared and not any(one.behind or one.failed for one in self.databases)
 

@@ -1,4 +1,4 @@
-"""Tables of tenancy: tenants (control), their schemas and what failed there (each data database), their settings."""
+"""Tables of tenancy: tenants (control), their schemas and failed migrations (each data database), their settings."""
 
 from datetime import datetime
 from typing import Any, ClassVar

@@ -61,7 +61,7 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Every tenant and its last activity.
+    """Return every tenant and its last activity.
 
     Raises:
         Unavailable: the control database cannot be reached, or is not migrated.

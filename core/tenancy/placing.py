@@ -52,7 +52,7 @@ class Fence:
 
 @contextmanager
 def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
-    """Pause the tenant's writers while the block runs, after the running ones have finished.
+    """Pause the tenant's writers during the block, after the running ones have finished.
 
     New writes fail with ``TenantMoving``, which asks the caller to retry; reads go on. The fence also falls when this
     process
@@ -85,7 +85,7 @@ def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
 
 
 def expel(ref: TenantRef, successor: str | None = None) -> None:
-    """Revoke the tenant's role from the application: no process can act as it from now on, whatever it remembers.
+    """Revoke the tenant's role from the application: no process can act as the tenant any more.
 
     Args:
         ref: the tenant's present place.
@@ -202,7 +202,7 @@ def bring_rows(
 
 
 def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[Any]], None]) -> None:
-    """Within one database: the rows stay, and pass to the new role."""
+    """Pass the rows to the new role within one database."""
     with owner_connection(ref.database) as connection:
         for table in _followers():
             connection.execute(
@@ -213,7 +213,10 @@ def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[A
 
 
 def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: Callable[[], None]) -> None:
-    """To another database: insert, commit, then delete in the old one. A repetition finds the same keys."""
+    """Copy the rows to another database: insert, commit, then delete in the old one.
+
+    A repetition finds the same keys.
+    """
     with owner_connection(database) as old, owner_connection(ref.database) as new:
         for table in _followers():
             columns = [
@@ -327,7 +330,7 @@ def drop_retired(tenant_id: UUID | None = None, *, only: str | None = None, earl
 
 
 def _call_by_its_own(row: Mapping[str, Any]) -> None:
-    """Record a tenant's own schema in ``node`` again, where an interrupted restore had recorded the new one."""
+    """Record a tenant's own schema in ``node`` again after an interrupted restore recorded the new one."""
     with owner_session() as session:
         tenant = session.get(Tenant, row["tenant_id"])
         ref = tenant.ref() if tenant else None
@@ -348,7 +351,7 @@ class Tidied:
 
 
 def tidy(*, drop: bool = False, early: bool = False) -> Tidied:
-    """Complete what interrupted moves and restores of all tenants left undone, and drop retired schemas.
+    """Complete interrupted moves and restores of all tenants, and drop retired schemas.
 
     Args:
         drop: drop the schemas whose time is over.

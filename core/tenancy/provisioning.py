@@ -47,7 +47,7 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
 
 
 def make_role(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
-    """Create only a tenant's role, in the owner's transaction, for a schema that comes from a backup.
+    """Create only a tenant's role, in the owner's transaction, for a schema that a backup contains.
 
     Raises:
         ValueError: ``schema`` is no opaque name.

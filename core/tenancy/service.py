@@ -39,7 +39,7 @@ LONGEST_NAME = 200
 
 
 class _Inactive(NamedTuple):
-    """Why a tenant that is not active cannot be used, and what to do."""
+    """The state of a tenant that is not active, and the remedy."""
 
     problem: str
     remedy: str
@@ -147,7 +147,7 @@ def get_tenant(slug: str) -> TenantRef:
 
 
 def describe_tenant(slug: str) -> Tenant:
-    """The row of the tenant with this slug, whatever its state: for operators.
+    """Return the row of the tenant with this slug, whatever its state. For operators.
 
     Raises:
         NotFound: no tenant has this slug.
@@ -161,7 +161,7 @@ def describe_tenant(slug: str) -> Tenant:
 
 
 def tenant_of_role(role: str) -> TenantRef:
-    """The tenant with this role, whatever its state; a job's row names its tenant so.
+    """Return the tenant with this role, whatever its state. The row of a job names its tenant by role.
 
     Raises:
         NotFound: no tenant has this role.
@@ -180,7 +180,7 @@ def tenant_of_role(role: str) -> TenantRef:
 
 
 def list_tenants() -> list[TenantRef]:
-    """All tenants in the order of their slugs, including suspended ones."""
+    """Return all tenants in the order of their slugs, including suspended ones."""
     with platform_session() as session:
         return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 

@@ -47,7 +47,7 @@ def explicit(value: BaseModel) -> dict[str, Any]:
 
 
 def nested(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The model of a field that always holds that model; None for a plain value or a union of models."""
+    """Return the model of a field that always contains that model; None for a plain value or a union of models."""
     annotation = model.model_fields[name].annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
@@ -66,7 +66,9 @@ def fitted(model: type[_M], stored: Mapping[str, Any]) -> _M:
 
 
 def field_errors(error: ValidationError, model: type[BaseModel], place: str = "") -> list[FieldError]:
-    """The fields that pydantic rejects, dotted, without the values; beside an unknown name, the nearest known one.
+    """Return the fields that pydantic rejects, dotted, without values.
+
+    An unknown name has the nearest known name beside it.
 
     Args:
         error: what pydantic says.

@@ -136,7 +136,7 @@ def set_sequences(
 def sequences(
     connection: psycopg.Connection[Any], schema: str, shape: dict[str, Table]
 ) -> dict[tuple[str, str], int | None]:
-    """(table, column) -> the last assigned number; None where none was."""
+    """Return (table, column) -> the last assigned number; None if none was assigned."""
     numbers: dict[tuple[str, str], int | None] = {}
     for name, table in shape.items():
         for column in table.identities:

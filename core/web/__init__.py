@@ -1,1 +1,1 @@
-"""What routes share: pages of lists, ETags, NDJSON streams, limits of uploads."""
+"""Tools that routes share: pages of lists, ETags, NDJSON streams, limits of uploads."""

@@ -1,4 +1,4 @@
-"""Static files of features, at addresses that change with their content, so that a browser never asks twice.
+"""Static files of features. An address changes with its file's content, so a browser never requests it twice.
 
 The digest in an address is that of the whole folder: style sheets and modules name their neighbours by relative paths,
 and these stay right. Files are read and compressed when the application is made.
@@ -33,7 +33,7 @@ _TEXT = ("text/", "image/svg+xml", "application/json", "application/manifest+jso
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file: its type, its bytes, and the same compressed where that is shorter."""
+    """One file: its type, its bytes, and the compressed bytes if they are shorter."""
 
     media_type: str
     content: bytes
@@ -99,7 +99,7 @@ _IMPORT = re.compile(rb'^@import "([\w.-]+\.css)";\n', re.MULTILINE)
 
 
 def _bundled(name: str, contents: Mapping[str, bytes]) -> bytes:
-    """A style sheet with its imports of the same folder in their place: one request on a slow line, not ten.
+    """Return a style sheet with its imports from the same folder included: one request on a slow line, not ten.
 
     Raises:
         LookupError: it imports a file that is not there.
@@ -147,7 +147,7 @@ async def asset(request: Request, key: str) -> Response:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether Accept-Encoding names gzip, without forbidding it (``gzip;q=0``)."""
+    """Return whether Accept-Encoding names gzip without forbidding it (``gzip;q=0``)."""
     for part in accepted.split(","):
         name, _, quality = part.strip().partition(";")
         if name.strip().lower() == "gzip":

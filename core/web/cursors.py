@@ -47,7 +47,7 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The start of a page: the row after the one with this key."""
+    """The start of a page: the row after the row with this key."""
 
     sort: Sort
     page: int

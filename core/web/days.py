@@ -1,4 +1,4 @@
-"""Days and instants as the API takes them: in ISO form, never as a number.
+"""Days and instants in the API: in ISO form, never as a number.
 
 Pydantic reads a number, and a text of digits, as seconds since 1970: ``since=20261101`` meant a day in August 1970.
 """

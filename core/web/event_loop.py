@@ -1,4 +1,4 @@
-"""Runs a dependency that only gathers parameters on the event loop, without a thread of its own."""
+"""Runs a dependency that only gathers parameters on the event loop, without its own thread."""
 
 from __future__ import annotations
 

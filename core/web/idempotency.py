@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: the caller's name for one write, sent again with each retry of it.
+"""``Idempotency-Key``: the caller's name for one write, which each retry repeats.
 
 The form is that of draft-ietf-httpapi-idempotency-key-header-07, a quoted string; a bare key is the same key. This
 module reads and checks the header; every write under /v1 declares it (``core.app.routing``).

@@ -1,4 +1,4 @@
-"""Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps, each a transaction of its own.
+"""Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps, each in its own transaction.
 
 A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. Each step asks again
 whether the key is valid and the tenant active: revoking the one or suspending the other ends the stream. A stream that
@@ -45,7 +45,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def ndjson(scope: StreamScope, step: Step[Cursor]) -> StreamedResponse:
-    """Stream what ``step`` reads. The first step runs at once, so that what it raises is answered as any error."""
+    """Stream the rows that ``step`` reads. The first step runs at once, so that its errors get an ordinary answer."""
     with scope.session() as session:
         rows, cursor = step(session, None)
     return StreamedResponse(_lines(scope, step, rows, cursor), media_type=MEDIA_TYPE)

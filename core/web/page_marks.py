@@ -16,5 +16,5 @@ def mark_as_page(scope: MutableMapping[str, Any]) -> None:
 
 
 def is_page(scope: MutableMapping[str, Any]) -> bool:
-    """Tell whether the request is for a page."""
+    """Return whether the request is for a page."""
     return bool(scope.get(_MARK))

@@ -26,7 +26,7 @@ class PageRoute(APIRoute):
 
 
 class Site:
-    """What the pages of one application share.
+    """The objects that all pages of one application share.
 
     Args:
         templates: of all features.
@@ -81,7 +81,7 @@ def safe_next(text: str | None, otherwise: str = "/") -> str:
 
 
 def sign_in_address(sign_in: str, scope: MutableMapping[str, Any]) -> str:
-    """Where a request without a credential is sent: the sign-in, with the way back where a link led to the page."""
+    """Return the address of the sign-in for a request without a credential, with the way back to the page of a link."""
     if scope["method"] not in ("GET", "HEAD"):
         return sign_in
     address = quote(scope["path"], safe="/:@!$&'()*+,;=~-._")

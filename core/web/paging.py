@@ -65,7 +65,7 @@ class PageRequest:
         return replace(self, path=path, query=())
 
     def head(self, total: int, last: Key | None = None) -> dict[str, Any]:
-        """What an answer says of the page beside its rows: ``page``, ``page_size``, ``total`` and the links.
+        """Return the facts of an answer beside its rows: ``page``, ``page_size``, ``total`` and the links.
 
         Args:
             total: rows in all.
@@ -106,7 +106,7 @@ Paging = Annotated[PageRequest, Depends(page_request)]
 
 
 def sorted_pages(fields: Mapping[str, type], default: str = "") -> PageDependency:
-    """For ``Depends``: the page and the order that the query asks for.
+    """Return the page and the order that the query names. Use it with ``Depends``.
 
     Args:
         fields: by what the list can be sorted, as the API names it, with the type of its values.
@@ -126,7 +126,7 @@ def sorted_pages(fields: Mapping[str, type], default: str = "") -> PageDependenc
 
 
 def long_pages(fields: Mapping[str, type], default: str = "", *, identity: type = UUID) -> PageDependency:
-    """For ``Depends``: the page and the order of a list that gives cursors.
+    """Return the page and the order of a list with cursors. Use it with ``Depends``.
 
     Args:
         fields: by what the list can be sorted, as the API names it, with the type of its values, which are never null.
@@ -173,7 +173,7 @@ def _others(request: Request) -> tuple[tuple[str, str], ...]:
 
 
 class Page(BaseModel, Generic[Item]):
-    """One page of a list, and how many rows there are in all."""
+    """One page of a list, and the total of rows."""
 
     items: list[Item] = Field(description="The rows of this page.")
     page: int = Field(description="This page, counted from 1.", examples=[1])

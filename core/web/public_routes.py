@@ -1,4 +1,4 @@
-"""Declarations of routes without a credential: how often one address may call them, and that they take any query.
+"""Declarations of routes without a credential: their rate limit for one address, and their acceptance of any query.
 
 A declaration is a dependency that does nothing: ``dependencies=[Depends(any_query)]``. The application reads it from
 the route.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PublicRate:
-    """How often one address may call one route.
+    """The rate at which one address may call one route.
 
     Attributes:
         burst: calls at once.
@@ -22,7 +22,7 @@ class PublicRate:
     per_minute: float = 120.0
 
     async def __call__(self) -> None:
-        """Let the request pass: the boundary of the application counts."""
+        """Accept every request. The application's boundary counts it."""
 
 
 DEFAULT_RATE = PublicRate()
@@ -33,7 +33,7 @@ class AnyQuery:
     """The type of ``any_query``."""
 
     async def __call__(self) -> None:
-        """Let the request pass."""
+        """Accept every request."""
 
 
 any_query = AnyQuery()

@@ -24,9 +24,10 @@ def unguarded(text: str) -> str:
 
 
 def _runs(text: str) -> bool:
-    """Whether a spreadsheet may run it, whatever apostrophes and unseen characters stand before the formula.
+    """Return whether a spreadsheet may run the text as a formula.
 
-    Apostrophes count for nothing, so that a guarded text and one that had an apostrophe of its own stay apart.
+    Ignores apostrophes and invisible characters before the formula, so that a guarded text stays distinct from a text
+    that had its own apostrophe.
     """
     for character in text:
         if character in _BREAKS:

@@ -43,7 +43,7 @@ def written(pieces: Iterable[str]) -> BinaryIO:
 
 
 class StreamedResponse(StreamingResponse):
-    """Sends what a generator yields, and closes the generator when the client has everything or is gone.
+    """Sends the output of a generator, and closes the generator at the end or when the client disconnects.
 
     A generator that stays open keeps its transaction, or its file, until it is garbage-collected.
     """

@@ -44,7 +44,7 @@ class Bins:
 
 
 def cut(column: FloatArray, feature: FeatureSpec, max_bins: int, min_rows: int) -> Bins:
-    """Bins of a training column: of about equal size, none with fewer than ``min_rows`` rows where that can be.
+    """Return the bins of a training column: of about equal size, with at least ``min_rows`` rows where possible.
 
     Edges lie halfway between neighbouring values, so that no edge is anybody's value.
     """

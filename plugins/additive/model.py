@@ -60,7 +60,7 @@ class AdditiveModel:
         return sigmoid(self.explain(X).log_odds)
 
     def explain(self, X: FloatArray) -> Explanation:
-        """What each feature adds to the log-odds of each row of X (n, p)."""
+        """Return each feature's contribution to the log-odds of each row of X (n, p)."""
         matrix = check_matrix(X, len(self.curves))
         contributions = np.empty_like(matrix)
         for index, curve in enumerate(self.curves):

@@ -94,7 +94,7 @@ def _curvature(layout: Layout, codes: Sequence[Codes], weight: FloatArray) -> Fl
 def fit_path(
     layout: Layout, codes: Sequence[Codes], outcome: FloatArray, strengths: Sequence[float]
 ) -> list[FloatArray]:
-    """Coefficients for each penalty strength, given from strong to weak, each started from the one before.
+    """Return the coefficients for each penalty strength, from strong to weak. Each fit starts from the one before.
 
     Newton's method; the curvature is the costly part and changes slowly, so it is counted again only every few steps,
     and a step that does not lower the loss is halved.

@@ -58,7 +58,7 @@ class BoostingModel:
         return sigmoid(np.asarray(raw, dtype=np.float64))
 
     def explain(self, X: FloatArray) -> Explanation:
-        """What each feature adds to the log-odds of each row of X (n, p)."""
+        """Return each feature's contribution to the log-odds of each row of X (n, p)."""
         matrix = check_matrix(X, len(self._features))
         if not len(matrix):
             return Explanation(base=self._base, contributions=np.empty(matrix.shape))

@@ -25,7 +25,7 @@ OLD_PICKLE = re.compile(rb"\A(c[A-Za-z_][\w.]*\n[\w.]+\n|\(?[cdlpi]{0,2}(c__|cos
 
 
 class BadArtifactError(ValueError):
-    """The artifact is not what a plugin wrote: damaged, changed, of another format, or not plain data."""
+    """The artifact is not one that a plugin wrote: damaged, changed, of another format, or not plain data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class FeatureSpec:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> FeatureSpec:
-        """The feature that :meth:`to_json` wrote; one without a version is of version 1.
+        """Return the feature that :meth:`to_json` wrote. A feature without a version has version 1.
 
         Raises:
             BadDataError: a field is absent or of the wrong type.
@@ -205,7 +205,7 @@ class FittedModel(Protocol):
         ...
 
     def explain(self, X: FloatArray) -> Explanation:
-        """What each feature adds to the log-odds of each row."""
+        """Return each feature's contribution to the log-odds of each row."""
         ...
 
     def summary(self) -> Mapping[str, Json]:

@@ -1,1 +1,1 @@
-"""People who use the platform: accounts, memberships, sessions, passwords, and the links by which they choose one."""
+"""People who use the platform: accounts, memberships, sessions, passwords, and one-time links to choose a password."""

@@ -32,7 +32,7 @@ PeopleWrite = Annotated[Principal, Depends(require("people.write"))]
 
 @router.get("/people", operation_id="list_people", summary="List the people of the tenant, by name")
 def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[PersonOut]:
-    """People who were removed are not in the list."""
+    """List the people of the tenant, without those whom somebody removed."""
     rows, total = members.list_members(scope.tenant, limit=paging.limit, offset=paging.offset)
     return Page.of([PersonOut.model_validate(member) for member in rows], paging, total)
 
@@ -41,7 +41,10 @@ def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[Perso
     "/people", operation_id="invite_person", status_code=201, summary="Invite a person", responses=responses(Conflict)
 )
 def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, response: Response) -> PersonInvited:
-    """The answer has a link: a new account chooses a password with it, one that exists gives the password it has."""
+    """Invite a person.
+
+    The answer contains a link: a new account chooses a password; an existing one enters its password.
+    """
     grant = _grant(principal, scope, body)
     person_id = members.add_member(scope.tenant, body.email, body.name, grant, actor=principal.actor)
     member = members.get_member(scope.tenant, person_id)
@@ -52,7 +55,7 @@ def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, re
 
 @router.get("/people/{person_id}", operation_id="get_person", summary="Get a person")
 def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
-    """One person of the tenant."""
+    """Return one person of the tenant."""
     return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
 
 
@@ -63,7 +66,7 @@ def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
     responses=responses(NotFound, Conflict),
 )
 def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: GrantFields) -> PersonOut:
-    """It holds from the person's next request."""
+    """Change a person's role or facilities. The change takes effect with the person's next request."""
     _within_rights(principal, scope, person_id)
     members.change_member(scope.tenant, person_id, _grant(principal, scope, body), actor=principal.actor)
     return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
@@ -77,7 +80,7 @@ def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, b
     responses=responses(NotFound, Conflict),
 )
 def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
-    """Their sessions, and the API keys that they created, end at once."""
+    """Remove a person from the tenant. Their sessions and the API keys that they created end at once."""
     _within_rights(principal, scope, person_id)
     members.remove_member(scope.tenant, person_id, actor=principal.actor)
 
@@ -92,7 +95,10 @@ def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -
 def create_link(
     principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkIn, response: Response
 ) -> LinkOut:
-    """Earlier links of the person stop working. Who has not accepted yet gets an invitation, whatever the purpose."""
+    """Create a one-time link for a person; earlier links stop working.
+
+    A person who has not accepted gets an invitation.
+    """
     member = _within_rights(principal, scope, person_id)
     purpose = links.INVITATION if member.invited else body.purpose
     elsewhere = [tenant for tenant in members.tenants_of(person_id) if tenant["id"] != scope.tenant.id]
@@ -111,7 +117,9 @@ def _link(scope: TenantScope, principal: Principal, person_id: UUID, purpose: st
 
 
 def _within_rights(principal: Principal, scope: TenantScope, person_id: UUID) -> members.Member:
-    """The person, who may do no more than the principal: else a link to their password would give what they may do.
+    """Return the person if they have no more permissions than the principal.
+
+    Else the link would raise the principal's own.
 
     Raises:
         NotFound: the tenant has no such person (404).
@@ -126,7 +134,7 @@ def _within_rights(principal: Principal, scope: TenantScope, person_id: UUID) ->
 
 
 def _grant(principal: Principal, scope: TenantScope, body: GrantFields) -> members.Grant:
-    """What the body grants.
+    """Return the grant that the body describes.
 
     Raises:
         Forbidden: it is more than the principal may do (403).

@@ -1,4 +1,4 @@
-"""``iit people``: who uses the platform, in a tenant or as an operator."""
+"""``iit people``: manages the people of a tenant, and the operators."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def list_(slug: str, *, as_json: bool) -> None:
 @click.argument("person_id", type=click.UUID)
 @json_option
 def remove(slug: str, person_id: UUID, *, as_json: bool) -> None:
-    """Take a person out of the tenant SLUG: sessions and API keys end at once."""
+    """Remove a person from the tenant SLUG: sessions and API keys end at once."""
     from core.identity.people import members as service
 
     service.remove_member(tenant(slug), person_id, actor=ACTOR, source="cli")
@@ -85,7 +85,7 @@ def remove(slug: str, person_id: UUID, *, as_json: bool) -> None:
 @click.option("--tenant", "slug", help="Invite to this tenant again, instead of a reset.")
 @json_option
 def link(email: str, slug: str | None, *, as_json: bool) -> None:
-    """Make a link by which the person with EMAIL chooses a new password; an earlier one stops working."""
+    """Create a link for the person with EMAIL to choose a new password; an earlier link stops working."""
     from core.identity.people import links
     from core.identity.people.members import person_of
 

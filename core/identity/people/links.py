@@ -1,4 +1,4 @@
-"""One-time links: invitations and resets, by which a person chooses a password."""
+"""One-time links, invitations and resets, with which a person chooses a password."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATH = "/password/"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that has just been made. Its path is shown one time; of the secret only a digest is stored."""
+    """A new link. Its path is shown one time; only a digest of its secret is stored."""
 
     id: UUID
     path: str
@@ -37,7 +37,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinkHolder:
-    """Whom a link is for.
+    """The person for whom a link was created.
 
     Attributes:
         tenant_id: the tenant that made the link; ``tenant`` is its name. None for an operator's link.
@@ -54,7 +54,7 @@ class LinkHolder:
 
 
 def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | None = None) -> Link:
-    """A new link for the person; earlier ones of the same tenant stop working.
+    """Create a link for the person. Earlier links of the same tenant stop working.
 
     Args:
         person_id: whom it is for.
@@ -119,7 +119,7 @@ def revoke_links(person_id: UUID) -> None:
 
 
 def holder_of(secret: str) -> LinkHolder:
-    """Whom a link is for, without using it.
+    """Return the person for whom a link was created, without using it.
 
     Raises:
         NotFound: there is no such link, or it was used, revoked, or has expired (404).
@@ -129,7 +129,7 @@ def holder_of(secret: str) -> LinkHolder:
 
 
 def use_link(secret: str, password: str) -> LinkHolder:
-    """Use a link up: choose a first or new password, or join one more tenant with the present one.
+    """Use a link: choose a first or new password, or join another tenant with the present password.
 
     An invitation never replaces a password: else the admin of one tenant could take over the accounts of another's
     people. A new password ends the person's sessions.
@@ -195,7 +195,7 @@ _HOLDER = (
 
 
 def _holder(session: Session, secret: str) -> tuple[LinkHolder, str | None]:
-    """Whom a link is for, and the hash of the account's present password; both rows are locked."""
+    """Return the link's person and the hash of the account's present password. Locks both rows."""
     row = session.execute(text(_HOLDER), {"digest": digest_of(secret), "now": now()}).first()
     if row is None:
         detail = "this link does not work: it was used, replaced, or has expired"

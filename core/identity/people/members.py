@@ -1,4 +1,4 @@
-"""People who use the platform, and what they may do in each tenant."""
+"""People who use the platform, and their roles in each tenant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_SUCH = "the tenant has no such person"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person of a tenant, and what they may do there.
+    """A person of a tenant, with their role and facilities.
 
     Attributes:
         invited: they have not used the invitation yet, and the membership permits nothing.
@@ -54,7 +54,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person may do in a tenant.
+    """The role and the facilities that a person gets in a tenant.
 
     Attributes:
         roles: names of built-in roles, none of them an operator's, and of the tenant's own.
@@ -121,7 +121,7 @@ def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
 
 
 def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: str, source: str = "api") -> None:
-    """Change what a person may do in the tenant. It holds from the person's next request.
+    """Change a person's role or facilities in the tenant. The change takes effect with the person's next request.
 
     Raises:
         NotFound: the tenant has no such person.
@@ -144,7 +144,7 @@ def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: st
 
 
 def remove_member(tenant: TenantRef, person_id: UUID, *, actor: str, source: str = "api") -> None:
-    """Take a person out of the tenant: their sessions and the API keys that they created end at once.
+    """Remove a person from the tenant. Their sessions and the API keys that they created end at once.
 
     Raises:
         NotFound: the tenant has no such person.
@@ -183,7 +183,7 @@ def list_members(tenant: TenantRef, *, limit: int = 50, offset: int = 0) -> tupl
 
 
 def get_member(tenant: TenantRef, person_id: UUID) -> Member:
-    """One person of the tenant.
+    """Return one person of the tenant.
 
     Raises:
         NotFound: the tenant has no such person.
@@ -196,7 +196,7 @@ def get_member(tenant: TenantRef, person_id: UUID) -> Member:
 
 
 def names_of(tenant: TenantRef, people: Collection[UUID]) -> dict[UUID, str]:
-    """The names of those of these people who belong to the tenant."""
+    """Return the names of those of these people who belong to the tenant."""
     if not people:
         return {}
     with platform_session() as session:
@@ -313,7 +313,7 @@ def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
 
 
 def _locked(session: Session, tenant: TenantRef, person_id: UUID) -> list[str]:
-    """The roles that a person of the tenant holds, none before they accepted.
+    """Lock the person's membership, and return their roles; none before they accept the invitation.
 
     Changes of the tenant's people wait for each other until the commit.
     """
@@ -369,6 +369,6 @@ def _checked_name(name: str) -> str:
 
 
 def _record(tenant: TenantRef, actor: str, action: str, person_id: UUID, detail: dict[str, Any]) -> None:
-    """Add to the tenant's audit, before the transaction of ``platform`` commits: no change goes unrecorded."""
+    """Add to the tenant's audit before the transaction of ``platform`` commits, so that no change goes unrecorded."""
     with tenant_session(tenant, actor=actor) as session:
         audit.record(session, action, "person", person_id, detail)

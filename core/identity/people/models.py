@@ -47,7 +47,7 @@ class Person(PlatformBase, table=True):
 
 
 class Membership(PlatformBase, table=True):
-    """What a person may do in one tenant.
+    """The membership of a person in one tenant, with their role.
 
     Attributes:
         roles: names of roles; see ``core.identity.roles``.
@@ -76,7 +76,7 @@ class Membership(PlatformBase, table=True):
 
 
 class PersonSession(PlatformBase, table=True):
-    """One sign-in of a person: of the secret in the cookie only its SHA-256 is stored.
+    """One sign-in of a person. Only the SHA-256 of the cookie's secret is stored.
 
     Attributes:
         tenant_id: for which tenant; None for operators.
@@ -103,7 +103,7 @@ class PersonSession(PlatformBase, table=True):
 
 
 class OneTimeLink(PlatformBase, table=True):
-    """A link by which a person chooses a password: an invitation, or a reset. Only the secret's SHA-256 is stored.
+    """A link for a person to choose a password: an invitation or a reset. Only the secret's SHA-256 is stored.
 
     Attributes:
         tenant_id: whose admin made the link, and which membership an invitation accepts; None for an operator's link.

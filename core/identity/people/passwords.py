@@ -29,12 +29,12 @@ _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
 def hash_of(password: str) -> str:
-    """What is stored of a password."""
+    """Return the hash of a password, for storage."""
     return _HASHER.hash(_normal(password))
 
 
 def matches(password: str, stored: str | None) -> bool:
-    """Whether the password is the stored one. It takes as long where none is stored."""
+    """Return whether the password is the stored one. Takes as long if none is stored."""
     try:
         _HASHER.verify(stored or _nobody(), _normal(password))
     except (VerifyMismatchError, InvalidHashError):
@@ -43,12 +43,12 @@ def matches(password: str, stored: str | None) -> bool:
 
 
 def needs_rehash(stored: str) -> bool:
-    """Whether the stored hash was made with other parameters than today's."""
+    """Return whether the stored hash has other parameters than today's."""
     return _HASHER.check_needs_rehash(stored)
 
 
 def check_new(password: str, context: Iterable[str] = (), field: str = "password") -> None:
-    """Let a new password pass.
+    """Accept a new password, or raise.
 
     Args:
         password: as it was typed.
@@ -92,5 +92,5 @@ def _nobody() -> str:
 
 
 def _normal(password: str) -> str:
-    """One form of each text, whatever the keyboard (NFKC, as NIST SP 800-63B-4 asks)."""
+    """Return one form of each text, whatever the keyboard (NFKC, as NIST SP 800-63B-4 asks)."""
     return unicodedata.normalize("NFKC", password)

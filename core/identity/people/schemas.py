@@ -1,4 +1,4 @@
-"""What the API says of people."""
+"""API schemas of people."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ Roles = Annotated[list[str], Field(min_length=1, max_length=20)]
 
 
 class GrantFields(BaseModel):
-    """What a person may do in the tenant."""
+    """The role and the facilities of a person in the tenant."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,7 +52,7 @@ class PersonOut(BaseModel):
 
 
 class LinkOut(BaseModel):
-    """A link by which a person chooses a password. It is in this answer only."""
+    """A link for a person to choose a password. Only this answer contains it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -64,13 +64,13 @@ class LinkOut(BaseModel):
 
 
 class PersonInvited(PersonOut):
-    """A new person, and the link by which they accept the invitation, with a first password or the one they have."""
+    """A new person, and the link to accept the invitation. They choose a first password or enter their present one."""
 
     link: LinkOut = Field(description="Give it to the person. It is in this answer only.")
 
 
 class LinkIn(BaseModel):
-    """Which link to make."""
+    """The purpose of the new link."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -49,7 +49,7 @@ _VERIFY = (
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that has just begun. ``secret`` goes into the cookie, and is stored nowhere."""
+    """A new session. The cookie gets ``secret``, which the platform never stores."""
 
     id: UUID
     secret: str
@@ -121,7 +121,7 @@ def end(session_id: UUID, person_id: UUID) -> None:
 
 
 def end_all(session: Session, person_id: UUID, tenant_id: UUID | None = None, *, but: UUID | None = None) -> None:
-    """End the person's sessions, of one tenant or all, in the caller's transaction; ``but`` one."""
+    """End the person's sessions, of one tenant or all, in the caller's transaction, except the session ``but``."""
     session.execute(
         text(
             "UPDATE platform.sessions SET revoked_at = :now WHERE person_id = :person AND revoked_at IS NULL"
@@ -148,7 +148,7 @@ def list_sessions(person_id: UUID) -> list[SessionInfo]:
 
 
 def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> NewSession:
-    """End a session, and begin one for another tenant of the same person.
+    """End a session, and begin a session for another tenant of the same person.
 
     Raises:
         NotFound: the person belongs to no such tenant, or has no such session.
@@ -179,11 +179,11 @@ class Sessions:
     places = frozenset({cookie(COOKIE)})
 
     def recognizes(self, credential: str) -> bool:
-        """Whether it has the form of a session's secret."""
+        """Return whether the credential has the form of a session's secret."""
         return FORM.fullmatch(credential) is not None
 
     def verify(self, credential: str) -> Identified:
-        """Who the session belongs to. Of the session nothing is cached: an ended one is ended.
+        """Return the session's person. Nothing of the session is cached, so ending it works at once.
 
         A tenant's own roles are cached under their version, which the same look-up reads.
 
@@ -203,7 +203,7 @@ class Sessions:
         return identified
 
     def confirm(self, principal: Principal) -> None:
-        """Check again that the session is valid and that the person may still do what they might.
+        """Check again that the session is valid and that the person still has their permissions.
 
         Raises:
             Unauthenticated: it has ended.
@@ -217,7 +217,7 @@ class Sessions:
             raise Forbidden(detail, remedy="Open the page again.")
 
     def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every rejection
-        """An ended session is not a guess: browsers send its cookie until they are told to delete it."""
+        """Return False: an ended session is no guess. Browsers send its cookie until an answer deletes it."""
         return False
 
 

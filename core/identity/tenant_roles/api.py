@@ -22,7 +22,7 @@ RoleName = Annotated[str, Path(description="Name of the role.", examples=["case-
 
 @router.get("", operation_id="list_roles", summary="List the roles that people can have")
 def list_roles(_: RolesRead, scope: TenantScope) -> list[RoleOut]:
-    """The built-in roles, then the tenant's own by name; each with what it permits."""
+    """List the built-in roles, then the tenant's own by name, each with its permissions."""
     return [RoleOut.model_validate(role) for role in service.list_roles(scope.tenant)]
 
 
@@ -37,7 +37,7 @@ def create_role(principal: RolesWrite, scope: TenantScope, body: RoleIn, respons
 
 @router.get("/{role_name}", operation_id="get_role", summary="Get a role", responses=responses(NotFound))
 def get_role(_: RolesRead, scope: TenantScope, role_name: RoleName, response: Response) -> RoleOut:
-    """A built-in role, or one of the tenant's own with its ETag."""
+    """Return a built-in role, or a role of the tenant with its ETag."""
     return _answer(response, service.get_role(scope.tenant, role_name))
 
 
@@ -55,7 +55,7 @@ def change_role(
     if_match: IfMatch,
     response: Response,
 ) -> RoleOut:
-    """It holds from the next request of everybody who has the role. Built-in roles cannot be changed."""
+    """Change a role. The change takes effect with the next request of everybody in it. Built-in roles cannot change."""
     draft = service.RoleDraft(role_name, body.meaning, tuple(body.includes), tuple(body.permissions))
     return _answer(response, service.change_role(scope.tenant, draft, _author(principal, scope), if_match))
 

@@ -62,7 +62,7 @@ _UNSETTLED = text(
 def changing(
     tenant: TenantRef, *, actor: str, request_id: str | None = None
 ) -> Iterator[tuple[Session, TenantSession]]:
-    """The transactions of one change: of ``platform``, and of the tenant, which commits first.
+    """Open the transactions of one change: of ``platform``, and of the tenant, which commits first.
 
     Raises:
         Conflict: others change the same roles all the time (409).
@@ -89,13 +89,13 @@ def roles_at(tenant_id: UUID) -> RolesAt:
 
 
 def hold_roles(platform: Session, tenant_id: UUID) -> None:
-    """Let no role of the tenant change or be deleted until the transaction of ``platform`` ends."""
+    """Lock the tenant's roles against change and deletion until the transaction of ``platform`` ends."""
     platform.execute(_ENSURE, {"tenant": tenant_id, "now": now()})
     platform.execute(_HOLD, {"tenant": tenant_id})
 
 
 def settle(tenant: TenantRef) -> bool:
-    """Settle what an interrupted change has left; return whether there was something, and no change is under way."""
+    """Settle an interrupted change. Return whether there was one, and no other change is running."""
     with platform_session() as platform:
         if platform.execute(_TAKE_UNSETTLED, {"tenant": tenant.id}).first() is None:
             return False
@@ -106,7 +106,7 @@ def settle(tenant: TenantRef) -> bool:
 
 
 def settle_all(stopping: Event) -> None:
-    """One round of the loop: settle the roles of every tenant whose change was interrupted."""
+    """Settle the roles of every tenant whose change was interrupted: one round of the loop."""
     with platform_session() as platform:
         tenants = [TenantRef(**row) for row in platform.execute(_UNSETTLED).mappings()]
     for tenant in tenants:

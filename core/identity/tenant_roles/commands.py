@@ -25,7 +25,7 @@ def roles() -> None:
 @click.argument("slug")
 @json_option
 def list_(slug: str, *, as_json: bool) -> None:
-    """List the roles that people of the tenant SLUG can have: built-in ones, then its own."""
+    """List the roles available in the tenant SLUG: built-in roles, then its own."""
     from core.identity.tenant_roles import service
 
     views = service.list_roles(tenant(slug))
@@ -75,7 +75,7 @@ def create(
 def change(
     slug: str, name: str, meaning: str, includes: tuple[str, ...], permissions: tuple[str, ...], *, as_json: bool
 ) -> None:
-    """Replace what the role NAME of the tenant SLUG means and permits, from everybody's next request."""
+    """Replace the meaning and the permissions of the role NAME of the tenant SLUG, from everybody's next request."""
     from core.identity.tenant_roles import service
 
     draft: RoleDraft = service.RoleDraft(name, meaning, includes, permissions)

@@ -1,4 +1,4 @@
-"""What a tenant's roles permit, compiled: one set of permissions for each role, cached by the version of the roles.
+"""Compiled permissions of a tenant's roles: one set for each role, cached by the version of the roles.
 
 A change marks the version as unsettled before it writes, and settles it after it has committed (``changes``). Nothing
 that was read while the version was unsettled is cached. So a process that dies between the two leaves every other
@@ -26,7 +26,7 @@ LASTS_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RoleRules:
-    """What a role of a tenant's own is made of: built-in roles that it includes, and permissions."""
+    """The definition of a tenant's own role: the built-in roles that it includes, and permissions."""
 
     name: str
     includes: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def read_rules(session: TenantSession) -> list[RoleRules]:
 
 
 def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> frozenset[str]:
-    """What the roles permit together in the tenant. A role that does not exist permits nothing.
+    """Return the permissions of these roles together in the tenant. A role that does not exist has none.
 
     Args:
         tenant: whose roles.
@@ -107,7 +107,7 @@ def own_roles(tenant: TenantRef, at: RolesAt) -> Mapping[str, frozenset[str]]:
 
 
 def remember(tenant: TenantRef, at: RolesAt, compiled: Compiled, moment: float) -> None:
-    """Cache roles that were read after ``at``, from ``moment`` (``time.monotonic``) on; unsettled ones never."""
+    """Cache roles that were read after ``at``, from ``moment`` (``time.monotonic``) on. Never cache unsettled ones."""
     if at.settled and at.version is not None:
         _cache[tenant.id] = _Cached((tenant.database, tenant.schema_name), at.version, moment, compiled)
     else:

@@ -37,7 +37,7 @@ class TenantRole(TenantBase, table=True):
 
 
 class RoleVersion(PlatformBase, table=True):
-    """The version of a tenant's own roles. A tenant without a row has never had any.
+    """The version of a tenant's own roles. A tenant without a row has never had a role of its own.
 
     Attributes:
         version: grows with every change.

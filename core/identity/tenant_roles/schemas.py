@@ -1,4 +1,4 @@
-"""What the API says of roles."""
+"""API schemas of roles."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from core.identity.tenant_roles.service import MEANING_MAX, NAME, NAME_MAX
 
 
 class RoleOut(BaseModel):
-    """A role, and what it permits."""
+    """A role and its permissions."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -23,7 +23,7 @@ class RoleOut(BaseModel):
 
 
 class RoleFields(BaseModel):
-    """What a role means and permits."""
+    """The description and the permissions of a role."""
 
     model_config = ConfigDict(extra="forbid")
 

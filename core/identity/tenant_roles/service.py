@@ -1,4 +1,4 @@
-"""The roles of a tenant: built-in ones and its own, listed, created, changed, deleted."""
+"""The roles of a tenant, built-in and its own: list, create, change, delete."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RoleDraft:
 
 @dataclass(frozen=True, slots=True)
 class RoleAuthor:
-    """Who changes roles.
+    """The principal who changes roles.
 
     Attributes:
         actor: for the audit.
@@ -90,7 +90,7 @@ def list_roles(tenant: TenantRef) -> list[RoleView]:
 
 
 def get_role(tenant: TenantRef, name: str) -> RoleView:
-    """One role of the tenant, built-in or its own.
+    """Return one role of the tenant, built-in or its own.
 
     Raises:
         NotFound: there is no such role.
@@ -123,7 +123,7 @@ def create_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor) -> Role
 
 
 def change_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor, expected: Expected | None = None) -> RoleView:
-    """Replace what a role of the tenant's own means and permits. It holds from everybody's next request.
+    """Replace the meaning and permissions of a tenant's own role. Takes effect with everybody's next request.
 
     Raises:
         NotFound: the tenant has no such role.
@@ -209,7 +209,7 @@ def _strangers(field: str, names: Iterable[str], known: Iterable[str], problem: 
 
 
 def _changeable(tenant: TenantRef, name: str) -> None:
-    """Reject what no change would do, before the roles are marked: most mistakes cost no process its cache.
+    """Reject an invalid change before marking the roles as changing, so that most mistakes clear no process's cache.
 
     Raises:
         NotFound: the tenant has no such role.

@@ -52,7 +52,7 @@ def keygen(name: Path, *, as_json: bool) -> None:
 @click.option("--recipient", required=True, type=FILE, help="File with the recipient's public key.")
 @json_option
 def export(slug: str, target: Path, recipient: Path, *, as_json: bool) -> None:
-    """Write all of a tenant to one file that only the recipient can open, on any installation."""
+    """Write all data of a tenant to one file that only the recipient can open, on any installation."""
     from core.tenancy.archive.writing import export as write
 
     with Progress("Exporting") as progress:
@@ -213,7 +213,7 @@ def undelete(slug: str, *, as_json: bool) -> None:
 )
 @json_option
 def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
-    """Destroy the tenants whose days of grace are over, or the one that you name. Run it every night.
+    """Destroy the tenants whose days of grace are over, or the tenant that you name. Run it every night.
 
     If it is killed, run it again. The audit, the usage and a tombstone stay. So do base backups, which hold all
     tenants, and

@@ -4,7 +4,7 @@ from core.errors import Conflict, Invalid
 
 
 class ArchiveDamaged(Invalid):
-    """The archive was cut short, altered, or made by another program."""
+    """The archive was cut short or altered, or another program wrote it."""
 
     slug = "archive-damaged"
     title = "The archive is damaged"

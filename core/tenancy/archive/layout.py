@@ -87,7 +87,7 @@ class LeftOut(_Part):
 
 
 class Header(_Part):
-    """The archive's first member: what a reader must know before the rows."""
+    """The archive's first member: facts that a reader needs before the rows."""
 
     format: Literal["iit-tenant-archive"]
     format_version: int

@@ -174,5 +174,5 @@ def _values(table: TableInfo) -> sql.Composed:
 
 
 def _shape(table: TableInfo) -> tuple[frozenset[tuple[str, str, str | None]], tuple[str, ...]]:
-    """The columns and key of a table, comparable whatever the order of columns."""
+    """Return the columns and key of a table, comparable whatever the order of columns."""
     return frozenset((one.name, one.type, one.opened_as) for one in table.columns), tuple(table.key)

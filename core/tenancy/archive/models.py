@@ -1,4 +1,4 @@
-"""The table of tombstones: what remains of a deleted tenant."""
+"""The table of tombstones: the remains of a deleted tenant."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class TenantTombstone(PlatformBase, table=True):
-    """A deleted tenant: who it was, who asked for its deletion and when, and how much was destroyed.
+    """A deleted tenant: its name, who requested its deletion and when, and how much was destroyed.
 
     No other tenant may take its slug; only its own archive can bring it back. Its usage and its audit stay under its
     id.

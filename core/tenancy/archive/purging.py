@@ -174,7 +174,7 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Ca
 
 
 def _sealed(ref: TenantRef) -> Verified:
-    """The result of verifying the audit after all of it is sealed.
+    """Seal all of the audit, then verify it, and return the result.
 
     Nothing could seal it once the tenant is gone.
 
@@ -192,7 +192,7 @@ def _sealed(ref: TenantRef) -> Verified:
 
 
 def _tenant(slug: str) -> TenantRef | None:
-    """The tenant to destroy; None where its row is already deleted.
+    """Return the tenant to destroy; None if its row is already deleted.
 
     Raises:
         Conflict: its days of grace are not over, or nobody asked for its deletion.
@@ -212,7 +212,7 @@ def _tenant(slug: str) -> TenantRef | None:
 
 
 def _stone_stands(ref: TenantRef) -> bool:
-    """Whether the tombstone belongs to this destruction, and not to an earlier life of a restored tenant."""
+    """Return whether the tombstone belongs to this destruction, and not to an earlier life of a restored tenant."""
     with owner_session() as session:
         stone = session.get(TenantTombstone, ref.id)
         return stone is not None and stone.purged_at is None
@@ -257,7 +257,7 @@ def _copy(
     target: str,
     columns: str,
 ) -> int:
-    """Copy one of the audit's tables to ``platform``, and replace what an earlier run left there."""
+    """Copy one table of the audit to ``platform``, replacing an earlier run's copy."""
     into = sql.Identifier("platform", target)
     platform.execute(sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(into), (ref.id,))
     listed = sql.SQL(", ").join(sql.Identifier(name) for name in columns.split(", "))
@@ -273,7 +273,10 @@ def _copy(
 
 
 def _forget_in_node(ref: TenantRef) -> None:
-    """Delete the tenant's rows in ``node``, except those that outlive it. Its schema's row goes with the schema."""
+    """Delete the tenant's rows in ``node``, except those that outlive it.
+
+    Deleting its schema deletes the schema's row.
+    """
     with owner_connection(ref.database) as connection:
         for table in _mortal(NodeBase):
             if table != "tenant_schemas":
@@ -314,6 +317,6 @@ def purge_due(*, actor: str, done: Callable[[TenantTombstone], None], failed: Ca
 
 
 def _named(error: Exception) -> AppError:
-    """An error that states the kind and place of an unexpected one, without the values that it may repeat."""
+    """Return an error with the kind and place of an unexpected error, without the values that it may repeat."""
     known = as_app_error(error)
     return known if type(known) is not AppError else AppError(describe(error))

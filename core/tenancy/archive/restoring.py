@@ -131,7 +131,7 @@ def _reject_unknown(header: Header) -> None:
 
 
 def _reserve(header: Header, slug: str, database: str, actor: str) -> TenantRef:
-    """Create the tenant's row, which reserves its slug, after removing what a killed run left."""
+    """Create the tenant's row, which reserves its slug, after removing the remains of a killed run."""
     with owner_session() as session:
         left = _row(session, slug)
         unfinished = left.ref() if left is not None and left.phase == "restoring" else None
@@ -236,7 +236,7 @@ def _store(ref: TenantRef, parts: Iterator[TablePart | BlobPart]) -> None:
 
 
 def _activate(archive: Archive, ref: TenantRef, contents: dict[str, Counted], actor: str) -> Restored:
-    """Compare what was read back with the manifest, and activate the tenant.
+    """Compare the restored rows with the manifest, and activate the tenant.
 
     Raises:
         ArchiveDamaged: rows or checksums differ.

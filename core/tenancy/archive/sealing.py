@@ -24,7 +24,7 @@ _KEY_FILE_BYTES = 64 * 1024
 
 
 def generate(private: Path, public: Path) -> str:
-    """Write a new pair of keys, the private one readable by its owner alone; return the public key.
+    """Write a new pair of keys, the private key readable by its owner alone. Return the public key.
 
     Raises:
         Conflict: one of the files exists.
@@ -124,7 +124,7 @@ class Stream(io.RawIOBase):
 
 
 def seal(pieces: Generator[bytes, None, None], target: BinaryIO, to: pyrage.x25519.Recipient) -> None:
-    """Encrypt the bytes of ``pieces`` as they come. On an error ``target`` is unusable.
+    """Encrypt the bytes of ``pieces`` as they arrive. After an error, ``target`` is unusable.
 
     Raises:
         Exception: whatever ``pieces`` raises.

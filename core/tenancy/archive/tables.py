@@ -1,4 +1,4 @@
-r"""A tenant's tables as the catalog of its schema says them, and their rows as canonical lines.
+r"""A tenant's tables, from the catalog of its schema, and their rows as canonical lines.
 
 A line is a JSON object with the columns in the table's order, written by PostgreSQL itself: whole and floating numbers
 and booleans as JSON has them, JSON as it is, everything else as text (``bytea`` as hexadecimal after ``\x``, times in
@@ -161,7 +161,7 @@ def _described(table: str, columns: list[tuple[str, str]], key: list[str]) -> Ta
 
 
 def sealed_as(table: TableInfo) -> str:
-    """The table under whose name this one's values are encrypted; two tables may exchange ciphertexts."""
+    """The table name with which this table's values are encrypted. Two tables may exchange ciphertexts."""
     known = TenantBase.metadata.tables.get(table.name)
     return table.name if known is None else str(known.info.get("sealed_as", table.name))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tombstone_of(slug: str) -> TenantTombstone | None:
-    """The newest tombstone of a tenant with this slug; None where there is none."""
+    """Return the newest tombstone of a tenant with this slug; None if there is none."""
     with platform_session() as session:
         return _newest(session, slug)
 

@@ -1,4 +1,4 @@
-"""Writing of a tenant's archive: one snapshot of its records, decrypted and sealed to the recipient as it is read.
+"""Writing of a tenant's archive: reads one snapshot of its records, decrypts it, and seals it to the recipient.
 
 Memory and disk hold only one part at a time, and no plain text ever reaches the disk.
 """

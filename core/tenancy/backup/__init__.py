@@ -1,1 +1,1 @@
-"""Backups of one tenant: written by pg_dump, sealed, and restored beside the present data before they replace it."""
+"""Backups of one tenant: pg_dump writes them, sealed. A restore loads one beside the present data, then replaces it."""

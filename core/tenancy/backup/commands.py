@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @json_option
 def backup(slug: str | None, place: Path, *, everybody: bool, as_json: bool) -> None:
-    """Write all of a tenant, as of this moment, to one encrypted file.
+    """Write all data of a tenant, as of now, to one encrypted file.
 
     The tenant stays in use. Its stored files are not in the backup. With --all, one tenant that fails does not stop the
     others; the command then ends with 3, or with 1 when all failed.

@@ -86,7 +86,7 @@ class _Joined(io.RawIOBase):
 
 
 def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: BinaryIO) -> dict[str, Any]:
-    """Write a backup, complete or not at all; return the size and SHA-256 of the sealed data.
+    """Write a backup, complete or not at all. Return the size and SHA-256 of the sealed data.
 
     Raises:
         Unavailable: the file cannot be written.

@@ -46,7 +46,7 @@ def environment(url: str, *, planner: bool = True) -> dict[str, str]:
 
 
 def dump_command(url: str, schema: str, snapshot: str | None) -> list[str]:
-    """The command line of pg_dump for one schema, as of an exported snapshot where one is named."""
+    """Return the command line of pg_dump for one schema, as of an exported snapshot if one is named."""
     where = {name: str(value) for name, value in conninfo_to_dict(url).items() if name != "password"}
     command = [str(client_program("pg_dump")), "--format=custom", "--compress=gzip:1", f"--schema={schema}"]
     command += ["--no-owner", "--lock-wait-timeout=60s", f"--exclude-table={schema}.{CHANGES}"]
@@ -81,7 +81,7 @@ class _Output(io.RawIOBase):
 
 @contextmanager
 def dumped(url: str, schema: str, snapshot: str | None = None) -> Iterator[BinaryIO]:
-    """Open what pg_dump writes of a schema. Reading to the end raises ``Unavailable`` if pg_dump failed."""
+    """Open the output of pg_dump for a schema. Reading to the end raises ``Unavailable`` if pg_dump failed."""
     with scratch.nameless() as errors:
         process = subprocess.Popen(  # noqa: S603 - our own fixed program
             dump_command(url, schema, snapshot), stdout=subprocess.PIPE, stderr=errors, env=environment(url)
@@ -155,7 +155,7 @@ def _run(connection: psycopg.Connection[Any], pending: list[bytes], schema: byte
 
 
 def _forget_changes(connection: psycopg.Connection[Any], schema: str) -> None:
-    """Remove what notes changes from a dump that was written during a move; the restored tenant is not moving."""
+    """Remove the triggers that record changes from a dump written during a move. The restored tenant is not moving."""
     connection.execute(
         sql.SQL("DROP FUNCTION IF EXISTS {} CASCADE").format(sql.Identifier(schema, "move_capture")),
     )
@@ -185,7 +185,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failed(name: str, errors: IO[bytes]) -> Unavailable:
-    """An error with the last lines that the program wrote. They name tables and files, never values."""
+    """Return an error with the last lines of the program's output. They name tables and files, never values."""
     errors.seek(0)
     lines = [line.strip() for line in errors.read(64_000).decode(errors="replace").splitlines() if line.strip()]
     last = next((line for line in lines if "error:" in line), lines[-1] if lines else "it said nothing")

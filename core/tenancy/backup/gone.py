@@ -18,7 +18,7 @@ AUDIT = (("audit_events", "gone_audit_events", EVENTS), ("audit_seals", "gone_au
 
 
 def take_back_audit(tenant_id: UUID, database: str, schema: str) -> None:
-    """Add the events that are younger than the backup to a restored schema, because the audit never goes back in time.
+    """Add the events younger than the backup to a restored schema, because the audit never goes back in time.
 
     The copy in ``platform`` stays until the tenant is destroyed again.
     """

@@ -35,7 +35,7 @@ def new_file(slug: str) -> Path:
 
 
 def files_of(tenant_id: UUID) -> list[Path]:
-    """The tenant's files, under every slug it has had, and what killed restores left half written."""
+    """Return the tenant's files, under every slug it has had, and the half-written files of killed restores."""
     return sorted(path for path in _all() if _owner(path) == str(tenant_id))
 
 
@@ -54,7 +54,7 @@ def _all() -> Iterator[Path]:
 
 
 def _owner(path: Path) -> str | None:
-    """The id of the tenant that a file belongs to; None where the file states none."""
+    """Return the id of the tenant that a file belongs to; None if the file states none."""
     try:
         return container.header_of(path).tenant_id
     except Invalid:

@@ -84,7 +84,7 @@ def restore(
     why: str,
     passed: Callable[[str], None] = lambda _point: None,
 ) -> Restored:
-    """Restore a tenant to a backup, or bring back one that is no longer on this installation.
+    """Restore a tenant to a backup, or bring back a tenant that is no longer on this installation.
 
     Args:
         slug: the tenant's; it must be the tenant of the backup.
@@ -138,7 +138,7 @@ def restore(
 
 
 def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | None, database: str) -> TenantRef | None:
-    """The tenant at present; None where it is not on this installation.
+    """Return the present tenant; None if it is not on this installation.
 
     Raises:
         Conflict: the backup is another tenant's, a present tenant cannot take a new slug, or the slug is taken.
@@ -204,7 +204,7 @@ def _load(database: str, schema: str, manifest: Manifest, dump: BinaryIO) -> int
 
 
 def _keep_present(present: TenantRef, schema: str) -> None:
-    """Copy what must not go back in time: most of it before writes are paused, the rest during the pause."""
+    """Copy the rows that must not go back in time: most of them before the pause of writes, the rest during it."""
     load_tables()
     lasting = {
         str(mapper.class_.__tablename__)
@@ -272,7 +272,7 @@ def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest
 
 
 def _set_events_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest: Manifest) -> None:
-    """Remove events of acts after the backup, and let those that waited by then wait again, under the same id."""
+    """Remove events of acts after the backup. Events that waited at that time wait again, with the same id."""
     connection.execute("DELETE FROM node.outbox WHERE tenant_role = %s AND forwarded_at IS NULL", (ref.role_name,))
     for event in manifest.events:
         again = {**event, "tenant_id": str(ref.id), "tenant_role": ref.role_name}

@@ -142,7 +142,7 @@ def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) 
 def captured(
     snapshot: AbstractContextManager[psycopg.Connection[Any]], url: str, tenant: dict[str, Any], schema: str, role: str
 ) -> Iterator[tuple[Manifest, BinaryIO]]:
-    """The content of a schema in one snapshot: the manifest, and the stream of pg_dump.
+    """Return the content of a schema in one snapshot: the manifest, and the stream of pg_dump.
 
     Raises:
         Unavailable: pg_dump failed.

@@ -57,7 +57,7 @@ def install(database: str, schema: str) -> None:
 
 
 def remove(database: str, schema: str) -> None:
-    """Stop noting changes, and forget the noted ones.
+    """Remove the triggers that record changes, and delete the recorded changes.
 
     Raises:
         Unavailable: a transaction of the tenant locks a table for too long.
@@ -72,7 +72,7 @@ def remove(database: str, schema: str) -> None:
 
 
 def _patiently(database: str, schema: str, table: Table, *, off: bool = False) -> None:
-    """Set or remove one table's triggers, with short lock timeouts so that the tenant's own work hardly waits."""
+    """Set or remove one table's triggers, with short lock timeouts, so that the tenant's own work hardly waits."""
     for _ in range(_TRIES):
         try:
             with owner_connection(database) as connection:

@@ -157,7 +157,7 @@ def _take_over(
 
 
 def _changed(table: Table, keys: sql.Composable) -> sql.Composed:
-    """The condition that a row ``t`` is one of those noted in ``keys``."""
+    """Return the condition that a row ``t`` is among the changed rows in ``keys``."""
     columns = sql.SQL(", ").join(sql.Identifier("t", name) for name, _ in table.key)
     parts = sql.SQL(", ").join(
         sql.SQL("key[{}]::{}").format(sql.Literal(place), sql.SQL(kind))

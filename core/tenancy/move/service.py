@@ -140,7 +140,7 @@ def _move(slug: str, to: str, how: _How) -> Moved:
 
 
 def abort(slug: str) -> bool:
-    """Cancel a move that has not switched yet; return False where there is none.
+    """Cancel a move that has not switched yet. Return False if there is none.
 
     Raises:
         NotFound: no tenant has this slug.

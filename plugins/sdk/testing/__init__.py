@@ -1,4 +1,4 @@
-"""The contract tests: run them on a plugin; the first broken promise raises an error that says what to change.
+"""The contract tests: run them on a plugin. The first broken promise raises an error with the remedy.
 
     from plugins.sdk.testing import check_model
     check_model(MyPlugin())

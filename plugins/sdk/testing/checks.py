@@ -1,4 +1,4 @@
-"""The promises of every model, one function each. A check raises :class:`ContractError`, which says what to change."""
+"""The promises of every model, one function each. A check raises :class:`ContractError`, with the remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEED = 3
 
 
 class ContractError(AssertionError):
-    """The plugin breaks the contract; the message says which promise, and what to change."""
+    """The plugin breaks the contract. The message names the promise and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Subject:
 
     @cached_property
     def artifact(self) -> Artifact:
-        """What the plugin fitted."""
+        """Return the artifact that the plugin fitted."""
         return self.plugin.fit(self.data, self.params, SEED)
 
     @cached_property
@@ -72,7 +72,7 @@ def gives_data_not_code(subject: Subject) -> None:
 
 
 def predicts_probabilities(subject: Subject) -> None:
-    """Predictions are float64, one per row, inside (0, 1), and none for no rows."""
+    """Check that predictions are float64, one per row, inside (0, 1), and none for no rows."""
     p = subject.fitted.predict(subject.rows)
     _require(getattr(p, "dtype", None) == np.float64, "predict must give a float64 array")
     _require(p.shape == (len(subject.rows),), f"predict must give shape ({len(subject.rows)},), not {p.shape}")
@@ -82,7 +82,7 @@ def predicts_probabilities(subject: Subject) -> None:
 
 
 def learns(subject: Subject) -> None:
-    """On data with a clear signal, the model predicts unseen rows better than the base rate does."""
+    """Check that the model predicts unseen rows of clear data better than the base rate does."""
     fresh = small_data(600, seed=23, validation=False)
     base = float(subject.data.y.mean())
     own = log_loss(logit(subject.fitted.predict(fresh.X)), fresh.y)
@@ -144,7 +144,7 @@ def copes_with_missing_values(subject: Subject) -> None:
 
 
 def copes_with_unknown_categories(subject: Subject) -> None:
-    """A category code that training never saw gets a probability."""
+    """Check that a category code which training never saw gets a probability."""
     rows = subject.rows.copy()
     for index, feature in enumerate(subject.data.features):
         if feature.kind == "categorical":
@@ -165,7 +165,7 @@ def scores_rows_alone_as_together(subject: Subject) -> None:
 
 
 def copes_with_constant_columns(subject: Subject) -> None:
-    """Columns that never vary, or are never known, do no harm, and one feature is enough."""
+    """Check that columns without variation or known values do no harm, and that one feature is enough."""
     matrix = subject.data.X.copy()
     matrix[:, 1], matrix[:, 4] = 1.0, np.nan
     data = replace(subject.data, X=matrix, X_val=None, y_val=None)

@@ -43,7 +43,7 @@ class ExampleModel:
         return sigmoid(self.explain(X).log_odds)
 
     def explain(self, X: FloatArray) -> Explanation:
-        """What each feature adds to the log-odds (n, p)."""
+        """Return each feature's contribution to the log-odds (n, p)."""
         matrix = check_matrix(X, len(self.features))
         contributions = np.nan_to_num((matrix - self.mean) / self.scale) * self.weights
         return Explanation(base=self.base, contributions=contributions)

@@ -10,7 +10,7 @@ from plugins.sdk.testing.checks import Subject, subject
 
 @pytest.fixture(scope="module")
 def ready() -> Subject:
-    """The plugin's model, fitted once."""
+    """Return the plugin's model, after one fit."""
     (plugin,) = iit_models(PluginContext())
     return subject(plugin)
 
