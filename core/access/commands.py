@@ -1,4 +1,4 @@
-"""``iit access``: who may do what, and why."""
+"""``iit access``: explain which permissions a person or an API key has, and through which role."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def access() -> None:
 @click.option("--tenant", "slug", required=True, help="Short name of the tenant.")
 @json_option
 def explain(who: str, permission: str, slug: str, *, as_json: bool) -> None:
-    """Say whether WHO holds PERMISSION in a tenant, and through which role.
+    """Explain whether WHO, a person or an API key, holds PERMISSION in a tenant, and through which role.
 
     WHO is an e-mail address, or the prefix of an API key.
 

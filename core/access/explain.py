@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Return whether somebody may do something, and why.
+    """The answer whether a caller holds a permission, with the role that grants it.
 
     Attributes:
         through: for a person, the roles that permit it, each with the included role that has the rule where it is
@@ -41,7 +41,9 @@ class Explanation:
 
 
 def explain(tenant: TenantRef, who: str, permission: str) -> Explanation:
-    """Return whether ``who``, an e-mail address or the prefix of an API key, holds the permission in the tenant.
+    """Return whether ``who`` holds the permission in the tenant.
+
+    ``who`` is an e-mail address or an API key's prefix.
 
     Raises:
         Invalid: there is no such permission.

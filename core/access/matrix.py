@@ -53,7 +53,7 @@ prefix of an API key too.
 
 
 def page() -> str:
-    """The whole page."""
+    """The text of the whole page."""
     roles = [role for role in ROLES.values() if not role.operator]
     operators = [role for role in ROLES.values() if role.operator]
     return "\n".join(

@@ -1,4 +1,4 @@
-"""What a page's route gets: the means to render, and the check of every form that is posted."""
+"""Context for page routes: renders pages, and checks every form that a browser posts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Page = Annotated[PageContext, Depends(page_of)]
 
 
 async def checked_form(request: Request) -> None:
-    """Let a form pass only when a page of this server sent it. The application adds this to every write of a page.
+    """Accept a form only if a page of this server sent it. The application adds this check to every write of a page.
 
     Raises:
         Forbidden: another site sent it, or its token is not one of this session (403).
@@ -80,7 +80,9 @@ async def checked_form(request: Request) -> None:
 
 
 def _from_here(request: Request) -> bool:
-    """Whether the browser names this origin as the sender. A request without any of the three headers is rejected.
+    """Return whether the browser names this origin as the sender.
+
+    Rejects a request without any of the three headers.
 
     Behind a reverse proxy that is not declared, this server sees http where the browser names https.
     """

@@ -38,7 +38,10 @@ m = r.permission == p.permission && (p.tenant == "*" || p.tenant == r.tenant) &&
 
 
 def built_in_rules() -> list[list[str]]:
-    """Role, every tenant, permission: what the built-in roles permit. An operator's role is no role in a tenant."""
+    """Rules of the built-in roles: the role, every tenant, the permission.
+
+    The operator's role is not a role in a tenant.
+    """
     return [
         [name, EVERY_TENANT, permission]
         for name, role in ROLES.items()

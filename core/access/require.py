@@ -16,11 +16,11 @@ from core.web.pages import PageRoute
 
 
 class AccessRule:
-    """What a route's signature says about who may call it. Every page and every route under /v1 has at least one."""
+    """The access rule that a route's signature declares. Every page and every route under /v1 has at least one."""
 
 
 class Requirement(AccessRule):
-    """The permission that a route's signature asks for.
+    """The permission that a route's signature requires.
 
     Args:
         permission: its name.
@@ -41,7 +41,9 @@ class Requirement(AccessRule):
         self.confined = confined
 
     def check(self, principal: Principal) -> Principal:
-        """The principal, who holds the permission, and reaches all facilities unless the route is confined.
+        """Return the principal if they hold the permission.
+
+        Unless the route is confined, they must reach all facilities.
 
         Raises:
             Forbidden: it does not (403).
@@ -59,7 +61,7 @@ class PrincipalRequirement(Requirement):
     """The dependency that ``require`` makes: gives the principal, or rejects the request."""
 
     async def __call__(self, scope: TenantScope) -> Principal:
-        """The principal, who holds the permission.
+        """Return the principal if they hold the permission.
 
         Raises:
             Forbidden: it does not (403).
@@ -68,7 +70,7 @@ class PrincipalRequirement(Requirement):
 
 
 def require(permission: str, *, confined: bool = False) -> PrincipalRequirement:
-    """For a route's signature: ``Annotated[Principal, Depends(require("patients.read"))]``.
+    """Return a dependency that requires a permission: ``Annotated[Principal, Depends(require("patients.read"))]``.
 
     Args:
         permission: its name.
@@ -84,7 +86,7 @@ class OperatorRequirement(Requirement):
     """The dependency that ``require_operator`` makes: gives the operator, or rejects the request."""
 
     async def __call__(self, scope: OperatorScope) -> Principal:
-        """The operator, who holds the permission.
+        """Return the operator if they hold the permission.
 
         Raises:
             Forbidden: it does not, or is no operator (403).
@@ -93,7 +95,9 @@ class OperatorRequirement(Requirement):
 
 
 def require_operator(permission: str) -> OperatorRequirement:
-    """As ``require``, for routes of the installation: operators have no tenant, and reach no tenant's rows.
+    """Return a dependency that requires a permission of an operator.
+
+    Operators have no tenant and reach no tenant's rows.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
@@ -102,7 +106,7 @@ def require_operator(permission: str) -> OperatorRequirement:
 
 
 class SignedInRule(AccessRule):
-    """The dependency ``signed_in``: any valid credential will do, whatever it permits."""
+    """The dependency ``signed_in``: accepts any valid credential, whatever its permissions."""
 
     async def __call__(self, scope: AnyScope) -> Principal:
         """The principal."""
@@ -117,7 +121,7 @@ class OpenRule(AccessRule):
     """The dependency ``open_to_all``: no credential is needed."""
 
     async def __call__(self) -> None:
-        """Let the request pass."""
+        """Accept every request."""
 
 
 open_to_all = OpenRule()
@@ -132,7 +136,9 @@ class Caller:
     request: Request = field(repr=False)
 
     def scope(self) -> Scope:
-        """Who it is, and for which tenant. Asks the database: call it where the route may wait.
+        """Return the scope of the caller: principal and tenant.
+
+        Queries the database, so call it where the route may wait.
 
         Raises:
             Unauthenticated: no credential, or one that is not valid (401).
@@ -147,12 +153,12 @@ class CallerRequirement(Requirement):
     """The dependency that ``caller`` makes: gives the caller, without asking the database."""
 
     async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:  # noqa: ARG002 - OpenAPI
-        """The caller, who is not checked yet."""
+        """Return the caller, whose permission is not checked yet."""
         return Caller(self, request)
 
 
 def caller(permission: str, *, confined: bool = False) -> CallerRequirement:
-    """As ``require``, for reads that are asked for all the time: ``Annotated[Caller, Depends(caller("..."))]``.
+    """Return a dependency like ``require`` for frequent reads: ``Annotated[Caller, Depends(caller("..."))]``.
 
     A dependency that asks the database waits in a thread, and the route after it in another turn of one; each change of
     threads costs as much as reading a row. So the route calls ``Caller.scope`` in its own turn, and first of all.
@@ -164,26 +170,26 @@ def caller(permission: str, *, confined: bool = False) -> CallerRequirement:
 
 
 def api_routes(app: FastAPI) -> Iterator[RouteContext]:
-    """Every route under /v1, as it is mounted."""
+    """Return every route under /v1, with its full path."""
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, APIRoute) and (route.path or "").startswith("/v1"):
             yield route
 
 
 def page_routes(app: FastAPI) -> Iterator[RouteContext]:
-    """Every route of a page, as it is mounted."""
+    """Return every route of a page, with its full path."""
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, PageRoute):
             yield route
 
 
 def permissions_of(route: RouteContext) -> frozenset[str]:
-    """The permissions that the route's signature asks for."""
+    """Return the permissions that the route's signature requires."""
     return frozenset(rule.permission for rule in access_rules(route) if isinstance(rule, Requirement))
 
 
 def access_rules(route: RouteContext) -> list[AccessRule]:
-    """What the route's signature says about who may call it."""
+    """Return the access rules that the route's signature declares."""
     return list(_walk(route.dependant))
 
 
@@ -201,7 +207,7 @@ def _walk(dependant: Dependant) -> Iterator[AccessRule]:
 
 
 def reject_open_routes(app: FastAPI) -> None:
-    """Reject an application with a page or a route under /v1 that does not say who may call it, or says two things.
+    """Reject an application if a page or a route under /v1 declares no access rule, or several.
 
     Raises:
         LookupError: names the routes.
@@ -221,7 +227,7 @@ def reject_open_routes(app: FastAPI) -> None:
 
 
 def _reject_cover(public: RouteContext, guarded: list[RouteContext]) -> None:
-    """Reject a public route whose pattern takes requests of a guarded one: their credentials would go unchecked."""
+    """Reject a public route whose pattern also matches a guarded route, which would go unchecked."""
     for route in guarded:
         sample = re.sub(r"\{[^}]*\}", "x", str(route.path))
         shared = (public.methods or set()) & (route.methods or set())

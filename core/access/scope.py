@@ -1,4 +1,4 @@
-"""From the credential to the principal: who sends the request, for which tenant, and the request's one transaction."""
+"""Scope of a request: finds principal and tenant from the credential, and opens the request's one transaction."""
 
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -32,14 +32,14 @@ Piece = TypeVar("Piece")
 
 @dataclass(slots=True)
 class Confirmation:
-    """When the credential was last checked, on the clock of ``time.monotonic``."""
+    """The time of the credential's last check, on the clock of ``time.monotonic``."""
 
     moment: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
 class PrincipalScope:
-    """Who sends this request, for a tenant or, an operator, for none: both from the credential, there is no default."""
+    """The principal who sends the request and their tenant, both from the credential. An operator has no tenant."""
 
     principal: Principal
     tenant: TenantRef | None
@@ -77,13 +77,13 @@ class PrincipalScope:
 
 @dataclass(frozen=True, slots=True)
 class Scope(PrincipalScope):
-    """Who sends this request, for which tenant."""
+    """The principal who sends the request, and their tenant."""
 
     tenant: TenantRef
 
     @property
     def by_at_once(self) -> tuple[str, str] | None:
-        """``by`` for reads in one round trip, which serve the whole tenant; None for who reaches some facilities."""
+        """Return ``by`` for reads in one round trip of the whole tenant; None if the caller reaches some facilities."""
         return self.by if self.principal.reach.everything else None
 
     def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
@@ -126,7 +126,7 @@ def scope_of(request: Request) -> PrincipalScope:
 
 
 def tenant_scope_of(request: Request) -> Scope:
-    """Who sends the request, for which tenant. Asks the database.
+    """Return the principal who sends the request and their tenant. Queries the database.
 
     Raises:
         Unauthenticated: no credential, or one that is not valid (401).
@@ -140,17 +140,17 @@ def tenant_scope_of(request: Request) -> Scope:
 
 
 def authenticate_any(request: Request, bearer: BearerKey, header: HeaderKey) -> PrincipalScope:  # noqa: ARG001 - OpenAPI
-    """As ``scope_of``. The parameters tell OpenAPI which credentials there are."""
+    """Authenticate like ``scope_of``. The parameters describe the possible credentials to OpenAPI."""
     return scope_of(request)
 
 
 def authenticate(request: Request, bearer: BearerKey, header: HeaderKey) -> Scope:  # noqa: ARG001 - OpenAPI
-    """As ``tenant_scope_of``. The parameters tell OpenAPI which credentials there are."""
+    """Authenticate like ``tenant_scope_of``. The parameters describe the possible credentials to OpenAPI."""
     return tenant_scope_of(request)
 
 
 def authenticate_operator(request: Request, bearer: BearerKey, header: HeaderKey) -> PrincipalScope:  # noqa: ARG001
-    """As ``scope_of``, for operators alone.
+    """Authenticate like ``scope_of``, for operators alone.
 
     Raises:
         Unauthenticated: no credential, or one that is not valid (401).

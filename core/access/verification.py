@@ -1,4 +1,4 @@
-"""A credential that was verified before its request was read, kept for the route that would verify it again."""
+"""Storage of a verification made before the application reads the request, so that the route need not repeat it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLACE = "iit.verification"
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Who a credential belongs to, and when that was asked (``time.monotonic``)."""
+    """The owner of a credential, and the time of the verification (``time.monotonic``)."""
 
     credential: Credential
     identified: Identified
@@ -29,7 +29,7 @@ class Verification:
 
 
 def verify(credential: Credential) -> Verification:
-    """Ask who the credential belongs to.
+    """Verify the credential, and return its owner.
 
     Raises:
         Unauthenticated: nobody, or it was revoked or has expired (401).
@@ -45,7 +45,7 @@ def leave_for_the_route(scope: MutableMapping[str, Any], verification: Verificat
 
 
 def verified(scope: MutableMapping[str, Any], credential: Credential) -> Verification:
-    """Who the credential belongs to: the stored verification of this request while it is fresh, else a new one.
+    """Return the credential's owner: from this request's stored verification while it is fresh, else from a new one.
 
     Raises:
         Unauthenticated: nobody, or it was revoked or has expired (401).

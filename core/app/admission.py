@@ -1,4 +1,4 @@
-"""Admission of requests: limits how many run at once in all, of one tenant, and from one address.
+"""Admission of requests: limits how many run at the same time, in all, for one tenant, and from one address.
 
 A running request occupies a slot: a thread and a database connection. Each tenant and each address has a share of the
 slots, so that the others never wait for it. A request whose client reads slowly gives its slot to another one.
@@ -74,7 +74,7 @@ class Shares(Generic[Key]):
         return share
 
     def leave(self, key: Key) -> None:
-        """Count one request of ``key`` less."""
+        """Count one request of ``key`` fewer."""
         share = self._shares[key]
         share.requests -= 1
         if not share.requests:

@@ -1,4 +1,4 @@
-"""Bodies of requests: reads small ones before the request gets its slot, and ends those that come too slowly."""
+"""Request bodies: reads small ones before the request gets its slot, and ends those that arrive too slowly."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _DIGEST_BYTES = 16
 
 
 class Conditional:
-    """The condition of one request, and the answer that it leads to."""
+    """The conditions of one request, and the answer that follows from them."""
 
     def __init__(self, scope: Scope, api: str) -> None:
         self._applies = scope["method"] == "GET" and scope["path"].startswith(api)

@@ -1,4 +1,4 @@
-"""Examples in the OpenAPI document: where a body or an answer has none, one is built from its fields' examples."""
+"""Examples in the OpenAPI document. If a body or an answer has none, this builds one from its fields' examples."""
 
 from typing import Any
 

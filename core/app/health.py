@@ -29,7 +29,7 @@ class Alive(BaseModel):
 
 
 class Check(BaseModel):
-    """One thing that is needed."""
+    """The check of one thing that the service needs."""
 
     name: str = Field(description="Name of the check.")
     state: Literal["ok", "warning", "failed", "skipped"] = Field(
@@ -49,7 +49,7 @@ class Queue(BaseModel):
 
 
 class Disk(BaseModel):
-    """The room on one disk."""
+    """The free space on one disk."""
 
     place: str = Field(description="state, database, files, scratch or temporary.")
     free_bytes: int = Field(description="Bytes that are free.")
@@ -110,7 +110,7 @@ def healthz() -> Alive:
     responses=responses(Unavailable),
 )
 def readyz(exclude: Excluded = ()) -> Response:
-    """Asks everything that is needed. Send no traffic while this answers 503.
+    """Check everything that the service needs. Send no traffic while this answers 503.
 
     The answer 503 is a problem that has the members `ready`, `checks`, `workers`, `queue` and `disk` too.
     """

@@ -1,4 +1,4 @@
-"""The root of the installation, ``/``: says what this is, and links to the documentation and the health checks."""
+"""The root of the installation, ``/``: names the platform, and links to the documentation and the health checks."""
 
 from html import escape
 

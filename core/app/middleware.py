@@ -68,7 +68,7 @@ log = telemetry.get_logger("core.app.requests")
 
 
 class RequestBoundary:
-    """Handles what all requests have in common.
+    """Middleware that handles what all requests have in common.
 
     Args:
         app: the application.
@@ -266,7 +266,7 @@ def _parameter(name: str) -> str:
 
 
 def _own_error(error: Exception) -> Exception:
-    """Unwrap our own error from the RuntimeError that Starlette raises once the answer has begun."""
+    """Unwrap our own error from the RuntimeError that Starlette raises after the answer has begun."""
     return error.__cause__ if isinstance(error, RuntimeError) and isinstance(error.__cause__, AppError) else error
 
 

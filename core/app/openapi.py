@@ -90,7 +90,7 @@ def _complete(
 
 
 def _replace_fastapi_errors(operation: dict[str, Any]) -> None:
-    """Describe 422 as a problem document where FastAPI names its own schema, which we never send."""
+    """Describe 422 as a problem document. FastAPI names its own schema, which this API never sends."""
     if any("application/json" in answer.get("content", {}) for answer in [operation["responses"].get("422", {})]):
         operation["responses"] |= {str(status): answer for status, answer in responses(Invalid).items()}
 
@@ -105,7 +105,7 @@ def _describe_identifiers(operation: dict[str, Any]) -> None:
 
 
 def _name_cookies(described: dict[str, Any]) -> None:
-    """Describe credentials in cookies beside the others: each goes with the session's token in a header."""
+    """Describe credentials in cookies beside the others: each needs the session's token in a header."""
     schemes = described["components"].get("securitySchemes", {})
     for kind, name in cookie_names().items():
         words = f"The cookie of a browser that signed in; over HTTPS its name is `{HOST_PREFIX}{name}`."

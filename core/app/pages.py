@@ -73,7 +73,7 @@ def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
 
 
 def asset_origin() -> str:
-    """Return scheme and host of the CDN of the assets; empty if there is none."""
+    """Return scheme and host of the assets' CDN; empty if there is none."""
     parts = urlsplit(get_settings().asset_url)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 

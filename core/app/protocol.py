@@ -1,4 +1,4 @@
-"""HTTP protocol with limits on what a connection may cost before its request is served.
+"""HTTP protocol: limits the resources that a connection may use before the server handles its request.
 
 uvicorn's httptools protocol limits neither the size of a request's head nor the time that it takes to arrive. It waits
 for ever for a client that does not read. An endless header line made the process copy that line again with every
@@ -203,7 +203,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Let the connection wait for its next request, now that an answer is sent."""
+        """Let the connection wait for its next request after an answer."""
         super().on_response_complete()
         if self.transport.is_closing() or not self.cycle.response_complete:
             return

@@ -23,7 +23,7 @@ class Limiter(Protocol):
     """A rate limiter."""
 
     def take(self, key: str, rate: PublicRate) -> float:
-        """Count one call. Return the seconds to wait if it is one too many, else 0."""
+        """Count one call. Return the seconds to wait if the call exceeds the limit, else 0."""
 
 
 class ProcessLimiter:
@@ -38,7 +38,7 @@ class ProcessLimiter:
         self._next: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str, rate: PublicRate) -> float:
-        """Count one call. Return the seconds to wait if it is one too many, else 0. A rejected call does not count."""
+        """Count one call. Return the seconds to wait if it exceeds the limit, else 0. Rejected calls do not count."""
         moment, interval = self._clock(), 60.0 / rate.per_minute
         due = max(self._next.get(key, moment), moment)
         wait = due - moment - (rate.burst - 1) * interval

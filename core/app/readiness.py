@@ -1,4 +1,4 @@
-"""Readiness: checks whether this installation can do its work, and gives the figures that operators ask for first.
+"""Readiness: checks whether this installation works, and returns the figures that operators need first.
 
 ``/readyz`` and ``iit status`` show the same report. It names no tenant, no path, no host and no address.
 """
@@ -76,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The room on the disk of one place: ``state``, ``database``, ``files``, ``scratch`` or ``temporary``."""
+    """The free space on the disk of one place: ``state``, ``database``, ``files``, ``scratch`` or ``temporary``."""
 
     place: str
     free_bytes: int

@@ -1,4 +1,4 @@
-"""``iit status``: what ``/readyz`` answers, at the terminal."""
+"""``iit status``: prints the answer of ``/readyz`` at the terminal."""
 
 from __future__ import annotations
 

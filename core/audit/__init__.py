@@ -1,4 +1,4 @@
-"""The audit: who did what, including every read of a patient.
+"""The audit: records every act with its actor, including every read of a patient.
 
 ``audit.record`` and ``audit.record_many`` insert in the transaction of the act, ``audit.audited_query`` in the very
 statement that reads. Actions are ``source:subject:action``, declared in the room's ``feature.py``.

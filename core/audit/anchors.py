@@ -28,7 +28,7 @@ _INSERT = text(
 
 
 def head(tenant: TenantRef) -> tuple[int, bytes] | None:
-    """The number and digest of the tenant's last seal; None if nothing is sealed."""
+    """Return the number and digest of the tenant's last seal; None if there is no seal."""
     with tenant_session(tenant, actor="system:sealer", readonly=True) as session, session.cursor() as cursor:
         row = cursor.execute(_HEAD).fetchone()
     return (row[0], bytes(row[1])) if row else None
@@ -47,7 +47,10 @@ def standing(tenant_id: UUID) -> dict[int, bytes]:
 
 
 def anchor_head(tenant: TenantRef, *, actor: str) -> int | None:
-    """Anchor the head of the chain if it is not yet; return the number of its last seal, None where there is none."""
+    """Anchor the head of the chain if it has no anchor.
+
+    Return the number of its last seal; None if there is no seal.
+    """
     end = head(tenant)
     if end is None:
         return None

@@ -39,7 +39,7 @@ class Seal:
 
     @property
     def digest(self) -> bytes:
-        """The SHA-256 over all fields of the seal, including the digest of the one before."""
+        """Return the SHA-256 over all fields of the seal, including the digest of the previous seal."""
         parts = (
             "iit audit seal 1",
             str(self.number),
@@ -57,7 +57,7 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a chain and its events: the tenant's schema, or ``platform`` once the tenant is gone.
+    """The place of a chain and its events: the tenant's schema, or ``platform`` after the tenant's deletion.
 
     Attributes:
         own: the condition that selects this tenant's rows.

@@ -81,7 +81,7 @@ def verify(slug: str, *, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest so many.")
 @json_option
 def acts(slug: str | None, limit: int, *, as_json: bool) -> None:
-    """List what operators did to tenants as a whole, newest first, such as creation, suspension and deletion.
+    """List operators' acts on whole tenants, newest first: creation, suspension, deletion and others.
 
     What happens within a tenant is in its own audit.
     """

@@ -12,7 +12,7 @@ from core.database import TenantBase
 
 
 class AuditEvent(TenantBase, table=True):
-    """One act: who did what to which subject, written in the transaction of the act.
+    """One act: its actor, its kind and its subject, written in the transaction of the act.
 
     The tenant's role can set neither number nor time: with a chosen number it could make later events look as if they
     had

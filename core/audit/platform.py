@@ -1,4 +1,4 @@
-"""The platform's audit: operators' acts on whole tenants, in ``platform``, out of reach of tenants' roles.
+"""The platform's audit: operators' acts on whole tenants. It is in ``platform``, which tenants' roles cannot reach.
 
 Acts within a tenant, such as the retry of a job, are in that tenant's own audit.
 """
@@ -33,7 +33,7 @@ _LIST = text(
 def record_act(
     session: Session, action: str, *, actor: str, tenant_id: UUID | None, detail: dict[str, Any] | None = None
 ) -> None:
-    """Add an act in the transaction of ``session``, which must be one of the control database.
+    """Add an act in the transaction of ``session``, which must be a session of the control database.
 
     Args:
         session: the owner's or the application's.
@@ -58,7 +58,7 @@ def record_act(
 
 
 def acts(*, tenant_id: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest acts, of one tenant or of all."""
+    """Return the newest acts, of one tenant or of all."""
     with platform_session() as session:
         rows = session.execute(_LIST, {"tenant": tenant_id, "limit": limit}).mappings()
         return [dict(row) for row in rows]

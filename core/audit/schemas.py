@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class AuditEventOut(BaseModel):
-    """One act: who did what to which subject."""
+    """One act: its actor, its kind and its subject."""
 
     model_config = ConfigDict(
         from_attributes=True,

@@ -112,7 +112,7 @@ def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor:
 
 
 def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | None:
-    """Add one seal in the session's transaction; return None where nothing is to be sealed or another sealer works."""
+    """Add one seal in the session's transaction. Return None if there is nothing to seal, or another sealer works."""
     with session.cursor() as cursor:
         if not try_lock_own(cursor, SEALING):
             return None
@@ -221,7 +221,7 @@ class Sealer:
                 log.exception("sealer failed")  # and goes on: without it nothing is sealed
 
     def look(self) -> int:
-        """Seal what was written since the last round; return the number of events."""
+        """Seal the events since the last round. Return their number."""
         with node_session(self._database) as session:
             connection = psycopg_connection(session)
             if _one(connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))) is not True:

@@ -104,7 +104,9 @@ def record(
     subject_uuid: UUID | None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add one event, sent with the commit. ``detail`` names fields or filters, never a person's data.
+    """Add one event to the audit.
+
+    It commits with the session. ``detail`` names fields or filters, never a person's data.
 
     Raises:
         LookupError: no feature declares the action.
@@ -121,7 +123,9 @@ def record_many(
     uuids: Iterable[UUID],
     detail: dict[str, Any] | None = None,
 ) -> int:
-    """Add one event per subject in one statement, for a list that was read or an import; return how many.
+    """Add one event per subject in one statement, for an import or for a list that a caller read.
+
+    Return their number.
 
     Raises:
         LookupError: no feature declares the action.

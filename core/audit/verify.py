@@ -1,4 +1,4 @@
-"""Verification of an audit: no event was changed, removed, added later or moved, and no seal removed."""
+"""Verification of an audit: detects events that somebody changed, removed, moved or added later, and removed seals."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from core.errors import AppError
 
 
 class BlobDamaged(AppError):  # noqa: N818 - named as the family is
-    """The stored bytes differ from what was written: altered, cut short, or another tenant's."""
+    """The stored bytes differ from those that the platform wrote: altered, cut short, or another tenant's."""
 
     slug = "blob-damaged"
     title = "A stored file does not open"

@@ -80,7 +80,7 @@ def _read_full(source: BinaryIO, size: int) -> bytes:
 
 
 class SealedReader(io.RawIOBase):
-    """Reads what :func:`write` wrote, from start to end.
+    """Reads a file that :func:`write` wrote, from start to end.
 
     Raises:
         BlobDamaged: when opened or read, if a byte differs from what was written.

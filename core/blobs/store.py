@@ -70,7 +70,7 @@ _marked: dict[str, float] = {}
 
 
 def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days: int | None = None) -> BlobRef:
-    """Store bytes, encrypted with the tenant's key. They appear completely or not at all.
+    """Store bytes, encrypted with the tenant's key. A reader sees all of them or none.
 
     Args:
         tenant: the owner.
@@ -102,7 +102,7 @@ def put_back(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
 
 
 def permanent_keys(tenant: TenantRef) -> list[str]:
-    """The sorted keys of the tenant's blobs that never expire."""
+    """Return the sorted keys of the tenant's blobs that never expire."""
     filesystem, root = _root()
     folder = f"{root}/{tenant.id.hex}/{KEEP}"
     try:
@@ -187,7 +187,7 @@ def delete_tenant(tenant: TenantRef) -> None:
 
 
 def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purged:
-    """Remove what expired before today.
+    """Remove the blobs that expired before today.
 
     Args:
         tenant: only this tenant's; all tenants' when None.
@@ -240,7 +240,7 @@ def verify_store() -> None:
 
 
 def read_mark() -> str | None:
-    """The text of the store's mark; None if it has none."""
+    """Return the text of the store's mark; None if it has none."""
     filesystem, root = _root()
     try:
         return str(filesystem.cat_file(f"{root}/{MARK}").decode("ascii", "replace")).strip()
@@ -267,7 +267,7 @@ def stored_bytes(tenant: TenantRef) -> int:
 
 
 def local_folder() -> Path | None:
-    """The folder of the blobs; None where the store is not a folder of this machine."""
+    """Return the folder of the blobs; None if the store is not a folder of this machine."""
     filesystem, root = _root()
     return Path(root) if "file" in filesystem.protocol else None
 
@@ -315,7 +315,7 @@ def _key_of(tenant: TenantRef) -> bytes:
 
 @contextlib.contextmanager
 def _whole(filesystem: Any, path: str) -> Iterator[BinaryIO]:  # noqa: ANN401
-    """A file that appears under its path completely or not at all."""
+    """Write a file that appears under its path completely or not at all."""
     filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
     if "file" in filesystem.protocol:
         with _whole_on_disk(Path(path)) as target:

@@ -30,7 +30,7 @@ def commands() -> dict[str, Command]:
 
 
 class FeatureGroup(click.Group):
-    """A group whose commands are those of the features; listing them imports none."""
+    """A group whose commands are those of the features. Listing the commands imports none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, sorted."""
@@ -57,7 +57,7 @@ class FeatureGroup(click.Group):
             formatter.write_dl([(name, command.help) for name, command in sorted(commands().items())])
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command; what it returns is its own affair, so that only an exit code ends up as one."""
+        """Run the command, and ignore its return value, which must not become the exit code."""
         super().invoke(ctx)
 
 
@@ -98,7 +98,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def explain(error: AppError) -> None:
-    """Write on standard error what is wrong and what to do."""
+    """Write the error and its remedy to standard error."""
     click.echo(f"error: {error.detail}", err=True)
     for field in error.errors:
         click.echo(
@@ -109,7 +109,7 @@ def explain(error: AppError) -> None:
 
 
 def main() -> None:
-    """What the installed script ``iit`` calls."""
+    """Run the command line: the entry point of the installed script ``iit``."""
     sys.exit(run())
 
 

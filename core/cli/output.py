@@ -77,7 +77,7 @@ def print_json(value: object) -> None:
 
 
 def plain(value: object) -> object:
-    """``value`` in JSON's own types, one level deep.
+    """Return ``value`` in JSON's own types, one level deep.
 
     Raises:
         TypeError: there is no such form.
@@ -130,7 +130,7 @@ def _is_number(text: str) -> bool:
 
 
 def done_in_part(text: str) -> NoReturn:
-    """End the command with exit code 3, after telling on standard error what is missing.
+    """End the command with exit code 3, after writing to standard error what is missing.
 
     Raises:
         click.exceptions.Exit: always.

@@ -1,10 +1,10 @@
-"""Errors for what is unavailable for a while: a database, its tables, a tenant that moves."""
+"""Errors for temporary absence: a database, its tables, or a tenant that moves."""
 
 from core.errors import Unavailable
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, or the connection broke: not the fault of the request."""
+    """The database cannot be reached, or the connection broke. The request is not at fault."""
 
 
 class DatabaseNotMigrated(Unavailable):
@@ -18,4 +18,7 @@ class TenantMoving(Unavailable):
 
 
 class TenantUpgrading(Unavailable):
-    """The tenant's schema is behind the code and lacks what was asked for; the rest of it, and other tenants, work."""
+    """The tenant's schema is behind the code and lacks a table or column.
+
+    Other data and other tenants remain available.
+    """

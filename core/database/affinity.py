@@ -29,10 +29,10 @@ _wanted: ContextVar[UUID | None] = ContextVar("iit_wanted_tenant", default=None)
 
 
 class _AffineQueue(Queue["ConnectionPoolEntry"]):
-    """Free connections; the best one for the asking tenant comes first."""
+    """Queue of free connections; takes the best connection for the calling tenant first."""
 
     def _get(self) -> ConnectionPoolEntry:
-        """Take one connection out. The queue holds its lock."""
+        """Take one connection out of the queue. The caller holds the queue's lock."""
         tenant = _wanted.get()
         best, fewest = len(self.queue) - 1, None
         for place in range(len(self.queue) - 1, -1, -1):  # the newest first: it is most likely alive and warm
@@ -69,7 +69,7 @@ def remember(connection: PoolProxiedConnection, tenant: UUID) -> None:
 
 
 def bound(limit: int) -> Any:  # noqa: ANN401 - SQLAlchemy's listener of "checkout"
-    """A listener that replaces a connection which has served ``limit`` tenants and is wanted by another one."""
+    """Return a listener that replaces a connection which served ``limit`` tenants, when another tenant needs it."""
 
     def check(_driver: object, record: ConnectionPoolEntry, _proxy: object) -> None:
         served = record.info.get(_SERVED, ())

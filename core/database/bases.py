@@ -33,8 +33,8 @@ class TenantBase(SQLModel, registry=registry(metadata=MetaData(naming_convention
 
 
 class NodeBase(SQLModel, registry=registry(metadata=MetaData(schema="node", naming_convention=NAMING))):
-    """Base of the tables of the schema ``node``, one per data database: jobs, usage, and what commits with them."""
+    """Base of the tables of the schema ``node``, one per data database: jobs, usage, and rows that commit with them."""
 
 
 class PlatformBase(SQLModel, registry=registry(metadata=MetaData(schema="platform", naming_convention=NAMING))):
-    """Base of the tables of the control database's schema ``platform``: what must be known before a tenant is."""
+    """Base of the tables of the control database's schema ``platform``: data needed before the tenant is known."""

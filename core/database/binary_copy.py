@@ -70,12 +70,12 @@ _ARRAYS: Final[Mapping[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]]] = {
 
 
 def field(kind: str, value: object) -> bytes:
-    """A value of a PostgreSQL type as a field; None is ``NULL``."""
+    """Return a value of a PostgreSQL type as a field; None is ``NULL``."""
     return NULL if value is None else _ENCODERS[kind](value)
 
 
 def fields(kinds: Iterable[str], values: Iterable[object]) -> bytes:
-    """Several fields, one behind the other."""
+    """Return several fields, one after the other."""
     return b"".join(map(field, kinds, values))
 
 

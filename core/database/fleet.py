@@ -1,4 +1,4 @@
-"""Migration of tenants' schemas to head, many at a time, each in one transaction; one query tells who is behind.
+"""Migration of tenants' schemas to head: many at a time, each in one transaction. One query finds those behind.
 
 Where a script is plain DDL, its SQL is written one time and sent to each tenant as one string. A tenant whose tables
 are
@@ -79,7 +79,7 @@ class Done:
 
 
 def behind(connection: Connection) -> tuple[list[Behind], int]:
-    """The tenants' schemas that are behind, and the number of those at head, from one query.
+    """Return the tenants' schemas that are behind, and the number of those at head, from one query.
 
     Schemas that failed before come last, so that they delay nobody. A recorded failure is deleted where the schema came
     to
@@ -146,7 +146,7 @@ class Fleet:
             self._broken = error
 
     def _next(self) -> Behind | None:
-        """The next tenant to try; waits where only postponed ones are left, and returns None when none is."""
+        """Return the next tenant to try; None if none is left. Waits while all that are left are postponed."""
         while self._broken is None:
             with self._lock:
                 if self._ready:

@@ -1,4 +1,4 @@
-"""Which part of a tenant's facilities a session serves. The rooms' queries confine themselves to it."""
+"""The facilities of a tenant that a session serves. The rooms' queries limit themselves to these."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Reach:
 
     @property
     def everything(self) -> bool:
-        """Return whether it is the whole tenant."""
+        """Return whether the session serves the whole tenant."""
         return self.facility_ids is None and self.states is None
 
 

@@ -81,7 +81,7 @@ def fence_number(role: str) -> int:
 
 
 def enter(connection: Connection, *, role: str | None, path: str, readonly: bool) -> None:
-    """Begin the transaction's scope in one statement; all of it ends with the transaction.
+    """Begin the transaction's scope in one statement. The scope ends with the transaction.
 
     Args:
         connection: the application's, outside of a transaction; or the owner's, within its own.

@@ -1,4 +1,4 @@
-"""The trees of migrations: read one time per process, run on one schema, or rendered as SQL for many."""
+"""Trees of migrations: read one time per process, run on one schema, or rendered as SQL for many."""
 
 from __future__ import annotations
 

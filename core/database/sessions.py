@@ -86,7 +86,9 @@ class TenantSession(_ScopedSession):
         self._last: list[tuple[str, Sequence[object]]] = []
 
     def at_commit(self, query: str, values: Sequence[object]) -> None:
-        """Send a statement together with the COMMIT, in one round trip; an error in it rolls back as any other.
+        """Send a statement together with the COMMIT, in one round trip.
+
+        If the statement fails, the transaction rolls back.
 
         For writes that nobody reads again in this transaction, such as the audit row of a read.
         """
@@ -133,7 +135,10 @@ class TenantSession(_ScopedSession):
 
 
 def psycopg_connection(session: Session) -> psycopg.Connection[Any]:
-    """The psycopg connection of the session's transaction. Never commit or retain it."""
+    """Return the psycopg connection of the session's transaction.
+
+    Never commit it, and never use it after the session.
+    """
     driver = session.connection().connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         message = "the session has no psycopg connection"
@@ -189,7 +194,7 @@ def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
 
 
 def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
-    """The first row of one statement on ``platform``, outside of any transaction: the first look-up of each request.
+    """Return the first row of one statement on ``platform``, outside any transaction. Each request begins with it.
 
     Args:
         query: with ``%s`` for each value, and tables named with their schema.
@@ -313,7 +318,7 @@ def _run(session: _S) -> Iterator[_S]:
 
 
 def _require(tenant: object) -> TenantRef:
-    """The tenant, if it is one.
+    """Return the tenant; raise if there is none.
 
     Raises:
         TenantRequired: it is not.

@@ -51,7 +51,7 @@ class OneStatementCursor(psycopg.Cursor[Row]):
 
 @contextmanager
 def several_statements(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Let cursors of ``connection`` send several statements in a call while the block runs: for constant texts only."""
+    """Let cursors of ``connection`` send several statements in one call during the block. Use constant texts only."""
     before, connection.cursor_factory = connection.cursor_factory, psycopg.Cursor
     try:
         yield

@@ -1,4 +1,4 @@
-"""Keeps track of tenants' open transactions, so that no slow or foreign code is called while one has locks.
+"""Register of tenants' open transactions: nothing calls slow or foreign code while a transaction holds locks.
 
 A request's transaction begins, works and ends in different threads. So a transaction belongs to a unit of work (a
 request, a job), or to a thread if there is none.

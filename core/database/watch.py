@@ -1,4 +1,4 @@
-"""The health of a data database: dead rows, tables without vacuum or analyse, what blocks vacuum, what is large.
+"""Health of a data database: dead rows, tables without vacuum or analyse, causes that block vacuum, large tables.
 
 A thousand tenants have tens of thousands of tables. So one query covers all, and sizes are those that the last vacuum
 or

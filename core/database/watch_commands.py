@@ -20,7 +20,10 @@ def database() -> None:
 @click.option("--database", "name", help="Only this data database. The default is all.")
 @json_option
 def bloat(name: str | None, *, as_json: bool) -> None:
-    """Show dead rows, old statistics, what blocks vacuum, and what is large. Ends with 3 if a limit is exceeded."""
+    """Show dead rows, old statistics, causes that block vacuum, and large tables.
+
+    Exits with 3 if one exceeds a limit.
+    """
     from core.database import databases
     from core.database.watch import watch
 

@@ -66,7 +66,7 @@ def _of_sqlstate(sqlstate: str, disconnected: bool) -> AppError:  # noqa: FBT001
 
 
 def _database_error(error: BaseException) -> tuple[str, bool] | None:
-    """The SQLSTATE, and whether the connection is lost; None for an error of another kind."""
+    """Return the SQLSTATE, and whether the connection is lost; None for an error of another kind."""
     for known in (_of_sqlalchemy, _of_psycopg):
         fault = known(error)
         if fault is not None:

@@ -89,7 +89,7 @@ class BadRequest(AppError):
 
 
 class Unauthenticated(AppError):
-    """No credential, or one that is not valid."""
+    """The request has no credential, or an invalid one."""
 
     status = 401
     slug = "unauthenticated"
@@ -125,7 +125,7 @@ class MethodNotAllowed(AppError):
 
 
 class RequestTimeout(AppError):
-    """The body did not come in time."""
+    """The body did not arrive in time."""
 
     status = 408
     slug = "request-timeout"
@@ -161,7 +161,7 @@ class TooLarge(AppError):
 
 
 class UnsupportedMedia(AppError):
-    """The body's media type is not one that this operation reads."""
+    """This operation does not read the body's media type."""
 
     status = 415
     slug = "unsupported-media"
@@ -179,7 +179,7 @@ class Invalid(AppError):
 
 
 class PreconditionRequired(AppError):
-    """The request does not say which version it changes."""
+    """The request does not name the version that it changes."""
 
     status = 428
     slug = "precondition-required"

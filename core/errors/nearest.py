@@ -1,4 +1,4 @@
-"""Unknown names: where one is, and the nearest known name, for the errors of the API and of settings."""
+"""Unknown names: their place, and the nearest known name, for errors of the API and of settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ SIMILAR = 0.6
 
 
 def field_of(place: str, name: str) -> str:
-    """Where an unknown name is, as errors say it. A text that is not formed as a name may be personal: it is left out.
+    """Return the place of an unknown name for an error.
+
+    A text without the form of a name may be personal: it is omitted.
 
     >>> field_of("query", "page_sise"), field_of("query", "Musa Bello")
     ('query.page_sise', 'query')
@@ -28,7 +30,7 @@ def field_of(place: str, name: str) -> str:
 
 
 def remedy_for(name: str, known: Iterable[str]) -> str:
-    """What to send instead of an unknown name.
+    """Return the remedy for an unknown name: the name to send instead.
 
     >>> remedy_for("page_sise", ["page", "page_size"])
     'Send page_size, or leave it out.'
@@ -41,7 +43,7 @@ def remedy_for(name: str, known: Iterable[str]) -> str:
 
 
 def names_beside(kind: Any, location: Sequence[int | str]) -> frozenset[str]:  # noqa: ANN401 - any annotation
-    """The fields that a value of this type has beside the one at ``location``, as Pydantic gives it."""
+    """Return the fields of this type beside the field at ``location``, as Pydantic gives it."""
     kinds: list[Any] = [kind]
     for part in location[:-1]:
         kinds = [inner for each in kinds for inner in _inside(each, part)] or kinds  # a union's tag names no field

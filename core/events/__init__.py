@@ -1,4 +1,4 @@
-"""What one room tells the others, without knowing them: events within the transaction of the act.
+"""Events between rooms: a room publishes within its transaction, and does not know its subscribers.
 
 An earlier room publishes; a later one names a function under ``listeners`` of its ``feature.py``. A listener runs in
 the publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job
@@ -11,7 +11,7 @@ Events for listeners and what they carry:
         ``kind``, the table that changed, where it was one.
     ``settings.changed``: ``key``, the group of the tenant's settings that was changed, by API, command or an import's
         mapping (then before its records change); ``keys``, the dotted names whose values changed.
-    ``tenant.restored``: nothing: the tenant was made of an archive just now; what was under way there is not.
+    ``tenant.restored``: nothing: an archive has just created the tenant; its unfinished work does not continue.
     ``jobs.given_up``: ``job_uuid``, ``kind`` and ``payload`` of a job that became a dead letter; ``reason``, which is
         ``attempts``, ``interruptions`` or ``rejected``; ``error``, kind and place of the last error, or None.
     ``jobs.retried``, ``jobs.discarded``: the same without ``reason``: what an operator decided about a dead letter.

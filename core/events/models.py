@@ -15,7 +15,7 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class OutboxEvent(NodeBase, table=True):
-    """An event, written in the transaction of the act that it tells of.
+    """An event, written in the transaction of the act that it describes.
 
     Attributes:
         id: of the event; every delivery carries it.

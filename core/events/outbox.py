@@ -60,7 +60,7 @@ def subscribers(event: str) -> tuple[str, ...]:
 
 
 def publish_after_commit(session: TenantSession, event: str, *, subject: str, payload: Mapping[str, Any]) -> UUID:
-    """Write an event into the outbox. It commits with the caller's act or not at all, and is delivered afterwards.
+    """Write an event into the outbox. It commits with the caller's transaction; the relay delivers it afterwards.
 
     Args:
         session: the transaction of the act.

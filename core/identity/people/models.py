@@ -81,7 +81,7 @@ class PersonSession(PlatformBase, table=True):
     Attributes:
         tenant_id: for which tenant; None for operators.
         expires_at: the absolute end. A session without a request for the idle time ends before it.
-        device: what the browser says that it is, cut short.
+        device: the browser's description of itself, cut short.
     """
 
     __tablename__: ClassVar[str] = "sessions"

@@ -56,7 +56,7 @@ def check_new(password: str, context: Iterable[str] = (), field: str = "password
         field: name of the form's field.
 
     Raises:
-        Invalid: it is too short, too long, well known, or made of a word of the context (422).
+        Invalid: it is too short, too long, well known, or consists of a word of the context (422).
     """
     problem, remedy = _problem(password, context)
     if problem:

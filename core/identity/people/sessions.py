@@ -78,7 +78,7 @@ def begin(
         person_id: who signed in.
         tenant_id: for which tenant; None for an operator.
         signed_in_by: ``password`` or ``oidc``.
-        device: what the browser says that it is.
+        device: the browser's description of itself.
     """
     secret, moment, session_id = f"iits_{secrets.token_hex(32)}", now(), uuid7()
     session.execute(

@@ -2,7 +2,7 @@
 
 A change marks the version as unsettled before it writes, and settles it after it has committed (``changes``). Nothing
 that was read while the version was unsettled is cached. So a process that dies between the two leaves every other
-process reading the roles anew, never with old ones.
+process reading the roles again, never with old ones.
 """
 
 from __future__ import annotations
