@@ -81,5 +81,5 @@ def memory_of(pid: int | str, what: str) -> int:
         name, _, value = line.partition(":")
         if name == what:
             return int(value.split()[0]) * 1024
-    message = f"this system does not tell {what} of a process"
+    message = f"this system does not report {what} of a process"
     raise RuntimeError(message)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ALLOW = re.compile(r"#\s*allow:\s*(?P<reason>.*)")
 _SHORTEST_REASON = 15
-_UNSEEN = "runs what is not seen here: its text is not in the script"
+_UNSEEN = "runs SQL that the lint cannot see: its text is not in the script"
 _EVERY_RIGHT = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"}
 """A role with all of these has lost none, since nothing else is ever granted on a table."""
 

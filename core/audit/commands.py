@@ -98,7 +98,7 @@ def acts(slug: str | None, limit: int, *, as_json: bool) -> None:
 
 @audit.command("accept-rollback")
 @click.argument("slug")
-@click.option("--reason", required=True, help="Why the audit ends earlier than it did; kept for good.")
+@click.option("--reason", required=True, help="Why the audit ends earlier than before; stored permanently.")
 @json_option
 def accept_rollback(slug: str, reason: str, *, as_json: bool) -> None:
     """Accept that a restore reset a tenant to an earlier point, which verify would report as tampering."""

@@ -117,7 +117,7 @@ def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Ma
         if number > result.seals:
             result.say(f"seal {number} was anchored and is not there: the chain was cut off or set back")
         else:
-            result.say(f"seal {number} is not the one that was anchored: the chain was written anew")
+            result.say(f"seal {number} is not the one that was anchored: the chain was rewritten")
     counted = connection.execute(sql.SQL(_STRANGERS).format(**names), {"settled": settled}).fetchone()
     if counted is not None:
         added, result.pending, first = counted

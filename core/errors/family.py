@@ -220,7 +220,7 @@ class StorageFull(AppError):
     status = 507
     slug = "storage-full"
     title = "The installation has no room left on its disk"
-    hint = "Tell the operator: nothing of this request was kept, and it can be sent again once there is room."
+    hint = "Tell the operator: this request stored nothing; send it again when there is room."
 
 
 FAMILY: tuple[type[AppError], ...] = (

@@ -77,7 +77,7 @@ class ApiKeyIn(BaseModel):
     permissions: list[str] | None = Field(
         default=None,
         max_length=200,
-        description="What it may do: at most what you may. Without it, all that you may do now.",
+        description="Permissions of the key, at most your own. Default: all your present permissions.",
         examples=[["cohort.read"]],
     )
     expires_at: IsoInstant | None = Field(

@@ -28,7 +28,7 @@ class PatientErased(Conflict):
 
     slug = "patient-erased"
     title = "The patient's personal data was erased"
-    hint = "An erased patient's record stays without names; register the person anew if they come back."
+    hint = "An erased patient's record stays without names; register the person again if they return."
 
 
 class NeedsSession(RuntimeError):

@@ -110,7 +110,9 @@ def _unwrap(session: TenantSession) -> KeyRing:
     data = {version: AESGCM(key) for (purpose, version), key in plain.items() if purpose == "data"}
     if not data or ("index", 1) not in plain or ("blob", 1) not in plain:
         detail = "the tenant has no keys"
-        raise CannotDecrypt(detail, remedy="Restore the table tenant_keys from a backup, or provision the tenant anew.")
+        raise CannotDecrypt(
+            detail, remedy="Restore the table tenant_keys from a backup, or provision the tenant again."
+        )
     return KeyRing(data=data, index=plain["index", 1], blob=plain["blob", 1])
 
 

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         description="Folder for base backups and WAL of the embedded PostgreSQL; unset: backups in the state folder.",
     )
     blob_url: str | None = Field(
-        default=None, description="Where uploads, artifacts and exports are kept, as fsspec writes it."
+        default=None, description="Address of uploads, artifacts and exports, in the form of fsspec."
     )
     disk_full_bytes: int = Field(
         default=100_000_000,

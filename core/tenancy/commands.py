@@ -63,7 +63,7 @@ def tenant() -> None:
 @tenant.command()
 @click.argument("slug")
 @click.option("--name", help="The partner's name. The default is the slug.")
-@click.option("--time-zone", default="Africa/Lagos", show_default=True, help='IANA name; says what "today" is.')
+@click.option("--time-zone", default="Africa/Lagos", show_default=True, help='IANA name; decides which day "today" is.')
 @click.option("--database", default="default", show_default=True, help="The data database for its data.")
 @json_option
 def create(slug: str, name: str | None, time_zone: str, database: str, *, as_json: bool) -> None:

@@ -124,7 +124,7 @@ def give_up(slug: str) -> None:
 def _reject_unknown(header: Header) -> None:
     if header.revision not in revisions("tenant"):
         detail = (
-            f"the archive stands at the migration {header.revision} and this installation knows up to {head('tenant')};"
+            f"the archive has the migration {header.revision} and this installation knows up to {head('tenant')};"
             f" it was written by version {header.application} of the application"
         )
         raise ArchiveTooNew(detail)

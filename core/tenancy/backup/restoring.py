@@ -104,7 +104,7 @@ def restore(
     tenant_id = UUID(manifest.tenant["id"])
     present = _present(slug, tenant_id, manifest, new_slug, database)
     if manifest.revision not in revisions("tenant"):
-        detail = f"the backup stands at the migration {manifest.revision}, which this version does not know"
+        detail = f"the backup has the migration {manifest.revision}, which this version does not know"
         raise Conflict(detail, remedy="restore it with the newer version that made it")
     place = present.database if present else database
     schema = new_schema_name()

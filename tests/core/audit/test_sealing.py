@@ -206,7 +206,7 @@ def test_a_chain_that_is_computed_anew_over_changed_events_contradicts_its_ancho
     sealer.seal(sealed, anchor=False)
     verdict = verify(sealed)
     assert (verdict.seals, verdict.anchored_through) == (1, 0)
-    assert "written anew" in verdict.problems[0]
+    assert "rewritten" in verdict.problems[0]
 
 
 def test_a_chain_set_back_to_before_its_anchor_is_found_until_it_is_accepted(sealed, open_session):
