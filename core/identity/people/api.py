@@ -66,7 +66,7 @@ def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
     responses=responses(NotFound, Conflict),
 )
 def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: GrantFields) -> PersonOut:
-    """Change a person's role or facilities. The change takes effect with the person's next request."""
+    """Change a person's roles, facilities or states. The change takes effect with the person's next request."""
     _within_rights(principal, scope, person_id)
     members.change_member(scope.tenant, person_id, _grant(principal, scope, body), actor=principal.actor)
     return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
