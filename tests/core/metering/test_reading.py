@@ -1,16 +1,31 @@
 """Whoever reads the ledger onward from a cursor gets every use, however late its transaction commits."""
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from sqlalchemy import text
+
 from core import metering
-from core.database import DEFAULT_DATABASE, tenant_session
+from core.database import DEFAULT_DATABASE, node_session, tenant_session
 
 WHEN = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 
 
+def wait_for_older_transactions():
+    """Wait until all transactions that run now have ended: other tests on this server hold back the ledger's end."""
+    with node_session(DEFAULT_DATABASE) as session:
+        newest = session.execute(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")).scalar_one()
+    oldest, deadline = 0, time.monotonic() + 60
+    while oldest < newest and time.monotonic() < deadline:
+        with node_session(DEFAULT_DATABASE) as session:
+            oldest = session.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).scalar_one()
+        time.sleep(0.05)
+
+
 def read(after, tenant, **options):
     """The uses of a tenant after a cursor, and the cursor after all of them."""
+    wait_for_older_transactions()
     uses = metering.read_usage(after, database=DEFAULT_DATABASE, **options)
     return [use for use in uses if use.tenant_id == tenant.id], uses[-1].cursor if uses else after
 
@@ -43,6 +58,7 @@ def test_a_transaction_that_commits_late_is_not_skipped(two_tenants):
             seen += keys(uses)
             cursor = uses[-1].cursor if uses else cursor
         assert "late" not in seen
+    wait_for_older_transactions()
     uses = metering.read_usage(cursor, database=DEFAULT_DATABASE)
     seen += keys(uses)
     assert seen.count("late") == seen.count("early") == 1
@@ -54,6 +70,7 @@ def test_pages_give_each_use_one_time(tenant):
             metering.record(session, "imports", 1, key=key)
     with tenant_session(tenant, actor="test:1") as session:
         metering.record(session, "imports", 1, key="d")
+    wait_for_older_transactions()
     seen, cursor = [], metering.BEGINNING
     while page := metering.read_usage(cursor, database=DEFAULT_DATABASE, limit=1):
         seen += keys(use for use in page if use.tenant_id == tenant.id)
