@@ -46,7 +46,7 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "test", "production"] = Field(
         default="development",
-        description="What this installation is: development, test or production. API and worker reject to start in"
+        description="What this installation is: development, test or production. API and worker do not start in"
         " production without fsync, with debug logs, or with a generated or guessable master key.",
     )
     state_dir: Path = Field(

@@ -8,7 +8,7 @@ from core.installation.environment import check_environment
 
 
 def check_start() -> None:
-    """Reject to start with the wrong master key, the wrong store of files, or settings unsafe in production.
+    """Prevent a start with the wrong master key, the wrong store of files, or settings unsafe in production.
 
     Raises:
         Invalid: the environment is production, and settings are not safe there.

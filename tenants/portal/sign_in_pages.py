@@ -41,7 +41,7 @@ def post_sign_in(
     password: Text,
     next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002
 ) -> Response:
-    """Begins a session, and goes on to where the person was going; a rejection is the form again."""
+    """Begins a session, and goes on to where the person was going; a failed sign-in shows the form again."""
     address = "" if request.client is None else request.client.host
     try:
         session = sign_in(email, password, address=address, device=request.headers.get("user-agent", ""))
