@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -45,7 +46,7 @@ class EarlierFirst(JobInterrupted):
     """The job must follow an earlier one that has not ended: it waits, and this try does not count."""
 
 
-class StepContext(Generic[_S]):
+class StepContext(ABC, Generic[_S]):
     """One try of one job, in steps.
 
     Attributes:
@@ -142,9 +143,9 @@ class StepContext(Generic[_S]):
         """Prevent further steps, because the lease is lost or the time limit is over."""
         self._lost = True
 
+    @abstractmethod
     def _begin(self) -> AbstractContextManager[_S]:
         """Open a transaction of the job's owner."""
-        raise NotImplementedError
 
     def _check_owner(self) -> None:
         """Raise if the job's owner allows no step at the moment."""
