@@ -1,6 +1,5 @@
 """Whoever reads the ledger onward from a cursor gets every use, however late its transaction commits."""
 
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,19 +7,20 @@ from sqlalchemy import text
 
 from core import metering
 from core.database import DEFAULT_DATABASE, node_session, tenant_session
+from tests.core.app.wire import wait_until
 
 WHEN = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 
 
 def wait_for_older_transactions():
     """Wait until all transactions that run now have ended: other tests on this server hold back the ledger's end."""
-    with node_session(DEFAULT_DATABASE) as session:
-        newest = session.execute(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")).scalar_one()
-    oldest, deadline = 0, time.monotonic() + 60
-    while oldest < newest and time.monotonic() < deadline:
+
+    def bound(name):
         with node_session(DEFAULT_DATABASE) as session:
-            oldest = session.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).scalar_one()
-        time.sleep(0.05)
+            return session.execute(text(f"SELECT {name}(pg_current_snapshot())::text::bigint")).scalar_one()
+
+    newest = bound("pg_snapshot_xmax")
+    wait_until(lambda: bound("pg_snapshot_xmin") >= newest)
 
 
 def read(after, tenant, **options):
