@@ -20,7 +20,7 @@ def run() -> Iterator[Ratio]:
     from sqlalchemy import text
 
     from core.database import TenantBase, TenantRef, dispose, tenant_session
-    from core.features import load_tables
+    from core.feature_registry import load_tables
     from core.settings import get_settings
     from core.tenancy import create_tenant
 

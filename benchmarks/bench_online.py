@@ -32,7 +32,7 @@ def run() -> Iterator[Ratio]:
     from core import blobs, plugins
     from plugins.boosting.library import lightgbm
     from tenants.risk import explain, scoring, serving
-    from tenants.risk.feature_list import FEATURES
+    from tenants.risk.input_list import FEATURES
 
     patients, calls = _SIZES[os.environ.get("IIT_BENCH_SCALE", "small")]
     source, version = train_sample()

@@ -16,8 +16,8 @@ from core.database import binary_copy
 from core.database.binary_copy import NULL, column, field
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import STATE_CODES, VARIABLES, Timelines, day_number
-from tenants.risk.feature_list import FEATURES
-from tenants.risk.feature_sets import select
+from tenants.risk.input_list import FEATURES
+from tenants.risk.input_sets import select
 from tenants.risk.repository import PREDICTION_COLUMNS
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def night(session: TenantSession, as_of: date, model: Serving, library: Booster,
     from tenants.cohort.expected import episodes
     from tenants.cohort.units import known_on, pending_units, to_trace
     from tenants.risk.facility_rates import FacilityCounts
-    from tenants.risk.features import compute, pending_of
+    from tenants.risk.model_inputs import compute, pending_of
     from tenants.risk.prediction_rows import rank_within_facility
 
     day = day_number(as_of)

@@ -1,6 +1,6 @@
 """What the kernel's own rooms register: their tables, routes, jobs and commands."""
 
-from core.features import Command, Feature, Loop, Meter, Permission, SettingsGroup
+from core.feature_registry import Command, Feature, Loop, Meter, Permission, SettingsGroup
 
 feature = Feature(
     name="core",

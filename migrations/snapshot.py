@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlmodel import AutoString
 
 from core.database import NodeBase, PlatformBase, TenantBase
-from core.features import load_tables
+from core.feature_registry import load_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

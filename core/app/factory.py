@@ -18,7 +18,7 @@ from core.app.middleware import RequestBoundary
 from core.app.pages import lay_pages
 from core.app.permissions import RoutePermissions
 from core.app.routing import lay_flat
-from core.features import Feature, features, resolve
+from core.feature_registry import Feature, features, resolve
 from core.services import ensure
 from core.settings import get_settings
 from core.web import assets

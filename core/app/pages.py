@@ -15,7 +15,7 @@ from core.access.pages import checked_form
 from core.access.require import is_public, open_to_all, page_routes, permissions_of
 from core.errors import NotFound, Unauthenticated
 from core.errors.problem import problem
-from core.features import resolve
+from core.feature_registry import resolve
 from core.settings import get_settings
 from core.web.assets import PATH, Assets
 from core.web.folders import folders_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter, params
 
     from core.errors import AppError
-    from core.features import Feature
+    from core.feature_registry import Feature
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 OWN = {"core": "core.web.pages:page_templates", "kit": "core.web.kit:templates"}

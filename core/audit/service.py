@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from core.features import features
+from core.feature_registry import features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

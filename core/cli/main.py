@@ -14,7 +14,7 @@ import click
 
 from core.errors import AppError
 from core.errors.database import as_app_error
-from core.features import Command, declared, resolve
+from core.feature_registry import Command, declared, resolve
 
 FAILED = 1
 

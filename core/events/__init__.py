@@ -24,7 +24,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.features import features, resolve
+from core.feature_registry import features, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from core.features import declared, features
+from core.feature_registry import declared, features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

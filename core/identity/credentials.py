@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import Forbidden, Unauthenticated
-from core.features import declared, resolve
+from core.feature_registry import declared, resolve
 from core.identity import csrf
 from core.identity.cookies import HOST_PREFIX, is_secure
 from core.web.page_marks import is_page
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping
     from typing import Any
 
-    from core.features import Feature
+    from core.feature_registry import Feature
     from core.identity.principal import Identified, Principal
 
 BEARER = "bearer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from core.features import Permission, declared
+from core.feature_registry import Permission, declared
 
 
 @cache

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core.events.outbox import Event, declared_events, subscribers
-from core.features import resolve
+from core.feature_registry import resolve
 from core.jobs.context import EarlierFirst, JobContext
 from core.jobs.registry import job, kind_of
 

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     die_with_parent(int(parent))
     from core import telemetry
     from core.database import DatabaseUnavailable
-    from core.features import load_jobs
+    from core.feature_registry import load_jobs
     from core.jobs.isolation import NO_DATABASE
     from core.jobs.runner import Runner
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from core import telemetry
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection, try_lock_installation
-from core.features import declared, resolve
+from core.feature_registry import declared, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import psycopg
 
-    from core.features import Loop
+    from core.feature_registry import Loop
 
 LEADER_SECONDS = 2.0
 """Between two tries to become the leader, and between two checks that the leader still holds the lock."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.features import load_jobs
+from core.feature_registry import load_jobs
 from core.jobs.bounds import JobBounds
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from core import scratch, telemetry
 from core.database import DatabaseUnavailable
 from core.database.rights import warn_of_open_rights
 from core.errors import AppError
-from core.features import load_jobs
+from core.feature_registry import load_jobs
 from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.loops import Loops

@@ -10,14 +10,14 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core.clock import now
-from core.features import declared
+from core.feature_registry import declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from core.database import TenantSession
-    from core.features import Meter
+    from core.feature_registry import Meter
 
 LONGEST_VALUE = 200
 """Characters of a dimension's value: the id or the name of a thing."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from core.errors import NotFound
-from core.features import declared, resolve
+from core.feature_registry import declared, resolve
 from core.tenancy.settings import key_of, nested
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from core import audit, blobs, telemetry
 from core.clock import now, today
 from core.database import tenant_session
-from core.features import resolve
+from core.feature_registry import resolve
 from core.metering.storage import measure
 from core.retention.settings import RetentionRun, kinds, retention_model
 from core.telemetry.tracebacks import describe

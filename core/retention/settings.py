@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from core.features import declared
+from core.feature_registry import declared
 
 if TYPE_CHECKING:
-    from core.features import Retained
+    from core.feature_registry import Retained
 
 FEWEST_DAYS: Final = 30
 MOST_DAYS: Final = 36_500

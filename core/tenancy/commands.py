@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.cli.output import ACTOR, done_in_part, json_option, note, print_json, print_table
-from core.features import resolve
+from core.feature_registry import resolve
 
 if TYPE_CHECKING:
     from datetime import datetime

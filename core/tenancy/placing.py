@@ -22,7 +22,7 @@ from core.database import NodeBase, TenantRef, owner_connection, owner_session
 from core.database.engines import application_role
 from core.database.scope import FENCES, OPAQUE_NAME, fence_number
 from core.errors import Conflict, Unavailable
-from core.features import load_tables
+from core.feature_registry import load_tables
 from core.tenancy.models import Tenant
 from core.tenancy.shape import revision
 from core.tenancy.tenant_lock import tenant_lock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.features import resolve
+from core.feature_registry import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from fastapi.routing import APIRoute
 
-from core.features import NavigationEntry
+from core.feature_registry import NavigationEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping, Sequence

@@ -1,5 +1,5 @@
 """What the feature ``alerts`` registers with the platform."""
 
-from core.features import Feature
+from core.feature_registry import Feature
 
 feature = Feature(name="alerts", tables=("tenants.alerts.models",))

@@ -1,6 +1,6 @@
 """What the feature ``cohort`` registers with the platform."""
 
-from core.features import Command, Feature, Permission, SettingsGroup
+from core.feature_registry import Command, Feature, Permission, SettingsGroup
 
 feature = Feature(
     name="cohort",

@@ -1,6 +1,6 @@
 """What the feature ``demo`` registers with the platform."""
 
-from core.features import Command, Feature
+from core.feature_registry import Command, Feature
 
 feature = Feature(
     name="demo",

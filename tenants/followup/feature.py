@@ -1,6 +1,6 @@
 """What the feature ``followup`` registers with the platform."""
 
-from core.features import Feature, Permission
+from core.feature_registry import Feature, Permission
 
 feature = Feature(
     name="followup",

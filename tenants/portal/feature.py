@@ -1,6 +1,6 @@
 """What the room ``portal`` registers with the kernel."""
 
-from core.features import Feature, NavigationEntry
+from core.feature_registry import Feature, NavigationEntry
 
 feature = Feature(
     name="portal",

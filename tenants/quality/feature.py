@@ -1,6 +1,6 @@
 """What the feature ``quality`` registers with the platform."""
 
-from core.features import Command, Feature, Permission, Retained
+from core.feature_registry import Command, Feature, Permission, Retained
 
 feature = Feature(
     name="quality",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 LATER_RESULTS: Final = 2
-"""Later results of the same kind that must stay: no feature reads more (tenants/risk/features.py)."""
+"""Later results of the same kind that must stay: no feature reads more (tenants/risk/model_inputs.py)."""
 YEARS_KEPT: Final = 5
 """Whole years before this one that always stay."""
 PART_ROWS: Final = 50_000

@@ -13,7 +13,7 @@ from psycopg import sql
 from core import audit
 from core.database import TenantBase
 from core.errors import NotFound
-from core.features import load_tables
+from core.feature_registry import load_tables
 from core.privacy import erased, vault
 from core.privacy.errors import CannotDecrypt, PatientErased
 from tenants.records.locks import lock_for_import

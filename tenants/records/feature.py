@@ -1,6 +1,6 @@
 """What the room ``records`` registers with the kernel."""
 
-from core.features import Command, Feature, Permission
+from core.feature_registry import Command, Feature, Permission
 
 feature = Feature(
     name="records",

@@ -1,6 +1,6 @@
 """What the feature ``reports`` registers with the platform."""
 
-from core.features import Command, Feature, Permission
+from core.feature_registry import Command, Feature, Permission
 
 feature = Feature(
     name="reports",

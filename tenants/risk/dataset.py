@@ -15,9 +15,9 @@ from tenants.cohort.expected import episodes, latest_profile
 from tenants.cohort.timelines import NO_DAY, Timelines
 from tenants.cohort.units import OUTCOMES, Units, units
 from tenants.risk.facility_rates import FacilityCounts, FacilityRates
-from tenants.risk.feature_list import SEXES
-from tenants.risk.feature_sets import columns
-from tenants.risk.features import compute, pending_of
+from tenants.risk.input_list import SEXES
+from tenants.risk.input_sets import columns
+from tenants.risk.model_inputs import compute, pending_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -43,7 +43,7 @@ class Dataset:
     """Resolved prediction units, one row each.
 
     Attributes:
-        X: float32 (n, p), columns as in ``feature_sets.columns()``.
+        X: float32 (n, p), columns as in ``input_sets.columns()``.
         y: int8 (n,), 1 no contact by expected + grace, 0 a contact, -1 a competing outcome.
         outcome: code in ``OUTCOMES``.
         patient: number of the patient, the same for all of a patient's rows.

@@ -9,7 +9,7 @@ import numpy as np
 
 from tenants.risk import naive
 from tenants.risk.dataset import AGE_BANDS
-from tenants.risk.feature_list import NAMES, SEXES
+from tenants.risk.input_list import NAMES, SEXES
 from tenants.risk.metrics import Comparison, Estimate, Evaluation, compare, evaluate, leakage_alarm
 from tenants.risk.strata import GroupEvaluation, evaluate_groups
 

@@ -23,7 +23,7 @@ from tenants.records.service import find_patient
 from tenants.risk import repository, serving
 from tenants.risk.failures import ModelFailed
 from tenants.risk.fallback import fallback_model
-from tenants.risk.feature_list import NAMES
+from tenants.risk.input_list import NAMES
 from tenants.risk.online import READ, PatientFacts, read_at_once
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.reference_rates import stored_rates

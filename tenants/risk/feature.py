@@ -1,6 +1,6 @@
 """What the feature ``risk`` registers with the platform."""
 
-from core.features import Command, Feature, Meter, Permission, Retained, SettingsGroup
+from core.feature_registry import Command, Feature, Meter, Permission, Retained, SettingsGroup
 
 feature = Feature(
     name="risk",

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugins.sdk import Explanation, FeatureSpec, logit
-from tenants.risk.feature_list import FEATURES, NAMES
+from tenants.risk.input_list import FEATURES, NAMES
 
 NAME: Final = "naive"
 VERSION: Final = "1.0.0"

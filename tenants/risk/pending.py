@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tenants.cohort.expected import episodes
-from tenants.risk.features import compute, pending_of
+from tenants.risk.model_inputs import compute, pending_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt

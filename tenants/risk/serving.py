@@ -19,8 +19,8 @@ from plugins.sdk import FeatureSpec, sigmoid
 from tenants.risk import naive, repository
 from tenants.risk.calibration import Calibrator
 from tenants.risk.failures import ModelFailed, contained
-from tenants.risk.feature_list import FEATURES
-from tenants.risk.feature_sets import FeaturesMissingError, Selection, select
+from tenants.risk.input_list import FEATURES
+from tenants.risk.input_sets import FeaturesMissingError, Selection, select
 from tenants.risk.reliability import EMPTY, Reliability
 
 if TYPE_CHECKING:

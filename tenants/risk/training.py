@@ -13,8 +13,8 @@ from tenants.risk import naive, reliability
 from tenants.risk.calibration import Calibrator, fit_calibrator
 from tenants.risk.evaluation import PRIMARY, HeldOutFigures, gates, measure, naive_evaluation
 from tenants.risk.failures import ModelFailed, contained
-from tenants.risk.feature_list import NAMES
-from tenants.risk.feature_sets import FEATURE_SET, FeatureSet, select
+from tenants.risk.input_list import NAMES
+from tenants.risk.input_sets import FEATURE_SET, FeatureSet, select
 from tenants.risk.metrics import Comparison, Evaluation, compare, evaluate
 from tenants.risk.splits import Folds, split, unseen_facilities, unseen_patients
 

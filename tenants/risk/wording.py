@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
-from tenants.risk.feature_list import (
+from tenants.risk.input_list import (
     EXPECTED_SOURCES,
     LATENESS_CLIP,
     LINES,

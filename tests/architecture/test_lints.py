@@ -63,7 +63,7 @@ class TestTheTree:
         heavy = ("lightgbm", "numba", "openpyxl", "pandas", "scipy", "shap", "sklearn")
         code = (
             "import sys\n"
-            "from core.features import features, resolve\n"
+            "from core.feature_registry import features, resolve\n"
             "for feature in features():\n"
             "    for router in feature.routers: resolve(router)\n"
             "import core.app.factory\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import core.features
+import core.feature_registry
 from core.events import outbox
-from core.features import Feature
+from core.feature_registry import Feature
 from core.jobs import deliveries, registry
 from tests.faults.effects import effect, wait_here_once
 
@@ -29,6 +29,6 @@ def note(context, event):
 def install():
     """Declare the event and its subscriber in this process, with a lease that runs out soon."""
     feature = Feature("faults", events={EVENT: "Where to wait."}, subscribers={EVENT: "tests.faults.noting:note"})
-    everyone = (*core.features.features(), feature)
-    core.features.features = outbox.features = lambda: everyone
+    everyone = (*core.feature_registry.features(), feature)
+    core.feature_registry.features = outbox.features = lambda: everyone
     registry._kinds[deliveries.KIND] = replace(registry.kind_of(deliveries.KIND), lease=LEASE)

@@ -24,7 +24,7 @@ from core.database import (
     tenant_session,
 )
 from core.database.engines import application_engine
-from core.features import load_tables
+from core.feature_registry import load_tables
 
 NO_SUCH_TABLE, NOT_ALLOWED = "42P01", "42501"
 TABLES_AT_MOST = 45

@@ -16,7 +16,7 @@ from sqlmodel import select
 from core.database import tenant_session
 from core.errors import Invalid, NotFound
 from core.events import publish
-from core.features import features
+from core.feature_registry import features
 from core.jobs import enqueue, operations, registry
 from core.jobs.registry import kinds
 from core.jobs.worker import drain

@@ -24,7 +24,7 @@ from core.clock import now
 from core.database import NodeBase, PlatformBase, TenantRef, owner_connection, owner_session
 from core.errors import AppError, Conflict, NotFound, Unavailable
 from core.errors.database import as_app_error
-from core.features import load_tables
+from core.feature_registry import load_tables
 from core.privacy import tenant_keys
 from core.telemetry.tracebacks import describe
 from core.tenancy import placing

@@ -18,7 +18,7 @@ import orjson
 from psycopg import sql
 
 from core.database import TenantBase
-from core.features import load_tables
+from core.feature_registry import load_tables
 from core.privacy import vault
 from core.privacy.errors import PatientErased
 from core.tenancy.archive.layout import PART, ColumnInfo, Counted, LeftOut, TableInfo

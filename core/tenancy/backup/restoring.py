@@ -29,7 +29,7 @@ from core.database import (
 )
 from core.database.scripts import head, revisions, upgrade_schema
 from core.errors import Conflict
-from core.features import load_tables
+from core.feature_registry import load_tables
 from core.identity.operator import ACTOR
 from core.tenancy import placing, shape
 from core.tenancy.archive.deleting import reject_moving

@@ -12,7 +12,7 @@ from psycopg import sql
 from core import privacy
 from core.database.arrays import uuid_array
 from core.events import publish
-from core.features import resolve
+from core.feature_registry import resolve
 from core.privacy.erased import keep_out
 from tenants.imports.applying import settling
 from tenants.imports.applying.lists import run_of

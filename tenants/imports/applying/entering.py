@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from psycopg import sql
 
-from core.features import resolve
+from core.feature_registry import resolve
 from tenants.imports.applying.apply import HANDLERS, Terms
 from tenants.imports.applying.leaving import cover_people
 from tenants.imports.slots import COLUMNS, EVENT_FIELD, MODELS, SLOTS

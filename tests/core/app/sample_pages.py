@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from core.access import TenantDb, require, signed_in
 from core.access.pages import Page
 from core.errors import NotFound, Unauthenticated
-from core.features import Feature, NavigationEntry
+from core.feature_registry import Feature, NavigationEntry
 from core.identity import Principal
 from core.identity.credentials import cookie
 

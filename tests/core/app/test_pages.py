@@ -13,7 +13,7 @@ from core.access.require import page_routes, reject_open_routes
 from core.app.factory import create_app
 from core.app.pages import WRITES
 from core.feature import feature
-from core.features import NavigationEntry
+from core.feature_registry import NavigationEntry
 from core.identity import Identified, Principal, credentials, csrf
 from core.identity.credentials import credential_kinds
 from tests.core.app import sample_pages

@@ -11,7 +11,7 @@ from core.access.require import open_to_all, reject_open_routes, require
 from core.app import admission, middleware
 from core.app.factory import create_app
 from core.feature import feature
-from core.features import Feature
+from core.feature_registry import Feature
 from core.identity import Principal
 from tests.core.app.wire import ask, connect, head, rest, served, status_of, wait_until
 from tests.core.conftest import toy

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from core.app.factory import create_app
 from core.app.rates import COUNTED, ProcessLimiter
 from core.feature import feature
-from core.features import Feature
+from core.feature_registry import Feature
 from core.web.public_routes import PublicRate, any_query
 
 RATE = PublicRate(burst=3, per_minute=6)

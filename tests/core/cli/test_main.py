@@ -15,7 +15,7 @@ from core.cli import main as tool
 from core.cli.main import commands, run
 from core.cli.output import done_in_part
 from core.errors import FieldError, Invalid, NotFound
-from core.features import Command, Feature, features
+from core.feature_registry import Command, Feature, features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def test_help_lists_every_command_and_loads_none_of_the_heavy_libraries() -> Non
 def test_no_feature_or_its_help_needs_a_heavy_library() -> None:
     code = (
         "import sys\n"
-        "from core.features import features\n"
+        "from core.feature_registry import features\n"
         "features()\n"
         f"sys.stderr.write(' '.join(name for name in {HEAVY!r} if name in sys.modules))"
     )
@@ -169,7 +169,7 @@ def test_what_a_command_returns_is_not_taken_for_an_exit_code(register: Register
 
 def test_two_features_cannot_take_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     twice = [Feature(name=name, commands={"import": Command("a:b", "Help")}) for name in ("one", "two")]
-    monkeypatch.setattr("core.features.features", lambda: twice)
+    monkeypatch.setattr("core.feature_registry.features", lambda: twice)
     commands.cache_clear()
     try:
         with pytest.raises(RuntimeError, match="command 'import' is declared twice"):

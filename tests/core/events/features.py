@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import core.features
+import core.feature_registry
 from core.events import outbox
 
 
 def declare(monkeypatch, *added):
     """Let these features be installed until the test ends."""
-    installed = core.features.features()
+    installed = core.feature_registry.features()
     everyone = tuple(sorted((*installed, *added), key=lambda feature: feature.name))
-    monkeypatch.setattr(core.features, "features", lambda: everyone)
+    monkeypatch.setattr(core.feature_registry, "features", lambda: everyone)
     monkeypatch.setattr(outbox, "features", lambda: everyone)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from core.database import node_session, tenant_session
 from core.events import outbox
 from core.events.outbox import declared_events, publish_after_commit, subscribers
-from core.features import Feature, features, resolve
+from core.feature_registry import Feature, features, resolve
 from tests.core.events.features import declare
 
 

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import Response
 
 from core.errors import Unauthenticated
-from core.features import Feature
+from core.feature_registry import Feature
 from core.identity import Principal, credentials
 from core.identity.cookies import clear_credential, set_credential
 from core.identity.credentials import confirm, cookie, credential_kinds, credential_of
@@ -87,7 +87,7 @@ def test_the_kind_that_identified_the_principal_confirms_it():
 
 def test_two_kinds_of_one_name_are_rejected(monkeypatch):
     twin = Feature("twin", credentials=("core.identity.keys:KIND", "core.identity.keys:KIND"))
-    monkeypatch.setattr("core.features.features", lambda: (twin,))
+    monkeypatch.setattr("core.feature_registry.features", lambda: (twin,))
     with pytest.raises(RuntimeError, match="kind of credentials 'api_key' is declared twice"):
         credential_kinds.__wrapped__()
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from core.database import node_session, tenant_session
 from core.events.outbox import publish_after_commit
-from core.features import Feature
+from core.feature_registry import Feature
 from core.jobs import deliveries, enqueue
 from core.jobs.broker import LocalMessages
 from core.jobs.registry import _kinds

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from core.database import node_session
-from core.features import Feature, Loop
+from core.feature_registry import Feature, Loop
 from core.jobs import loops
 from core.jobs.loops import Loops, run_loop
 from core.retention import service as retention
@@ -116,7 +116,7 @@ def test_one_worker_leads_and_another_takes_over_when_it_stops(database, tries):
 
 def test_a_worker_takes_over_from_a_leader_that_is_killed(database):
     program = (
-        "import threading; from core.features import Loop; from core.jobs.loops import Loops;"
+        "import threading; from core.feature_registry import Loop; from core.jobs.loops import Loops;"
         f"Loops(threading.Event(), [Loop('say', '{MODULE}:say', 0.1)]).start(); threading.Event().wait()"
     )
     stopping = threading.Event()
@@ -148,7 +148,7 @@ def test_a_leader_that_loses_its_lock_ends_its_loops(database, tries):
 
 def test_two_features_cannot_declare_one_loop(monkeypatch):
     twins = [Feature(name, loops=[loop("good")]) for name in ("one", "two")]
-    monkeypatch.setattr("core.features.features", lambda: twins)
+    monkeypatch.setattr("core.feature_registry.features", lambda: twins)
     with pytest.raises(RuntimeError, match="loop 'good' is declared twice"):
         loops.loops()
 

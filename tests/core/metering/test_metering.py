@@ -7,7 +7,7 @@ import pytest
 
 from core import metering
 from core.database import tenant_session
-from core.features import Feature, Meter, features
+from core.feature_registry import Feature, Meter, features
 from core.metering import service
 
 
@@ -68,7 +68,7 @@ def test_a_time_without_a_zone_is_rejected(session):
 def test_two_features_cannot_declare_one_meter(monkeypatch):
     twin = Feature(name="twin", meters=(Meter("imports", "import", "The same again."),))
     installed = features()
-    monkeypatch.setattr("core.features.features", lambda: (*installed, twin))
+    monkeypatch.setattr("core.feature_registry.features", lambda: (*installed, twin))
     service.meters.cache_clear()
     with pytest.raises(RuntimeError, match="'imports' is declared twice"):
         service.meters()

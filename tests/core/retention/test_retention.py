@@ -16,7 +16,7 @@ from core.cli.main import run as iit
 from core.clock import now
 from core.database import tenant_session
 from core.errors import Invalid
-from core.features import resolve
+from core.feature_registry import resolve
 from core.preferences import amend, group
 from core.retention import run, run_due, service
 from core.retention.service import days_of

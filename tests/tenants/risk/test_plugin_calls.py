@@ -15,7 +15,7 @@ from core import plugins
 from core.database import TransactionOpenError
 from tenants.cohort.timelines import to_date
 from tenants.risk import explain, scoring, service, serving, worklist
-from tenants.risk.feature_list import NAMES
+from tenants.risk.input_list import NAMES
 from tests.tenants.risk.clinics import END
 from tests.tenants.risk.conftest import opener, predictions
 

@@ -19,7 +19,7 @@ from core.tenancy import settings as tenant_settings
 from tenants.cohort.timelines import to_date
 from tenants.risk import commands, explain, repository, scoring, service, serving, worklist
 from tenants.risk.failures import ModelFailed
-from tenants.risk.feature_list import NAMES, THEMES
+from tenants.risk.input_list import NAMES, THEMES
 from tenants.risk.settings import RiskSettings
 from tenants.risk.wording import LEAST
 from tests.tenants.risk.clinics import END, clinics

@@ -10,7 +10,7 @@ from plugins.sdk import sigmoid
 from tenants.cohort.settings import CohortSettings
 from tenants.risk import cards, dataset, evaluation, naive, reliability, report, training
 from tenants.risk import metrics as metrics_module
-from tenants.risk.feature_list import FEATURES, NAMES
+from tenants.risk.input_list import FEATURES, NAMES
 from tenants.risk.naive import NaiveModel
 from tests.tenants.risk.clinics import BEGIN, END, clinics, timelines_of
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from plugins.sdk import Explanation, sigmoid
 from tenants.risk.calibration import Calibrator
-from tenants.risk.feature_list import FEATURES, NAMES, THEMES
-from tenants.risk.feature_sets import select
+from tenants.risk.input_list import FEATURES, NAMES, THEMES
+from tenants.risk.input_sets import select
 from tenants.risk.reliability import EMPTY
 from tenants.risk.serving import Serving
 from tenants.risk.wording import _WORDS, LEAST, changing, raising, sentence, strongest, summary

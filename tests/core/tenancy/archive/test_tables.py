@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import LargeBinary
 
 from core.database import NodeBase, PlatformBase, TenantBase
-from core.features import load_tables
+from core.feature_registry import load_tables
 from core.tenancy.archive.tables import _MADE_ANEW, PATIENT_KEYS, left_out
 
 load_tables()

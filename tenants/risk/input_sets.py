@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tenants.risk import earlier_features
-from tenants.risk.feature_list import FEATURES, THEME_OF, THEMES
+from tenants.risk import earlier_inputs
+from tenants.risk.input_list import FEATURES, THEME_OF, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ class Selection:
 
 def columns() -> tuple[FeatureSpec, ...]:
     """The columns of the matrix: the features of today, then the earlier definitions that are still registered."""
-    return (*FEATURES, *(earlier.spec for earlier in earlier_features.EARLIER))
+    return (*FEATURES, *(earlier.spec for earlier in earlier_inputs.EARLIER))
 
 
 def select(features: Sequence[FeatureSpec]) -> Selection:
@@ -84,7 +84,7 @@ def select(features: Sequence[FeatureSpec]) -> Selection:
     if missing:
         raise FeaturesMissingError(_named(missing))
     selected_places = np.array([places[_identity(spec)] for spec in features], dtype=np.int64)
-    themes = [*(THEME_OF[spec.name] for spec in FEATURES), *(earlier.theme for earlier in earlier_features.EARLIER)]
+    themes = [*(THEME_OF[spec.name] for spec in FEATURES), *(earlier.theme for earlier in earlier_inputs.EARLIER)]
     members = [[themes[place] == theme.name for theme in THEMES] for place in selected_places]
     return Selection(selected_places, np.array(members, dtype=np.float64).reshape(selected_places.size, len(THEMES)))
 

@@ -15,13 +15,13 @@ from tenants.cohort.settings import CohortSettings
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import CLINICAL, PICKUP, VARIABLE_CODES, to_date
 from tenants.cohort.units import pending_units
-from tenants.risk import earlier_features, explain, fallback, scoring, service, serving, training
-from tenants.risk.earlier_features import EarlierFeature
+from tenants.risk import earlier_inputs, explain, fallback, scoring, service, serving, training
+from tenants.risk.earlier_inputs import EarlierFeature
 from tenants.risk.facility_rates import FacilityCounts
 from tenants.risk.failures import ModelFailed
-from tenants.risk.feature_list import FEATURES, NAMES, THEME_OF, THEMES
-from tenants.risk.feature_sets import FEATURE_SET, FeatureSet, columns, select
-from tenants.risk.features import compute, pending_of
+from tenants.risk.input_list import FEATURES, NAMES, THEME_OF, THEMES
+from tenants.risk.input_sets import FEATURE_SET, FeatureSet, columns, select
+from tenants.risk.model_inputs import compute, pending_of
 from tests.tenants.risk.clinics import END, INTERVAL, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
 
@@ -60,7 +60,7 @@ def test_a_feature_that_the_platform_adds_changes_no_score_and_no_reason(trained
     before = predictions(tenant, DAY)
     patient = str(next(row[0] for row in before if row[1] == "at_risk"))
     explained = explain.explain(tenant, opener(tenant), patient, DAY)
-    monkeypatch.setattr(earlier_features, "EARLIER", (registered(OTHER, 7.0),))
+    monkeypatch.setattr(earlier_inputs, "EARLIER", (registered(OTHER, 7.0),))
     monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
     scoring.score(tenant, opener(tenant), DAY)
     assert predictions(tenant, DAY) == before
@@ -129,7 +129,7 @@ def test_a_model_of_an_earlier_definition_that_is_still_registered_scores_on_it(
     place = NAMES.index("days_to_expected")
     stored = FeatureSpec.from_json({**preferred.features[place], "version": 7})
     preferred.features[place]["version"] = 7
-    monkeypatch.setattr(earlier_features, "EARLIER", (registered(OTHER), registered(stored, theme="timing")))
+    monkeypatch.setattr(earlier_inputs, "EARLIER", (registered(OTHER), registered(stored, theme="timing")))
     model = serving.load(trained[0].ref, preferred)
     today = np.random.default_rng(2).integers(0, 30, (20, len(FEATURES))).astype(np.float64)
     X = np.column_stack([today, np.full(20, np.nan), np.full(20, 21.0)])
@@ -146,7 +146,7 @@ def test_a_model_of_an_earlier_definition_that_is_still_registered_scores_on_it(
 
 def test_the_matrix_has_the_columns_of_earlier_definitions_after_those_of_today(monkeypatch):
     before = whole_matrix()
-    monkeypatch.setattr(earlier_features, "EARLIER", (registered(OTHER, 7.0),))
+    monkeypatch.setattr(earlier_inputs, "EARLIER", (registered(OTHER, 7.0),))
     after = whole_matrix()
     np.testing.assert_array_equal(after[:, :-1], before)
     assert (after[:, -1] == 7.0).all()
@@ -154,7 +154,7 @@ def test_the_matrix_has_the_columns_of_earlier_definitions_after_those_of_today(
 
 
 def test_a_matrix_of_nobody_has_as_many_columns(monkeypatch):
-    monkeypatch.setattr(earlier_features, "EARLIER", (registered(OTHER),))
+    monkeypatch.setattr(earlier_inputs, "EARLIER", (registered(OTHER),))
     timelines, rules = make_timelines([]), CohortSettings()
     pending = pending_units(timelines, 10, rules)
     seen = pending.snapshot(timelines)
@@ -248,7 +248,7 @@ def test_a_definition_that_gives_other_values_has_another_version():
     before = recorded["features"]
     same = [name for name, (version, _) in present.items() if name in before and before[name][0] == version]
     changed = [name for name in same if present[name] != before[name]]
-    assert changed == [], "these definitions give other values: raise their versions in feature_list.py"
+    assert changed == [], "these definitions give other values: raise their versions in input_list.py"
     if list(present.items()) != list(before.items()):
         assert FEATURE_SET.version > recorded["version"], "the features changed: raise the version of FEATURE_SET"
     assert {"version": FEATURE_SET.version, "features": present} == recorded, "run this file as a script"

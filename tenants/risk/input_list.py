@@ -296,7 +296,7 @@ def reference_page() -> str:
     lines = [
         "# Features",
         "",
-        "Generated from `tenants/risk/feature_list.py`; a test keeps both equal. One row of the matrix is one person",
+        "Generated from `tenants/risk/input_list.py`; a test keeps both equal. One row of the matrix is one person",
         "with an expected contact still ahead, as known on the day of decision. What is not known is missing (NaN).",
         "A definition has version 1 unless its line names another.",
         "",

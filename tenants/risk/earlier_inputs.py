@@ -1,6 +1,6 @@
 """Earlier definitions of features, which the platform still computes for the models that were fitted on them.
 
-When a definition changes, its version in ``feature_list.py`` rises. The platform then rejects models of the earlier
+When a definition changes, its version in ``input_list.py`` rises. The platform then rejects models of the earlier
 version, unless this file still has the earlier definition.
 """
 

@@ -17,10 +17,10 @@ from tenants.cohort.settings import CohortSettings
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import CLINICAL, DIED, KEPT, MISSED, VARIABLE_CODES, select
 from tenants.cohort.units import pending_units, units
-from tenants.risk import features
+from tenants.risk import model_inputs
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates
-from tenants.risk.feature_list import FEATURES, NAMES, THEMES, reference_page
-from tenants.risk.features import compute, pending_of
+from tenants.risk.input_list import FEATURES, NAMES, THEMES, reference_page
+from tenants.risk.model_inputs import compute, pending_of
 from tests.tenants.risk.clinics import END, clinics, timelines_of
 
 RULES = CohortSettings()
@@ -270,4 +270,4 @@ def test_the_median_of_a_row_is_numpys(values):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of rows where nothing is there
         expected = np.nanmedian(values, axis=1)
-    np.testing.assert_array_equal(features._row_median(values), expected)
+    np.testing.assert_array_equal(model_inputs._row_median(values), expected)

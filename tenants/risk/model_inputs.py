@@ -13,8 +13,7 @@ import numpy as np
 
 from tenants.cohort.expected import latest_art_start, latest_profile
 from tenants.cohort.timelines import NO_DAY, PICKUP, VARIABLE_CODES, Timelines
-from tenants.risk import earlier_features
-from tenants.risk.feature_list import FEATURES, LATE_DAYS, LATENESS_CLIP, NAMES, THEME_OF, THEMES, WINDOWS
+from tenants.risk import earlier_inputs
 from tenants.risk.history import (
     Attendance,
     Past,
@@ -26,6 +25,7 @@ from tenants.risk.history import (
     past,
     row_sum,
 )
+from tenants.risk.input_list import FEATURES, LATE_DAYS, LATENESS_CLIP, NAMES, THEME_OF, THEMES, WINDOWS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,7 +58,7 @@ def compute(
 ) -> Floats:
     """Return the matrix of features, float64 (m, p), NaN where a value is unknown.
 
-    Its columns are those of ``feature_sets.columns()``: ``FEATURES``, then the earlier definitions.
+    Its columns are those of ``input_sets.columns()``: ``FEATURES``, then the earlier definitions.
 
     Args:
         snapshots: one pseudo-patient per row, from ``snapshot(timelines, patient, pending.day)``.
@@ -68,7 +68,7 @@ def compute(
         rates: facility rates of earlier days.
     """
     if len(snapshots) == 0:
-        return np.zeros((0, len(FEATURES) + len(earlier_features.EARLIER)))
+        return np.zeros((0, len(FEATURES) + len(earlier_inputs.EARLIER)))
     before = past(snapshots, expected_contacts, pending, rules)
     visits = attendance(snapshots, rules)
     columns: Columns = {}
@@ -87,7 +87,7 @@ def compute(
     columns |= _calendar(pending)
     columns["not_recorded"] = _not_recorded(columns)
     earlier = [
-        feature.compute(snapshots, expected_contacts, pending, rules, rates) for feature in earlier_features.EARLIER
+        feature.compute(snapshots, expected_contacts, pending, rules, rates) for feature in earlier_inputs.EARLIER
     ]
     ordered = [*(columns[name] for name in NAMES), *earlier]
     return np.column_stack([np.asarray(column, dtype=np.float64) for column in ordered])
