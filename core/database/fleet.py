@@ -28,10 +28,12 @@ from core.database.scope import OPAQUE_NAME, path_of_schema
 from core.database.sessions import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Connection
+
+    from core.telemetry.progress import LineCallback
 
 _IN_THE_WAY = {"55P03", "40P01", "40001"}
 """Temporary conflicts with other transactions: a lock timeout, a deadlock, a serialization failure."""
@@ -107,7 +109,7 @@ _SETTLED = text(
 class Fleet:
     """The workers of one data database."""
 
-    def __init__(self, database: str, options: Options, progress: Callable[[str], None]) -> None:
+    def __init__(self, database: str, options: Options, progress: LineCallback) -> None:
         self.database = database
         self.options = options
         self.done = Done()

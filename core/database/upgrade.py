@@ -22,9 +22,11 @@ from core.database.sessions import reachable
 from core.errors import Conflict, Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
+
+    from core.telemetry.progress import LineCallback
 
 __all__ = [
     "MIGRATIONS",
@@ -75,7 +77,7 @@ def default_options() -> Options:
     )
 
 
-def migrate_shared(*, progress: Callable[[str], None] = lambda _line: None) -> tuple[str, ...]:
+def migrate_shared(*, progress: LineCallback = lambda _line: None) -> tuple[str, ...]:
     """Migrate ``platform`` and every ``node`` to head, but no tenant.
 
     Returns:
@@ -95,7 +97,7 @@ def migrate_shared(*, progress: Callable[[str], None] = lambda _line: None) -> t
 
 def migrate(
     *,
-    progress: Callable[[str], None] = lambda _line: None,
+    progress: LineCallback = lambda _line: None,
     canaries: Sequence[str] | None = None,
     options: Options | None = None,
 ) -> Migrated:
@@ -185,13 +187,13 @@ def _locked(database: str) -> Iterator[Connection]:
         yield connection
 
 
-def _shared(connection: Connection, database: str, options: Options, progress: Callable[[str], None]) -> list[str]:
+def _shared(connection: Connection, database: str, options: Options, progress: LineCallback) -> list[str]:
     """Migrate ``platform`` (in the control database) and ``node`` to head; return those that were behind."""
     names = ("platform", "node") if database == DEFAULT_DATABASE else ("node",)
     return [name for name in names if _upgrade_shared(connection, name, options, progress)]
 
 
-def _upgrade_shared(connection: Connection, name: str, options: Options, progress: Callable[[str], None]) -> bool:
+def _upgrade_shared(connection: Connection, name: str, options: Options, progress: LineCallback) -> bool:
     """Migrate the schema ``platform`` or ``node`` to head; return False if it was there."""
     with connection.begin():
         table = connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{name}.{VERSION_TABLE}"})

@@ -21,7 +21,7 @@ def run_(slug: str, *, as_json: bool) -> None:
 
     owner = tenant(slug)
     with Progress("Letting go") as progress:
-        done = run(owner, actor=ACTOR, progress=lambda _kind, count: progress.advance(count))
+        done = run(owner, actor=ACTOR, progress=progress.update)
     if as_json:
         print_json({"rows": done.rows, "blob_days": done.blobs})
     else:

@@ -17,11 +17,11 @@ from core.tenancy import list_tenants
 from core.tenancy import settings as tenant_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date
     from threading import Event
 
     from core.database import TenantRef, TenantSession
+    from core.telemetry.progress import ProgressCallback
 
 log = telemetry.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def days_of(session: TenantSession) -> dict[str, int]:
     return tenant_settings.get(session, retention_model()).model_dump()
 
 
-def run(tenant: TenantRef, *, actor: str = ACTOR, progress: Callable[[str, int], None] | None = None) -> Let:
+def run(tenant: TenantRef, *, actor: str = ACTOR, progress: ProgressCallback | None = None) -> Let:
     """Delete everything of this tenant that is older than its days."""
     with tenant_session(tenant, actor=actor, readonly=True) as session:
         days = days_of(session)
@@ -56,7 +56,7 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, progress: Callable[[str, int],
                 gone = function(session, before)
             rows[name] += gone
             if progress is not None:
-                progress(name, gone)
+                progress(sum(rows.values()), None, name)
             if not gone:
                 break
     purged = blobs.purge(tenant)

@@ -9,15 +9,19 @@ import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import Invalid, Unavailable
 from core.services import faults, manager, ports, state
 from core.services.account import Account, server_account
-from core.services.manager import Say, to_stderr
+from core.services.manager import to_stderr
 from core.services.postgres import SUPERUSER, Postgres
 from core.services.programs import Programs, reachable
 from core.services.superuser import ask
 from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from core.telemetry.progress import LineCallback
 
 FACTS = "iit.json"
 _SEGMENT = re.compile(r"([0-9A-F]{24})(\.gz|\.partial|\.[0-9A-F]{8}\.backup(\.gz)?)?")
@@ -85,7 +89,7 @@ def backup_folder() -> Path:
     return folder
 
 
-def backup_place(say: Say = to_stderr) -> BackupPlace:
+def backup_place(say: LineCallback = to_stderr) -> BackupPlace:
     """The running embedded server and the folders of its backups.
 
     Raises:
@@ -113,7 +117,7 @@ def backup_place(say: Say = to_stderr) -> BackupPlace:
     return place
 
 
-def base_backup(*, keep: int = 7, say: Say = to_stderr) -> tuple[BaseBackup, list[str]]:
+def base_backup(*, keep: int = 7, say: LineCallback = to_stderr) -> tuple[BaseBackup, list[str]]:
     """Make a base backup, archive WAL from now on, and remove all but the newest ``keep`` backups.
 
     Returns:

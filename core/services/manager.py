@@ -8,10 +8,11 @@ import secrets
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg
@@ -26,7 +27,8 @@ from core.services.valkey import Valkey
 from core.settings import Settings, get_settings
 from core.settings.model import DATABASE_NAME, MAIN_DATABASE
 
-Say = Callable[[str], None]
+if TYPE_CHECKING:
+    from core.telemetry.progress import LineCallback
 
 _NEEDED_BYTES = 300_000_000
 _SLOW_SECONDS = 2.0
@@ -59,7 +61,7 @@ class Wanted:
         return cls(settings.database_url is None, settings.redis_url is None)
 
 
-def ensure(say: Say = to_stderr) -> Endpoints:
+def ensure(say: LineCallback = to_stderr) -> Endpoints:
     """Return the addresses of a database and a Redis that answer. Starts the embedded ones.
 
     Cheap when they run already. Several processes may call it at the same time: one starts the servers, the others
@@ -87,7 +89,7 @@ def ensure(say: Say = to_stderr) -> Endpoints:
     return endpoints_of(settings, known)
 
 
-def stop(say: Say = to_stderr) -> list[str]:
+def stop(say: LineCallback = to_stderr) -> list[str]:
     """Stop the embedded servers and return the names of those that ran. No data are lost.
 
     Raises:
@@ -101,7 +103,7 @@ def stop(say: Say = to_stderr) -> list[str]:
         return [] if known is None else _stop(known, folder, say)
 
 
-def reset(say: Say = to_stderr) -> None:
+def reset(say: LineCallback = to_stderr) -> None:
     """Stop the embedded servers and delete all their data, with the blobs beside them. Irrevocable.
 
     Raises:
@@ -171,7 +173,7 @@ def owner_url(known: state.State, database: str) -> str:
     return _url(bootstrap.OWNER, known.owner_password, known, database)
 
 
-def add_database(name: str, say: Say = to_stderr) -> bool:
+def add_database(name: str, say: LineCallback = to_stderr) -> bool:
     """Create another data database on the embedded server; return False when it exists.
 
     Raises:
@@ -236,7 +238,7 @@ def _is_set_up(known: state.State) -> bool:
     return known.bootstrapped and known.bootstrap == bootstrap.fingerprint()
 
 
-def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> None:
+def _start(known: state.State, settings: Settings, wanted: Wanted, say: LineCallback) -> None:
     """Start the servers that do not run, and record each port as soon as it is in use. The caller holds the lock."""
     folder = settings.state_dir
     if known.bootstrapped and not (known.data_home(folder) / "postgres" / "PG_VERSION").exists():
@@ -274,7 +276,7 @@ def _start(known: state.State, settings: Settings, wanted: Wanted, say: Say) -> 
         state.write(folder, known)
 
 
-def _settle(known: state.State, folder: Path, account: Account, say: Say) -> None:
+def _settle(known: state.State, folder: Path, account: Account, say: LineCallback) -> None:
     """Choose a data folder that ``account`` can reach: in the state folder, or else a private one elsewhere."""
     home = known.data_home(folder)
     if not home.exists():
@@ -331,7 +333,7 @@ def _bootstrap(known: state.State, database: str = bootstrap.DATABASE) -> None:
         raise Unavailable(detail, command="try again; if it stays, run: iit services reset --yes") from error
 
 
-def _stop(known: state.State, folder: Path, say: Say) -> list[str]:
+def _stop(known: state.State, folder: Path, say: LineCallback) -> list[str]:
     home = known.data_home(folder)
     account = server_account(home)
     stopped = []
@@ -347,7 +349,7 @@ def _stop(known: state.State, folder: Path, say: Say) -> list[str]:
 
 
 @contextmanager
-def _slow(say: Say, text: str) -> Iterator[None]:
+def _slow(say: LineCallback, text: str) -> Iterator[None]:
     """Print ``text`` when the block takes more than two seconds."""
     timer = threading.Timer(_SLOW_SECONDS, say, [text])
     timer.daemon = True

@@ -6,15 +6,18 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import Unavailable
 from core.services import archiving, faults, ports
 from core.services.account import Account
 from core.services.programs import Programs
+
+if TYPE_CHECKING:
+    from core.telemetry.progress import LineCallback
 
 SUPERUSER = "postgres"
 START_SECONDS = 600
@@ -68,7 +71,7 @@ class Postgres:
 
     home: Path
     account: Account
-    say: Callable[[str], None]
+    say: LineCallback
     archive: str | None = None
     extra: str = ""
 

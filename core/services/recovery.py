@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from core.errors import Invalid, Unavailable
 from core.services import archiving, bootstrap, faults, manager, state
 from core.services.backups import BackupPlace, BaseBackup, backup_place, base_backups
-from core.services.manager import Say, to_stderr
+from core.services.manager import to_stderr
 from core.services.postgres import Postgres
 from core.services.superuser import ask
 from core.settings.model import MAIN_DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from core.telemetry.progress import LineCallback
 
 PREFIX = "recovery-"
 _ARCHIVE_SECONDS = 120
@@ -29,7 +31,7 @@ _POLL_SECONDS = 0.1
 
 
 @contextmanager
-def recovered(moment: datetime, say: Say = to_stderr) -> Iterator[dict[str, str]]:
+def recovered(moment: datetime, say: LineCallback = to_stderr) -> Iterator[dict[str, str]]:
     """Run a copy of the embedded server as of ``moment`` on its own port during the block.
 
     The live server continues.

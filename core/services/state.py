@@ -8,13 +8,17 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import Unavailable
 from core.settings import make_private
+
+if TYPE_CHECKING:
+    from core.telemetry.progress import LineCallback
 
 FILE = "services.json"
 LOCK = "services.lock"
@@ -101,7 +105,7 @@ def prepare(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+def locked(folder: Path, say: LineCallback) -> Iterator[None]:
     """Hold the folder's lock, which the system releases when its holder ends in any way, so it cannot become stale.
 
     Raises:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.services import faults, ports
 from core.services.account import Account
 from core.services.programs import Programs
+
+if TYPE_CHECKING:
+    from core.telemetry.progress import LineCallback
 
 _START_SECONDS = 15.0
 _TRIES = 5
@@ -22,7 +25,7 @@ class Valkey:
 
     home: Path
     account: Account
-    say: Callable[[str], None]
+    say: LineCallback
 
     @property
     def log(self) -> Path:

@@ -14,9 +14,8 @@ from core.privacy import master, tenant_keys
 from core.tenancy.service import list_tenants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from core.database import TenantRef
+    from core.telemetry.progress import LineCallback
 
 NOT_THERE = ("purging",)
 """Phases in which a tenant's schema may be gone, with its keys."""
@@ -40,7 +39,7 @@ class Rewrapped:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def rewrap_all(*, actor: str, progress: Callable[[str], None] = lambda _slug: None) -> Rewrapped:
+def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Rewrapped:
     """Wrap the keys of all tenants with the current master key, and verify that it alone opens each.
 
     Each tenant is one transaction, so the next run resumes an interrupted one. When no tenant is left, processes that

@@ -37,6 +37,7 @@ from tenants.imports.staging.stager import Stager
 from tenants.records.ids import new_uuid
 
 if TYPE_CHECKING:
+    from core.telemetry.progress import ProgressCallback
     from tenants.imports.reading.blocks import Block
     from tenants.imports.reading.sources import Source
 
@@ -48,8 +49,6 @@ BLOCK_ROWS = 4
 
 READ_FACTS = 25_000
 """Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
-
-ProgressCallback = Callable[[int, int | None, str], None]
 
 
 class Stopped(Conflict):

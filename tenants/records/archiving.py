@@ -29,12 +29,12 @@ from tenants.records.days import YEARS, start_of_day
 from tenants.records.locks import lock_for_import
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     import psycopg
 
     from core.database import TenantRef, TenantSession
+    from core.telemetry.progress import ProgressCallback
 
 LATER_RESULTS: Final = 2
 """Later results of the same kind that must stay: no feature reads more (tenants/risk/model_inputs.py)."""
@@ -107,7 +107,7 @@ def archived(session: TenantSession) -> list[Part]:
 
 
 def archive(
-    tenant: TenantRef, before: int, *, actor: str, progress: Callable[[int], None] = lambda _rows: None
+    tenant: TenantRef, before: int, *, actor: str, progress: ProgressCallback = lambda _done, _total, _year: None
 ) -> Moved:
     """Archive what may go of all years before ``before``, part by part. Read each part back before deleting its rows.
 
@@ -128,7 +128,7 @@ def archive(
     for year in range(before if first is None else max(first - 1, YEARS[0]), before):
         while rows := _archive_part(tenant, year, before, actor):
             moved[year] = moved.get(year, 0) + rows
-            progress(rows)
+            progress(sum(moved.values()), None, str(year))
     return Moved(moved)
 
 

@@ -22,7 +22,7 @@ def archive_(slug: str, before: int, *, as_json: bool) -> None:
 
     owner = tenant(slug)
     with Progress("Archiving") as progress:
-        moved = archive(owner, before, actor=ACTOR, progress=progress.advance)
+        moved = archive(owner, before, actor=ACTOR, progress=progress.update)
     _show(moved.rows, as_json=as_json)
 
 

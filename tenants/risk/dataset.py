@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.errors import Conflict
-from core.jobs.progress import ProgressCallback
+from core.telemetry.progress import ProgressCallback
 from tenants.cohort.expected import episodes, latest_profile
 from tenants.cohort.timelines import NO_DAY, Timelines
 from tenants.cohort.units import OUTCOMES, Units, units

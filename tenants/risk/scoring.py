@@ -37,7 +37,7 @@ from tenants.risk.staleness import is_stale, stale_days
 
 if TYPE_CHECKING:
     from core.database import SessionOpener, TenantRef, TenantSession
-    from core.jobs.progress import ProgressCallback
+    from core.telemetry.progress import ProgressCallback
     from tenants.cohort.settings import CohortSettings
     from tenants.risk.serving import Serving
 

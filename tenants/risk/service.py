@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from core.blobs import BlobRef
     from core.database import TenantRef
-    from core.jobs.progress import ProgressCallback
+    from core.telemetry.progress import ProgressCallback
     from plugins.sdk import Artifact, FittedModel, TrainingData
     from tenants.cohort.settings import CohortSettings
     from tenants.risk.training import Candidate, Failure, Training

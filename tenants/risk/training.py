@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from core.telemetry.progress import LineCallback
     from plugins.sdk import Artifact, FittedModel
     from tenants.risk.dataset import Dataset
 
@@ -37,7 +38,6 @@ SIMPLER_FIRST: Final = ("additive", "boosting")
 
 Fit = Callable[[str, TrainingData, int], "tuple[Artifact, FittedModel, str]"]
 """Fits a kind of model in its own process: name, data, seed -> artifact, model, version of the plugin."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Training:
 
 
 def train(
-    data: Dataset, fit: Fit, names: Sequence[str], facility_names: Mapping[int, str], say: Say = lambda _: None
+    data: Dataset, fit: Fit, names: Sequence[str], facility_names: Mapping[int, str], say: LineCallback = lambda _: None
 ) -> Training:
     """Fit, calibrate, measure and choose.
 

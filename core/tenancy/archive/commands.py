@@ -56,9 +56,7 @@ def export(slug: str, target: Path, recipient: Path, *, as_json: bool) -> None:
     from core.tenancy.archive.writing import export as write
 
     with Progress("Exporting") as progress:
-        done = write(
-            slug, target, recipient, actor=ACTOR, progress=lambda table, rows: progress.update(rows, text=table)
-        )
+        done = write(slug, target, recipient, actor=ACTOR, progress=progress.update)
     manifest = done.manifest
     if as_json:
         print_json(
@@ -137,7 +135,7 @@ def import_archive(path: Path, identity: Path, slug: str | None, database: str, 
             actor=ACTOR,
             slug=slug,
             database=database,
-            progress=lambda table, size: progress.update(size, text=table),
+            progress=progress.update,
         )
     if as_json:
         print_json(

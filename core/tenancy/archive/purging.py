@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from core.audit.verify import Verified
+    from core.telemetry.progress import LineCallback
 
 STEPS = ("audit sealed", "purge begun", "audit moved", "files gone", "jobs gone", "row gone", "schema gone", "ended")
 """The steps of a purge; a run may be killed after each of them."""
@@ -89,7 +90,7 @@ def purge(
     *,
     actor: str,
     despite_audit: bool = False,
-    after: Callable[[str], None] = lambda _step: None,
+    after: LineCallback = lambda _step: None,
 ) -> TenantTombstone:
     """Destroy the tenant and return its tombstone.
 
@@ -139,7 +140,7 @@ def purge(
         return row
 
 
-def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Callable[[str], None]) -> None:
+def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: LineCallback) -> None:
     """Seal and verify the audit, and move it with the tombstone, before anything is destroyed."""
     if _stone_stands(ref):
         return  # cut off later than this

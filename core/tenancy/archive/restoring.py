@@ -39,12 +39,13 @@ from core.tenancy.service import check, describe_tenant
 from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlmodel import Session
 
     from core.database import TenantRef
+    from core.telemetry.progress import ProgressCallback
     from core.tenancy.archive.layout import Counted, Header, Manifest
 
 
@@ -70,7 +71,7 @@ def import_archive(
     actor: str,
     slug: str | None = None,
     database: str = DEFAULT_DATABASE,
-    progress: Callable[[str, int], None] = lambda _what, _rows: None,
+    progress: ProgressCallback = lambda _done, _total, _table: None,
 ) -> Restored:
     """Create a tenant from an archive.
 
@@ -80,7 +81,7 @@ def import_archive(
         actor: who asks.
         slug: the tenant's new slug; its old one when None.
         database: the data database to restore into.
-        progress: receives the table that is being loaded, and how many of its bytes are done.
+        progress: receives how many bytes of all tables are done, and the table that is being loaded.
 
     Raises:
         NotFound: the file does not exist.
@@ -176,7 +177,7 @@ def _clear(ref: TenantRef) -> None:
         session.execute(text("DELETE FROM platform.tenants WHERE id = :id AND phase = 'restoring'"), {"id": ref.id})
 
 
-def _fill(archive: Archive, ref: TenantRef, actor: str, progress: Callable[[str, int], None]) -> dict[str, Counted]:
+def _fill(archive: Archive, ref: TenantRef, actor: str, progress: ProgressCallback) -> dict[str, Counted]:
     """Load schema, keys, rows and stored files; return the tables' counts at the archive's own revision."""
     parts = archive.parts()
     first: BlobPart | None = None
@@ -191,7 +192,7 @@ def _fill(archive: Archive, ref: TenantRef, actor: str, progress: Callable[[str,
                     break
                 size += len(part.lines)
                 loader.take(part)
-                progress(part.table, size)
+                progress(size, None, part.table)
             contents = loader.finish()
             _bring_to_head(session, archive.header.revision)
             publish(session, "tenant.restored", {})

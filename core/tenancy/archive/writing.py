@@ -44,10 +44,11 @@ from core.tenancy.archive.tables import Counting, blocks, left_out, tables_of
 from core.tenancy.service import describe_tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from core.database import TenantRef, TenantSession
+    from core.telemetry.progress import ProgressCallback
 
 _LEVEL = 3
 """The level of gzip: lines are so alike that a higher one hardly makes them smaller."""
@@ -77,7 +78,7 @@ def export(
     recipient: Path,
     *,
     actor: str,
-    progress: Callable[[str, int], None] = lambda _what, _rows: None,
+    progress: ProgressCallback = lambda _done, _total, _table: None,
 ) -> Written:
     """Write the tenant's archive to ``target``, which appears complete or not at all.
 
@@ -86,7 +87,7 @@ def export(
         target: a file that does not exist yet.
         recipient: a file with the recipient's public key.
         actor: who asks; the audit records it, and so does the archive.
-        progress: receives the table that is being written, and how many of its rows are done.
+        progress: receives how many rows of a table are done, and the table's name.
 
     Raises:
         NotFound: no tenant has this slug, or the key file does not exist.
@@ -133,7 +134,7 @@ def export(
 class _Writer:
     """The members of one archive, as the bytes of a compressed tar."""
 
-    def __init__(self, tenant: TenantRef, info: TenantInfo, actor: str, progress: Callable[[str, int], None]) -> None:
+    def __init__(self, tenant: TenantRef, info: TenantInfo, actor: str, progress: ProgressCallback) -> None:
         self._tenant, self._info, self._actor, self._progress = tenant, info, actor, progress
         self._zipped = zlib.compressobj(_LEVEL, wbits=_GZIP)
         self._moment = now()
@@ -188,7 +189,7 @@ class _Writer:
         for number, block in enumerate(blocks(session, table), start=1):
             counting.take(block)
             yield self._member(f"tables/{table.name}/{number:06}.ndjson", block)
-            self._progress(table.name, counting.rows)
+            self._progress(counting.rows, None, table.name)
         self._contents[table.name] = counting.done()
 
     def _blob(self, key: str, *, needed: bool) -> Iterator[bytes]:

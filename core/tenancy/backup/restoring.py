@@ -42,10 +42,9 @@ from core.tenancy.provisioning import make_role, new_schema_name
 from core.tenancy.service import check, describe_tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import psycopg
 
+    from core.telemetry.progress import LineCallback
     from core.tenancy.backup.container import Manifest
 
 ALWAYS_KEPT = ("core.audit.", "core.privacy.")
@@ -82,7 +81,7 @@ def restore(
     database: str = DEFAULT_DATABASE,
     actor: str = ACTOR,
     why: str,
-    passed: Callable[[str], None] = lambda _point: None,
+    passed: LineCallback = lambda _point: None,
 ) -> Restored:
     """Restore a tenant to a backup, or bring back a tenant that is no longer on this installation.
 

@@ -21,13 +21,14 @@ from core.tenancy.backup.dump import dumped
 from core.tenancy.service import describe_tenant, list_tenants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
     from uuid import UUID
 
     import psycopg
 
+    from core.telemetry.progress import LineCallback
     from core.tenancy.models import Tenant
 
 WITHOUT_BACKUP = ("restoring", "purging")
@@ -94,7 +95,7 @@ class SavedAll:
     skipped: list[str]
 
 
-def backup_all(folder: Path, progress: Callable[[str], None] = lambda _slug: None) -> SavedAll:
+def backup_all(folder: Path, progress: LineCallback = lambda _slug: None) -> SavedAll:
     """Write a backup of every tenant into a folder, one after the other; a failure does not stop the others.
 
     Args:

@@ -17,11 +17,10 @@ from core.tenancy.service import describe_tenant
 from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    ProgressCallback = Callable[[str], None]
+    from core.telemetry.progress import LineCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def from_file(
     database: str = DEFAULT_DATABASE,
     keep_old: bool = False,
     actor: str = ACTOR,
-    progress: ProgressCallback = lambda _text: None,
+    progress: LineCallback = lambda _text: None,
 ) -> Back:
     """Restore a file that ``backup`` wrote. See ``core.tenancy.backup.restoring.restore``."""
     with ExitStack() as resources:
@@ -68,7 +67,7 @@ def to_moment(
     *,
     keep_old: bool = False,
     actor: str = ACTOR,
-    progress: ProgressCallback = lambda _text: None,
+    progress: LineCallback = lambda _text: None,
 ) -> Back:
     """Restore a tenant to a moment since a base backup of the embedded server.
 
@@ -90,7 +89,7 @@ def to_moment(
         return Back(done, moment.isoformat(), put_away, missing(done.ref))
 
 
-def _put_away(done: Restored, *, keep_old: bool, progress: ProgressCallback) -> Path | None:
+def _put_away(done: Restored, *, keep_old: bool, progress: LineCallback) -> Path | None:
     """Write the previous data to a file, exact to the last transaction, and drop their schema."""
     if done.left is None:
         return None

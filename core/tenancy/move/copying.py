@@ -18,10 +18,9 @@ from core.tenancy import shape
 from core.tenancy.shape import CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import psycopg
 
+    from core.telemetry.progress import LineCallback
     from core.tenancy.shape import Table
 
 KEYS = "move_keys"
@@ -48,7 +47,7 @@ class Round:
     rows: int = 0
 
 
-def copy_all(source: Place, target: Place, progress: Callable[[str], None] = lambda _table: None) -> int:
+def copy_all(source: Place, target: Place, progress: LineCallback = lambda _table: None) -> int:
     """Empty the target and copy the source into it; return the number of rows.
 
     Raises:

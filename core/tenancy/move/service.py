@@ -24,9 +24,8 @@ from core.tenancy.service import describe_tenant
 from core.tenancy.tenant_lock import tenant_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from core.telemetry.progress import LineCallback
 
-    ProgressCallback = Callable[[str], None]
 
 FEW = 500
 """The number of changed rows that may remain for the last round, when writers are paused."""
@@ -67,8 +66,8 @@ class _How:
     grace: timedelta | None
     patience: float
     actor: str
-    progress: ProgressCallback
-    passed: ProgressCallback
+    progress: LineCallback
+    passed: LineCallback
 
 
 def move(
@@ -78,8 +77,8 @@ def move(
     grace: timedelta | None = None,
     patience: float = 5.0,
     actor: str = ACTOR,
-    progress: ProgressCallback = lambda _text: None,
-    passed: ProgressCallback = lambda _point: None,
+    progress: LineCallback = lambda _text: None,
+    passed: LineCallback = lambda _point: None,
 ) -> Moved:
     """Move a tenant to the data database ``to`` while it stays in use.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import SessionOpener, TenantSession
-    from core.jobs.progress import ProgressCallback
+    from core.telemetry.progress import ProgressCallback
     from tenants.imports.models import Import
     from tenants.records.runs import Run
 

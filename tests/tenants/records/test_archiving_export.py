@@ -97,7 +97,7 @@ def test_a_year_that_is_restored_while_the_tenant_is_exported_is_not_lost_in_sil
     archive(store.tenant, 2018, actor="test:1")
     restored = []
 
-    def meanwhile(table, _rows):
+    def meanwhile(_rows, _total, table):
         if not restored:
             restored.append(table)
             restore(store.tenant, 2008, actor="test:1")
