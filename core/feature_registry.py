@@ -164,6 +164,8 @@ class Feature:
         listeners: event -> ``"module:function"``; see ``core.events``.
         events: the events that it publishes after its acts: name -> what it carries; see ``core.events.outbox``.
         subscribers: event -> ``"module:function"``, called after the act with a job's context and the event.
+        facilities: ``"module:attribute"``, the directory of a tenant's facilities, of exactly one feature; see
+            ``core.identity.facilities``.
         retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
         meters: what it counts of a tenant's use; see ``core.metering``.
@@ -189,6 +191,7 @@ class Feature:
     listeners: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, str] = field(default_factory=dict)
     subscribers: Mapping[str, str] = field(default_factory=dict)
+    facilities: str | None = None
     retention: Mapping[str, Retained] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()

@@ -35,7 +35,7 @@ def explain(who: str, permission: str, slug: str, *, as_json: bool) -> None:
         click.echo(f"through: {line}")
     for line in answer.reasons:
         click.echo(f"because: {line}")
-    if answer.facility_ids is not None:
-        click.echo(f"only {len(answer.facility_ids)} facilities: {', '.join(answer.facility_ids)}")
+    if answer.facilities is not None:
+        click.echo(f"only {len(answer.facilities)} facilities: {', '.join(answer.facilities)}")
     if answer.states is not None:
         click.echo(f"only the states: {', '.join(answer.states)}")

@@ -29,14 +29,14 @@ class Explanation:
         through: for a person, the roles that permit it, each with the included role that has the rule where it is
             another; for a key, what of the key permits it.
         reasons: why not, where it is rejected.
-        facility_ids: the facilities that the person reaches; None for all.
+        facilities: DATIM ids of the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.
     """
 
     allowed: bool
     through: list[str]
     reasons: list[str] = field(default_factory=list)
-    facility_ids: list[str] | None = None
+    facilities: list[str] | None = None
     states: list[str] | None = None
 
 
@@ -68,7 +68,7 @@ def _person(tenant: TenantRef, email: str, permission: str) -> Explanation:
         not reasons,
         through,
         reasons,
-        None if member.facility_ids is None else [str(each) for each in member.facility_ids],
+        None if member.facilities is None else list(member.facilities),
         None if member.states is None else list(member.states),
     )
 

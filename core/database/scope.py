@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from core.database.statements import several_statements
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     import psycopg
@@ -59,6 +60,11 @@ class TenantRef:
     database: str
     state: str
     time_zone: str
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> TenantRef:
+        """Return the reference in a row that has these columns of ``platform.tenants``, and maybe others."""
+        return cls(**{column.name: row[column.name] for column in fields(cls)})
 
     def __post_init__(self) -> None:
         for value in (self.schema_name, self.role_name):

@@ -10,6 +10,7 @@ from core.access import AnyScope, TenantScope, require, signed_in
 from core.errors import FieldError, Forbidden, Invalid, NotFound
 from core.errors.problem import responses
 from core.identity import Principal, all_permissions
+from core.identity.facilities import datim_ids_of
 from core.identity.keys import NEWEST_FIRST, count_keys, create_key, get_key, list_keys, revoke_key
 from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MyScope, MyTenant
 from core.web.location import set_location
@@ -26,7 +27,7 @@ Ordered = Annotated[PageRequest, Depends(sorted_pages({"created_at": datetime, "
 @router.get("/me", tags=["identity"], operation_id="get_me", summary="Get the caller: who it is, what it may do")
 def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     """Needs a valid credential and no permission."""
-    facility_ids, states = principal.facility_ids, principal.states
+    states = principal.states
     return Me(
         kind=principal.kind,
         id=principal.id,
@@ -35,13 +36,19 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
         permissions=sorted(principal.permissions),
         roles=sorted(principal.roles),
         scope=MyScope(
-            facility_ids=None if facility_ids is None else sorted(facility_ids),
+            facilities=_facilities(principal, scope),
             states=None if states is None else sorted(states),
         ),
         on_behalf_of=principal.on_behalf_of,
         signed_in_by=principal.signed_in_by,
         expires_at=principal.expires_at,
     )
+
+
+def _facilities(principal: Principal, scope: AnyScope) -> list[str] | None:
+    if principal.facility_ids is None or scope.tenant is None:
+        return None
+    return sorted(datim_ids_of(scope.tenant, principal.facility_ids).values())
 
 
 @router.get("/keys", tags=["identity"], operation_id="list_keys", summary="List API keys, newest first unless sorted")

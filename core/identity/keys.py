@@ -22,7 +22,7 @@ from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Identified, Principal
 from core.identity.secrets import new_secret, same, split
-from core.identity.tenants import reject_inactive, tenant_of
+from core.identity.tenants import reject_inactive
 from core.web.cursors import Sort
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def verify_key(key: str) -> Identified:
     last_used = row["last_used_at"]
     if last_used is None or moment - last_used >= USED_EVERY:
         _note_use(row["key_id"], moment)
-    tenant = tenant_of(row)
+    tenant = TenantRef.of(row)
     reject_inactive(tenant.state)
     principal = Principal(
         "api_key",

@@ -25,7 +25,7 @@ class MyTenant(BaseModel):
 class MyScope(BaseModel):
     """The part of the tenant's records that the caller reaches."""
 
-    facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
+    facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only facilities in these states; null for all.", examples=[None])
 
 

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
-from core.database import TenantRef
 from core.errors import Forbidden
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-def tenant_of(row: Mapping[str, Any]) -> TenantRef:
-    """The tenant in a row of a look-up that joins ``platform.tenants``."""
-    return TenantRef(
-        id=row["id"],
-        slug=row["slug"],
-        name=row["name"],
-        schema_name=row["schema_name"],
-        role_name=row["role_name"],
-        database=row["database"],
-        state=row["state"],
-        time_zone=row["time_zone"],
-    )
+USABLE: Final = "t.state = 'active' AND t.phase IS NULL"
+"""The condition in SQL that the tenant ``t`` may be used: active, and neither being restored nor deleted."""
 
 
 def reject_inactive(state: str) -> None:

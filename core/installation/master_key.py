@@ -84,7 +84,7 @@ def _compare_with_a_tenant() -> None:
         row = session.execute(_NEWEST).mappings().first()
     if row is None:
         return
-    with tenant_session(TenantRef(**row), actor="system:keys", readonly=True) as session:
+    with tenant_session(TenantRef.of(row), actor="system:keys", readonly=True) as session:
         kids = [row[0] for row in session.execute(text("SELECT DISTINCT master_kid FROM tenant_keys"))]
     try:
         for kid in kids:

@@ -117,7 +117,7 @@ def _member(partner: Partner, tenant: TenantRef, role: str) -> tuple[Account, bo
         if member.email == email:
             break
     else:
-        grant = Grant([role], None if facilities is None else list(facilities.values()))
+        grant = Grant([role], facilities)
         person_id = members.add_member(tenant, email, words(role), grant, actor=ACTOR, source="cli")
         member = members.get_member(tenant, person_id)
     datim_ids = None if facilities is None else tuple(facilities)
@@ -134,11 +134,11 @@ def _operator() -> tuple[Account, bool]:
     return Account(person_id, email, OPERATOR, None), created
 
 
-def _first_facilities(tenant: TenantRef, count: int) -> dict[str, UUID]:
-    """DATIM id -> id of the first facilities."""
+def _first_facilities(tenant: TenantRef, count: int) -> list[str]:
+    """The DATIM ids of the first facilities."""
     with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-        query = select(Facility.datim_id, Facility.uuid).order_by(Facility.datim_id).limit(count)
-        return dict(session.exec(query).all())
+        query = select(Facility.datim_id).order_by(Facility.datim_id).limit(count)
+        return list(session.exec(query).all())
 
 
 def words(role: str) -> str:

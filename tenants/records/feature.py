@@ -6,6 +6,7 @@ feature = Feature(
     name="records",
     routers=("tenants.records.api:router",),
     tables=("tenants.records.models",),
+    facilities="tenants.records.places:DIRECTORY",
     permissions=(
         Permission(
             "facilities.read",

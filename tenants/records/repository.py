@@ -143,6 +143,15 @@ def datim_ids(session: TenantSession, uuids: Iterable[UUID]) -> dict[UUID, str]:
     return dict(session.exec(pairs).all())
 
 
+def facility_uuids(session: TenantSession, datim_ids: Iterable[str]) -> dict[str, UUID]:
+    """The id of the facility with each of these DATIM ids."""
+    distinct = set(datim_ids)
+    if not distinct:
+        return {}
+    pairs = select(Facility.datim_id, Facility.uuid).where(col(Facility.datim_id).in_(distinct))
+    return dict(session.exec(pairs).all())
+
+
 def facility_names(session: TenantSession, datim_ids: Iterable[str]) -> dict[str, str]:
     """The name of each of these facilities, by DATIM id."""
     distinct = set(datim_ids)

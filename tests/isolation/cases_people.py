@@ -5,6 +5,8 @@ from uuid import uuid4
 
 from tests.isolation.routes import Call, World, case
 
+ANY = {"If-Match": "*"}
+
 
 def _body() -> dict[str, Any]:
     return {"email": f"tracker-{uuid4().hex[:10]}@example.org", "name": "Tracking officer", "roles": ["viewer"]}
@@ -31,12 +33,12 @@ def get_person(world: World) -> Call:
 
 @case("PUT", "/v1/people/{person_id}", kind="item")
 def change_person(world: World) -> Call:
-    return Call(path={"person_id": _person(world)}, json={"roles": ["data_officer"]})
+    return Call(path={"person_id": _person(world)}, json={"roles": ["data_officer"]}, headers=ANY)
 
 
 @case("DELETE", "/v1/people/{person_id}", kind="item")
 def remove_person(world: World) -> Call:
-    return Call(path={"person_id": _person(world)})
+    return Call(path={"person_id": _person(world)}, headers=ANY)
 
 
 @case("POST", "/v1/people/{person_id}/links", kind="item")

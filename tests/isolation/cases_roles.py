@@ -38,4 +38,4 @@ def change_role(world: World) -> Call:
 
 @case("DELETE", "/v1/roles/{role_name}", kind="item")
 def delete_role(world: World) -> Call:
-    return Call(path={"role_name": _role(world)})
+    return Call(path={"role_name": _role(world)}, headers={"If-Match": "*"})

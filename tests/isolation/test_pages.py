@@ -1,6 +1,6 @@
 """Every page, opened by who may, as nobody, by a role that may not, by another tenant, and from another facility."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -79,7 +79,7 @@ def signed_in(application, two, places):
         key = (whose, role, facility)
         if key not in clients:
             tenant = two[0 if whose == "owner" else 1].ref
-            reach = None if facility is None else [UUID(facility)]
+            reach = None if facility is None else [facility]
             email = f"{role}-{uuid4().hex[:8]}@example.org"
             person = members.add_member(tenant, email, "Person", members.Grant([role], reach), actor="test:1")
             with platform_session() as session:
@@ -163,10 +163,10 @@ def test_another_tenant_has_no_such_thing(row, things, signed_in):
 def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in, places):
     recorder = signed_in("owner", "case_manager")
     named = things(recorder if "attempt_id" in row.names else None)
-    answer = row.ask(signed_in("owner", may(row), places[1]["id"]), named)
+    answer = row.ask(signed_in("owner", may(row), places[1]["datim_id"]), named)
     assert answer.status_code == 404
     assert named["number"] not in answer.text
-    ours = signed_in("owner", may(row), places[0]["id"])
+    ours = signed_in("owner", may(row), places[0]["datim_id"])
     if "attempt_id" not in row.names:
         assert row.ask(ours, named).status_code == row.status
 
@@ -176,8 +176,8 @@ def test_a_search_shows_whom_the_reader_reaches_and_nobody_else(things, signed_i
     href = f'href="/patients/{named["patient_id"]}"'
     for client, shown in (
         (signed_in("owner", "tracking_officer"), True),
-        (signed_in("owner", "tracking_officer", places[0]["id"]), True),
-        (signed_in("owner", "tracking_officer", places[1]["id"]), False),
+        (signed_in("owner", "tracking_officer", places[0]["datim_id"]), True),
+        (signed_in("owner", "tracking_officer", places[1]["datim_id"]), False),
         (signed_in("stranger", "tracking_officer"), False),
     ):
         answer = SEARCH.ask(client, named)

@@ -132,3 +132,10 @@ def test_the_records_and_the_attempts_are_confined(confined):
     assert len(operations) >= 30
     assert {path for _, path in operations - confined if not path.endswith(of_later_rooms)} == set()
     assert {("GET", "/v1/records/statistics"), ("GET", "/v1/facilities")} <= confined
+
+
+def test_me_names_the_facilities_that_the_person_reaches_as_every_other_answer_does(people):
+    own = [facility["datim_id"] for facility in people["reach-facility"].get("/v1/facilities").json()["items"]]
+    assert len(own) == 1
+    assert people["reach-facility"].get("/v1/me").json()["scope"] == {"facilities": own, "states": None}
+    assert people["reach-state"].get("/v1/me").json()["scope"] == {"facilities": None, "states": [STATE]}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 
 from core import audit
 from core.access import TenantScope, require
-from core.errors import Conflict, Forbidden, NotFound
+from core.errors import Conflict, Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.identity import Principal
 from core.identity.people import links, members
@@ -21,6 +21,7 @@ from core.identity.people.schemas import (
 )
 from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
+from core.web.etag import IfMatch, set_etag
 from core.web.location import set_location
 from core.web.paging import Page, Paging
 
@@ -28,6 +29,7 @@ router = APIRouter(tags=["people"])
 
 PeopleRead = Annotated[Principal, Depends(require("people.read"))]
 PeopleWrite = Annotated[Principal, Depends(require("people.write"))]
+CHANGES = responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired)
 
 
 @router.get("/people", operation_id="list_people", summary="List the people of the tenant, by name")
@@ -50,26 +52,34 @@ def invite_person(principal: PeopleWrite, scope: TenantScope, body: PersonIn, re
     member = members.get_member(scope.tenant, person_id)
     link = _link(scope, principal, person_id, links.INVITATION)
     set_location(response, f"/v1/people/{person_id}")
-    return PersonInvited(**PersonOut.model_validate(member).model_dump(), link=link)
+    return PersonInvited(**_tagged(response, member).model_dump(), link=link)
 
 
 @router.get("/people/{person_id}", operation_id="get_person", summary="Get a person")
-def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID) -> PersonOut:
-    """Return one person of the tenant."""
-    return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
+def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID, response: Response) -> PersonOut:
+    """Return one person of the tenant, with the ETag that a change sends back."""
+    return _tagged(response, members.get_member(scope.tenant, person_id))
 
 
 @router.put(
     "/people/{person_id}",
     operation_id="change_person",
     summary="Change what a person may do",
-    responses=responses(NotFound, Conflict),
+    responses=CHANGES,
 )
-def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, body: GrantFields) -> PersonOut:
+def change_person(
+    principal: PeopleWrite,
+    scope: TenantScope,
+    person_id: UUID,
+    body: GrantFields,
+    if_match: IfMatch,
+    response: Response,
+) -> PersonOut:
     """Change a person's roles, facilities or states. The change takes effect with the person's next request."""
     _within_rights(principal, scope, person_id)
-    members.change_member(scope.tenant, person_id, _grant(principal, scope, body), actor=principal.actor)
-    return PersonOut.model_validate(members.get_member(scope.tenant, person_id))
+    grant = _grant(principal, scope, body)
+    members.change_member(scope.tenant, person_id, grant, actor=principal.actor, expected=if_match)
+    return _tagged(response, members.get_member(scope.tenant, person_id))
 
 
 @router.delete(
@@ -77,12 +87,12 @@ def change_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, b
     operation_id="remove_person",
     status_code=204,
     summary="Remove a person from the tenant",
-    responses=responses(NotFound, Conflict),
+    responses=CHANGES,
 )
-def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
+def remove_person(principal: PeopleWrite, scope: TenantScope, person_id: UUID, if_match: IfMatch) -> None:
     """Remove a person from the tenant. Their sessions and the API keys that they created end at once."""
     _within_rights(principal, scope, person_id)
-    members.remove_member(scope.tenant, person_id, actor=principal.actor)
+    members.remove_member(scope.tenant, person_id, actor=principal.actor, expected=if_match)
 
 
 @router.post(
@@ -107,6 +117,11 @@ def create_link(
         raise Forbidden(detail, remedy="Ask the operator of the installation for the link.")
     set_location(response, f"/v1/people/{person_id}")
     return _link(scope, principal, person_id, purpose)
+
+
+def _tagged(response: Response, member: members.Member) -> PersonOut:
+    set_etag(response, member.version_id)
+    return PersonOut.model_validate(member)
 
 
 def _link(scope: TenantScope, principal: Principal, person_id: UUID, purpose: str) -> LinkOut:
@@ -147,4 +162,4 @@ def _grant(principal: Principal, scope: TenantScope, body: GrantFields) -> membe
     if principal.facility_ids is not None or principal.states is not None:
         detail = "you reach a part of the facilities only"
         raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
-    return members.Grant(body.roles, body.facility_ids, body.states)
+    return members.Grant(body.roles, body.facilities, body.states)

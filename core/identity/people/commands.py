@@ -19,9 +19,7 @@ def people() -> None:
 @click.argument("email")
 @click.option("--name", required=True, help="How pages call the person.")
 @click.option("--role", "roles", multiple=True, required=True, help="A role; again for more. See iit roles list.")
-@click.option(
-    "--facility", "facilities", multiple=True, type=click.UUID, help="Only this facility (id); again for more."
-)
+@click.option("--facility", "facilities", multiple=True, help="Only this facility (DATIM id); again for more.")
 @click.option("--state", "states", multiple=True, help="Only the facilities of this state; again for more.")
 @json_option
 def add(
@@ -29,7 +27,7 @@ def add(
     email: str,
     name: str,
     roles: tuple[str, ...],
-    facilities: tuple[UUID, ...],
+    facilities: tuple[str, ...],
     states: tuple[str, ...],
     *,
     as_json: bool,
@@ -51,10 +49,11 @@ def add(
 def list_(slug: str, *, as_json: bool) -> None:
     """List the people of the tenant SLUG, by name."""
     from core.identity.people import members as service
+    from core.identity.people.schemas import PersonOut
 
     members, total = service.list_members(tenant(slug), limit=10_000)
     if as_json:
-        print_json({"people": members, "total": total})
+        print_json({"people": [PersonOut.model_validate(member) for member in members], "total": total})
         return
     print_table(
         (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
@@ -16,19 +16,21 @@ from core.audit.platform import record_act
 from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.identity.facilities import datim_ids_of, facility_ids
 from core.identity.people import sessions
+from core.identity.people.names import normal_email, normal_name
 from core.identity.roles import ADMIN, ROLES
 from core.identity.tenant_roles.changes import hold_roles
 from core.identity.tenant_roles.compiled import read_rules
+from core.identity.tenants import USABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlmodel import Session
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
-EMAIL_MAX = 254
-NAME_MAX = 100
+    from core.web.etag import Expected
+
 NO_SUCH = "the tenant has no such person"
 
 
@@ -37,7 +39,10 @@ class Member:
     """A person of a tenant, with their role and facilities.
 
     Attributes:
+        facilities: DATIM ids of the facilities that they reach; None for all.
+        states: the states whose facilities they reach; None for all.
         invited: they have not used the invitation yet, and the membership permits nothing.
+        version_id: another one after each change of what the membership permits.
     """
 
     id: UUID
@@ -45,11 +50,12 @@ class Member:
     name: str
     state: str
     roles: tuple[str, ...]
-    facility_ids: tuple[UUID, ...] | None
+    facilities: tuple[str, ...] | None
     states: tuple[str, ...] | None
     invited: bool
     created_at: datetime
     last_seen_at: datetime | None
+    version_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +64,13 @@ class Grant:
 
     Attributes:
         roles: names of built-in roles, none of them an operator's, and of the tenant's own.
-        facility_ids: only these facilities; None for all.
+        facilities: DATIM ids of the only facilities; None for all.
         states: only the facilities of these states; None for all.
     """
 
     roles: Collection[str]
-    facility_ids: Collection[UUID] | None = None
+    facilities: Collection[str] | None = None
     states: Collection[str] | None = None
-
-
-def normal_email(email: str) -> str:
-    """The form in which addresses are stored and compared.
-
-    Raises:
-        Invalid: it is no e-mail address (422).
-    """
-    address = email.strip().lower()
-    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address):
-        detail = "the e-mail address is not valid"
-        raise Invalid(detail, errors=[FieldError("email", "is not an e-mail address", "Write it as name@example.org.")])
-    return address
 
 
 def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor: str, source: str = "api") -> UUID:
@@ -86,10 +79,10 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
     The membership permits nothing until the person uses a link of the tenant (``links.use_link``).
 
     Raises:
-        Invalid: the address, the name or a role is not valid.
+        Invalid: the address, the name, a role or a facility is not valid.
         Conflict: the person is a member already.
     """
-    address, shown = normal_email(email), _checked_name(name)
+    address, shown, scope = normal_email(email), normal_name(name), _scope(tenant, grant)
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
         person_id = _ensure_person(session, address, shown, actor)
@@ -100,7 +93,7 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
                 " VALUES (:person, :tenant, :roles, :facilities, :states, :now, :actor)"
                 " ON CONFLICT DO NOTHING RETURNING person_id"
             ),
-            {"person": person_id, "tenant": tenant.id, "roles": roles, "now": now(), "actor": actor, **_scope(grant)},
+            {"person": person_id, "tenant": tenant.id, "roles": roles, "now": now(), "actor": actor, **scope},
         ).first()
         if added is None:
             detail = "the person belongs to the tenant already"
@@ -120,38 +113,45 @@ def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
     )
 
 
-def change_member(tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: str, source: str = "api") -> None:
+def change_member(
+    tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: str, expected: Expected | None = None
+) -> None:
     """Change a person's role or facilities in the tenant. The change takes effect with the person's next request.
 
     Raises:
         NotFound: the tenant has no such person.
-        Invalid: a role is not valid.
+        PreconditionFailed: somebody changed the person meanwhile.
+        Invalid: a role or a facility is not valid.
         Conflict: the person is the last admin of the tenant.
     """
+    scope = _scope(tenant, grant)
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
-        before = _locked(session, tenant, person_id)
-        if ADMIN in before and (ADMIN not in roles or grant.facility_ids is not None or grant.states is not None):
+        before = _locked(session, tenant, person_id, expected)
+        if ADMIN in before and (ADMIN not in roles or grant.facilities is not None or grant.states is not None):
             _reject_last_admin(session, tenant, person_id)
         session.execute(
             text(
                 "UPDATE platform.memberships SET roles = :roles, facility_ids = :facilities, states = :states"
                 " WHERE person_id = :person AND tenant_id = :tenant"
             ),
-            {"person": person_id, "tenant": tenant.id, "roles": roles, **_scope(grant)},
+            {"person": person_id, "tenant": tenant.id, "roles": roles, **scope},
         )
-        _record(tenant, actor, f"{source}:person:change", person_id, {"roles": roles})
+        _record(tenant, actor, "api:person:change", person_id, {"roles": roles})
 
 
-def remove_member(tenant: TenantRef, person_id: UUID, *, actor: str, source: str = "api") -> None:
+def remove_member(
+    tenant: TenantRef, person_id: UUID, *, actor: str, source: str = "api", expected: Expected | None = None
+) -> None:
     """Remove a person from the tenant. Their sessions and the API keys that they created end at once.
 
     Raises:
         NotFound: the tenant has no such person.
+        PreconditionFailed: somebody changed the person meanwhile.
         Conflict: the person is the last admin of the tenant.
     """
     with platform_session() as session:
-        if ADMIN in _locked(session, tenant, person_id):
+        if ADMIN in _locked(session, tenant, person_id, expected):
             _reject_last_admin(session, tenant, person_id)
         values = {"person": person_id, "tenant": tenant.id, "now": now(), "creator": f"person:{person_id}"}
         session.execute(
@@ -171,15 +171,18 @@ def remove_member(tenant: TenantRef, person_id: UUID, *, actor: str, source: str
 def list_members(tenant: TenantRef, *, limit: int = 50, offset: int = 0) -> tuple[list[Member], int]:
     """A page of the tenant's people by name, and how many there are."""
     with platform_session() as session:
-        rows = session.execute(
-            text(f"{_MEMBERS} ORDER BY p.name, p.id LIMIT :limit OFFSET :offset"),
-            {"tenant": tenant.id, "person": None, "limit": limit, "offset": offset},
-        ).mappings()
-        members = [_member(row) for row in rows]
+        rows = (
+            session.execute(
+                text(f"{_MEMBERS} ORDER BY p.name, p.id LIMIT :limit OFFSET :offset"),
+                {"tenant": tenant.id, "person": None, "limit": limit, "offset": offset},
+            )
+            .mappings()
+            .all()
+        )
         total = session.execute(
             text("SELECT count(*) FROM platform.memberships WHERE tenant_id = :tenant"), {"tenant": tenant.id}
         ).scalar_one()
-    return members, int(total)
+    return _members(tenant, rows), int(total)
 
 
 def get_member(tenant: TenantRef, person_id: UUID) -> Member:
@@ -192,7 +195,7 @@ def get_member(tenant: TenantRef, person_id: UUID) -> Member:
         row = session.execute(text(_MEMBERS), {"tenant": tenant.id, "person": person_id}).mappings().first()
     if row is None:
         raise NotFound(NO_SUCH)
-    return _member(row)
+    return _members(tenant, [row])[0]
 
 
 def names_of(tenant: TenantRef, people: Collection[UUID]) -> dict[UUID, str]:
@@ -231,9 +234,9 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
     with platform_session() as session:
         rows = session.execute(
             text(
-                "SELECT t.id, t.slug, t.name, m.roles FROM platform.memberships m"
+                "SELECT t.id, t.slug, t.name, m.roles FROM platform.memberships m"  # noqa: S608 - a constant
                 " JOIN platform.tenants t ON t.id = m.tenant_id"
-                " WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND t.state = 'active' AND t.phase IS NULL"
+                f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE}"
                 " ORDER BY t.name, t.id"
             ),
             {"person": person_id},
@@ -248,7 +251,7 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
         Invalid: the address or the role is not valid.
         Conflict: the account belongs to a tenant: operators have accounts of their own.
     """
-    address, shown = normal_email(email), _checked_name(name)
+    address, shown = normal_email(email), normal_name(name)
     if role not in ROLES or not ROLES[role].operator:
         detail = "there is no such operator role"
         names = ", ".join(known.name for known in ROLES.values() if known.operator)
@@ -280,17 +283,29 @@ _MEMBERS = (
 )
 
 
-def _member(row: Mapping[Any, Any]) -> Member:
-    fields = dict(row)
-    for name in ("roles", "facility_ids", "states"):
-        fields[name] = None if fields[name] is None else tuple(fields[name])
-    return Member(**fields)
+def _members(tenant: TenantRef, rows: Sequence[Mapping[Any, Any]]) -> list[Member]:
+    names = datim_ids_of(tenant, {place for row in rows for place in row["facility_ids"] or ()})
+    members = []
+    for row in rows:
+        fields = dict(row)
+        ids, states = fields.pop("facility_ids"), fields["states"]
+        fields["roles"] = tuple(fields["roles"])
+        fields["states"] = None if states is None else tuple(states)
+        fields["facilities"] = None if ids is None else tuple(sorted(names[place] for place in ids if place in names))
+        members.append(Member(**fields, version_id=_version(row)))
+    return members
 
 
-def _scope(grant: Grant) -> dict[str, Any]:
-    facilities, states = grant.facility_ids, grant.states
+def _version(row: Mapping[Any, Any]) -> UUID:
+    """The version of a membership: a digest of all that a change may replace."""
+    parts = (row["created_at"].timestamp(), row["roles"], row["facility_ids"], row["states"])
+    return uuid5(row["id"], json.dumps(parts, default=str))
+
+
+def _scope(tenant: TenantRef, grant: Grant) -> dict[str, Any]:
+    states = grant.states
     return {
-        "facilities": None if facilities is None else sorted(facilities),
+        "facilities": facility_ids(tenant, grant.facilities),
         "states": None if states is None else sorted(states),
     }
 
@@ -312,22 +327,25 @@ def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
     return UUID(str(row.id))
 
 
-def _locked(session: Session, tenant: TenantRef, person_id: UUID) -> list[str]:
+def _locked(session: Session, tenant: TenantRef, person_id: UUID, expected: Expected | None = None) -> list[str]:
     """Lock the person's membership, and return their roles; none before they accept the invitation.
 
     Changes of the tenant's people wait for each other until the commit.
+
+    Raises:
+        NotFound: the tenant has no such person.
+        PreconditionFailed: the membership has another version than the expected one.
     """
-    rows = session.execute(
-        text(
-            "SELECT person_id, roles, accepted_at FROM platform.memberships WHERE tenant_id = :tenant"
-            " ORDER BY person_id FOR UPDATE"
-        ),
+    session.execute(
+        text("SELECT 1 FROM platform.memberships WHERE tenant_id = :tenant ORDER BY person_id FOR UPDATE"),
         {"tenant": tenant.id},
-    ).all()
-    for row in rows:
-        if row.person_id == person_id:
-            return [] if row.accepted_at is None else list(row.roles)
-    raise NotFound(NO_SUCH)
+    )
+    row = session.execute(text(_MEMBERS), {"tenant": tenant.id, "person": person_id}).mappings().first()
+    if row is None:
+        raise NotFound(NO_SUCH)
+    if expected is not None:
+        expected.check(_version(row))
+    return [] if row["invited"] else list(row["roles"])
 
 
 def _reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> None:
@@ -358,14 +376,6 @@ def _checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) 
         detail = "the roles are not valid"
         raise Invalid(detail, errors=[FieldError("roles", problem, remedy)])
     return sorted(set(roles))
-
-
-def _checked_name(name: str) -> str:
-    shown = " ".join(name.split())
-    if not 0 < len(shown) <= NAME_MAX or not shown.isprintable():
-        detail = "the name is not valid"
-        raise Invalid(detail, errors=[FieldError("name", "is empty or too long", f"Give 1 to {NAME_MAX} characters.")])
-    return shown
 
 
 def _record(tenant: TenantRef, actor: str, action: str, person_id: UUID, detail: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from core.identity.people.members import EMAIL_MAX, NAME_MAX
+from core.identity.people.names import EMAIL_MAX, NAME_MAX
 
 Roles = Annotated[list[str], Field(min_length=1, max_length=20)]
 
@@ -17,8 +17,8 @@ class GrantFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     roles: Roles = Field(description="Names of roles.", examples=[["tracking_officer"]])
-    facility_ids: list[UUID] | None = Field(
-        default=None, max_length=5000, description="Only these facilities; null for all.", examples=[None]
+    facilities: list[str] | None = Field(
+        default=None, max_length=5000, description="DATIM ids of the only facilities; null for all.", examples=[None]
     )
     states: list[str] | None = Field(
         default=None, max_length=100, description="Only the facilities of these states; null for all.", examples=[None]
@@ -44,7 +44,7 @@ class PersonOut(BaseModel):
     name: str = Field(description="How pages call them.", examples=["Tracking officer"])
     state: Literal["active", "deactivated"] = Field(description="Whether the account can be used.")
     roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
-    facility_ids: list[UUID] | None = Field(description="Only these facilities; null for all.", examples=[None])
+    facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
     invited: bool = Field(description="Whether they have not used the invitation yet.")
     created_at: datetime = Field(description="When they joined the tenant.")

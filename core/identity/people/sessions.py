@@ -13,14 +13,14 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from core.clock import now
-from core.database import look_up, platform_session
+from core.database import TenantRef, look_up, platform_session
 from core.errors import Forbidden, NotFound, Unauthenticated
 from core.identity.credentials import cookie
 from core.identity.principal import Identified, Principal
 from core.identity.roles import permissions_for
 from core.identity.secrets import digest_of
 from core.identity.tenant_roles.compiled import RolesAt, permissions_of
-from core.identity.tenants import reject_inactive, tenant_of
+from core.identity.tenants import USABLE, reject_inactive
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
     with platform_session() as session:
         row = session.execute(
             text(
-                "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"
+                "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"  # noqa: S608 - a constant
                 " ON m.person_id = s.person_id AND m.tenant_id = :tenant AND m.accepted_at IS NOT NULL"
-                " JOIN platform.tenants t ON t.id = m.tenant_id AND t.state = 'active' AND t.phase IS NULL"
+                f" JOIN platform.tenants t ON t.id = m.tenant_id AND {USABLE}"
                 " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL FOR UPDATE OF s"
             ),
             {"id": session_id, "person": person_id, "tenant": tenant_id},
@@ -239,7 +239,7 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
         return _operator(row)
     if row["roles"] is None:
         raise _ended()
-    tenant = tenant_of(row)
+    tenant = TenantRef.of(row)
     reject_inactive(tenant.state)
     facilities, states = row["facility_ids"], row["states"]
     principal = Principal(

@@ -13,7 +13,8 @@ from core.clock import now
 from core.database import platform_session
 from core.errors import Forbidden, Invalid, TooManyRequests, Unauthenticated
 from core.identity.people import passwords, sessions
-from core.identity.people.members import normal_email
+from core.identity.people.names import normal_email
+from core.identity.tenants import USABLE
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -73,8 +74,8 @@ def _tenant_of(session: Session, person_id: UUID) -> UUID:
     """
     row = session.execute(
         text(
-            "SELECT m.tenant_id FROM platform.memberships m JOIN platform.tenants t ON t.id = m.tenant_id"
-            " WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND t.state = 'active' AND t.phase IS NULL"
+            "SELECT m.tenant_id FROM platform.memberships m JOIN platform.tenants t ON t.id = m.tenant_id"  # noqa: S608 - a constant
+            f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE}"
             " ORDER BY (SELECT max(s.last_seen_at) FROM platform.sessions s"
             "  WHERE s.person_id = m.person_id AND s.tenant_id = m.tenant_id) DESC NULLS LAST, t.name, t.id LIMIT 1"
         ),

@@ -18,6 +18,7 @@ router = APIRouter(prefix="/roles", tags=["people"])
 RolesRead = Annotated[Principal, Depends(require("people.read"))]
 RolesWrite = Annotated[Principal, Depends(require("roles.write"))]
 RoleName = Annotated[str, Path(description="Name of the role.", examples=["case-lead"], max_length=100)]
+CHANGES = responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired)
 
 
 @router.get("", operation_id="list_roles", summary="List the roles that people can have")
@@ -45,7 +46,7 @@ def get_role(_: RolesRead, scope: TenantScope, role_name: RoleName, response: Re
     "/{role_name}",
     operation_id="change_role",
     summary="Change a role",
-    responses=responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired),
+    responses=CHANGES,
 )
 def change_role(
     principal: RolesWrite,
@@ -65,11 +66,11 @@ def change_role(
     operation_id="delete_role",
     status_code=204,
     summary="Delete a role",
-    responses=responses(NotFound, Conflict),
+    responses=CHANGES,
 )
-def delete_role(principal: RolesWrite, scope: TenantScope, role_name: RoleName) -> None:
+def delete_role(principal: RolesWrite, scope: TenantScope, role_name: RoleName, if_match: IfMatch) -> None:
     """A role that somebody has cannot be deleted."""
-    service.delete_role(scope.tenant, role_name, _author(principal, scope))
+    service.delete_role(scope.tenant, role_name, _author(principal, scope), if_match)
 
 
 def _author(principal: Principal, scope: TenantScope) -> service.RoleAuthor:

@@ -21,6 +21,7 @@ from core.clock import now
 from core.database import TenantRef, lock_own, platform_session, tenant_session
 from core.errors import Conflict
 from core.identity.tenant_roles.compiled import RolesAt
+from core.identity.tenants import USABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +53,9 @@ _SETTLE = text(
     " WHERE tenant_id = :tenant"
 )
 _UNSETTLED = text(
-    "SELECT t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.state, t.time_zone"
+    "SELECT t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.state, t.time_zone"  # noqa: S608 - a constant
     " FROM platform.role_versions v JOIN platform.tenants t ON t.id = v.tenant_id"
-    " WHERE NOT v.settled AND t.state = 'active' AND t.phase IS NULL ORDER BY v.changed_at"
+    f" WHERE NOT v.settled AND {USABLE} ORDER BY v.changed_at"
 )
 
 
@@ -108,7 +109,7 @@ def settle(tenant: TenantRef) -> bool:
 def settle_all(stopping: Event) -> None:
     """Settle the roles of every tenant whose change was interrupted: one round of the loop."""
     with platform_session() as platform:
-        tenants = [TenantRef(**row) for row in platform.execute(_UNSETTLED).mappings()]
+        tenants = [TenantRef.of(row) for row in platform.execute(_UNSETTLED).mappings()]
     for tenant in tenants:
         if stopping.is_set():
             return

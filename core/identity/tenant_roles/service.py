@@ -135,25 +135,24 @@ def change_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor, expecte
     _changeable(tenant, draft.name)
     checked = _checked(draft, author)
     with changing(tenant, actor=author.actor, request_id=author.request_id) as (_, session):
-        present = _view(session, draft.name)
-        if expected is not None and present.version_id is not None:
-            expected.check(present.version_id)
+        _check_version(_view(session, draft.name), expected)
         with session.cursor() as cursor:
             _store(cursor, checked, author)
         _record(session, author, "change", checked)
         return _view(session, draft.name)
 
 
-def delete_role(tenant: TenantRef, name: str, author: RoleAuthor) -> None:
+def delete_role(tenant: TenantRef, name: str, author: RoleAuthor, expected: Expected | None = None) -> None:
     """Delete a role of the tenant's own that nobody has.
 
     Raises:
         NotFound: the tenant has no such role.
+        PreconditionFailed: it was changed meanwhile.
         Conflict: somebody has it, or it is built in.
     """
     _changeable(tenant, name)
     with changing(tenant, actor=author.actor, request_id=author.request_id) as (platform, session):
-        _view(session, name)
+        _check_version(_view(session, name), expected)
         holders = platform.execute(
             text("SELECT count(*) FROM platform.memberships WHERE tenant_id = :tenant AND :name = ANY(roles)"),
             {"tenant": tenant.id, "name": name},
@@ -256,6 +255,11 @@ def _own(session: TenantSession) -> list[RoleView]:
 
 def _view(session: TenantSession, name: str) -> RoleView:
     return _named(_own(session), name)
+
+
+def _check_version(role: RoleView, expected: Expected | None) -> None:
+    if expected is not None and role.version_id is not None:
+        expected.check(role.version_id)
 
 
 def _built_in(name: str) -> RoleView:

@@ -221,16 +221,8 @@ def _stone_stands(ref: TenantRef) -> bool:
 
 def _as_it_was(stone: TenantTombstone) -> TenantRef:
     """The reference of a tenant whose row is deleted, rebuilt from its tombstone."""
-    return TenantRef(
-        id=stone.tenant_id,
-        slug=stone.slug,
-        name=stone.name,
-        schema_name=stone.schema_name,
-        role_name=stone.schema_name,
-        database=stone.database,
-        state="purging",
-        time_zone="UTC",
-    )
+    remainder = {"id": stone.tenant_id, "role_name": stone.schema_name, "state": "purging", "time_zone": "UTC"}
+    return TenantRef.of(stone.model_dump() | remainder)
 
 
 def _counted(ref: TenantRef) -> dict[str, int]:

@@ -1,7 +1,11 @@
 """People of a tenant: invited, changed, removed, and never without an admin."""
 
+import json
+
 import pytest
 
+from core.access.explain import explain
+from core.cli.main import run
 from core.errors import Conflict, Invalid, NotFound
 from core.identity.people import members
 from core.identity.people.members import Grant
@@ -61,6 +65,59 @@ def test_nobody_grants_more_than_they_may_do(client, application, client_for):
     assert few.get("/v1/people").json()["total"] == 0
 
 
+def test_facilities_are_read_and_written_as_datim_ids(client):
+    for name in ("Fac1", "Fac2"):
+        assert client.post("/v1/facilities", json={"datim_id": name, "name": name}).status_code == 201
+    person = client.post("/v1/people", json=body(facilities=["Fac2", "Fac1"])).json()
+    assert person["facilities"] == ["Fac1", "Fac2"]
+    path, any_version = f"/v1/people/{person['id']}", {"If-Match": "*"}
+    changed = client.put(path, json={"roles": ["viewer"], "facilities": ["Fac2"]}, headers=any_version)
+    assert changed.json()["facilities"] == client.get(path).json()["facilities"] == ["Fac2"]
+    assert client.get("/v1/people").json()["items"][0]["facilities"] == ["Fac2"]
+    assert client.put(path, json={"roles": ["viewer"]}, headers=any_version).json()["facilities"] is None
+
+
+def test_an_explanation_names_the_facilities_by_their_datim_ids(client, add_person):
+    client.post("/v1/facilities", json={"datim_id": "Fac1", "name": "First"})
+    _, email = add_person("viewer", of=client.tenant, facilities=["Fac1"])
+    assert explain(client.tenant, email, "cohort.read").facilities == ["Fac1"]
+
+
+def test_the_command_line_takes_and_prints_datim_ids(client, capsys):
+    client.post("/v1/facilities", json={"datim_id": "Fac1", "name": "First"})
+    add = ["people", "add", client.tenant.slug, "p@example.org", "--name", "P", "--role", "viewer", "--facility"]
+    assert run([*add, "nowhere"]) == 1
+    assert "facilities.0" in capsys.readouterr().err
+    assert run([*add, "Fac1"]) == 0
+    capsys.readouterr()
+    assert run(["people", "list", client.tenant.slug, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["people"][0]["facilities"] == ["Fac1"]
+
+
+def test_an_unknown_facility_is_rejected_by_its_place(client):
+    facility = client.post("/v1/facilities", json={"datim_id": "Fac1", "name": "First"}).json()
+    for unknown in ("nowhere", facility["id"]):
+        answer = client.post("/v1/people", json=body(facilities=["Fac1", unknown]))
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == ["facilities.1"]
+    assert client.get("/v1/people").json()["total"] == 0
+
+
+def test_a_change_or_a_removal_needs_the_version_that_was_read(client):
+    person = client.post("/v1/people", json=body())
+    path, first = f"/v1/people/{person.json()['id']}", {"If-Match": person.headers["etag"]}
+    read = {"If-Match": client.get(path).headers["etag"]}
+    assert client.put(path, json={"roles": ["viewer"]}).status_code == 428
+    changed = client.put(path, json={"roles": ["viewer"], "states": ["Lagos"]}, headers=read)
+    assert changed.status_code == 200
+    for stale in (first, read):
+        assert client.put(path, json={"roles": ["data_officer"]}, headers=stale).status_code == 412
+        assert client.delete(path, headers=stale).status_code == 412
+    assert client.get(path).json()["roles"] == ["viewer"]
+    assert client.delete(path).status_code == 428
+    assert client.delete(path, headers={"If-Match": changed.headers["etag"]}).status_code == 204
+
+
 def test_the_last_admin_can_neither_be_removed_nor_changed(tenant, add_person):
     first, second = add_person("partner_admin")[0], add_person("partner_admin")[0]
     members.remove_member(tenant, second, actor="test:1")
@@ -94,7 +151,7 @@ def test_who_may_do_less_makes_no_link_for_and_changes_nothing_of_who_may_do_mor
     few = client_for(application, key)
     statuses = [
         few.post(f"/v1/people/{admin}/links", json={}).status_code,
-        few.put(f"/v1/people/{admin}", json={"roles": ["viewer"]}).status_code,
-        few.delete(f"/v1/people/{admin}").status_code,
+        few.put(f"/v1/people/{admin}", json={"roles": ["viewer"]}, headers={"If-Match": "*"}).status_code,
+        few.delete(f"/v1/people/{admin}", headers={"If-Match": "*"}).status_code,
     ]
     assert statuses == [403, 403, 403]

@@ -24,15 +24,18 @@ def test_a_role_is_created_read_given_changed_and_deleted(api):
     assert [each["name"] for each in api.get("/v1/roles").json() if not each["built_in"]] == ["case-lead"]
     person = {"email": "case-lead@example.org", "name": "Case lead", "roles": ["case-lead"]}
     person_id = api.post("/v1/people", json=person).json()["id"]
-    assert api.delete("/v1/roles/case-lead").status_code == 409
+    any_version = {"If-Match": "*"}
+    assert api.delete("/v1/roles/case-lead", headers=any_version).status_code == 409
     fields = {"meaning": "Reads jobs", "permissions": ["jobs.read"]}
     assert api.put("/v1/roles/case-lead", json=fields).status_code == 428
     changed = api.put("/v1/roles/case-lead", json=fields, headers={"If-Match": role.headers["etag"]})
     assert (changed.status_code, changed.json()["effective_permissions"]) == (200, ["jobs.read"])
     stale = api.put("/v1/roles/case-lead", json=fields, headers={"If-Match": role.headers["etag"]})
     assert stale.status_code == 412
-    api.put(f"/v1/people/{person_id}", json={"roles": ["viewer"]})
-    assert api.delete("/v1/roles/case-lead").status_code == 204
+    api.put(f"/v1/people/{person_id}", json={"roles": ["viewer"]}, headers=any_version)
+    assert api.delete("/v1/roles/case-lead").status_code == 428
+    assert api.delete("/v1/roles/case-lead", headers={"If-Match": role.headers["etag"]}).status_code == 412
+    assert api.delete("/v1/roles/case-lead", headers={"If-Match": changed.headers["etag"]}).status_code == 204
     assert api.get("/v1/roles/case-lead").status_code == 404
 
 

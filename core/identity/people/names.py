@@ -1,0 +1,35 @@
+"""The e-mail addresses and names of people, in the form in which they are stored."""
+
+import re
+
+from core.errors import FieldError, Invalid
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
+EMAIL_MAX = 254
+NAME_MAX = 100
+
+
+def normal_email(email: str) -> str:
+    """The form in which addresses are stored and compared.
+
+    Raises:
+        Invalid: it is no e-mail address (422).
+    """
+    address = email.strip().lower()
+    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address):
+        detail = "the e-mail address is not valid"
+        raise Invalid(detail, errors=[FieldError("email", "is not an e-mail address", "Write it as name@example.org.")])
+    return address
+
+
+def normal_name(name: str) -> str:
+    """The form in which names are stored.
+
+    Raises:
+        Invalid: it is empty or too long (422).
+    """
+    shown = " ".join(name.split())
+    if not 0 < len(shown) <= NAME_MAX or not shown.isprintable():
+        detail = "the name is not valid"
+        raise Invalid(detail, errors=[FieldError("name", "is empty or too long", f"Give 1 to {NAME_MAX} characters.")])
+    return shown
