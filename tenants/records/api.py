@@ -1,4 +1,4 @@
-"""The routes of this room, gathered."""
+"""One router with all routes of the room ``records``."""
 
 from fastapi import APIRouter
 

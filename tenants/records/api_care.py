@@ -1,4 +1,4 @@
-"""Lists that are read and not written over the API: dispensations, appointments, contacts."""
+"""Routes of the lists that the API only reads: dispensations, appointments, contacts."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -32,7 +32,7 @@ OrderedContacts = Annotated[
 def list_dispensations(
     _: VisitsRead, db: TenantDb, paging: OrderedDispensations, wanted: Wanted
 ) -> Page[DispensationOut]:
-    """Each patient on the page is recorded as read."""
+    """Return one page of dispensations. The audit records the read of each patient on it."""
     return service.read_list(db, DISPENSATIONS, DispensationOut, wanted, paging)
 
 
@@ -40,11 +40,14 @@ def list_dispensations(
     "/appointments", tags=["visits"], summary="List appointments and what became of them, newest first unless sorted"
 )
 def list_appointments(_: VisitsRead, db: TenantDb, paging: OrderedAppointments, wanted: Wanted) -> Page[AppointmentOut]:
-    """Each patient on the page is recorded as read."""
+    """Return one page of appointments. The audit records the read of each patient on it."""
     return service.read_list(db, APPOINTMENTS, AppointmentOut, wanted, paging)
 
 
 @router.get("/contacts", tags=["visits"], summary="List contacts, one per patient and day, newest first unless sorted")
 def list_contacts(_: VisitsRead, db: TenantDb, paging: OrderedContacts, wanted: Wanted) -> Page[ContactOut]:
-    """Derived from visits, dispensations and kept appointments. Each patient on the page is recorded as read."""
+    """Return one page of contacts, which the platform derives from visits, dispensations and kept appointments.
+
+    The audit records the read of each patient on the page.
+    """
     return service.read_list(db, CONTACTS, ContactOut, wanted, paging)

@@ -1,4 +1,4 @@
-"""Encounters over the API: list, export, read, add, change, void."""
+"""Routes of encounters: list, export, read, add, change, void."""
 
 from datetime import datetime
 from typing import Annotated
@@ -32,7 +32,7 @@ CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 @router.get("", summary="List encounters, newest first unless sorted")
 def list_encounters(_: EncountersRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[EncounterOut]:
-    """Each patient on the page is recorded as read."""
+    """Return one page of encounters. The audit records the read of each patient on it."""
     return service.read_list(db, ENCOUNTERS, EncounterOut, wanted, paging)
 
 
@@ -40,13 +40,13 @@ def list_encounters(_: EncountersRead, db: TenantDb, paging: Ordered, wanted: Wa
     "/export", summary="Export all encounters that match, oldest first, one JSON object a line", responses=RESPONSES
 )
 def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
-    """Read in steps; the patients of what is sent are recorded as read before it is sent."""
+    """Stream the encounters in steps. The audit records the read of each patient before their rows are sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, ENCOUNTERS, EncounterOut, wanted, cursor))
 
 
 @router.post("", status_code=201, summary="Add an encounter to a patient", responses=responses(NotFound))
 def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, response: Response) -> EncounterOut:
-    """An encounter alone is not a contact: the visit that it belongs to is."""
+    """Add an encounter. It is no contact by itself: only the visit that it belongs to is one."""
     encounter = service.create(db, ENCOUNTERS, EncounterOut, body)
     set_location(response, f"/v1/encounters/{encounter.id}")
     return _tagged(response, encounter)
@@ -56,7 +56,7 @@ def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, resp
 def read_encounter(
     _: EncountersRead, db: TenantDb, encounter_id: UUID, response: Response, as_of: AsOf = None
 ) -> EncounterOut:
-    """As things are, or as they were known at the end of a day."""
+    """Return the encounter as known now, or as known at the end of a day."""
     return _tagged(response, service.read_one(db, ENCOUNTERS, EncounterOut, encounter_id, as_of))
 
 
@@ -64,13 +64,13 @@ def read_encounter(
 def change_encounter(
     _: EncountersWrite, db: TenantDb, encounter_id: UUID, body: EncounterPatch, if_match: IfMatch, response: Response
 ) -> EncounterOut:
-    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    """Close the open version and add the next one. A request that changes nothing adds no version."""
     return _tagged(response, service.change(db, ENCOUNTERS, EncounterOut, encounter_id, body, if_match))
 
 
 @router.delete("/{encounter_id}", status_code=204, summary="Void an encounter", responses=CHANGES)
 def void_encounter(_: EncountersWrite, db: TenantDb, encounter_id: UUID, if_match: IfMatch, reason: VoidReason) -> None:
-    """Nothing is deleted: the encounter stays in the history with who voided it, when and why."""
+    """Void the encounter without deleting it: the history keeps it, with who voided it, when and why."""
     service.void(db, ENCOUNTERS, encounter_id, reason, if_match)
 
 

@@ -1,4 +1,4 @@
-"""Facilities over the API, and the counts of what is recorded."""
+"""Routes of facilities, and of the counts of what is recorded."""
 
 from typing import Annotated
 from uuid import UUID
@@ -30,7 +30,7 @@ def list_facilities(
     paging: Ordered,
     wanted: Annotated[FacilityFilter, Depends(on_event_loop(FacilityFilter))],
 ) -> Page[FacilityOut]:
-    """With the dates to which their data run. `datim_id` looks one up."""
+    """Return one page of facilities with their data dates. Send `datim_id` to look one up."""
     return service.read_facilities(db, wanted, paging)
 
 
@@ -38,7 +38,7 @@ def list_facilities(
     "/facilities", tags=["facilities"], status_code=201, summary="Add a facility", responses=responses(Conflict)
 )
 def create_facility(_: FacilitiesWrite, db: TenantDb, body: FacilityPost, response: Response) -> FacilityOut:
-    """Imports add the facilities that they meet; this is for those that come first by hand."""
+    """Add a facility before any import names it. Imports add the facilities that they name by themselves."""
     facility = service.create_facility(db, body)
     set_location(response, f"/v1/facilities/{facility.id}")
     return _tagged(response, facility)
@@ -46,7 +46,7 @@ def create_facility(_: FacilitiesWrite, db: TenantDb, body: FacilityPost, respon
 
 @router.get("/facilities/{facility_id}", tags=["facilities"], summary="Get a facility")
 def read_facility(_: FacilitiesRead, db: TenantDb, facility_id: UUID, response: Response) -> FacilityOut:
-    """By its identifier; `GET /v1/facilities?datim_id=` looks it up by its DATIM id."""
+    """Return a facility by its identifier. To look it up by DATIM id, use `GET /v1/facilities?datim_id=`."""
     return _tagged(response, service.read_facility(db, facility_id))
 
 
@@ -59,13 +59,13 @@ def read_facility(_: FacilitiesRead, db: TenantDb, facility_id: UUID, response: 
 def change_facility(
     _: FacilitiesWrite, db: TenantDb, facility_id: UUID, body: FacilityPut, if_match: IfMatch, response: Response
 ) -> FacilityOut:
-    """The DATIM id stays: it is what imports know the facility by."""
+    """Replace the name and place. The DATIM id cannot change, because imports find the facility by it."""
     return _tagged(response, service.change_facility(db, facility_id, body, if_match))
 
 
 @router.get("/records/statistics", tags=["records"], summary="Count what is recorded")
 def read_record_statistics(_: StatisticsRead, db: TenantDb, as_of: AsOf = None) -> StatisticsOut:
-    """By table, facility, sex, age band and month, as things are or as they were known at the end of a day."""
+    """Return counts by table, facility, sex, age band and month, as known now or at the end of a day."""
     return read_statistics(db, as_of)
 
 

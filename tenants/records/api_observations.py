@@ -1,4 +1,4 @@
-"""Observations over the API: list, export, read, add, change, void."""
+"""Routes of observations: list, export, read, add, change, void."""
 
 from datetime import datetime
 from typing import Annotated
@@ -32,7 +32,7 @@ CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 @router.get("", summary="List observations, newest first unless sorted")
 def list_observations(_: ObservationsRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[ObservationOut]:
-    """Each patient on the page is recorded as read."""
+    """Return one page of observations. The audit records the read of each patient on it."""
     return service.read_list(db, OBSERVATIONS, ObservationOut, wanted, paging)
 
 
@@ -40,7 +40,7 @@ def list_observations(_: ObservationsRead, db: TenantDb, paging: Ordered, wanted
     "/export", summary="Export all observations that match, oldest first, one JSON object a line", responses=RESPONSES
 )
 def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
-    """Read in steps; the patients of what is sent are recorded as read before it is sent."""
+    """Stream the observations in steps. The audit records the read of each patient before their rows are sent."""
     return ndjson(
         scope, lambda session, cursor: service.export_step(session, OBSERVATIONS, ObservationOut, wanted, cursor)
     )
@@ -48,7 +48,7 @@ def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted)
 
 @router.post("", status_code=201, summary="Add an observation to a patient", responses=responses(NotFound))
 def create_observation(_: ObservationsWrite, db: TenantDb, body: ObservationPost, response: Response) -> ObservationOut:
-    """Known variables are checked against what they can be; a sample without a result has no value."""
+    """Add an observation. The value of a known variable must be possible; a sample without a result has no value."""
     observation = service.create(db, OBSERVATIONS, ObservationOut, body)
     set_location(response, f"/v1/observations/{observation.id}")
     return _tagged(response, observation)
@@ -58,7 +58,7 @@ def create_observation(_: ObservationsWrite, db: TenantDb, body: ObservationPost
 def read_observation(
     _: ObservationsRead, db: TenantDb, observation_id: UUID, response: Response, as_of: AsOf = None
 ) -> ObservationOut:
-    """As things are, or as they were known at the end of a day."""
+    """Return the observation as known now, or as known at the end of a day."""
     return _tagged(response, service.read_one(db, OBSERVATIONS, ObservationOut, observation_id, as_of))
 
 
@@ -71,7 +71,7 @@ def change_observation(
     if_match: IfMatch,
     response: Response,
 ) -> ObservationOut:
-    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    """Close the open version and add the next one. A request that changes nothing adds no version."""
     return _tagged(response, service.change(db, OBSERVATIONS, ObservationOut, observation_id, body, if_match))
 
 
@@ -79,7 +79,7 @@ def change_observation(
 def void_observation(
     _: ObservationsWrite, db: TenantDb, observation_id: UUID, if_match: IfMatch, reason: VoidReason
 ) -> None:
-    """Nothing is deleted: the observation stays in the history with who voided it, when and why."""
+    """Void the observation without deleting it: the history keeps it, with who voided it, when and why."""
     service.void(db, OBSERVATIONS, observation_id, reason, if_match)
 
 

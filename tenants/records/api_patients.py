@@ -1,4 +1,4 @@
-"""Patients over the API: list, export, read, history, add, change, void."""
+"""Routes of patients: list, search, export, read, history, add, change, void."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -40,25 +40,25 @@ CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
 
 @router.get("", summary="List patients", response_model=Page[PatientOut])
 def list_patients(caller: PatientsReader, paging: Ordered, wanted: Wanted) -> Response:
-    """Names, phones and identifiers are shown in the clear; each patient on the page is recorded as read."""
+    """Return one page of patients with names, phones and identifiers. The audit records the read of each of them."""
     return Response(service.read_patients(caller.scope(), wanted, paging), media_type="application/json")
 
 
 @router.post("/search", summary="Find patients by personal identifiers", response_model=Page[PatientOut])
 def search_patients(caller: PatientsReader, paging: Ordered, body: PatientSearch) -> Response:
-    """Like the list of patients. Send the same body to `next` and `previous`."""
+    """Return one page of the patients who have these identifiers. Send the same body to `next` and `previous`."""
     return Response(service.search_patients(caller.scope(), body, paging), media_type="application/json")
 
 
 @router.get("/export", summary="Export all patients that match, one JSON object a line", responses=RESPONSES)
 def export_patients(_: PatientsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
-    """Read in steps; what is sent is recorded as read before it is sent."""
+    """Stream the patients in steps. The audit records the read of each patient before it is sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, wanted, cursor))
 
 
 @router.post("", status_code=201, summary="Add a patient", responses=responses(Conflict))
 def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: Response) -> PatientOut:
-    """The patient's identity at the facility is new: identifiers must not belong to another patient there."""
+    """Add a patient who is new at the facility. No other patient there may have one of the identifiers."""
     patient = service.create_patient(db, body)
     set_location(response, f"/v1/patients/{patient.id}")
     return _tagged(response, patient)
@@ -66,7 +66,7 @@ def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: 
 
 @router.get("/{patient_id}", summary="Get a patient", response_model=PatientOut)
 def read_patient(caller: PatientsReader, patient_id: UUID, as_of: AsOf = None) -> Response:
-    """As things are, or as they were known at the end of a day."""
+    """Return the patient as known now, or as known at the end of a day. The audit records the read."""
     version, answer = service.read_patient(caller.scope(), patient_id, as_of)
     return Response(answer, media_type="application/json", headers={"ETag": etag(version)})
 
@@ -75,13 +75,16 @@ def read_patient(caller: PatientsReader, patient_id: UUID, as_of: AsOf = None) -
 def change_patient(
     _: PatientsWrite, db: TenantDb, patient_id: UUID, body: PatientPatch, if_match: IfMatch, response: Response
 ) -> PatientOut:
-    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    """Close the open version and add the next one. A request that changes nothing adds no version."""
     return _tagged(response, service.change_patient(db, patient_id, body, if_match))
 
 
 @router.delete("/{patient_id}", status_code=204, summary="Void a patient and all of theirs", responses=CHANGES)
 def void_patient(_: PatientsWrite, db: TenantDb, patient_id: UUID, if_match: IfMatch, reason: VoidReason) -> None:
-    """Nothing is deleted: rows stay in the history with who voided them, when and why. Imports bring none back."""
+    """Void the patient and all their rows. The history keeps them, with who voided them, when and why.
+
+    Later imports do not bring them back.
+    """
     service.void_patient(db, patient_id, reason, if_match)
 
 
@@ -89,13 +92,13 @@ def void_patient(_: PatientsWrite, db: TenantDb, patient_id: UUID, if_match: IfM
 def read_patient_timeline(
     _: PatientsRead, db: TenantDb, paging: OrderedEntries, patient_id: UUID, kind: Kinds = None, as_of: AsOf = None
 ) -> Page[TimelineEntry]:
-    """Visits, encounters, observations, dispensations, appointments, states, and the contacts derived from them."""
+    """Return one page of visits, encounters, observations, dispensations, appointments, states and contacts."""
     return read_timeline(db, patient_id, as_of, frozenset(kind or ()), paging)
 
 
 @router.get("/{patient_id}/versions", summary="List every version of a patient, oldest first")
 def read_patient_versions(_: PatientsRead, db: TenantDb, patient_id: UUID) -> list[PatientVersionOut]:
-    """The tombstone of a voided patient too, with who voided it, when and why."""
+    """Return all versions. That of a voided patient says who voided it, when and why."""
     return service.read_versions(db, patient_id)
 
 

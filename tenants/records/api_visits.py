@@ -1,4 +1,4 @@
-"""Visits over the API: list, export, read, add, change, void."""
+"""Routes of visits: list, export, read, add, change, void."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -30,7 +30,7 @@ CHANGES = responses(PreconditionFailed, PreconditionRequired)
 
 @router.get("", summary="List visits, newest first unless sorted")
 def list_visits(_: VisitsRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[VisitOut]:
-    """Each patient on the page is recorded as read."""
+    """Return one page of visits. The audit records the read of each patient on it."""
     return service.read_list(db, VISITS, VisitOut, wanted, paging)
 
 
@@ -38,13 +38,13 @@ def list_visits(_: VisitsRead, db: TenantDb, paging: Ordered, wanted: Wanted) ->
     "/export", summary="Export all visits that match, oldest first, one JSON object a line", responses=RESPONSES
 )
 def export_visits(_: VisitsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
-    """Read in steps; the patients of what is sent are recorded as read before it is sent."""
+    """Stream the visits in steps. The audit records the read of each patient before their rows are sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, VISITS, VisitOut, wanted, cursor))
 
 
 @router.post("", status_code=201, summary="Add a visit to a patient", responses=responses(NotFound))
 def create_visit(_: VisitsWrite, db: TenantDb, body: VisitPost, response: Response) -> VisitOut:
-    """The patient's contact of that day follows from it, unless its type is laboratory."""
+    """Add a visit. It makes the day a contact of the patient, unless its type is laboratory."""
     visit = service.create(db, VISITS, VisitOut, body)
     set_location(response, f"/v1/visits/{visit.id}")
     return _tagged(response, visit)
@@ -52,7 +52,7 @@ def create_visit(_: VisitsWrite, db: TenantDb, body: VisitPost, response: Respon
 
 @router.get("/{visit_id}", summary="Get a visit")
 def read_visit(_: VisitsRead, db: TenantDb, visit_id: UUID, response: Response, as_of: AsOf = None) -> VisitOut:
-    """As things are, or as they were known at the end of a day."""
+    """Return the visit as known now, or as known at the end of a day."""
     return _tagged(response, service.read_one(db, VISITS, VisitOut, visit_id, as_of))
 
 
@@ -60,13 +60,13 @@ def read_visit(_: VisitsRead, db: TenantDb, visit_id: UUID, response: Response, 
 def change_visit(
     _: VisitsWrite, db: TenantDb, visit_id: UUID, body: VisitPatch, if_match: IfMatch, response: Response
 ) -> VisitOut:
-    """Closes the present version and adds the next one; a change that changes nothing adds none."""
+    """Close the open version and add the next one. A request that changes nothing adds no version."""
     return _tagged(response, service.change(db, VISITS, VisitOut, visit_id, body, if_match))
 
 
 @router.delete("/{visit_id}", status_code=204, summary="Void a visit", responses=CHANGES)
 def void_visit(_: VisitsWrite, db: TenantDb, visit_id: UUID, if_match: IfMatch, reason: VoidReason) -> None:
-    """Nothing is deleted: the visit stays in the history with who voided it, when and why."""
+    """Void the visit without deleting it: the history keeps it, with who voided it, when and why."""
     service.void(db, VISITS, visit_id, reason, if_match)
 
 

@@ -1,10 +1,11 @@
-"""Archive old observations, year by year, into the tenant's blobs; and restore them.
+"""Move old observations to the tenant's encrypted blobs, year by year, and restore them.
 
-Only what no present answer reads is archived: features and reports read the latest results of a patient (of weights the
-last two). An observation of a year before ``before`` is archived if at least ``LATER_RESULTS`` later results of the
-same patient and variable, dated and known before that year began, stay. Answers as of days from 1 January of ``before``
-on do not change; those of earlier days do, until the years are restored. All versions of an observation are archived
-together, and are restored exactly.
+Features and reports read only a patient's latest results (of weights the last two), so older ones can go. An
+observation of a year before ``before`` is archived if at least ``LATER_RESULTS`` later results of the same patient and
+variable stay in the table, dated and known before ``before`` began. Answers as of 1 January of ``before`` or later do
+not change. Answers as of earlier days do change, until the years are restored.
+
+All versions of an observation are archived together, and are restored exactly.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ _COLUMNS = (
 
 
 class Part(BaseModel):
-    """One stored part of a year: versions of observations as JSON, one a line, compressed."""
+    """A stored blob with some of a year's observations: one version a line, as JSON, compressed."""
 
     year: int
     key: str
@@ -87,7 +88,7 @@ class Part(BaseModel):
 
 
 class ObservationArchives(BaseModel):
-    """What of the tenant's observations is archived."""
+    """The list of the tenant's archived parts."""
 
     settings_key: ClassVar[str] = "observation_archives"
 
@@ -96,26 +97,27 @@ class ObservationArchives(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Versions moved by year."""
+    """The number of moved versions by year."""
 
     rows: dict[int, int]
 
 
 def archived(session: TenantSession) -> list[Part]:
-    """The parts that are archived, oldest year first."""
+    """The archived parts, oldest year first."""
     return sorted(tenant_settings.get(session, ObservationArchives).parts, key=lambda part: (part.year, part.made_at))
 
 
 def archive(
     tenant: TenantRef, before: int, *, actor: str, progress: ProgressCallback = lambda _done, _total, _year: None
 ) -> Moved:
-    """Archive what may go of all years before ``before``, part by part. Read each part back before deleting its rows.
+    """Archive the observations of all years before ``before`` that no present answer reads, part by part.
 
-    A kill between the two leaves a stored part that nothing names, and all rows in the table.
+    Each part is read back before its rows are deleted. A kill in between leaves all rows in the table, and a stored
+    part that the list of parts does not have.
 
     Raises:
-        Invalid: one of the last ``YEARS_KEPT`` years would be touched.
-        Conflict: rows were changed while they were stored; run it again.
+        Invalid: ``before`` would archive one of the last ``YEARS_KEPT`` years.
+        Conflict: rows changed while they were being stored. Run it again.
     """
     newest = today(tenant.time_zone).year - YEARS_KEPT
     if before > newest:
@@ -155,8 +157,8 @@ def _archive_part(tenant: TenantRef, year: int, before: int, actor: str) -> int:
         )
         if again != rows or deleted.rowcount != len(rows):
             session.rollback()
-            detail = "observations were changed while they were archived"
-            raise Conflict(detail, remedy="run it again; nothing was deleted of this part")
+            detail = "observations changed while they were being archived"
+            raise Conflict(detail, remedy="run the command again; no row of this part was deleted")
         known = tenant_settings.get(session, ObservationArchives)
         tenant_settings.put(session, ObservationArchives(parts=[*known.parts, part]))
         audit.record(session, "cli:observations:archive", "observations", None, {"year": year, "rows": len(rows)})
@@ -164,11 +166,11 @@ def _archive_part(tenant: TenantRef, year: int, before: int, actor: str) -> int:
 
 
 def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
-    """Bring the archived observations of a year back, as they were; what an import brought back meanwhile stays.
+    """Restore the archived observations of a year. An observation that an import has brought back meanwhile stays.
 
     Raises:
-        NotFound: nothing of the year is archived.
-        BlobDamaged: a stored part is not what was stored.
+        NotFound: the year has no archived observations.
+        BlobDamaged: a stored part was altered.
     """
     with tenant_session(tenant, actor=actor, readonly=True) as session:
         parts = [part for part in archived(session) if part.year == year]
@@ -182,7 +184,7 @@ def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
             lock_for_import(session)
             known = tenant_settings.get(session, ObservationArchives)
             if part.key not in {one.key for one in known.parts}:
-                continue  # another restore was first
+                continue  # another restore has restored this part
             rows = _put_back(psycopg_connection(session), lines)
             back += rows
             left = [one for one in known.parts if one.key != part.key]
@@ -194,7 +196,7 @@ def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
 
 
 def _put_back(connection: psycopg.Connection[Any], lines: list[str]) -> int:
-    """Insert the lines of a part; columns that the table got since have their defaults."""
+    """Insert the lines of a part. Columns that were added to the table since get their defaults."""
     stored = json.loads(lines[0])
     names = [sql.Identifier(name) for (name,) in connection.execute(_COLUMNS).fetchall() if name in stored]
     query = sql.SQL(_BACK).format(
@@ -208,7 +210,7 @@ def _lines(tenant: TenantRef, part: Part) -> list[str]:
     """The lines of a stored part.
 
     Raises:
-        BlobDamaged: they are not what was stored.
+        BlobDamaged: the part was altered.
     """
     plain = gzip.decompress(blobs.get(tenant, part.key))
     if hashlib.sha256(plain).hexdigest() != part.sha256:

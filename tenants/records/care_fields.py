@@ -24,7 +24,7 @@ _BOOKED_NEXT = "Day of the next appointment, as written at the contact."
 
 @declaring
 class PatientStateFields:
-    """What became of a patient."""
+    """The state of a patient: died, transferred, stopped treatment or invalid."""
 
     state: Annotated[str, declare("code", "What became of the patient.", required=True, codes=STATES, example="died")]
     start_date: Annotated[date | None, declare("date", "Day from which it holds; null: the day is not known.")] = None
@@ -33,7 +33,7 @@ class PatientStateFields:
 
 @declaring
 class VisitDetails:
-    """What a visit may say."""
+    """The optional fields of a visit."""
 
     date_stopped: Annotated[date | None, declare("date", "Day on which the visit ended.", example=None)] = None
     visit_type: Annotated[
@@ -57,7 +57,7 @@ class VisitFields(VisitDetails):
 
 @declaring
 class EncounterDetails:
-    """What an encounter may say."""
+    """The optional fields of an encounter."""
 
     encounter_type: Annotated[
         str | None, declare("text", "Kind of encounter, in the facility's word.", required=True, example="pharmacy")
@@ -79,7 +79,7 @@ class EncounterFields(EncounterDetails):
 
 @declaring
 class ObservationDetails:
-    """What an observation may say. All values empty: a sample was taken and no result is recorded."""
+    """The optional fields of an observation. If all values are empty, a sample was taken and has no result."""
 
     concept_id: Annotated[
         int | None, declare("integer", "Number of the concept in the source's dictionary.", example=856)
@@ -109,7 +109,7 @@ class ObservationFields(ObservationDetails):
 
 @declaring
 class PickupFields:
-    """What a contact takes over from the day's largest dispensation."""
+    """The fields that a contact copies from the largest dispensation of its day."""
 
     regimen: Annotated[str | None, declare("text", "Regimen, such as TDF/3TC/DTG.", example="TDF/3TC/DTG")] = None
     regimen_line: Annotated[str | None, declare("text", "Line of treatment.", example="first")] = None
@@ -118,7 +118,7 @@ class PickupFields:
 
 @declaring
 class SupplyFields:
-    """What a dispensation and the contact of its day both say, each in its own way."""
+    """The fields that a dispensation and the contact of its day both have, with values of their own."""
 
     days_supplied: Annotated[int | None, declare("days", "Days of supply.", example=90)] = None
     next_appointment: Annotated[date | None, declare("date", _BOOKED_NEXT, example="2026-05-04")] = None
@@ -126,7 +126,7 @@ class SupplyFields:
 
 @declaring
 class DispensationFields(PickupFields, SupplyFields):
-    """Drugs handed out."""
+    """Dispensed drugs."""
 
     date_dispensed: Annotated[date, declare("date", "Day on which the drugs were dispensed.", required=True)]
     antiretroviral: Annotated[

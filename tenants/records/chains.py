@@ -1,9 +1,9 @@
-"""Rebuild the chains of versions of entities from all that the runs say of them.
+"""Rebuild the version chains of entities from everything that data runs say of them.
 
-What a run says of an entity is an assertion: (run, content, stamp). The version rows hold them (``Asserted.runs``). A
-chain is made of its assertions in the order of data date, stamp, precedence of the kind, and digest; neighbours of the
-same content are one version. An assertion that another of the same day follows is a version of no length. So a chain
-does not depend on when the runs came, and a run that is undone leaves it as if it had never come.
+What a run says of an entity is an assertion: (run, content, stamp). The version rows store them (``Asserted.runs``). A
+chain has its assertions in the order of data date, stamp, precedence of the kind, and digest. Successive assertions of
+the same content are one version. If another assertion of the same day follows, the version has no length. So the order
+in which runs came does not matter, and undoing a run leaves the chain as if the run had never come.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ FROM pg_temp.chain_entities AS e CROSS JOIN LATERAL (
 ) AS v
 """)
 
-# States that a status list said, and a later one of the same source contradicts: a death or an invalid record by any
-# other status, a transfer or a stop by treatment without a pick-up after it. Nothing else ends the first two, so a
-# pick-up after them is no reason to leave them; a transfer or a stop ends by that pick-up.
+# States of a status list that a later list of the same source contradicts. Any other status contradicts a death or an
+# invalid record. A person on treatment, without a pick-up after the state, contradicts a transfer or a stop: with a
+# pick-up after it, the pick-up ends the state.
 _CONTRADICTED = sql.SQL("""
 INSERT INTO pg_temp.chain_rows ({columns}, stored)
 SELECT {new_uuid}, v.uuid, v.facility_uuid, v.source, v.source_key, v.known_from, NULL, false, s.data_date, NULL,
@@ -207,12 +207,12 @@ WHERE n.kept IS NULL ORDER BY n.uuid, n.part
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did.
+    """The result of a rebuild.
 
     Attributes:
-        patients: whose chains read otherwise now.
-        updated: entities that have another open version.
-        confirmed: entities whose staged row says what their open version said.
+        patients: patients whose chains changed.
+        updated: number of entities that got another open version.
+        confirmed: number of entities whose staged row has the content of their open version.
     """
 
     patients: list[UUID] = field(default_factory=list)
@@ -221,7 +221,7 @@ class Rebuilt:
 
 
 def rebuild_of_patients(session: TenantSession, model: type[Asserted], patients: Sequence[UUID]) -> Rebuilt:
-    """Rebuild all chains of these patients in one table, by whoever holds the tenant's lock (``locks``)."""
+    """Rebuild all chains of these patients in one table. The caller holds the tenant's lock (``locks``)."""
     parts = chain_parts(session, model, None)
     with session.cursor() as cursor:
         set_local(cursor, enable_seqscan="off")
@@ -230,12 +230,12 @@ def rebuild_of_patients(session: TenantSession, model: type[Asserted], patients:
 
 
 def rebuild(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], staged: sql.Composable | None = None) -> Rebuilt:
-    """Rebuild the chains of the entities in ``pg_temp.chain_entities``; that table is gone afterwards.
+    """Rebuild the chains of the entities in ``pg_temp.chain_entities``, and drop that table.
 
     Args:
-        cursor: of the transaction.
-        parts: from ``chain_parts``.
-        staged: gives new rows, all columns of the table; what their run said before of these entities goes.
+        cursor: a cursor of the transaction.
+        parts: the result of ``chain_parts``.
+        staged: a query of new rows with all columns of the table. They replace what their run said of these entities.
     """
     columns = parts["columns"]
     cursor.execute("ANALYZE pg_temp.chain_entities")
@@ -261,12 +261,12 @@ def rebuild(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], staged: sq
 
 
 def chain_parts(session: TenantSession, model: type[Asserted], number: int | None) -> dict[str, sql.Composable]:
-    """What the statements need.
+    """The SQL fragments that the statements of a rebuild are composed of.
 
     Args:
         session: the transaction.
-        model: the table's.
-        number: the run whose rows are new, if any.
+        model: the model of the table.
+        number: number of the run whose rows are new; None if no rows are new.
     """
     form = shape(model)
     with session.cursor() as cursor:

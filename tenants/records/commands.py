@@ -1,4 +1,4 @@
-"""``iit observations``: years out of the table, and back."""
+"""``iit observations``: archive old observations by year, list the archives, restore a year."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.cli.output import ACTOR, Progress, json_option, print_json, print_tabl
 
 @click.group()
 def observations() -> None:
-    """Archive old observations by year, and bring them back."""
+    """Archive old observations by year, and restore them."""
 
 
 @observations.command("archive")
@@ -17,7 +17,7 @@ def observations() -> None:
 @click.option("--before", type=click.IntRange(1900, 9000), required=True, help="Years before this one.")
 @json_option
 def archive_(slug: str, before: int, *, as_json: bool) -> None:
-    """Move what no present answer reads of the tenant SLUG's old observations to its encrypted store, by year."""
+    """Move old observations of the tenant SLUG that no present answer reads to its encrypted store, year by year."""
     from tenants.records.archiving import archive
 
     owner = tenant(slug)
@@ -31,7 +31,7 @@ def archive_(slug: str, before: int, *, as_json: bool) -> None:
 @click.option("--year", type=click.IntRange(1900, 9000), required=True)
 @json_option
 def restore_(slug: str, year: int, *, as_json: bool) -> None:
-    """Bring a year of the tenant SLUG's archived observations back, as they were."""
+    """Restore a year of the tenant SLUG's archived observations."""
     from tenants.records.archiving import restore
 
     _show(restore(tenant(slug), year, actor=ACTOR).rows, as_json=as_json)
@@ -41,7 +41,7 @@ def restore_(slug: str, year: int, *, as_json: bool) -> None:
 @click.argument("slug")
 @json_option
 def list_(slug: str, *, as_json: bool) -> None:
-    """What of the tenant SLUG's observations is archived."""
+    """List the archived observations of the tenant SLUG, by year."""
     from core.database import tenant_session
     from tenants.records.archiving import archived
 

@@ -1,8 +1,9 @@
 """Contacts: one row per patient and day, derived from the versions of the day's facts.
 
-A contact's history is a function of its facts' histories: wherever a fact of the day begins or ends to be known, the
-merged day is worked out anew, and a new version begins only where it differs. So "as of D" gives of contacts what it
-gives of their facts, in whatever order the facts were read. README.md of this folder has the rules in sentences.
+A contact's history follows from the histories of its facts. At each instant at which a fact of the day begins or stops
+to be known, the day is merged again, and a new version begins only if the result differs. So contacts as of a day D are
+the merge of the facts as of D, and the order in which the facts were read does not matter. README.md of this folder has
+the rules in sentences.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ CHUNK = 20_000
 """Patients refreshed by one set of statements."""
 
 PLAUSIBLE_DAYS = 400
-"""A next appointment this many days ahead or more is taken for a slip of the pen where the day has a better one."""
+"""A next appointment this many days ahead or more counts as a typing error if the day has a nearer one."""
 
 
 def _each(pattern: LiteralString, **parts: sql.Composable) -> sql.Composed:
-    """The pattern for each field that a contact takes over from a dispensation."""
+    """The SQL pattern, once for each field that a contact copies from a dispensation, joined by commas."""
     return sql.SQL(", ").join(
         sql.SQL(pattern).format(name=sql.Identifier(name), type=sql.SQL(SQL_TYPES[spec.type]), **parts)
         for name, spec in specs(PickupFields).items()
@@ -67,7 +68,7 @@ _FACTS = sql.SQL("""
       AND (a.known_to IS NULL OR a.known_to > a.known_from)
 """).format(no_pickup=_each("NULL::{type} AS {name}"), d_pickup=_each("d.{name}"))
 
-# Where patients were merged: each fact counts, from when to when, for whom the merges say.
+# For merged patients: each fact, with the patient for whom it counts, and from when to when.
 _LAID = sql.SQL("""
     SELECT coalesce(l.counted, f.patient_uuid) AS patient_uuid, f.day, f.facility_uuid, f.rank, f.clinical, f.pickup,
            f.days_supplied, f.next_appointment, {f_pickup},
@@ -76,7 +77,7 @@ _LAID = sql.SQL("""
     WHERE greatest(f.known_from, l.since) < coalesce(least(f.known_to, l.until), 'infinity')
 """)
 
-# A day with one fact, never changed since it was learned, is that fact: most days are such, and need no merging.
+# Most days have one fact that never changed. Such a day needs no merging: the contact is that fact.
 _GATHER = sql.SQL("""
 CREATE TEMPORARY TABLE contact_facts ON COMMIT DROP AS
 SELECT f.*, f.known_to IS NULL AND count(*) OVER (PARTITION BY f.patient_uuid, f.day) = 1 AS alone
@@ -88,8 +89,8 @@ _ALONE = sql.SQL(
     " FROM pg_temp.contact_facts WHERE alone"
 )
 
-# A state is what the facts known at one instant make of the day; what was dispensed is told by the day's largest
-# dispensation.
+# A state is the merge of all facts of the day that are known at one instant. Regimen, line and model come from the
+# day's largest dispensation.
 _MERGED = sql.SQL("""
 WITH facts AS (SELECT * FROM pg_temp.contact_facts WHERE NOT alone),
 instants AS (
@@ -140,8 +141,8 @@ _MATCH = sql.SQL(
     " AND ROW({d_content}) IS NOT DISTINCT FROM ROW({c_content})",
 )
 
-# What no longer follows from the facts goes; what was only closed is closed; what is new comes. In this order, since
-# a day has one open version.
+# First delete versions that no longer follow from the facts, then close versions, then insert new ones. The order
+# matters because a day may have only one open version.
 _FORGET = sql.SQL(
     "DELETE FROM contacts AS c USING pg_temp.refreshed_patients AS r WHERE c.patient_uuid = r.patient_uuid"
     " AND NOT EXISTS (SELECT FROM pg_temp.derived_contacts AS d WHERE {match})",
@@ -175,7 +176,7 @@ _ORDER = sql.SQL("f.rank, f.days_supplied DESC NULLS LAST, {}, f.facility_uuid")
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """How many versions of contacts were added, closed, and removed because their history changed."""
+    """The number of contact versions that a refresh added, closed, and deleted (because their history changed)."""
 
     added: int = 0
     closed: int = 0
@@ -183,9 +184,9 @@ class Refreshed:
 
 
 def refresh(session: TenantSession, patient_uuids: Sequence[UUID]) -> Refreshed:
-    """Bring the contacts of these patients in line with their facts; what did not change is not touched.
+    """Update the contacts of these patients after their facts changed; write only what differs.
 
-    Called in the transaction that changed the facts, by who holds the lock of the tenant or of the patients
+    Call it in the transaction that changed the facts. The caller holds the lock of the tenant or of the patients
     (``locks``).
     """
     total = Refreshed()
@@ -196,7 +197,7 @@ def refresh(session: TenantSession, patient_uuids: Sequence[UUID]) -> Refreshed:
 
 
 def _lay(session: TenantSession, merges: Sequence[Identity]) -> sql.Composable:
-    """The query of the facts, those of merged patients under whom they count for."""
+    """The query of the facts, with each fact of a merged patient under the patient for whom it counts."""
     if not merges:
         return _FACTS
     spans = laid(merges)

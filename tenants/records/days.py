@@ -11,17 +11,17 @@ from core.errors import Invalid
 from tenants.records.versioned import Versioned
 
 YEARS = range(1900, 2201)
-"""Years that a caller may ask about; beyond them no instant can be reckoned with safely."""
+"""Years that a caller may ask about. Outside them, computing with instants may overflow."""
 
 
 class ImplausibleError(ValueError):
-    """A day or an instant that nobody can ask about. ``remedy`` goes into the API's answer."""
+    """The day or instant is out of range. ``remedy`` goes into the API's answer."""
 
     remedy = f"Send a day from {YEARS[0]}-01-01 to {YEARS[-1]}-12-31."
 
 
 def plausible(day: date) -> date:
-    """``day``, if a caller may ask about it.
+    """Return ``day`` if its year is plausible.
 
     Raises:
         ImplausibleError: its year is not plausible.
@@ -33,10 +33,10 @@ def plausible(day: date) -> date:
 
 
 def reckonable(moment: datetime) -> datetime:
-    """``moment``, if it exists in UTC.
+    """Return ``moment`` in UTC.
 
     Raises:
-        ImplausibleError: it does not.
+        ImplausibleError: the instant is out of range in UTC.
     """
     try:
         return moment.astimezone(UTC)
@@ -46,22 +46,22 @@ def reckonable(moment: datetime) -> datetime:
 
 
 def plausible_moment(moment: datetime) -> datetime:
-    """``moment``, if something can have been recorded of it: it exists in UTC, in a plausible year.
+    """Return ``moment`` if it is in range in UTC and its year is plausible.
 
     Raises:
-        ImplausibleError: it does not, or its year is not plausible.
+        ImplausibleError: it is not.
     """
     plausible(reckonable(moment).date())
     return moment
 
 
 def start_of_day(tenant: TenantRef, day: date) -> datetime:
-    """The first instant of ``day`` where the tenant is."""
+    """The first instant of ``day`` in the tenant's time zone."""
     return datetime.combine(day, time.min, ZoneInfo(tenant.time_zone))
 
 
 def end_of_day(tenant: TenantRef, day: date) -> datetime:
-    """The first instant after ``day`` where the tenant is: what was known before it was known as of ``day``.
+    """The first instant after ``day`` in the tenant's time zone. What was known before it was known as of ``day``.
 
     Raises:
         Invalid: the year of ``day`` is not plausible (422).
@@ -74,7 +74,7 @@ def end_of_day(tenant: TenantRef, day: date) -> datetime:
 
 
 def visible(model: type[Versioned], tenant: TenantRef, as_of: date | None) -> ColumnElement[bool]:
-    """The versions that hold now, or that were known as of a day; none that is voided."""
+    """The condition for the versions that are open now, or were known as of a day, without voided ones."""
     if as_of is None:
         return and_(col(model.known_to).is_(None), ~col(model.voided))
     instant = end_of_day(tenant, as_of)

@@ -1,6 +1,6 @@
-"""Erasing a person: the key is destroyed, what it sealed and what found them goes, and no import brings them back.
+"""Erase a person: destroy their key, and delete the values that it encrypted and the blind indexes that find them.
 
-The clinical record stays without a name, so that counts and reports stay what they were.
+No import brings the person back. The clinical record stays without a name, so that counts and reports do not change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 NAMING = ("_enc", "_bidx")
-"""How the columns end that hold or find what names a person."""
+"""Endings of the columns that store or find a person's names, phone and identifiers."""
 
 _SAME = """
 WITH canonical AS (
@@ -48,12 +48,12 @@ WHERE uuid = ANY(%s) AND num_nonnulls(pepfar_id_enc, hospital_number_enc) > 0
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was erased.
+    """The result of erasing a person.
 
     Attributes:
-        patients: the person's records: several where they were merged.
-        rows: rows of all tables that held something of the person: of them ``versions`` of their records, and
-            ``entries``, what lists and people said of them.
+        patients: the person's records; several if they were merged.
+        rows: number of emptied rows in all tables. ``versions`` of them are versions of the person's records, and
+            ``entries`` are statements of imports and people about the person.
         already: the person had been erased before, and nothing was left to do.
     """
 
@@ -65,10 +65,10 @@ class Erased:
 
 
 def find(session: TenantSession, text: str) -> UUID:
-    """The person whom an operator means, by UUID (also of a voided record), programme identifier or hospital number.
+    """The UUID of the person with this UUID (voided or not), programme identifier or hospital number.
 
     Raises:
-        NotFound: nobody of this tenant has it.
+        NotFound: no person of this tenant has it.
         Conflict: several patients have this identifier.
     """
     uuid = as_uuid(text)
@@ -87,7 +87,7 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
     Args:
         session: of the tenant.
         patient: one of the person's records.
-        reason: why; the audit keeps it. It names nobody.
+        reason: why, for the audit. It must name nobody.
     """
     lock_for_import(session)  # no import writes the person while they are erased
     with session.cursor() as cursor:
@@ -110,7 +110,7 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
 
 
 def _forget(session: TenantSession, patients: list[UUID]) -> None:
-    """Delete what is kept under the identifiers of the person alone, in tables that say so (``erased_by``)."""
+    """Delete rows that only the person's identifiers find, from the tables that declare ``erased_by``."""
     load_tables()
     with session.cursor() as cursor:
         known = cursor.execute(_KEYS, (patients,)).fetchall()
@@ -127,7 +127,7 @@ def _forget(session: TenantSession, patients: list[UUID]) -> None:
 
 
 def identifiers_of(facility_uuid: UUID, pepfar_id: str | None, hospital_number: str | None) -> list[tuple[str, str]]:
-    """The identifiers by which a person is known again: a hospital number is that of one facility."""
+    """The identifiers by which an import recognises a person. A hospital number belongs to one facility."""
     identifiers = (("pepfar_id", pepfar_id), (f"hospital_number:{facility_uuid}", hospital_number))
     return [(kind, text) for kind, text in identifiers if text and text.strip()]
 
@@ -141,12 +141,12 @@ def _identifiers(
             try:
                 texts.append(None if data is None else vault(session).decrypt(uuid, TABLE, column, uuid, data))
             except (PatientErased, CannotDecrypt):
-                texts.append(None)  # what cannot be read cannot be known again, and is erased all the same
+                texts.append(None)  # an unreadable value cannot be recognised later; it is emptied like the others
         yield from identifiers_of(facility, *texts)
 
 
 def _empty(session: TenantSession, patients: list[UUID]) -> Iterator[tuple[str, int]]:
-    """Empty what names the person in every version of every table; gives the tables and the rows of each."""
+    """Empty the columns that name the person, in every table and version; yield each table with its number of rows."""
     load_tables()
     for table in TenantBase.metadata.sorted_tables:
         whose = "patient_uuid" if "patient_uuid" in table.columns else "uuid" if table.name == TABLE else None

@@ -1,4 +1,4 @@
-"""What lists can be narrowed by. Each class is a group of query parameters and knows nothing of SQL."""
+"""Filters of lists. Each class is a group of query parameters, without any SQL."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
@@ -30,13 +30,13 @@ UpdatedSince = Annotated[
 
 class _Named:
     def used(self) -> list[str]:
-        """Names of the filters that are set, for the audit (never their values: a phone is personal)."""
+        """The names of the filters that are set, for the audit. Values are left out: a phone is personal data."""
         return [item.name for item in fields(self) if getattr(self, item.name) is not None]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class PatientFilter(_Named):
-    """Which patients."""
+    """Query parameters that filter a list of patients."""
 
     facility: Facility = None
     sex: Annotated[Literal["F", "M"] | None, Query(description="As recorded.")] = None
@@ -53,13 +53,13 @@ class PatientFilter(_Named):
     as_of: AsOf = None
 
     def identifiers(self) -> dict[str, str]:
-        """The personal identifiers that must match, by name: none in a query."""
+        """The personal identifiers that must match, by name. This filter has none: it comes from an address."""
         return {}
 
 
 @dataclass(frozen=True)
 class IdentifierFilter(PatientFilter):
-    """Which patients, by personal identifiers too. They come in a body, never in a query: addresses are logged."""
+    """A filter of patients by personal identifiers too. They come in a body, because addresses are logged."""
 
     pepfar_id: str | None = None
     hospital_number: str | None = None
@@ -73,7 +73,7 @@ class IdentifierFilter(PatientFilter):
 
 @dataclass(frozen=True)
 class VisitFilter(_Named):
-    """Which visits."""
+    """Query parameters that filter a list of visits."""
 
     patient_id: PatientId = None
     facility: Facility = None
@@ -86,7 +86,7 @@ class VisitFilter(_Named):
 
 @dataclass(frozen=True)
 class EncounterFilter(_Named):
-    """Which encounters."""
+    """Query parameters that filter a list of encounters."""
 
     patient_id: PatientId = None
     facility: Facility = None
@@ -101,7 +101,7 @@ class EncounterFilter(_Named):
 
 @dataclass(frozen=True)
 class ObservationFilter(_Named):
-    """Which observations."""
+    """Query parameters that filter a list of observations."""
 
     patient_id: PatientId = None
     facility: Facility = None
@@ -117,7 +117,7 @@ class ObservationFilter(_Named):
 
 @dataclass(frozen=True)
 class CareFilter(_Named):
-    """Which dispensations, appointments or contacts."""
+    """Query parameters that filter a list of dispensations, appointments or contacts."""
 
     patient_id: PatientId = None
     facility: Facility = None
@@ -128,7 +128,7 @@ class CareFilter(_Named):
 
 @dataclass(frozen=True)
 class FacilityFilter(_Named):
-    """Which facilities."""
+    """Query parameters that filter a list of facilities."""
 
     datim_id: Annotated[str | None, Query(description="Exactly this DATIM id.", examples=["hZ7mJp5xUQq"])] = None
     state_province: Annotated[str | None, Query(description="State, as recorded.")] = None

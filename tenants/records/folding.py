@@ -1,4 +1,4 @@
-"""Fold ``patients`` from ``patient_statements`` and ``record_runs``, and write only what reads otherwise."""
+"""Compute the versions in ``patients`` from ``patient_statements`` and ``record_runs``; write only what differs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ WHERE p.version_id = t.version_id
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The people whose versions changed, and how many people had each outcome."""
+    """The people whose versions changed, and the number of people by outcome."""
 
     changed: list[UUID] = field(default_factory=list)
     inserted: int = 0
@@ -78,13 +78,13 @@ def refold(
     run: Run | None = None,
     new_facts: Mapping[UUID, FirstFact] | None = None,
 ) -> Folded:
-    """Fold the versions of these people again from all their statements.
+    """Compute the versions of these people again, from all their statements.
 
     Args:
         session: the transaction, which holds the tenant's lock.
         patients: the people.
-        run: the run whose statements are new. Little is to be done if it is the newest and repeats what is known.
-        new_facts: a person's first fact that is not in the records yet.
+        run: the run whose statements are new. If it is the newest and repeats what is known, there is little to do.
+        new_facts: by person, the first fact that is not in the records yet.
     """
     if not patients:
         return Folded()
@@ -93,9 +93,9 @@ def refold(
 
 @dataclass(frozen=True, slots=True)
 class FirstFact:
-    """The day of a person's earliest fact, and the day on which the first of all was known.
+    """The day of a person's earliest fact, and the earliest day on which any fact of the person was known.
 
-    Facts that an earlier list lacked do not count: they say nothing of the time before they came.
+    Facts that an earlier list lacked do not count: they show nothing about the time before they came.
     """
 
     day: date
@@ -103,7 +103,7 @@ class FirstFact:
 
 
 def first_facts(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, FirstFact]:
-    """The first facts of each of these people, where there are any."""
+    """The first facts by person, for the people who have any."""
     zone = session.tenant.time_zone
     every = sql.SQL(" UNION ALL ").join(
         sql.SQL(
@@ -126,7 +126,7 @@ def first_facts(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, 
 
 
 class _Folding:
-    """What is known of some people, read at once."""
+    """Everything that is known of some people, read in one go, and the versions that follow from it."""
 
     def __init__(self, session: TenantSession, patients: Sequence[UUID], run: Run | None) -> None:
         self._session = session
@@ -187,7 +187,7 @@ class _Folding:
         return Folded(changed=changed, **counts)
 
     def _confirmed(self, uuid: UUID) -> tuple[UUID, date, bool] | None:
-        """The open version of who is known so already, where the run is the newest and says nothing else."""
+        """Version, new data date and ``known_assumed``, if the run is the newest and only repeats what is known."""
         versions, run = self._versions.get(uuid), self._run
         if run is None or not versions or len(self._statements.get(uuid, ())) != 1:
             return None
@@ -216,7 +216,7 @@ class _Folding:
     def _folded(
         self, uuid: UUID, first: FirstFact | None
     ) -> tuple[str, list[tuple[UUID, date, bool]], list[UUID], list[dict[str, Any]]]:
-        """What becomes of a person: the outcome, versions that stay, versions that go, versions that come."""
+        """The outcome for a person, the versions to keep, the versions to delete, and the versions to insert."""
         assertions = self._assertions(uuid)
         before = self._versions.get(uuid, [])
         if not self._statements.get(uuid):

@@ -1,8 +1,8 @@
-"""The two reads that pages ask for all the time, one patient and a page of them, in few round trips and no ORM.
+"""Fast versions of the two most frequent reads, one patient and a page of patients: few round trips, no ORM.
 
-They answer exactly as ``service.shown`` does (a test compares them): columns are read with the patient's wrapped key,
-in one statement, and the answer is made without a model per row. Where nothing is out of the ordinary a read is
-one round trip: the statement that reads writes the audit, and goes together with its scope and COMMIT.
+Their answers equal those of ``service.shown`` (a test compares them). One statement reads the columns together with the
+patient's wrapped key, and no model is built per row. In the usual case a read is one round trip: the statement that
+reads also writes the audit, and is sent together with its scope and COMMIT.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _COLUMNS: Final = {name: {"id": "uuid", "facility": "datim_id"}.get(name, name) 
 _SHOWN: Final = tuple(name for name, column in _COLUMNS.items() if column in _TABLE.columns)
 _KEY: Final = ("tenant_key_version", "wrapped_key")
 _NAMES: Final = len(_SHOWN)
-"""Where a row goes over from what is shown as it is to what is sealed."""
+"""Number of a row's columns that are shown as they are; the encrypted ones follow."""
 
 _SELECT: Final = (
     f"SELECT {', '.join(f'p.{name}' for name in (*map(_COLUMNS.__getitem__, _SHOWN), *personal.SEALED))},"  # noqa: S608 - names of our own columns
@@ -65,7 +65,7 @@ _COUNT: Final = "SELECT count(*) FROM patients WHERE known_to IS NULL AND NOT vo
 
 
 def one(session: TenantSession, uuid: UUID, as_of: date | None) -> dict[str, Any] | None:
-    """A patient as the API says it, now or as known at the end of a day, or None.
+    """A patient as the API shows it, as known now or at the end of a day; None if there is none.
 
     Raises:
         Invalid: the day is out of range.
@@ -78,10 +78,10 @@ def one(session: TenantSession, uuid: UUID, as_of: date | None) -> dict[str, Any
 
 
 def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] | None:
-    """As ``one``, with its row in the audit, in a transaction of its own that goes in one round trip.
+    """Do the same as ``one``, and write the audit, in one transaction and one round trip.
 
     Raises:
-        NotAtOnce: use ``one``.
+        NotAtOnce: the read needs several round trips; use ``one``.
         Invalid: the day is out of range.
     """
     _require_whole_tenant(scope)
@@ -93,7 +93,7 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
 
 
 def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> Slice[dict[str, Any]]:
-    """One page of patients as the API says them.
+    """One page of patients as the API shows them.
 
     Raises:
         Invalid: an identifier or phone has nothing in it to look for, or the day is out of range.
@@ -112,10 +112,10 @@ def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> 
 
 
 def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
-    """As ``page`` of all patients, with its rows in the audit, in a transaction of its own, in one round trip.
+    """Do the same as ``page`` for all patients, and write the audit, in one transaction and one round trip.
 
     Raises:
-        NotAtOnce: use ``page``.
+        NotAtOnce: the read needs several round trips; use ``page``.
     """
     _require_whole_tenant(scope)
     safe = _vault_at_once(scope.tenant)
@@ -126,17 +126,17 @@ def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
 
 
 def _require_whole_tenant(scope: Scope) -> None:
-    """Send a caller who reaches some facilities only to the reads that confine themselves.
+    """Check that the caller reaches the whole tenant: these reads do not filter by facility.
 
     Raises:
-        NotAtOnce: the caller is one.
+        NotAtOnce: the caller reaches only some facilities.
     """
     if not scope.principal.reach.everything:
         raise NotAtOnce
 
 
 def encoded(answer: dict[str, Any]) -> bytes:
-    """The answer as JSON, as pydantic writes it: times in UTC end in Z."""
+    """The answer as JSON, in the form that pydantic writes: times in UTC end in Z."""
     return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
 
 
@@ -146,7 +146,7 @@ def _one(tenant: TenantRef, uuid: UUID, as_of: date | None) -> tuple[str, dict[s
 
 
 def page_query(paging: PageRequest) -> tuple[str, dict[str, Any]]:
-    """Reads one page. Its last column says whether a row follows: that one is not read, nor in the audit as read."""
+    """The query of one page. Its last column says whether another row follows, without reading that row."""
     parts = keyset_sql(paging, _ORDERS, "p.uuid")
     query = (
         f"{_SELECT}, p.followed FROM (SELECT *, lead(p.uuid) OVER (ORDER BY {parts.order}) IS NOT NULL AS followed"  # noqa: S608 - names of our own columns
@@ -158,14 +158,14 @@ def page_query(paging: PageRequest) -> tuple[str, dict[str, Any]]:
 
 
 def _slice(tenant: TenantRef, safe: Vault, rows: list[Any], total: int, paging: PageRequest) -> Slice[dict[str, Any]]:
-    """The page out of rows as ``page_query`` reads them."""
+    """The page from the rows of ``page_query``."""
     answers = _in_order(_clear(tenant, safe, [row[:-1] for row in rows], None), paging)
     full = bool(rows) and all(row[-1] for row in rows)
     return Slice(answers, total, _key(answers[-1], paging) if full else None)
 
 
 def _in_order(answers: list[dict[str, Any]], paging: PageRequest) -> list[dict[str, Any]]:
-    """The rows of a page in the order that was asked for: the statement of the audit gives them by identifier."""
+    """The rows of a page in the requested order. The audited statement returns them by identifier."""
     descending = paging.sort is not None and paging.sort.descending
     return sorted(answers, key=lambda answer: _key(answer, paging), reverse=descending)
 
@@ -186,7 +186,7 @@ def _read(session: TenantSession, query: str, values: dict[str, Any], as_of: dat
 
 
 def _vault_at_once(tenant: TenantRef) -> Vault:
-    """The vault that opens the rows: asked for before they are read, since reading them is in the audit.
+    """The vault that decrypts the rows. Get it before the read, because the read writes the audit.
 
     Raises:
         NotAtOnce: this process does not know the tenant's keys yet.
@@ -198,7 +198,7 @@ def _vault_at_once(tenant: TenantRef) -> Vault:
 
 
 def _clear(tenant: TenantRef, safe: Vault, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:
-    """Rows as the API says them."""
+    """Rows as the API shows them, decrypted."""
     day, answers = as_of or today(tenant.time_zone), []
     for row in rows:
         answer = dict(zip(_SHOWN, row, strict=False))

@@ -1,7 +1,7 @@
-"""Who counts as whom, and since when: the rows of ``patient_identities``.
+"""Merges of patients: for whom a patient's facts count, and since when (table ``patient_identities``).
 
-A merge says that from now on the facts of one patient count for another, the canonical one. Everything that is known
-"as of" an earlier day is as it was; an unmerge ends it from its own moment on. No fact is changed by either.
+From a merge on, the facts of one patient count for another, the canonical one. Answers as of an earlier day do not
+change. From an unmerge on, the patient's facts count for the patient again. Neither changes a fact.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 NAMED = 5
-"""A remedy names no more patients than this."""
+"""The most patients that a remedy names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Between two instants the facts of ``patient`` counted for ``canonical``."""
+    """A merge: between two instants, the facts of ``patient`` counted for ``canonical``."""
 
     patient: UUID
     canonical: UUID
@@ -38,7 +38,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """Between two instants (None: without end) the facts of ``patient`` count for ``counted``."""
+    """A span of time (None: without end) in which the facts of ``patient`` count for ``counted``."""
 
     patient: UUID
     counted: UUID
@@ -47,7 +47,7 @@ class Laid:
 
 
 def canonical_of(session: TenantSession, patient: UUID) -> UUID:
-    """The patient for whom this one's facts count now: itself where it was not merged."""
+    """The patient for whom this one's facts count now: itself if it is not merged."""
     row = _open(session, patient)
     return patient if row is None else row.canonical_uuid
 
@@ -72,7 +72,7 @@ def history_of(session: TenantSession, patient: UUID) -> Sequence[PatientIdentit
 
 
 def concerning(session: TenantSession, patients: Iterable[UUID]) -> list[Identity]:
-    """All identities, past ones too, in which any of these patients is merged or canonical; empty ones left out."""
+    """All merges, past ones too, in which any of these patients is merged or canonical, without those of no length."""
     with session.cursor() as cursor:
         cursor.execute(
             "WITH asked AS (SELECT uuid FROM unnest(%s::uuid[]) AS a (uuid))"
@@ -86,7 +86,7 @@ def concerning(session: TenantSession, patients: Iterable[UUID]) -> list[Identit
 
 
 def between(session: TenantSession, first: UUID, last: UUID) -> list[Identity]:
-    """The same for all patients whose UUIDs lie in a range, ends included."""
+    """All merges as in ``concerning``, of the patients whose UUIDs are from ``first`` to ``last``."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT patient_uuid, canonical_uuid, known_from, known_to FROM patient_identities"
@@ -99,9 +99,9 @@ def between(session: TenantSession, first: UUID, last: UUID) -> list[Identity]:
 
 
 def connected(session: TenantSession, patients: Iterable[UUID]) -> tuple[list[UUID], list[Identity]]:
-    """These patients with all whom merges ever tied to them, and those merges. A change touches their derived rows.
+    """These patients, all patients whom merges ever connected with them, and those merges.
 
-    The patients asked for come first, in their order.
+    A change of one of them may change derived rows of all. The given patients come first, in their order.
     """
     known = list(dict.fromkeys(patients))
     if not known or not _any(session):
@@ -113,12 +113,12 @@ def connected(session: TenantSession, patients: Iterable[UUID]) -> tuple[list[UU
         if not others:
             return known, identities
         known += sorted(others)
-        # Whom they are tied to, once more, until nobody is added.
+        # Repeat with the patients of these merges, until nobody is added.
         identities = concerning(session, {uuid for each in identities for uuid in (each.patient, each.canonical)})
 
 
 def laid(identities: Iterable[Identity]) -> list[Laid]:
-    """For whom the facts of each merged patient count, without gaps: for themselves outside of their merges."""
+    """For each merged patient, spans without gaps of for whom its facts count: itself outside its merges."""
     merges: dict[UUID, list[Identity]] = {}
     for each in identities:
         merges.setdefault(each.patient, []).append(each)
@@ -149,7 +149,7 @@ def counted_at(session: TenantSession, patient: UUID, moment: datetime) -> UUID:
 
 
 def merged_into(session: TenantSession, patients: Iterable[UUID], end: datetime | None = None) -> dict[UUID, UUID]:
-    """For whom the facts of those that are merged count: now, or as was known before the instant ``end``."""
+    """Merged patient -> the patient for whom its facts count, as known now or before the instant ``end``."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT i.patient_uuid, i.canonical_uuid FROM patient_identities AS i"
@@ -161,7 +161,7 @@ def merged_into(session: TenantSession, patients: Iterable[UUID], end: datetime 
 
 
 def merged_at(session: TenantSession, moment: datetime) -> frozenset[UUID]:
-    """The patients whose facts counted for another at this instant."""
+    """The patients whose facts counted for another patient at an instant."""
     with session.cursor() as cursor:
         cursor.execute(
             "SELECT patient_uuid FROM patient_identities WHERE known_from <= %(moment)s"
@@ -172,15 +172,15 @@ def merged_at(session: TenantSession, moment: datetime) -> frozenset[UUID]:
 
 
 def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -> list[UUID]:
-    """Count the facts of ``patient``, and of those merged into it, for ``canonical`` from now on.
+    """Make the facts of ``patient``, and of those merged into it, count for ``canonical`` from now on.
 
-    Called under the lock of records' changes; the caller brings contacts and listeners in line.
+    The caller holds the lock of records' changes, refreshes the contacts and notifies the listeners.
 
     Returns:
-        All patients whose derived rows this touches.
+        All patients whose derived rows may change.
 
     Raises:
-        Conflict: the two are one already, or one of them was merged into another.
+        Conflict: the two are the same patient, or one of them is merged into another.
     """
     if patient == canonical:
         detail = "a patient cannot be merged into itself"
@@ -203,10 +203,10 @@ def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -
 
 
 def unmerge(session: TenantSession, patient: UUID, reason: str) -> list[UUID]:
-    """From now on the facts of ``patient`` count for itself again, and those of who came along with it for it.
+    """End a merge: from now on the facts of ``patient``, and of those merged into it, count for ``patient`` again.
 
     Returns:
-        All patients whose derived rows this touches.
+        All patients whose derived rows may change.
 
     Raises:
         NotFound: the patient is not merged.
@@ -215,11 +215,11 @@ def unmerge(session: TenantSession, patient: UUID, reason: str) -> list[UUID]:
     if row is None:
         detail = "the patient is not merged into another"
         members = members_of(session, patient)
-        remedy = "read GET /v1/patients/{uuid}/identity for what it is"
+        remedy = "see its merges at GET /v1/patients/{uuid}/identity"
         if members:
-            # The one that is kept was named: what ends is the merge of the other.
+            # The caller named the canonical patient. The merges to end are those of its members.
             named = " or ".join(map(str, members[:NAMED]))
-            remedy = f"unmerge who counts for it: {named}"
+            remedy = f"unmerge a patient that is merged into it: {named}"
         raise NotFound(detail, remedy=remedy)
     moment = max(now(), row.known_from)
     touched = [row.canonical_uuid, patient]
@@ -271,4 +271,4 @@ def _close(session: TenantSession, row: PatientIdentity, moment: datetime, reaso
     row.closed_by = session.actor
     row.close_reason = reason
     session.add(row)
-    session.flush()  # one patient has one open row: the old one is closed before another comes
+    session.flush()  # a patient may have one open row only: close the old one before the next is added

@@ -1,8 +1,7 @@
-"""Identities of records: which UUID an imported entity gets, and how the content of a row is fingerprinted.
+"""UUIDs of imported entities, and fingerprints of the content of rows.
 
-An entity's UUID is a function of where it comes from (table, facility, source, the source's identifier), so that a
-visit can name its patient before that patient is read, two imports at once agree, and importing again after a kill
-gives the same identity.
+An entity's UUID is a function of table, facility, source and the source's identifier. So a visit can name its patient
+before the patient is read, two imports at the same time agree, and an import repeated after a kill gives equal UUIDs.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ _UUIDV7_BEFORE = sql.SQL(
 
 
 def new_uuid() -> UUID:
-    """A fresh UUIDv7, for rows that no source has named."""
+    """A new UUIDv7, for rows without an identifier of a source."""
     return uuid7()
 
 
 def new_uuid_sql(cursor: Cursor[Any]) -> sql.SQL:
-    """The SQL expression of a fresh UUIDv7 on this server (built in from PostgreSQL 18 on)."""
+    """The SQL expression of a new UUIDv7 on this server (built in since PostgreSQL 18)."""
     return sql.SQL("uuidv7()") if cursor.connection.info.server_version >= _UUIDV7_SINCE else _UUIDV7_BEFORE
 
 
 def uuid_floor(moment: datetime) -> UUID:
-    """The smallest UUIDv7 of this instant: rows written at or after it have a ``version_id`` not below it."""
+    """The smallest UUIDv7 of an instant. Rows written at or after it have at least this ``version_id``."""
     milliseconds = max(0, int(moment.timestamp() * 1000))  # a UUIDv7 cannot be of before 1970
     return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62))
 
@@ -55,7 +54,7 @@ _VERSION_8 = 8 << 76 | 2 << 62
 
 
 def entity_uuid(table: str, facility_uuid: UUID, source: str, source_key: bytes) -> UUID:
-    """The UUID of what ``source`` at ``facility_uuid`` calls ``source_key`` (a UUIDv8, RFC 9562 section 5.8).
+    """The UUID (version 8, RFC 9562 section 5.8) of the entity that a source at a facility calls ``source_key``.
 
     Args:
         table: name of the entity's table, such as ``patients``.
@@ -78,7 +77,7 @@ def row_hash(values: Sequence[object]) -> bytes:
 
 
 def utc(moment: datetime) -> datetime:
-    """The same instant in UTC; a naive time is rejected, since its instant is not known.
+    """The same instant in UTC. A time without a zone has no known instant, so it is an error.
 
     Raises:
         ValueError: the time has no zone.

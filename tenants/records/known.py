@@ -1,4 +1,4 @@
-"""When a fact without a stamp was known: the SQL of the rule, for one that is inserted and for a chain that is rebuilt.
+"""The SQL of the rule that says when a fact without a stamp was known, for new rows and for rebuilt chains.
 
 The rule in sentences is in README.md of this folder, under "Two times".
 """
@@ -21,9 +21,9 @@ _DAYS = {
     "patient_states": "{row}.start_date",
 }
 WITHOUT_LAG = frozenset({"appointments"})
-"""A booking is known when it is made."""
+"""Tables whose facts are known on their day, without the source's lag: a booking is known when it is made."""
 
-# A full list of the same kind, of before the first that has the fact, covers its day and lacks it.
+# Whether a full list of the same kind covers the fact's day and lacks it, and is older than the first that has it.
 _LACKED = sql.SQL("""
 EXISTS (
     SELECT FROM record_coverage AS lc JOIN record_runs AS lr ON lr.number = lc.number
@@ -33,7 +33,7 @@ EXISTS (
       AND NOT EXISTS (SELECT FROM record_gaps AS lg WHERE lg.patient_uuid = {patient} AND lg.number = lc.number)
 )""")
 
-# A status list that gives the person's last pick-up knows of no later one up to its own day, less the lag.
+# Whether a status list shows an earlier last pick-up: the person had no later one up to the list's day less the lag.
 _NOT_THE_LAST = sql.SQL("""
 EXISTS (
     SELECT FROM radet_snapshots AS ls
@@ -43,17 +43,17 @@ EXISTS (
 
 
 def event_day(table: str, row: str, time_zone: str) -> sql.Composable:
-    """The day on which a row's event happened, where the tenant is."""
+    """The SQL of the day of a row's event, in the tenant's time zone."""
     return sql.SQL(_DAYS[table]).format(row=sql.Identifier(row), zone=sql.Literal(time_zone))
 
 
 def lacked(table: str, parts: Mapping[str, sql.Composable]) -> sql.Composable:
-    """The condition that an earlier list would have had the fact, and has not: it was known at ``first_date`` only.
+    """The condition that an earlier list should have the fact but lacks it: it was known from ``first_date`` on.
 
     Args:
         table: name of the table.
-        parts: expressions: ``facility``, ``source``, ``patient``, ``kinds`` (array), ``day``, ``assumed`` (the day and
-            the lag), ``first_date`` (of the first list that has it).
+        parts: SQL expressions by name: ``facility``, ``source``, ``patient``, ``kinds`` (array), ``day``, ``assumed``
+            (the day plus the lag), ``first_date`` (data date of the first list that has the fact).
     """
     known = {**parts, "table_name": sql.Literal(table)}
     either = _LACKED.format(**known)

@@ -1,8 +1,8 @@
-"""Who waits for whom when records are written.
+"""The locks that writers of records take.
 
-Imports write many rows of many patients, so that locks on rows alone could be taken in different orders and end in a
-deadlock. They take one lock per tenant instead, step by step; a person's change of one patient shares the tenant's
-lock and takes the patient's own.
+An import writes many rows of many patients. Two imports that lock rows in different orders would deadlock. So each step
+of an import takes one lock of the whole tenant. A person's change of one patient shares the tenant's lock and takes the
+patient's own.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _RECORDS = "records"
 
 
 def lock_for_import(session: TenantSession) -> None:
-    """Let no other import step and no person's change of this tenant write records until this transaction ends."""
+    """Lock the tenant's records against other import steps and people's changes until this transaction ends."""
     with session.cursor() as cursor:
         lock_own(cursor, _RECORDS)
 
 
 def lock_patient(session: TenantSession, patient_uuid: UUID) -> None:
-    """Let nobody else write records of this patient until this transaction ends."""
+    """Lock the records of a patient against imports and other people until this transaction ends."""
     with session.cursor() as cursor:
         lock_own(cursor, _RECORDS, shared=True)
         lock_own(cursor, f"records:patient:{patient_uuid}")
 
 
 def lock_facility(session: TenantSession, facility_uuid: UUID) -> None:
-    """Let nobody else give out identifiers at this facility until this transaction ends."""
+    """Lock the assignment of patients' identifiers at a facility until this transaction ends."""
     with session.cursor() as cursor:
         lock_own(cursor, f"records:facility:{facility_uuid}")

@@ -1,4 +1,4 @@
-"""Facilities and patients. Every table of this room is found here; events of care live in ``models_care``."""
+"""Tables of facilities and patients. This module also exports the tables of events from ``models_care``."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -47,11 +47,11 @@ __all__ = [
 
 
 class Facility(TenantBase, table=True):
-    """A clinic. Not versioned: its name and place are not part of any prediction.
+    """A clinic. It has no versions, because no prediction uses its name or place.
 
     Attributes:
         county_district: the local government area (LGA).
-        complete_through: the last date that the reporting volume supports; later dates are not judged.
+        complete_through: the last date to which the facility's records are complete; outcomes after it stay open.
         data_date: the newest date to which any import of this facility runs.
     """
 
@@ -75,7 +75,7 @@ class Facility(TenantBase, table=True):
 
 
 class Patient(PatientContent, Versioned, table=True):
-    """A person at a facility, folded from what is said of the person (``people``)."""
+    """A person at a facility. ``people`` computes the versions from all statements about the person."""
 
     __tablename__ = "patients"
     __table_args__ = (
@@ -92,10 +92,10 @@ class Patient(PatientContent, Versioned, table=True):
 
 
 class PatientState(PatientStateFields, OfPatient, table=True):
-    """What the programme recorded of a patient: died, transferred out or in, stopped treatment, record invalid.
+    """A recorded state of a patient: died, transferred out or in, stopped treatment, or record invalid.
 
     ``invalid``: the source has invalidated the record (duplicate, non-existent, biometrically naive). An empty
-    ``start_date`` means that the day is not known; the state counts from the day of ``known_from``.
+    ``start_date`` means that the day is unknown; then the state counts from the day of ``known_from``.
     """
 
     __tablename__ = "patient_states"
@@ -107,7 +107,7 @@ class PatientState(PatientStateFields, OfPatient, table=True):
 
 
 class RecordSource(TenantBase, table=True):
-    """No longer written or read: ``record_runs`` and ``record_coverage`` say more. A later release drops the table."""
+    """An unused table, replaced by ``record_runs`` and ``record_coverage``. A later release drops it."""
 
     __tablename__ = "record_sources"
 

@@ -40,7 +40,7 @@ class OfEncounter(OfPatient):
 
 
 class Visit(VisitFields, OfPatient, table=True):
-    """A patient's coming to the facility. ``visit_type`` is clinical, pharmacy, laboratory or the source's own word."""
+    """A patient's visit to the facility. ``visit_type`` is clinical, pharmacy, laboratory or the source's own word."""
 
     __tablename__ = "visits"
     __table_args__ = (
@@ -51,7 +51,7 @@ class Visit(VisitFields, OfPatient, table=True):
 
 
 class Encounter(EncounterFields, OfVisit, table=True):
-    """One form or consultation, mostly within a visit. Alone it is not a contact."""
+    """A form or consultation, mostly within a visit. It is no contact by itself."""
 
     __tablename__ = "encounters"
     __table_args__ = (
@@ -62,14 +62,14 @@ class Encounter(EncounterFields, OfVisit, table=True):
 
 
 class Observation(ObservationFields, OfVisit, OfEncounter, table=True):
-    """One thing measured or noted.
+    """A measurement, or a coded answer about a patient.
 
     Attributes:
         variable_name: such as ``viral_load`` (copies/mL), ``cd4`` (cells/mm3), ``who_stage`` (1-4),
             ``arv_adherence``, ``pregnancy``, ``weight`` (kg), ``height`` (cm).
         concept_id: the source's concept, where it has one.
-        value_numeric: in ``unit``; of a left-censored result, the limit, with ``value_text`` ``<``. All values
-            empty: a sample without a result.
+        value_numeric: the number in ``unit``; for a result below a limit, the limit, with ``<`` in ``value_text``. If
+            all values are empty, a sample was taken and has no result.
     """
 
     __tablename__ = "observations"
@@ -83,9 +83,9 @@ class Observation(ObservationFields, OfVisit, OfEncounter, table=True):
 
 
 class Dispensation(DispensationFields, OfEncounter, table=True):
-    """Drugs handed out. ``dsd_model`` is the model of differentiated service delivery.
+    """Dispensed drugs. ``dsd_model`` is the model of differentiated service delivery.
 
-    ``antiretroviral`` is false for other drugs (isoniazid, cotrimoxazole): these are no supply and no contact.
+    ``antiretroviral`` is false for other drugs (isoniazid, cotrimoxazole), which are neither a supply nor a contact.
     """
 
     __tablename__ = "dispensations"
@@ -97,7 +97,7 @@ class Dispensation(DispensationFields, OfEncounter, table=True):
 
 
 class Appointment(AppointmentFields, OfPatient, table=True):
-    """A booking: made on ``booked_on`` for ``due_date``, and what became of it."""
+    """A booking made on ``booked_on`` for ``due_date``, and its outcome."""
 
     __tablename__ = "appointments"
     __table_args__ = (
@@ -109,7 +109,7 @@ class Appointment(AppointmentFields, OfPatient, table=True):
 
 
 class Contact(PickupFields, SupplyFields, TenantBase, table=True):
-    """One patient's contact on one day, merged from the day's facts and kept by ``tenants.records.contacts``.
+    """A patient's contact on one day, which ``tenants.records.contacts`` merges from the facts of the day.
 
     It has versions like the facts it comes from (``known_from``, ``known_to``), and is never written by hand.
     """
@@ -140,7 +140,7 @@ class Contact(PickupFields, SupplyFields, TenantBase, table=True):
 
 
 class UnreadContact(TenantBase, table=True):
-    """A contact of a partner's list whose cell could not be read: the person came, the day is not known.
+    """A contact of a partner's list on an unreadable day: the person came, but nobody knows when.
 
     Imports write it; nobody edits it. While it is open the person is never judged late by the missing contact.
 

@@ -1,4 +1,4 @@
-"""Which patients were found to be one person, and from when to when that was held."""
+"""The table of merges: which patients count as one person, from when to when."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,14 +11,14 @@ from tenants.records.ids import new_uuid
 
 
 class PatientIdentity(TenantBase, table=True):
-    """From ``known_from`` to ``known_to`` the facts of ``patient_uuid`` count for ``canonical_uuid``.
+    """A merge: from ``known_from`` to ``known_to``, the facts of ``patient_uuid`` count for ``canonical_uuid``.
 
-    Nothing is rewritten: what was known before a merge reads as it did then, and an unmerge closes the row.
+    A merge rewrites no fact, so answers about earlier days do not change. An unmerge closes the row.
 
     Attributes:
-        through_uuid: the row of the merge that took this patient along (it had been merged into the one merged then);
-            empty where this patient itself was merged.
-        decided_by: who merged; ``closed_by``, who unmerged or merged further.
+        through_uuid: the row of the merge that moved this patient along with the patient into whom it was merged;
+            empty if this patient was merged by itself.
+        decided_by: who merged; ``closed_by``, who unmerged, or merged again.
     """
 
     __tablename__ = "patient_identities"

@@ -1,4 +1,4 @@
-"""Statements of people, and the columns that a statement and a patient share."""
+"""The table of statements about patients, and the columns that it shares with ``patients``."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,12 +12,11 @@ from tenants.records.ids import new_uuid
 
 
 class PatientContent(TenantBase):
-    """Mixin: who a person is. What names the person is encrypted (``_enc``) and found by keyed blind index (``_bidx``).
+    """Mixin: the attributes of a person. Names and identifiers are encrypted (``_enc``) and blind-indexed (``_bidx``).
 
     Attributes:
-        personal_hash: keyed digests of the encrypted fields, one after the other, so that ``row_hash`` sees them change
-            without holding them.
-        datim_id: the facility's, repeated here for filters.
+        personal_hash: keyed digests of the encrypted fields; through it, ``row_hash`` changes when a field does.
+        datim_id: DATIM id of the facility, repeated here for filters.
         art_start_date: start of antiretroviral treatment.
     """
 
@@ -43,16 +42,16 @@ class PatientContent(TenantBase):
 
 
 class PatientStatement(PatientContent, table=True):
-    """What runs, or a person, say of one patient, by attribute; ``patients`` is folded from these (``people``).
+    """A statement of runs, or of a user, about one patient. ``people`` computes ``patients`` from all statements.
 
     Attributes:
         statement_hash: keyed digest of the whole statement; the same statement of several runs is one row.
-        runs: numbers of ``record_runs``; empty where a person wrote it, or an earlier release did: then
-            ``data_date`` is its day, and ``stamps`` has the moment.
-        stamps: the source's stamp in each of ``runs``, in the same order; None where none has one.
-        attributes: those that the statement is about (column ``said``); one without a value is empty by it.
-        fallback: attributes that count only where no other statement has them.
-        voided: the source has withdrawn the patient, or a person has voided the record (``runs`` empty).
+        runs: numbers of ``record_runs``; empty if a user or an earlier release wrote the statement. Then
+            ``data_date`` is its day, and ``stamps`` has its time.
+        stamps: the source's stamp in each of ``runs``, in the same order; None if no run has one.
+        attributes: the attributes that it states (column ``said``). One of them without a value is stated to be empty.
+        fallback: the attributes that count only if no other statement has a value.
+        voided: the source has withdrawn the patient, or a user has voided the record (``runs`` empty).
     """
 
     __tablename__ = "patient_statements"

@@ -1,6 +1,6 @@
-"""Data runs: which imports say something, and of what they are complete.
+"""Tables of data runs: the imports behind the records, what their lists cover, and the gaps in them.
 
-The records are a function of the runs that are not undone; README.md of this folder has the rules in sentences.
+The records follow from the set of runs that are not undone; README.md of this folder has the rules in sentences.
 """
 
 from datetime import date, datetime
@@ -14,15 +14,15 @@ from core.database import TenantBase
 
 
 class RecordRun(TenantBase, table=True):
-    """One import as the records know it.
+    """An import as a run of the records.
 
     Attributes:
-        number: short name of the run in ``Asserted.runs``; never given twice.
+        number: the run's number in ``Asserted.runs``; it is never used again.
         kind: the import's format: lists of one source and kind are compared with each other.
         data_date: the day to which its data run.
         precedence: of two runs of one day, without stamps, the one with the higher precedence counts.
-        digest: of the files; decides where precedences are equal.
-        lag_days: the source's usual lag; empty where a fact without a stamp is known at the data date.
+        digest: digest of the files; it decides if precedences are equal.
+        lag_days: the source's usual lag; empty if facts without a stamp are known at the data date.
         undone: the run no longer counts.
     """
 
@@ -42,10 +42,10 @@ class RecordRun(TenantBase, table=True):
 
 
 class RecordCoverage(TenantBase, table=True):
-    """A run had rows for one table at one facility.
+    """The coverage of a run: it has rows for one table at one facility.
 
     Attributes:
-        covers_from: from this day to the run's data date it names every fact; empty where it names only some.
+        covers_from: from this day to its data date the run has every fact; empty if it has only some.
     """
 
     __tablename__ = "record_coverage"
@@ -58,7 +58,7 @@ class RecordCoverage(TenantBase, table=True):
 
 
 class RecordGap(TenantBase, table=True):
-    """A person of whom a run had a row that was rejected: what it lacks of them says nothing."""
+    """A patient of whom a run had a rejected row. A fact of theirs that the run lacks may still exist."""
 
     __tablename__ = "record_gaps"
 

@@ -1,4 +1,4 @@
-"""``iit person``."""
+"""``iit person``: commands on one person's records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def person() -> None:
 def erase(slug: str, who: str, reason: str, *, yes: bool, as_json: bool) -> None:
     """Erase PERSON of the tenant SLUG for good: names, phone and identifiers, in all records merged with theirs.
 
-    PERSON is a UUID, a programme identifier or a hospital number. The clinical record stays without a name. No import
+    PERSON is a UUID, a programme identifier or a hospital number. The clinical record stays, without a name. No import
     brings the person back.
     """
     from core.database import tenant_session

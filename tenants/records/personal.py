@@ -1,8 +1,7 @@
-"""What names a patient, sealed for the table and opened for whoever may read it.
+"""Encrypt the fields that name a patient for the table, and decrypt them for readers with the permission.
 
-The five fields are encrypted with the patient's own key; identifiers and the phone are also blind-indexed, so that
-they are found by equality. ``personal_hash`` is the keyed digests of the five, one after the other, by which an import
-sees what changed.
+The patient's own key encrypts the five fields. Identifiers and the phone also have blind indexes, so that a search can
+find equal values. ``personal_hash`` is the keyed digests of the five fields in a row: by it an import detects changes.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ INDEXED = ("pepfar_id", "hospital_number", "phone")
 SEALED = tuple(f"{name}_enc" for name in FIELDS)
 TABLE = "patients"
 UNREADABLE = "(cannot be read)"
-"""Stands in a list for a value that does not open."""
+"""Shown in a list in place of a value that cannot be decrypted."""
 
 log = telemetry.get_logger(__name__)
 _logged = Repeated()
 DIGEST_BYTES = 8
-"""Of each field's keyed digest: two texts of one patient are alike by chance once in 2^64."""
+"""Length of a field's keyed digest: two texts of one patient are equal by chance once in 2^64."""
 
 _DIGEST_PURPOSE = "source:patients:personal"
 
 
 class Sealed(Protocol):
-    """A patient's row, as far as opening it needs."""
+    """The columns of a patient's row that decryption needs."""
 
     uuid: UUID
     pepfar_id_enc: bytes | None
@@ -49,12 +48,12 @@ class Sealed(Protocol):
 
 
 def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str, str | None]) -> dict[str, object]:
-    """The columns of ``patients`` that hold these fields; a field that is missing or blank is empty.
+    """Encrypt a patient's fields; return the columns of ``patients``. A missing or blank field becomes empty.
 
     Args:
         session: the tenant's transaction.
-        patient_uuid: the patient, whose key encrypts.
-        plain: text by field of ``FIELDS``; other entries are ignored.
+        patient_uuid: the patient whose key encrypts.
+        plain: text by field; entries other than ``FIELDS`` are ignored.
 
     Raises:
         PatientErased: the patient was erased and gets no new data.
@@ -65,11 +64,11 @@ def seal_patient(session: TenantSession, patient_uuid: UUID, plain: Mapping[str,
 def seal_patients(
     session: TenantSession, people: Sequence[tuple[UUID, Mapping[str, str | None]]]
 ) -> list[dict[str, object]]:
-    """As ``seal_patient``, of many: the blind indexes of a field are made together.
+    """Do the same as ``seal_patient`` for many patients; compute the blind indexes of each field together.
 
     Args:
         session: the tenant's transaction.
-        people: the patients, and what names each.
+        people: the patients, and the text of each one's fields.
 
     Raises:
         PatientErased: one of them was erased and gets no new data.
@@ -101,19 +100,19 @@ def seal_patients(
 
 
 def _indexes(safe: Vault, purpose: str, texts: Sequence[str]) -> list[bytes | None]:
-    """The blind index of each text; None where there is none."""
+    """The blind index of each text; None for an empty text."""
     indexes = iter(safe.blind_indexes(purpose, [text for text in texts if text]))
     return [next(indexes) if text else None for text in texts]
 
 
 def digest_of(personal_hash: bytes | None, name: str) -> bytes:
-    """The part of a ``personal_hash`` that is one field's: all zero where the field is empty."""
+    """The digest of one field in a ``personal_hash``; all zeros if the field is empty."""
     start = FIELDS.index(name) * DIGEST_BYTES
     return bytes(personal_hash[start : start + DIGEST_BYTES]) if personal_hash else bytes(DIGEST_BYTES)
 
 
 def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
-    """The five fields of a row as text; all empty when the patient was erased.
+    """The five fields of a row, decrypted; all empty if the patient was erased.
 
     Raises:
         CannotDecrypt: a value was altered or moved.
@@ -123,23 +122,23 @@ def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class Legible:
-    """What can be read of a row: the five fields, and which of them have a value that does not open."""
+    """The five fields of a row, decrypted, and the names of those that cannot be decrypted."""
 
     fields: dict[str, str | None]
     unreadable: tuple[str, ...] = ()
 
     def marked(self, mark: str) -> dict[str, str | None]:
-        """The fields, with ``mark`` in the place of what does not open."""
+        """The fields, with ``mark`` in place of each value that cannot be decrypted."""
         return self.fields | dict.fromkeys(self.unreadable, mark)
 
 
 def legible_patient(session: TenantSession, row: Sealed) -> Legible:
-    """As ``open_patient``, for what is shown beside other rows: one damaged value costs itself, not the page."""
+    """Do the same as ``open_patient`` for a list: a damaged value is only missing, and raises no error."""
     return legible(vault(session), row.uuid, [getattr(row, column) for column in SEALED])
 
 
 def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> Legible:
-    """As ``legible_patient``, by a vault that is at hand, from the columns in the order of ``SEALED``."""
+    """Do the same as ``legible_patient`` with a given vault, from the columns in the order of ``SEALED``."""
     try:
         return Legible(open_sealed(safe, patient_uuid, sealed))
     except CannotDecrypt:
@@ -161,7 +160,7 @@ def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> 
 
 
 def open_sealed(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> dict[str, str | None]:
-    """As ``open_patient``, by a vault that is at hand, from the columns in the order of ``SEALED``."""
+    """Do the same as ``open_patient`` with a given vault, from the columns in the order of ``SEALED``."""
     try:
         return dict(zip(FIELDS, safe.decrypt_row(patient_uuid, TABLE, patient_uuid, SEALED, sealed), strict=True))
     except PatientErased:

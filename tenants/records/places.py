@@ -1,4 +1,4 @@
-"""The facility that a caller named."""
+"""Look up the facility that a caller names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def facility_named(session: TenantSession, datim_id: str | None, field: str) -> Facility | None:
-    """The facility of a DATIM id; None where none is named.
+    """The facility with a DATIM id; None if ``datim_id`` is None.
 
     Args:
-        session: of the tenant.
-        datim_id: what the caller sent.
-        field: where the caller sent it, for the error.
+        session: the tenant's session.
+        datim_id: the DATIM id that the caller sent.
+        field: the field in which the caller sent it, for the error.
 
     Raises:
         Invalid: there is no such facility.

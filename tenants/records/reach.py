@@ -1,7 +1,7 @@
-"""Confines queries to the facilities that a session serves (``TenantSession.reach``).
+"""Conditions that confine queries to the facilities that a session reaches (``TenantSession.reach``).
 
-Every query of persons, and of what belongs to them, that answers a caller has one of these conditions. For the whole
-tenant the condition is empty, and costs nothing.
+Every query of patients and their rows that answers a caller has one of these conditions. For a caller who reaches the
+whole tenant, the condition is empty and costs nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def within_reach(session: TenantSession, facility: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a column of UUIDs
-    """The condition that the facility in a column is one that the session serves."""
+    """The condition that the facility in a column is within the session's reach."""
     reach = session.reach
     if reach.everything:
         return true()
@@ -36,7 +36,7 @@ def within_reach(session: TenantSession, facility: Any) -> ColumnElement[bool]: 
 
 
 def within_reach_sql(session: TenantSession, facility: str) -> sql.Composable:
-    """The same as plain SQL, to stand after AND; ``facility`` names the column, such as ``p.facility_uuid``."""
+    """The same condition as plain SQL, for use after AND; ``facility`` is a column such as ``p.facility_uuid``."""
     reach = session.reach
     if reach.everything:
         return sql.SQL("true")
@@ -51,7 +51,7 @@ def within_reach_sql(session: TenantSession, facility: str) -> sql.Composable:
 
 
 def patient_within_reach(session: TenantSession, patient: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a column of UUIDs
-    """The condition that the patient in a column is on record at a facility that the session serves."""
+    """The condition that the patient in a column is on record at a facility within the session's reach."""
     if session.reach.everything:
         return true()
     condition: ColumnElement[bool] = patient.in_(
@@ -61,7 +61,7 @@ def patient_within_reach(session: TenantSession, patient: Any) -> ColumnElement[
 
 
 def patients_within_reach(session: TenantSession, patients: Collection[UUID]) -> set[UUID]:
-    """Those of these patients whom the session serves."""
+    """The patients among these who are within the session's reach."""
     if session.reach.everything or not patients:
         return set(patients)
     return set(

@@ -1,4 +1,4 @@
-"""Reading of patients and facilities: all the SQL that lists, finds and histories need."""
+"""SQL that reads patients and facilities: lists, look-ups and histories."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -28,10 +28,10 @@ _HIDDEN = {
 
 
 def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[ColumnElement[bool]]:
-    """What a patient's version must satisfy to be on the list.
+    """The conditions by which a filter selects versions of patients.
 
     Raises:
-        Invalid: an identifier or phone has nothing in it to look for.
+        Invalid: an identifier has no letter or digit, or a phone no digit.
     """
     conditions: list[ColumnElement[bool]] = [
         visible(Patient, session.tenant, wanted.as_of),
@@ -77,7 +77,7 @@ def patients_after(session: TenantSession, wanted: PatientFilter, cursor: UUID |
 
 
 def patient_as_of(session: TenantSession, uuid: UUID, as_of: date | None) -> Patient | None:
-    """The patient's version that holds now, or that was known as of a day."""
+    """The patient's version that is open now, or was known as of a day; None if there is none or it is voided."""
     return session.exec(
         select(Patient).where(
             col(Patient.uuid) == uuid,
@@ -88,10 +88,10 @@ def patient_as_of(session: TenantSession, uuid: UUID, as_of: date | None) -> Pat
 
 
 def patients_by_identifier(session: TenantSession, text: str, as_of: date | None = None) -> Sequence[Patient]:
-    """Patients whose programme identifier it is, else those whose hospital number it is; three at most.
+    """Up to three patients with this programme identifier; if there are none, with this hospital number.
 
     Raises:
-        Invalid: there is nothing in ``text`` to look for.
+        Invalid: ``text`` has no letter or digit.
     """
     safe = vault(session)
     for purpose, column in (("pepfar_id", Patient.pepfar_id_bidx), ("hospital_number", Patient.hospital_number_bidx)):
@@ -175,7 +175,7 @@ def list_facilities(session: TenantSession, wanted: FacilityFilter, paging: Page
 
 
 def as_uuid(text: str) -> UUID | None:
-    """The UUID that a text is, or None."""
+    """The UUID in a text; None if the text is no UUID."""
     try:
         return UUID(text)
     except ValueError:
@@ -183,7 +183,10 @@ def as_uuid(text: str) -> UUID | None:
 
 
 def years_before(day: date, years: int) -> date:
-    """The latest birthdate of who has completed so many years on ``day``; 29 February counts from 1 March."""
+    """The latest birth date of a person who is at least ``years`` old on ``day``.
+
+    A person born on 29 February completes a year on 1 March, if the year has no 29 February.
+    """
     try:
         return day.replace(year=day.year - years)
     except ValueError:
@@ -191,5 +194,5 @@ def years_before(day: date, years: int) -> date:
 
 
 def completed_years(birthdate: date, day: date) -> int:
-    """Age on ``day``, in completed years; none is below 0."""
+    """Age on ``day`` in completed years, at least 0."""
     return max(0, day.year - birthdate.year - ((day.month, day.day) < (birthdate.month, birthdate.day)))

@@ -1,4 +1,4 @@
-"""Reading of what belongs to a patient: visits, encounters, observations, dispensations, appointments, contacts."""
+"""SQL that reads rows of patients: visits, encounters, observations, dispensations, appointments, contacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Row = TypeVar("Row", bound=SQLModel)
 REFERENCES = {"patient_uuid": "patient_id", "visit_uuid": "visit_id", "encounter_uuid": "encounter_id"}
 """What the API calls the columns that point to another record."""
 Position = tuple[Any, UUID]
-"""Where a long read stands: the date of the last row, and its identity."""
+"""The position of a long read: date and identifier of the last row."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Kind(Generic[Row]):
     """One kind of row that belongs to a patient.
 
     Attributes:
-        name: in the audit, in paths and in errors, such as ``visit``.
-        happened: the column that says when.
-        identity: the column that tells rows of one instant apart.
+        name: name in the audit, in paths and in errors, such as ``visit``.
+        happened: the column of the event's date.
+        identity: the column that distinguishes rows of the same date.
     """
 
     name: str
@@ -98,7 +98,7 @@ def rows_after(
 
 
 def row_as_of(session: TenantSession, kind: Kind[Row], uuid: UUID, as_of: date | None) -> Row | None:
-    """The version of one entity that holds now, or that was known as of a day."""
+    """The version of an entity that is open now, or was known as of a day; None if there is none or it is voided."""
     return session.exec(
         select(kind.model).where(
             kind.identity == uuid, _known(session, kind.model, as_of), _within_reach(session, kind)
@@ -107,7 +107,7 @@ def row_as_of(session: TenantSession, kind: Kind[Row], uuid: UUID, as_of: date |
 
 
 def rows_of_patient(session: TenantSession, kind: Kind[Row], patient_uuid: UUID, as_of: date | None) -> Sequence[Row]:
-    """All rows of a patient that hold now, or that were known as of a day, oldest first."""
+    """All rows of a patient that are open now, or were known as of a day, oldest first."""
     return session.exec(
         select(kind.model)
         .where(

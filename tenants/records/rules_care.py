@@ -1,4 +1,4 @@
-"""What a visit, an encounter or an observation that a person writes cannot be."""
+"""Checks of the visits, encounters and observations that people write."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -21,17 +21,17 @@ _PARENTS: dict[str, type[Visit] | type[Encounter]] = {"visit_uuid": Visit, "enco
 def check_row(
     session: TenantSession, kind: Kind[Any], whole: Mapping[str, Any], sent: Mapping[str, Any], patient_uuid: UUID
 ) -> None:
-    """Reject a row that cannot be.
+    """Reject a row with a missing or impossible value, or with a reference to another patient's record.
 
     Args:
         session: the tenant's transaction.
-        kind: of which kind it is.
-        whole: the row as it would become.
+        kind: the kind of row.
+        whole: the row after the change.
         sent: the fields that the caller sent.
-        patient_uuid: whose row it is.
+        patient_uuid: the row's patient.
 
     Raises:
-        Invalid: names every field that is wrong.
+        Invalid: it names every wrong field.
     """
     problems = [
         *_emptied(kind, sent),
@@ -47,7 +47,9 @@ def _emptied(kind: Kind[Any], sent: Mapping[str, Any]) -> Iterator[FieldError]:
     table: Table = kind.model.__table__
     for column in table.columns:
         if column.name in sent and sent[column.name] is None and not column.nullable:
-            yield FieldError(f"body.{column.name}", "cannot be empty", "leave it out to keep what it is")
+            yield FieldError(
+                f"body.{column.name}", "cannot be empty", "send a value, or leave the field out to keep it"
+            )
 
 
 def _out_of_order(session: TenantSession, kind: Kind[Any], whole: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -68,7 +70,7 @@ def _strangers(session: TenantSession, sent: Mapping[str, Any], patient_uuid: UU
             row = writing.open_version(session, parent, uuid)
             if row is None or row.patient_uuid != patient_uuid:
                 remedy = f"send the identifier of one of this patient's {parent.__tablename__}"
-                yield FieldError(f"body.{REFERENCES[name]}", "is not of this patient", remedy)
+                yield FieldError(f"body.{REFERENCES[name]}", "names no record of this patient", remedy)
 
 
 def _impossible(whole: Mapping[str, Any]) -> Iterator[FieldError]:

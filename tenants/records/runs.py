@@ -1,4 +1,4 @@
-"""Data runs: their numbers, of what they are complete, and of whom they are not."""
+"""Data runs: their numbers, what their lists cover, and the people of whom they had a rejected row."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class OtherRuns:
-    """Whether runs of the same source have rows at a run's facilities, and any of them a later data date."""
+    """Whether other runs of the same source have rows at a run's facilities, and whether one has a later data date."""
 
     exist: bool
     are_later: bool
@@ -92,17 +92,17 @@ def register(
     digest: str = "",
     lag_days: int | None = None,
 ) -> Run:
-    """The run of an import, with a number of its own; the same import has one.
+    """Give an import a run with a number of its own, and return it. A repeated call returns the same run.
 
     Args:
-        session: the tenant's transaction, which writes records alone from now on.
+        session: the tenant's transaction. It takes the lock of imports.
         import_uuid: the import.
-        source: whose people these are.
+        source: the system whose people these are.
         data_date: the day to which its data run.
         kind: the import's format.
-        precedence: the higher counts where two runs of a day have no stamp.
-        digest: of the files; the import's identifier where there are none.
-        lag_days: the source's usual lag; None: what has no stamp is known at the data date.
+        precedence: of two runs of one day without stamps, the one with the higher precedence counts.
+        digest: digest of the files; empty if there are none: then the import's identifier replaces it.
+        lag_days: the source's usual lag; None if facts without a stamp are known at the data date.
     """
     lock_for_import(session)
     known = find(session, import_uuid)
@@ -122,13 +122,14 @@ def register(
 
 
 def cover(session: TenantSession, run: Run, table: str, starts: Mapping[UUID, date | None] | Collection[UUID]) -> None:
-    """Note that a run has rows for a table at facilities, and from which day on these are all that there is.
+    """Record that a run has rows for a table at facilities, and from which day on they are complete.
 
     Args:
         session: the tenant's transaction.
         run: the run.
         table: name of the table.
-        starts: the day by facility, None where the rows are only some; or facilities where they are all that ever was.
+        starts: the first complete day by facility, None if the rows are only some; or facilities at which the rows are
+            complete from the beginning.
     """
     days: dict[date | str | None, list[UUID]] = {}
     if isinstance(starts, dict):
@@ -148,14 +149,14 @@ def cover(session: TenantSession, run: Run, table: str, starts: Mapping[UUID, da
 
 
 def note_gaps(session: TenantSession, run: Run, patients: Collection[UUID]) -> None:
-    """Note of whom a run had a row that was rejected."""
+    """Record the patients of whom a run had a rejected row."""
     if patients:
         with session.cursor() as cursor:
             cursor.execute(_GAPS, (run.number, uuid_array(set(patients))))
 
 
 def of_one_kind(session: TenantSession, run: Run) -> list[int]:
-    """The other runs of this run's source, kind and day."""
+    """The numbers of the other runs with this run's source, kind and data date."""
     with session.cursor() as cursor:
         numbers: list[int] = cursor.execute(_SAME_KIND, (run.source, run.kind, run.data_date, run.number)).fetchall()[
             0
@@ -164,6 +165,6 @@ def of_one_kind(session: TenantSession, run: Run) -> list[int]:
 
 
 def others(session: TenantSession, run: Run) -> OtherRuns:
-    """What other runs there are at this run's facilities."""
+    """Whether this run's facilities have other runs of its source."""
     with session.cursor() as cursor:
         return OtherRuns(*cursor.execute(_OTHERS, {"number": run.number}).fetchall()[0])

@@ -1,4 +1,4 @@
-"""What the API says of visits, encounters, observations, dispensations, appointments and contacts."""
+"""Bodies and answers of the API for visits, encounters, observations, dispensations, appointments and contacts."""
 
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -47,7 +47,7 @@ class EventBody(Body):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **more: Any) -> None:  # noqa: ANN401 - as Pydantic has it
-        """Read the declared fields strictly."""
+        """Make the declared fields strict: no conversion between types."""
         super().__pydantic_init_subclass__(**more)
         declaring = [base for base in cls.__bases__ if is_dataclass(base)]
         for name, spec in (pair for base in declaring for pair in specs(base).items()):
@@ -64,7 +64,7 @@ class _NewEvent(Body):
 
 
 class Event(Versions):
-    """What every event says of itself."""
+    """The fields that every answer about an event has."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
@@ -82,7 +82,7 @@ class VisitPost(_VisitBody, _NewEvent):
 
 
 class VisitPatch(_VisitBody):
-    """What changes of a visit: fields that are not sent stay, fields sent as null are emptied."""
+    """Changes of a visit. Fields that are not sent stay; fields sent as null become empty."""
 
     date_started: Past | None = Field(default=None, description="Day on which the visit began.")
 
@@ -106,7 +106,7 @@ class EncounterPost(_EncounterBody, _NewEvent):
 
 
 class EncounterPatch(_EncounterBody):
-    """What changes of an encounter: fields that are not sent stay, fields sent as null are emptied."""
+    """Changes of an encounter. Fields that are not sent stay; fields sent as null become empty."""
 
     encounter_datetime: Moment | None = Field(default=None, description="When the encounter took place.")
 
@@ -137,26 +137,26 @@ class ObservationPost(_ObservationBody, _NewEvent):
 
 
 class ObservationPatch(_ObservationBody):
-    """What changes of an observation: fields that are not sent stay, fields sent as null are emptied."""
+    """Changes of an observation. Fields that are not sent stay; fields sent as null become empty."""
 
     obs_datetime: Moment | None = Field(default=None, description="When the observation was made.")
 
 
 class ObservationOut(ObservationFields, Event):
-    """An observation. All values empty: a sample was taken and no result is recorded."""
+    """An observation. If all values are empty, a sample was taken and has no result."""
 
     encounter_id: UUID | None = Field(description="The encounter.")
     visit_id: UUID | None = Field(description="The visit.")
 
 
 class DispensationOut(DispensationFields, Event):
-    """Drugs handed out."""
+    """Dispensed drugs."""
 
     encounter_id: UUID | None = Field(description="The encounter.")
 
 
 class AppointmentOut(AppointmentFields, Event):
-    """A booking, and what became of it."""
+    """A booking, and its outcome."""
 
 
 class ContactOut(PickupFields, SupplyFields, BaseModel):
@@ -180,10 +180,10 @@ class ContactOut(PickupFields, SupplyFields, BaseModel):
 
 
 def check_value(variable_name: str, value_numeric: float | None, value_coded: str | None) -> None:
-    """Reject what a known variable cannot be.
+    """Check that the value of a known variable is possible.
 
     Raises:
-        ValueError: says which values it takes.
+        ValueError: the value is not possible; the message says which values are.
     """
     variable = VARIABLES.get(variable_name)
     if variable is None:

@@ -1,4 +1,4 @@
-"""The rules of patients: who is found by what, what is written with what, and what the audit says of it."""
+"""The service of patients: find, read, list, add, change and void them, with the audit of each act."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -43,9 +43,7 @@ NO_SUCH_REMEDY = "Give a UUID, a programme identifier or a hospital number that 
 
 
 def patient_of_id(session: TenantSession, uuid: UUID, *, as_of: date | None = None) -> Patient:
-    """The patient with this identifier.
-
-    Callers that show the patient write the audit row.
+    """The patient with this UUID. A caller that shows the patient writes the audit row.
 
     Raises:
         NotFound: there is none, or the patient was voided.
@@ -57,12 +55,12 @@ def patient_of_id(session: TenantSession, uuid: UUID, *, as_of: date | None = No
 
 
 def find_patient(session: TenantSession, text: str, *, as_of: date | None = None) -> Patient:
-    """The patient whom a person means: by UUID, programme identifier or hospital number.
+    """The patient with this UUID, programme identifier or hospital number.
 
-    Callers that show the patient write the audit row; this only finds.
+    A caller that shows the patient writes the audit row.
 
     Raises:
-        NotFound: nobody of this tenant has it, or the patient was voided.
+        NotFound: no patient of this tenant has it, or the patient was voided.
         Conflict: several patients have this identifier.
     """
     uuid = as_uuid(text)
@@ -77,7 +75,7 @@ def find_patient(session: TenantSession, text: str, *, as_of: date | None = None
 
 
 def read_patient(scope: Scope, uuid: UUID, as_of: date | None) -> tuple[UUID, bytes]:
-    """One patient in the clear: its version, and ``PatientOut`` as JSON. The read is in the audit when this returns.
+    """One patient, decrypted: version, and ``PatientOut`` as JSON. The audit has the read when this returns.
 
     Raises:
         NotFound: there is no such patient.
@@ -97,10 +95,10 @@ def _answer(patient: dict[str, Any] | None) -> tuple[UUID, bytes]:
 
 
 def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> bytes:
-    """One page of patients in the clear: ``Page[PatientOut]`` as JSON. The reads are in the audit when this returns.
+    """One page of patients, decrypted: ``Page[PatientOut]`` as JSON. The audit has the reads when this returns.
 
     Raises:
-        Invalid: there is no such facility, or an identifier or phone has nothing in it to look for.
+        Invalid: there is no such facility, an identifier has no letter or digit, or a phone no digit.
     """
     if not wanted.used():
         with suppress(NotAtOnce):
@@ -113,10 +111,10 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
 
 
 def search_patients(scope: Scope, body: PatientSearch, paging: PageRequest) -> bytes:
-    """One page of the patients with these identifiers, as ``read_patients`` answers it.
+    """One page of the patients with these identifiers, in the form of ``read_patients``.
 
     Raises:
-        Invalid: an identifier or phone has nothing in it to look for.
+        Invalid: an identifier has no letter or digit, or a phone no digit.
     """
     return read_patients(scope, IdentifierFilter(**body.model_dump()), paging)
 
@@ -128,7 +126,7 @@ def _page(part: Slice[dict[str, Any]], paging: PageRequest) -> bytes:
 def export_step(
     session: TenantSession, wanted: PatientFilter, cursor: UUID | None
 ) -> tuple[list[PatientOut], UUID | None]:
-    """One step of the export of patients, and where the next one begins.
+    """The patients of one step of the export, and the cursor of the next step (None at the end).
 
     Raises:
         Invalid: there is no such facility.
@@ -140,7 +138,7 @@ def export_step(
 
 
 def read_versions(session: TenantSession, uuid: UUID) -> list[PatientVersionOut]:
-    """All versions of a patient, oldest first, tombstones too.
+    """All versions of a patient, oldest first, with the tombstone of a voided one.
 
     Raises:
         NotFound: there is no such patient.
@@ -175,12 +173,12 @@ def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
 
 
 def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expected: Expected) -> PatientOut:
-    """Change what is sent, leave the rest.
+    """Change the fields that the caller sent, and no others.
 
     Raises:
         NotFound: there is no such patient.
-        PreconditionFailed: the caller has read an older version.
-        Invalid: a date lies in the future, or before another that it cannot precede.
+        PreconditionFailed: the caller's version is not the newest.
+        Invalid: a date lies in the future, or before a date that it must follow.
         Conflict: the facility has another patient with this identifier, or the patient was erased.
     """
     row = _locked(session, uuid, expected)
@@ -203,11 +201,11 @@ def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expec
 
 
 def void_patient(session: TenantSession, uuid: UUID, reason: str, expected: Expected) -> None:
-    """Void a patient and all that belongs to them: nothing is deleted, nothing is shown or counted any more.
+    """Void a patient and all their rows: lists and counts leave them out; the history keeps them.
 
     Raises:
         NotFound: there is no such patient.
-        PreconditionFailed: the caller has read an older version.
+        PreconditionFailed: the caller's version is not the newest.
     """
     row = _locked(session, uuid, expected)
     writing.void(session, row, reason)
@@ -218,10 +216,10 @@ def void_patient(session: TenantSession, uuid: UUID, reason: str, expected: Expe
 
 
 def facility_of(session: TenantSession, datim_id: str) -> Facility:
-    """The facility that a body names.
+    """The facility with the DATIM id of a body.
 
     Raises:
-        Invalid: there is none.
+        Invalid: there is no such facility.
     """
     facility = find_facility(session, datim_id)
     if facility is None:
@@ -232,7 +230,7 @@ def facility_of(session: TenantSession, datim_id: str) -> Facility:
 
 
 def shown(session: TenantSession, row: Patient, as_of: date | None) -> PatientOut:
-    """A patient's row as the API says it."""
+    """A patient's row as the API shows it, decrypted."""
     return PatientOut.model_validate(_clear(session, row, as_of, _merged(session, [row.uuid], as_of)))
 
 
@@ -289,7 +287,7 @@ def _reject_future(session: TenantSession, body: PatientPost | PatientPatch) -> 
 def _reject_twin(
     session: TenantSession, facility: Facility, body: PatientPost | PatientPatch, uuid: UUID | None
 ) -> None:
-    """One facility has one patient of a programme identifier, and one of a hospital number."""
+    """Reject a programme identifier or hospital number that another patient of the facility has."""
     sent = {name: text for name in ("pepfar_id", "hospital_number") if (text := getattr(body, name)) is not None}
     if sent:
         lock_facility(session, facility.uuid)

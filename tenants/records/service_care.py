@@ -1,4 +1,4 @@
-"""The rules of visits, encounters and observations, and of every list that belongs to patients."""
+"""The service of visits, encounters and observations, and of all lists of patients' rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -43,10 +43,10 @@ Out = TypeVar("Out", bound=BaseModel)
 def read_list(
     session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, paging: PageRequest
 ) -> Page[Out]:
-    """One page of rows; each patient whose rows are on it is recorded as read.
+    """One page of rows. The audit records the read of each patient on it.
 
     Raises:
-        NotFound: the filter names a patient who is not there.
+        NotFound: there is no such patient as the filter names.
         Invalid: there is no such facility.
     """
     facility_named(session, wanted.facility, "query.facility")
@@ -58,10 +58,10 @@ def read_list(
 def export_step(
     session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, cursor: Position | None
 ) -> tuple[list[Out], Position | None]:
-    """One step of an export, oldest first, and where the next one begins.
+    """The rows of one step of an export, oldest first, and the cursor of the next step (None at the end).
 
     Raises:
-        NotFound: the filter names a patient who is not there.
+        NotFound: there is no such patient as the filter names.
         Invalid: there is no such facility.
     """
     facility_named(session, wanted.facility, "query.facility")
@@ -74,10 +74,10 @@ def export_step(
 
 
 def read_one(session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, as_of: date | None) -> Out:
-    """One entity, as it is or as it was known.
+    """One entity, as known now or at the end of a day.
 
     Raises:
-        NotFound: there is none, or it was voided.
+        NotFound: there is no such entity, or it was voided.
     """
     row = row_as_of(session, kind, uuid, as_of)
     if row is None:
@@ -91,7 +91,7 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
 
     Raises:
         NotFound: there is no such patient.
-        Invalid: there is no such facility, a visit or an encounter is not of this patient, or a value cannot be.
+        Invalid: there is no such facility, a visit or an encounter is of another patient, or a value is impossible.
     """
     sent = _columns(body.model_dump(exclude={"facility", "patient_id"}))
     patient = _patient(session, getattr(body, "patient_id"))  # noqa: B009 - every body of this room's rows has it
@@ -108,12 +108,12 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
 def change(
     session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, body: BaseModel, expected: Expected
 ) -> Out:
-    """Change what is sent, leave the rest.
+    """Change the fields that the caller sent, and no others.
 
     Raises:
         NotFound: there is no such entity.
-        PreconditionFailed: the caller has read an older version.
-        Invalid: a value cannot be, or a field that is needed was emptied.
+        PreconditionFailed: the caller's version is not the newest.
+        Invalid: a value is impossible, or a required field was emptied.
     """
     row = _locked(session, kind, uuid, expected)
     fields = body.model_dump(exclude_unset=True)
@@ -128,11 +128,11 @@ def change(
 
 
 def void(session: TenantSession, kind: Kind[Entity], uuid: UUID, reason: str, expected: Expected) -> None:
-    """Void an entity: it stays in the history, and is not shown or counted any more.
+    """Void an entity: lists and counts leave it out; the history keeps it.
 
     Raises:
         NotFound: there is no such entity.
-        PreconditionFailed: the caller has read an older version.
+        PreconditionFailed: the caller's version is not the newest.
     """
     row = _locked(session, kind, uuid, expected)
     writing.void(session, row, reason)
@@ -156,7 +156,7 @@ def _shown_one(session: TenantSession, kind: Kind[Row], out: type[Out], row: Row
 
 
 def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a body by the names of their columns."""
+    """The fields of a body, by the names of their columns."""
     names = {name: column for column, name in REFERENCES.items()}
     return {names.get(name, name): value for name, value in fields.items()}
 

@@ -1,4 +1,4 @@
-"""The rules of facilities that people add and change."""
+"""The service of facilities: read, add and change them."""
 
 from uuid import UUID
 
@@ -23,10 +23,10 @@ def read_facilities(session: TenantSession, wanted: FacilityFilter, paging: Page
 
 
 def read_facility(session: TenantSession, facility_id: UUID) -> FacilityOut:
-    """One facility.
+    """The facility with this UUID.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such facility.
     """
     return _shown(_present(facility_of_id(session, facility_id)))
 
@@ -35,7 +35,7 @@ def create_facility(session: TenantSession, body: FacilityPost) -> FacilityOut:
     """Add a facility.
 
     Raises:
-        Conflict: there is one with this DATIM id.
+        Conflict: there is a facility with this DATIM id.
     """
     lock_for_import(session)  # imports add facilities too
     if find_facility(session, body.datim_id) is not None:
@@ -50,11 +50,11 @@ def create_facility(session: TenantSession, body: FacilityPost) -> FacilityOut:
 
 
 def change_facility(session: TenantSession, facility_id: UUID, body: FacilityPut, expected: Expected) -> FacilityOut:
-    """Replace what can be said of a facility.
+    """Replace the name and place of a facility.
 
     Raises:
-        NotFound: there is none.
-        PreconditionFailed: the caller has read an older version.
+        NotFound: there is no such facility.
+        PreconditionFailed: the caller's version is not the newest.
     """
     row = _present(facility_of_id(session, facility_id, lock=True))
     expected.check(row.version_id)

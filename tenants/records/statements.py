@@ -1,4 +1,4 @@
-"""Bring a run's statements of people into ``patient_statements``, and fold ``patients`` from all statements."""
+"""Store a run's statements about people in ``patient_statements``, and compute ``patients`` from all statements."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FRESH = sql.SQL(
     " AND c.facility_uuid IN (SELECT s.facility_uuid FROM {staged} AS s))"
 )
 
-# Rows written before runs were numbered, or by a person alone, count as a person's statement of all attributes.
+# A patient from before runs were numbered, or whom only a person wrote, counts as a person's statement of everything.
 _EARLIER = sql.SQL("""
 INSERT INTO patient_statements
     (statement_id, patient_uuid, facility_uuid, source, source_key, statement_hash, stamps, data_date, said, voided,
@@ -87,7 +87,7 @@ _UNLESS_KNOWN = sql.SQL(
 )
 _ALL_NEW = sql.SQL("true")
 
-# A person of whom nothing was known gets exactly what the statement has.
+# A person who was unknown gets exactly the attributes of the statement.
 _NEW = sql.SQL("""
 INSERT INTO patients (version_id, uuid, facility_uuid, source, source_key, known_from, known_assumed, data_date,
                       import_uuid, row_hash, voided, voided_by, date_voided, void_reason, changed_by, {content})
@@ -113,7 +113,7 @@ _UNKNOWN = sql.SQL("NOT EXISTS (SELECT FROM patients AS p WHERE p.uuid = s.uuid)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A staged person's statement: its digest, the attributes that it is about, and those that are only fallbacks."""
+    """A staged person's statement: its digest, its attributes, and those of them that are only fallbacks."""
 
     statement_hash: bytes
     attributes: tuple[str, ...] = ATTRIBUTES
@@ -122,7 +122,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A known statement, repeated. It is not staged, so that nothing of it is decrypted or sealed again."""
+    """A repeated statement. It is not staged, so nothing of it is decrypted or encrypted again."""
 
     patient_uuid: UUID
     statement_hash: bytes
@@ -149,15 +149,15 @@ def bring(
     repeated: Sequence[Repeated] = (),
     first_facts: Mapping[UUID, date] | None = None,
 ) -> Folded:
-    """Bring staged people into the records; the stage holds one row of each.
+    """Apply staged people to the records. The stage must have one row of each person.
 
     Args:
         session: the transaction, which holds the tenant's lock.
-        stage: rows for ``patients``; ``assumed_from`` is when the person is known at the earliest.
-        run: whose they are.
-        terms: by patient; without them a row says everything.
-        repeated: further statements, known already.
-        first_facts: the day of the earliest fact of the run of each person, which may not be in the records yet.
+        stage: rows for ``patients``; ``assumed_from`` is the earliest day on which the person can be known.
+        run: the run that has them.
+        terms: terms by patient; a row without terms states all attributes.
+        repeated: repeated statements, which are not staged.
+        first_facts: by person, the day of the run's earliest fact, which may not be in the records yet.
     """
     parts = _parts(session, stage, run)
     with session.cursor() as cursor:
@@ -191,12 +191,12 @@ def _stage_terms(cursor: Cursor[Any], terms: Mapping[UUID, Terms], parts: Mappin
 
 
 def _names(names: Sequence[str]) -> str:
-    """Names of attributes as PostgreSQL reads an array of them."""
+    """Names of attributes as the text of a PostgreSQL array."""
     return f"{{{','.join(names)}}}"
 
 
 def _all_new(session: TenantSession, parts: Mapping[str, sql.Composable]) -> Folded | None:
-    """Insert all as new; None, and nothing inserted, if one of them exists after all."""
+    """Insert all people as new ones. If one of them exists after all, insert nobody and return None."""
     known = {**parts, "unless": _ALL_NEW, "unknown": _ALL_NEW, "assumable": _ALL_NEW}
     try:
         with session.begin_nested(), session.cursor() as cursor:
@@ -279,12 +279,12 @@ def _parts(session: TenantSession, stage: Stage, run: Run) -> dict[str, sql.Comp
 
 
 def note_by_hand(session: TenantSession, row: Patient, attributes: Collection[str]) -> None:
-    """Record a person's change of a patient, or that they voided the record, as a statement of the patient.
+    """Store a user's change or voiding of a patient as a statement, so that later folds keep it.
 
     Args:
         session: the transaction, which holds the patient's lock.
-        row: the version that the change made.
-        attributes: the attributes that were changed; none where it was voided.
+        row: the version that the change added.
+        attributes: the changed attributes; none if the record was voided.
     """
     columns = shape(Patient).columns
     statement = sql.SQL("""

@@ -1,4 +1,4 @@
-"""Counts of what is recorded, in a few statements; no patient is read."""
+"""Count the records in a few statements, without reading any patient."""
 
 from datetime import date
 from typing import Any
@@ -34,7 +34,7 @@ GROUP BY f.uuid ORDER BY f.name, f.datim_id
 
 _BY_SEX = sql.SQL("SELECT coalesce(sex, {none}), count(*) FROM patients AS p WHERE {known} GROUP BY 1 ORDER BY 1")
 
-# Ages of those born on 29 February change on 1 March, as age() has it too.
+# People born on 29 February grow a year older on 1 March, as in age().
 _BY_AGE = sql.SQL("""
 SELECT extract(year FROM age({day}::date, p.birthdate))::int AS years, count(*)
 FROM patients AS p WHERE {known} GROUP BY 1
@@ -53,7 +53,7 @@ SELECT month, sum(visits)::int, sum(dispensations)::int, sum(contacts)::int FROM
 
 
 def read_statistics(session: TenantSession, as_of: date | None) -> StatisticsOut:
-    """Counts by table, facility, sex, age band and month, as things are or as they were known."""
+    """Counts by table, facility, sex, age band and month, as known now or at the end of a day."""
     contacts_known = sql.SQL("{} AND {}").format(_known(session, as_of), within_reach_sql(session, "p.facility_uuid"))
     parts = {
         "facility_within_reach": within_reach_sql(session, "f.uuid"),

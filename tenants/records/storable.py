@@ -1,7 +1,7 @@
-"""What the records can store, judged before anything is written: by readers of files, and by the API's schemas.
+"""Check that the records can store a text, before anything is written. Import readers and the API's schemas use it.
 
-A text must be one that PostgreSQL takes, no longer than its column is meant for, and, where an index holds it, short
-enough for an entry of the index. Which texts are indexed is asked of the tables themselves.
+A text must be valid for PostgreSQL, no longer than ``MAX_TEXT``, and, if its column is indexed, short enough for an
+entry of the index. The tables themselves say which columns are indexed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from core.database import TenantBase
 
 MAX_TEXT = 2000
-"""Characters of a text."""
+"""The most characters of a text."""
 
 INDEXED_BYTES = 1000
-"""Bytes of an indexed text: PostgreSQL rejects an index entry of over 2,704 bytes, which two such texts must share."""
+"""The most bytes of an indexed text. Two texts may share an index entry, of which PostgreSQL allows 2,704 bytes."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -48,11 +48,11 @@ class Problem(NamedTuple):
 
 
 def text_problem(text: str, *, most_bytes: int | None = None) -> Problem | None:
-    """Why a text cannot be stored; None where it can.
+    """Why a text cannot be stored; None if it can.
 
     Args:
-        text: without spaces around.
-        most_bytes: what it may take in UTF-8, where an index holds it.
+        text: the text, without spaces around it.
+        most_bytes: the most bytes in UTF-8, for an indexed column.
     """
     if text.isascii() and text.isprintable():
         if len(text) <= (INDEXED_BYTES if most_bytes is None else most_bytes):
@@ -74,12 +74,12 @@ def has_control(text: str) -> bool:
 
 
 def field_problem(kind: str, field: str, text: str) -> Problem | None:
-    """Why a text cannot be stored in a field of a kind of record; None where it can.
+    """Why a text cannot be stored in a field of a kind of record; None if it can.
 
     Args:
-        kind: as in the names of the tables, such as ``patients``.
-        field: of the record.
-        text: without spaces around.
+        kind: name of the table, such as ``patients``.
+        field: name of the field.
+        text: the text, without spaces around it.
     """
     problem = text_problem(text, most_bytes=INDEXED_BYTES if field in indexed_texts(kind) else None)
     if problem is None and kind == "patients" and field in INDEXED and is_blank(field, text):
@@ -100,7 +100,7 @@ def indexed_texts(kind: str) -> frozenset[str]:
 
 
 def storable_text(text: str) -> str:
-    """The text itself, for a schema.
+    """Return the text if it can be stored: a validator for schemas.
 
     Raises:
         ValueError: it cannot be stored.

@@ -1,4 +1,4 @@
-"""A patient's whole story: everything that is recorded of them, in the order in which it happened."""
+"""A patient's timeline: everything that is recorded of the patient, in order of time."""
 
 from datetime import date, datetime
 from typing import Any
@@ -20,7 +20,7 @@ _LEFT_OUT = BOOKKEEPING | {"patient_uuid", "contact_id"}
 def read_timeline(
     session: TenantSession, patient_id: UUID, as_of: date | None, kinds: frozenset[str], paging: PageRequest
 ) -> Page[TimelineEntry]:
-    """One page of a patient's timeline; of all kinds when ``kinds`` is empty.
+    """One page of a patient's timeline. If ``kinds`` is empty, it has entries of all kinds.
 
     Raises:
         NotFound: there is no such patient.
@@ -43,7 +43,7 @@ def read_timeline(
 
 def _entry(kind: Kind[Any], row: Any, zone: ZoneInfo, facilities: dict[UUID, str]) -> TimelineEntry:  # noqa: ANN401 - a row of any kind
     happened = getattr(row, kind.happened.key)
-    if happened is None:  # a state whose day is not known counts from when it was learned
+    if happened is None:  # a state with an unknown day counts from when it became known
         happened = row.known_from
     facts = {
         REFERENCES.get(name, name): value

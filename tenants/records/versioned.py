@@ -1,4 +1,4 @@
-"""The columns that every versioned table has, and the indexes that hold the versions' rules.
+"""The columns of every versioned table, and the constraints and indexes that enforce the rules of versions.
 
 One entity (``uuid``) has one open version (``known_to`` empty). An update closes it and adds the next one; voiding
 closes it and adds a tombstone. See README.md of this folder for the semantics in sentences.
@@ -14,7 +14,7 @@ from sqlmodel import Field
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
 
-# What a table adds to this is its content: all of it enters ``row_hash``.
+# All other columns of a table are its content, and enter ``row_hash``.
 BOOKKEEPING = frozenset(
     {
         "version_id",
@@ -40,7 +40,7 @@ BOOKKEEPING = frozenset(
 
 
 class Versioned(TenantBase):
-    """Mixin: the two times, the origin and the soft delete of a row.
+    """Mixin: the times, the origin and the voiding of a row.
 
     Attributes:
         version_id: this version; UUIDv7, so it also says when it was written; the row's ETag.
@@ -48,9 +48,9 @@ class Versioned(TenantBase):
         source_key: blind index of the source's identifier.
         known_from: from when the source knew this content.
         known_to: until when (exclusive); empty in the open version.
-        known_assumed: ``known_from`` was taken from the event date, since the source gave no stamp.
-        data_date: the date to which the data run that last showed this content; the newer wins.
-        row_hash: fingerprint of the content, to see that nothing changed.
+        known_assumed: ``known_from`` was computed from the event date, because the source gave no stamp.
+        data_date: data date of the last run that had this content; of two, the newer wins.
+        row_hash: fingerprint of the content, to detect changes.
     """
 
     version_id: UUID = Field(default_factory=new_uuid, primary_key=True)
@@ -72,12 +72,12 @@ class Versioned(TenantBase):
 
 
 class Asserted(Versioned):
-    """Mixin: which data runs said exactly this content of this entity, so that its chain is a function of them.
+    """Mixin: the data runs that had exactly this content. From them, the entity's chain can be rebuilt.
 
     Attributes:
-        runs: numbers of ``record_runs``; a negative one: that run's snapshots contradict the content (a tombstone).
-            None where a person wrote the row, or an earlier release.
-        stamps: the source's stamp in each of ``runs``, in the same order; None where none has one.
+        runs: numbers of ``record_runs``. A negative number means that the snapshots of that run contradict the content
+            (a tombstone). None if a user or an earlier release wrote the row.
+        stamps: the source's stamp in each of ``runs``, in the same order; None if no run has one.
     """
 
     # sa_type: SQLModel builds a mixin's columns again for each table
@@ -86,9 +86,9 @@ class Asserted(Versioned):
 
 
 def version_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
-    """Give the constraints of a versioned table: one open version of an entity, times that do not run backwards.
+    """The constraints of a versioned table: one open version of an entity, and no end before its beginning.
 
-    The key (facility, source, source_key) needs no index of its own: ``uuid`` is a function of it
+    The key (facility, source, source_key) needs no index of its own, because ``uuid`` is computed from it
     (``ids.entity_uuid``).
     """
     return (
@@ -99,9 +99,9 @@ def version_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
 
 
 def chain_rules(table: str) -> tuple[CheckConstraint | Index, ...]:
-    """Give the constraints of an asserted table: those of versions, and the way to an entity's closed versions.
+    """The constraints of an asserted table: those of ``version_rules``, and an index of closed versions.
 
-    Few entities have a closed version, so the index costs a first import nothing.
+    Few entities have a closed version, so the index does not slow down a first import.
     """
     return (
         *version_rules(table),

@@ -1,4 +1,4 @@
-"""Words and bounds of the records: the variables that features know, and what no value can be."""
+"""The variables that features read, and the limits of plausible values in the records."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 EARLIEST = date(1900, 1, 1)
-"""No date of care or of birth is before it."""
+"""The earliest plausible date of care or birth."""
 
 MAX_DAYS_SUPPLIED = 366
-"""More days of drugs than this are not handed out at once."""
+"""The most days of drugs that one dispensation can plausibly supply."""
 
 MAX_AGE_YEARS = 120
 
@@ -19,10 +19,10 @@ class Variable:
     """An observation's variable.
 
     Attributes:
-        unit: of ``value_numeric``.
-        low: the least number that is not a slip, in ``unit``.
-        high: the greatest.
-        coded: the words that ``value_coded`` takes, none when it is a number.
+        unit: the unit of ``value_numeric``.
+        low: the lowest plausible number, in ``unit``.
+        high: the highest plausible number.
+        coded: the allowed words of ``value_coded``; none if the variable is a number.
     """
 
     unit: str | None = None
@@ -40,7 +40,7 @@ VARIABLES: dict[str, Variable] = {
     "weight": Variable("kg", 0.3, 400),
     "height": Variable("cm", 20, 260),
 }
-"""What features read, by ``variable_name``. Other names may be stored; nothing is known of their values."""
+"""The variables that features read, by ``variable_name``. Others may be stored; their values are not checked."""
 
 AGE_BANDS: tuple[tuple[str, int, int], ...] = (
     ("<1", 0, 0),

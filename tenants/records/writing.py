@@ -1,4 +1,4 @@
-"""Writing one row by a person's hand: a new entity, a next version, or a tombstone."""
+"""Write one row for a user: a new entity, the next version of one, or a tombstone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TOMBSTONES = sql.SQL(
 
 
 def open_version(session: TenantSession, model: type[Row], uuid: UUID, *, lock: bool = False) -> Row | None:
-    """The open version of an entity within reach, or None where there is none or it is voided; locked on demand."""
+    """The open version of an entity; None if it is voided, missing or not within reach. ``lock`` locks the row."""
     wanted = select(model).where(
         col(model.uuid) == uuid, col(model.known_to).is_(None), within_reach(session, model.facility_uuid)
     )
@@ -84,7 +84,7 @@ def create(
 
 
 def change(session: TenantSession, row: Row, changes: Mapping[str, object]) -> Row:
-    """Close the (locked) open version and add the next one; the same row when nothing changes.
+    """Close the (locked) open version and add the next one, and return it. Without a change, return the same row.
 
     Raises:
         ValueError: a name is not a content column of the table.
@@ -98,7 +98,7 @@ def change(session: TenantSession, row: Row, changes: Mapping[str, object]) -> R
 
 
 def void(session: TenantSession, row: Row, reason: str) -> Row:
-    """Close the (locked) open version and add the tombstone that says who voided it, when and why."""
+    """Close the (locked) open version and add a tombstone, which says who voided it, when and why."""
     content = {name: getattr(row, name) for name in shape(type(row)).columns}
     return _next(
         session,
@@ -113,7 +113,7 @@ def void(session: TenantSession, row: Row, reason: str) -> Row:
 
 
 def void_care_of(session: TenantSession, patient_uuid: UUID, reason: str) -> int:
-    """Void everything that belongs to a patient; return how many rows."""
+    """Void all rows of a patient's care; return their number."""
     total = 0
     with session.cursor() as cursor:
         for model in CARE:
@@ -139,7 +139,7 @@ def _next(session: TenantSession, row: Row, content: Mapping[str, object], **boo
     moment = max(now(), row.known_from)
     row.known_to = moment
     session.add(row)
-    session.flush()  # the entity has one open version: the old one is closed before the new one comes
+    session.flush()  # an entity may have one open version only: close the old one before the new one is added
     following = type(row).model_validate(
         {
             **content,
@@ -156,6 +156,6 @@ def _next(session: TenantSession, row: Row, content: Mapping[str, object], **boo
     session.add(following)
     session.flush()
     if isinstance(row, Patient) and isinstance(following, Patient):
-        # The next import folds the patient again from all statements: a person's change must be one of them.
+        # The next import computes the patient again from all statements, so a user's change must be one of them.
         note_by_hand(session, following, differing(row.model_dump(), following.model_dump()))
     return following

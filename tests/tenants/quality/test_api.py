@@ -151,7 +151,7 @@ def test_a_merge_says_who_counts_for_whom(people: People, capsys: pytest.Capture
     assert run(["quality", "merge", slug, candidate["id"], "--keep", str(canonical), "--reason", "seen both"]) == 0
     assert capsys.readouterr().out == f"{away} counts for {canonical}\n"
     assert run(["quality", "unmerge", slug, str(canonical), "--reason", "twins"]) == 1
-    assert f"unmerge who counts for it: {away}" in capsys.readouterr().err
+    assert f"unmerge a patient that is merged into it: {away}" in capsys.readouterr().err
     assert run(["quality", "unmerge", slug, str(away), "--reason", "twins"]) == 0
     assert capsys.readouterr().out == f"{away} counts for itself alone\n"
 
