@@ -22,6 +22,7 @@ SignedIn = Annotated[Principal, Depends(signed_in)]
 KeysRead = Annotated[Principal, Depends(require("keys.read"))]
 KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
 Ordered = Annotated[PageRequest, Depends(sorted_pages({"created_at": datetime, "name": str}, str(NEWEST_FIRST)))]
+"""Without a cursor: people create each key by hand."""
 
 
 @router.get("/me", tags=["identity"], operation_id="get_me", summary="Get the caller: who it is, what it may do")

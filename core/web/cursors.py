@@ -20,7 +20,7 @@ from core.errors import FieldError, Invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Value = str | int | date | datetime | UUID
+Value = str | int | float | date | datetime | UUID
 Key = tuple[Value, Value]
 """The sort value and the identifier of the last row of a page."""
 
@@ -91,7 +91,7 @@ def _rejected(problem: str) -> Invalid:
     return Invalid(detail, errors=[FieldError("query.after", problem, remedy)])
 
 
-def _text(value: Value) -> str | int:
+def _text(value: Value) -> str | int | float:
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value
@@ -106,6 +106,9 @@ def _value(text: Any, kind: type) -> Value:  # noqa: ANN401 - whatever the calle
     if kind is int:
         if type(text) is int and abs(text) <= LARGEST_INTEGER:
             return text
+    elif kind is float:
+        if type(text) in {int, float}:
+            return float(text)
     elif isinstance(text, str) and "\x00" not in text:
         value: Value = text if kind is str else UUID(text) if kind is UUID else kind.fromisoformat(text)  # type: ignore[attr-defined]
         if not isinstance(value, datetime) or value.tzinfo is not None:

@@ -1,5 +1,6 @@
 """Routes of reports on the quality of the records."""
 
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from core.access import TenantDb, require
 from core.identity import Principal
 from core.web.location import set_job_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages, sorted_pages
 from tenants.quality import catalog, service
 from tenants.quality.schemas import JobAsked, MeasureDefinition, ReportHead, ReportOut, ReportPost, TrendPoint
 
@@ -17,6 +18,9 @@ router = APIRouter(prefix="/quality", tags=["quality"])
 QualityRead = Annotated[Principal, Depends(require("quality.read", confined=True))]
 QualityOfImports = Annotated[Principal, Depends(require("quality.read"))]
 QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"made_at": datetime}, str(service.NEWEST_FIRST)))]
+OrderedPoints = Annotated[PageRequest, Depends(sorted_pages({"data_date": date}))]
+"""Without a cursor: all points are computed for any page, and they are as few as imports or quarters."""
 FacilityQuery = Annotated[
     str | None,
     Query(
@@ -45,11 +49,11 @@ def list_quality_measures(_: QualityRead) -> list[MeasureDefinition]:
     ]
 
 
-@router.get("/reports", operation_id="list_quality_reports", summary="List reports, newest first")
+@router.get("/reports", operation_id="list_quality_reports", summary="List reports, newest first unless sorted")
 def list_quality_reports(
     _: QualityRead,
     db: TenantDb,
-    paging: Paging,
+    paging: Ordered,
     facility: FacilityQuery = None,
     import_id: Annotated[UUID | None, Query(description="Only those made after this import.")] = None,
 ) -> Page[ReportHead]:
@@ -58,7 +62,7 @@ def list_quality_reports(
     Callers who reach some facilities get the reports of each of these.
     """
     reports = service.list_reports(db, paging, facility=facility, import_id=import_id)
-    return Page.of([ReportHead.model_validate(row) for row in reports.items], paging, reports.total)
+    return Page.of([ReportHead.model_validate(row) for row in reports.rows], paging, reports.total, reports.last)
 
 
 @router.post("/reports", operation_id="make_quality_report", summary="Make a report", status_code=202)
@@ -81,12 +85,17 @@ def get_import_quality(_: QualityOfImports, db: TenantDb, import_id: UUID) -> Re
     return ReportOut.model_validate(service.report_of_import(db, import_id), from_attributes=True)
 
 
-@router.get("/trend", operation_id="get_quality_trend", summary="List scores over time, oldest first")
+@router.get("/trend", operation_id="get_quality_trend", summary="List scores over time, oldest first unless sorted")
 def get_quality_trend(
     _: QualityRead,
     db: TenantDb,
+    paging: OrderedPoints,
     facility: FacilityQuery = None,
     by: Annotated[Literal["import", "quarter"], Query(description="One point per import or quarter.")] = "quarter",
-) -> list[TrendPoint]:
+) -> Page[TrendPoint]:
     """Return the last report of every quarter of data dates, or of every import."""
-    return [TrendPoint.model_validate(row) for row in service.trend(db, facility=facility, by=by)]
+    points = service.trend(db, facility=facility, by=by)
+    if paging.sort is not None and paging.sort.descending:
+        points.reverse()
+    shown = points[paging.offset : paging.offset + paging.limit]
+    return Page.of([TrendPoint.model_validate(point) for point in shown], paging, len(points))

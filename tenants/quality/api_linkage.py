@@ -1,5 +1,6 @@
 """Routes of people recorded twice: candidates, decisions, merges."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from core.errors.family import Conflict
 from core.errors.problem import responses
 from core.identity import Principal
 from core.web.location import set_job_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.quality import candidates, service
 from tenants.quality.schemas import (
     CandidateOut,
@@ -31,6 +32,9 @@ IdentitiesWrite = Annotated[Principal, Depends(require("identities.write"))]
 PairsRead = Annotated[Principal, Depends(require("identities.read", confined=True))]
 PairsWrite = Annotated[Principal, Depends(require("identities.write", confined=True))]
 QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
+Ordered = Annotated[
+    PageRequest, Depends(long_pages({"probability": float, "found_at": datetime}, str(candidates.MOST_PROBABLE)))
+]
 DECIDED = responses(Conflict)
 
 
@@ -46,12 +50,12 @@ def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsk
 def list_candidates(
     _: PairsRead,
     db: TenantDb,
-    paging: Paging,
+    paging: Ordered,
     state: Annotated[State, Query(description="Only pairs in this state.")] = "pending",
 ) -> Page[CandidateOut]:
-    """List pairs, the most probable first. The audit records the read of both patients."""
-    page = candidates.list_candidates(db, paging, state)
-    return Page.of([CandidateOut.model_validate(each) for each in page.items], paging, page.total)
+    """List pairs, the most probable first unless sorted. The audit records the read of both patients."""
+    part = candidates.list_candidates(db, paging, state)
+    return Page.of([CandidateOut.model_validate(each) for each in part.rows], paging, part.total, part.last)
 
 
 @router.get("/quality/candidates/{candidate_id}", operation_id="get_candidate", summary="Get a pair with its evidence")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from core import audit
@@ -12,6 +12,8 @@ from core.clock import now
 from core.errors import Conflict, Invalid, NotFound
 from core.events import publish
 from core.privacy import vault
+from core.web.cursors import Sort
+from core.web.keyset import Slice
 from tenants.quality.linkage import repository
 from tenants.records import contacts, identities
 from tenants.records.locks import lock_for_import
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.database import TenantSession
-    from core.web.paging import Page, PageRequest
+    from core.web.paging import PageRequest
     from tenants.quality.models import LinkageCandidate
     from tenants.records.models import PatientIdentity
 
 SUBJECT = "linkage_candidate"
+MOST_PROBABLE: Final = Sort("probability", descending=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,13 @@ class MergeResult:
     members: list[UUID]
 
 
-def list_candidates(session: TenantSession, paging: PageRequest, state: str) -> Page[Candidate]:
-    """Candidates in a state, the most probable first. The audit records who reads them."""
-    from core.web.paging import Page
-
-    rows, total = repository.page(session, state=state, offset=paging.offset, limit=paging.limit)
-    candidates = _candidates_of(session, rows)
-    audit.record_many(session, "api:candidate:list", SUBJECT, [row.uuid for row in rows])
-    _audit_reads(session, "api:candidate:list", rows)
-    return Page.of(candidates, paging, total)
+def list_candidates(session: TenantSession, paging: PageRequest, state: str) -> Slice[Candidate]:
+    """One page of the candidates in a state. The audit records who reads them."""
+    part = repository.page(session, paging, state)
+    candidates = _candidates_of(session, part.rows)
+    audit.record_many(session, "api:candidate:list", SUBJECT, [row.uuid for row in part.rows])
+    _audit_reads(session, "api:candidate:list", part.rows)
+    return Slice(candidates, part.total, part.last)
 
 
 def read_candidate(session: TenantSession, uuid: UUID) -> Candidate:

@@ -99,15 +99,15 @@ def candidates(slug: str, state: str, limit: int, *, as_json: bool) -> None:
     """List pairs of patients of the tenant SLUG who may be one person, the most probable first."""
     from core.database import tenant_session
     from core.web.paging import PageRequest
-    from tenants.quality.candidates import list_candidates
+    from tenants.quality.candidates import MOST_PROBABLE, list_candidates
 
     with tenant_session(tenant(slug), actor=ACTOR) as session:
-        page = list_candidates(session, PageRequest(1, limit), state)
+        part = list_candidates(session, PageRequest(1, limit, sort=MOST_PROBABLE), state)
     if as_json:
-        print_json({"total": page.total, "candidates": page.items})
+        print_json({"total": part.total, "candidates": part.rows})
         return
-    note(f"{page.total:,} {state}")
-    print_table([_line(each) for each in page.items], ("candidate", "probability", "agree", "differ", "care", "at"))
+    note(f"{part.total:,} {state}")
+    print_table([_line(each) for each in part.rows], ("candidate", "probability", "agree", "differ", "care", "at"))
 
 
 @quality.command()

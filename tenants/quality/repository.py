@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from sqlmodel import col, select
 
+from core.web.keyset import Slice, read_slice
 from tenants.quality.measuring import Shares
 from tenants.quality.models import QualityReport
+from tenants.records.models import Facility
 from tenants.records.reach import within_reach, within_reach_sql
 
 if TYPE_CHECKING:
@@ -17,14 +19,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
 
 _COLUMNS = ("id", "import_id", "facility", "data_date", "made_at", "definitions", "score", "dimensions")
-
-_PAGE = """
-SELECT r.uuid, r.import_uuid, f.datim_id, r.data_date, r.made_at, r.definitions, r.score, r.dimensions
-FROM quality_reports AS r LEFT JOIN facilities AS f ON f.uuid = r.facility_uuid
-WHERE {conditions} ORDER BY r.made_at DESC, r.uuid LIMIT {limit} OFFSET {offset}
-"""
 
 _TREND = """
 WITH r AS (
@@ -35,7 +32,7 @@ WITH r AS (
 SELECT period, import_uuid, data_date, made_at, definitions, score, dimensions FROM (
     SELECT DISTINCT ON (period) * FROM r WHERE period IS NOT NULL
     ORDER BY period, data_date DESC, made_at DESC
-) AS last ORDER BY data_date, made_at
+) AS last ORDER BY data_date, made_at, uuid
 """
 
 
@@ -96,27 +93,27 @@ def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
 
 
 def page(
-    session: TenantSession, *, facility: UUID | None, import_id: UUID | None, offset: int, limit: int
-) -> tuple[list[dict[str, Any]], int]:
-    """Reports, the newest first, with their total number: of a facility, or those over several together.
+    session: TenantSession, paging: PageRequest, *, facility: UUID | None, import_id: UUID | None
+) -> Slice[dict[str, Any]]:
+    """One page of reports: of a facility, or those over several together.
 
     For a session of some facilities there are none over several: without ``facility`` they are those of each.
     """
-    conditions: list[sql.Composable] = [within_reach_sql(session, "r.facility_uuid")]
+    report = QualityReport
+    columns: Any = (
+        report.uuid, report.import_uuid, Facility.datim_id, report.data_date, report.made_at, report.definitions,
+        report.score, report.dimensions,
+    )  # fmt: skip
+    statement = select(*columns).outerjoin(Facility, col(Facility.uuid) == col(report.facility_uuid))
+    statement = statement.where(within_reach(session, report.facility_uuid))
     if facility is not None:
-        conditions.append(sql.SQL("r.facility_uuid = {}").format(sql.Literal(facility)))
+        statement = statement.where(col(report.facility_uuid) == facility)
     elif session.reach.everything:
-        conditions.append(sql.SQL("r.facility_uuid IS NULL"))
+        statement = statement.where(col(report.facility_uuid).is_(None))
     if import_id is not None:
-        conditions.append(sql.SQL("r.import_uuid = {}").format(sql.Literal(import_id)))
-    where = sql.SQL(" AND ").join(conditions)
-    with session.cursor() as cursor:
-        total_row = cursor.execute(
-            sql.SQL("SELECT count(*) FROM quality_reports AS r WHERE {}").format(where)
-        ).fetchone()
-        query = sql.SQL(_PAGE).format(conditions=where, limit=sql.Literal(limit), offset=sql.Literal(offset))
-        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor.execute(query).fetchall()]
-    return rows, 0 if total_row is None else int(total_row[0])
+        statement = statement.where(col(report.import_uuid) == import_id)
+    part = read_slice(session, statement, paging, {"made_at": col(report.made_at)}, col(report.uuid))
+    return Slice([dict(zip(_COLUMNS, row, strict=True)) for row in part.rows], part.total, part.last)
 
 
 def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from core.clock import now, today
 from core.errors import FieldError, Invalid, NotFound
 from core.jobs import enqueue, latest_job
+from core.web.cursors import Sort
 from tenants.imports.repository import find as find_import
 from tenants.imports.repository import problems
 from tenants.quality import catalog, repository
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.jobs.schemas import JobOut
-    from core.web.paging import Page, PageRequest
+    from core.web.keyset import Slice
+    from core.web.paging import PageRequest
     from tenants.imports.models import Import
 
 REPORT_JOB: Final = "quality.report"
 LINK_JOB: Final = "quality.link"
+NEWEST_FIRST: Final = Sort("made_at", descending=True)
 
 NAMED_FACILITIES: Final = 1000
 """The most facilities that a job names; with more, it measures all."""
@@ -187,19 +190,14 @@ def report_of_import(session: TenantSession, import_id: UUID) -> Report:
 
 def list_reports(
     session: TenantSession, paging: PageRequest, *, facility: str | None = None, import_id: UUID | None = None
-) -> Page[dict[str, Any]]:
-    """Reports without their measures, the newest first: of one facility, or those over all.
+) -> Slice[dict[str, Any]]:
+    """One page of reports without their measures: of one facility, or those over all.
 
     Raises:
         Invalid: there is no such facility.
     """
-    from core.web.paging import Page
-
     where = None if facility is None else facility_uuid(session, facility)
-    rows, total = repository.page(
-        session, facility=where, import_id=import_id, offset=paging.offset, limit=paging.limit
-    )
-    return Page.of(rows, paging, total)
+    return repository.page(session, paging, facility=where, import_id=import_id)
 
 
 def trend(session: TenantSession, *, facility: str | None, by: str) -> list[dict[str, Any]]:

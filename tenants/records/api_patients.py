@@ -32,7 +32,9 @@ router = APIRouter(prefix="/patients", tags=["patients"])
 
 Wanted = Annotated[PatientFilter, Depends(on_event_loop(PatientFilter))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID, "known_from": datetime}))]
+OrderedVersions = Annotated[PageRequest, Depends(long_pages({"known_from": datetime}))]
 OrderedEntries = Annotated[PageRequest, Depends(sorted_pages({"date": date}, "-date"))]
+"""Without a cursor: what is recorded of one patient is merged from several tables for any page."""
 TimelineKind = Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]
 Kinds = Annotated[list[TimelineKind] | None, Query(description="Only these kinds; all when empty.")]
 CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
@@ -96,10 +98,13 @@ def read_patient_timeline(
     return read_timeline(db, patient_id, as_of, frozenset(kind or ()), paging)
 
 
-@router.get("/{patient_id}/versions", summary="List every version of a patient, oldest first")
-def read_patient_versions(_: PatientsRead, db: TenantDb, patient_id: UUID) -> list[PatientVersionOut]:
-    """Return all versions. That of a voided patient says who voided it, when and why."""
-    return service.read_versions(db, patient_id)
+@router.get("/{patient_id}/versions", summary="List the versions of a patient, oldest first unless sorted")
+def read_patient_versions(
+    _: PatientsRead, db: TenantDb, paging: OrderedVersions, patient_id: UUID
+) -> Page[PatientVersionOut]:
+    """Return one page of the versions. That of a voided patient says who voided it, when and why."""
+    part = service.read_versions(db, patient_id, paging)
+    return Page.of(part.rows, paging, part.total, part.last)
 
 
 def _tagged(response: Response, patient: PatientOut) -> PatientOut:

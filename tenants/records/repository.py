@@ -110,13 +110,10 @@ def patients_by_identifier(session: TenantSession, text: str, as_of: date | None
     return ()
 
 
-def patient_versions(session: TenantSession, uuid: UUID) -> Sequence[Patient]:
-    """All versions of a patient, oldest first."""
-    return session.exec(
-        select(Patient)
-        .where(col(Patient.uuid) == uuid, within_reach(session, Patient.facility_uuid))
-        .order_by(col(Patient.known_from), col(Patient.version_id)),
-    ).all()
+def patient_versions(session: TenantSession, uuid: UUID, paging: PageRequest) -> Slice[Patient]:
+    """One page of the versions of a patient."""
+    statement = select(Patient).where(col(Patient.uuid) == uuid, within_reach(session, Patient.facility_uuid))
+    return read_slice(session, statement, paging, {"known_from": col(Patient.known_from)}, col(Patient.version_id))
 
 
 def find_facility(session: TenantSession, datim_id: str) -> Facility | None:

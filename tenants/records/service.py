@@ -137,19 +137,20 @@ def export_step(
     return shown_rows, rows[-1].uuid if len(rows) == EXPORT_STEP else None
 
 
-def read_versions(session: TenantSession, uuid: UUID) -> list[PatientVersionOut]:
-    """All versions of a patient, oldest first, with the tombstone of a voided one.
+def read_versions(session: TenantSession, uuid: UUID, paging: PageRequest) -> Slice[PatientVersionOut]:
+    """One page of the versions of a patient, with the tombstone of a voided one.
 
     Raises:
         NotFound: there is no such patient.
     """
-    rows = patient_versions(session, uuid)
-    if not rows:
+    part = patient_versions(session, uuid, paging)
+    if not part.total:
         detail = "there is no such patient"
         raise NotFound(detail)
     audit.record(session, "api:patient:versions", SUBJECT, uuid)
     merged = _merged(session, [uuid], None)
-    return [PatientVersionOut.model_validate(_clear(session, row, None, merged)) for row in rows]
+    versions = [PatientVersionOut.model_validate(_clear(session, row, None, merged)) for row in part.rows]
+    return Slice(versions, part.total, part.last)
 
 
 def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:

@@ -18,7 +18,7 @@ def _person(world: World) -> Any:
 
 @case("GET", "/v1/people", kind="collection")
 def list_people(world: World) -> Call:
-    return Call(marks=[_person(world)])
+    return Call(params={"page_size": 500}, marks=[_person(world)])
 
 
 @case("POST", "/v1/people", kind="own")

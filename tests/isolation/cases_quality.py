@@ -86,7 +86,7 @@ def report_of_import(world: World) -> Call:
 def trend(world: World) -> Call:
     import_uuid = uuid4()
     _report(world, import_uuid=import_uuid)
-    return Call(params={"by": "import"}, marks=[import_uuid])
+    return Call(params={"by": "import", "page_size": 500}, marks=[import_uuid])
 
 
 @case("POST", "/v1/quality/links", kind="own")

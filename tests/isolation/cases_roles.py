@@ -18,7 +18,7 @@ def _role(world: World) -> Any:
 
 @case("GET", "/v1/roles", kind="collection")
 def list_roles(world: World) -> Call:
-    return Call(marks=[_role(world)])
+    return Call(params={"page_size": 500}, marks=[_role(world)])
 
 
 @case("POST", "/v1/roles", kind="own")

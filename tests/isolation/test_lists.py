@@ -1,4 +1,4 @@
-"""Lists with a cursor: the ``next`` links lead through all rows, each one time, in the order that was asked."""
+"""Lists: each takes a page and an order, and long ones a cursor, whose ``next`` links lead through all rows."""
 
 import pytest
 
@@ -6,6 +6,82 @@ from tests.isolation.routes import all_cases
 
 CASES = [case for case in all_cases() if case.kind == "collection" and case.method == "GET"]
 ROWS = 3
+
+PAGE, ORDER, CURSOR = {"page", "page_size"}, {"sort"}, {"after"}
+
+SHORT = {
+    "GET /v1/keys": "People create each key by hand.",
+    "GET /v1/people": "They are the staff of one tenant.",
+    "GET /v1/roles": "A tenant has at most 100 roles of its own.",
+    "GET /v1/quality/trend": "A page is cut from all points, which are computed anew: as few as imports or quarters.",
+    "GET /v1/patients/{patient_id}/timeline": "A page is cut from one patient's care, merged from seven tables.",
+}
+"""Lists that have pages and an order, and need no cursor."""
+
+WHOLE = {
+    "GET /v1/settings": "One row for each group of settings that features declare.",
+    "GET /v1/attempts/outcomes": "The outcomes that the code knows.",
+    "GET /v1/imports/formats": "The formats that the code knows.",
+    "GET /v1/quality/measures": "The measures that the code knows.",
+    "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
+}
+"""Lists that come whole: they are short by construction."""
+
+WAITING = {
+    "GET /v1/cohort/facilities",
+    "GET /v1/cohort/radets/{data_date}/disagreements",
+    "GET /v1/attempts",
+    "GET /v1/risk/models",
+    "GET /v1/risk/predictions",
+    "POST /v1/worklists",
+    "GET /v1/worklists/{worklist_id}",
+}
+
+
+@pytest.fixture(scope="module")
+def lists(application):
+    """The query parameters of each operation that answers with a list: an array, ``items``, or what has pages."""
+    document = application.openapi()
+    return {
+        f"{method.upper()} {path}": parameters
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for parameters in [{parameter["name"] for parameter in operation.get("parameters", ())}]
+        if "page" in parameters or any(map(is_list, answers(operation, document["components"]["schemas"])))
+    }
+
+
+def answers(operation, schemas):
+    """The schemas of the successful JSON answers of an operation."""
+    for status, response in operation["responses"].items():
+        schema = response.get("content", {}).get("application/json", {}).get("schema")
+        if status.startswith("2") and schema:
+            for option in schema.get("anyOf", [schema]):
+                yield schemas[option["$ref"].rsplit("/", 1)[-1]] if "$ref" in option else option
+
+
+def is_list(schema):
+    return schema.get("type") == "array" or "items" in schema.get("properties", {})
+
+
+def test_every_list_has_pages_an_order_and_a_cursor(lists):
+    lacking = {
+        name: sorted(missing)
+        for name, parameters in lists.items()
+        if name not in WHOLE.keys() | WAITING
+        for missing in [(PAGE | ORDER | (set() if name in SHORT else CURSOR)) - parameters]
+        if missing
+    }
+    assert not lacking, (
+        f"give them what they lack (core.web.paging), or say in SHORT or WHOLE why they need none: {lacking}"
+    )
+
+
+def test_every_exception_is_one(lists):
+    assert SHORT.keys() | WHOLE.keys() | WAITING <= lists.keys()
+    assert not [name for name in SHORT if lists[name] & CURSOR], "it has a cursor: it is not in SHORT"
+    assert not [name for name in WHOLE if lists[name] & (PAGE | ORDER | CURSOR)], "it has pages: it is not in WHOLE"
+    assert not [name for name in WAITING if lists[name] >= PAGE | ORDER], "it has pages and an order"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -29,13 +105,3 @@ def test_the_next_links_lead_through_the_rows_in_order(case, world, application)
             page = world.json("GET", page["next"])
             rows += page["items"]
         assert rows == whole
-
-
-def test_long_lists_take_a_cursor(application):
-    paths = application.openapi()["paths"]
-    taking = {
-        path
-        for path in paths
-        if any(one["name"] == "after" for one in paths[path].get("get", {}).get("parameters", ()))
-    }
-    assert {"/v1/jobs", "/v1/audit", "/v1/worklists"} <= taking

@@ -1,5 +1,6 @@
 """The people of a tenant over the API."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -23,19 +24,22 @@ from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
 from core.web.etag import IfMatch, set_etag
 from core.web.location import set_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, sorted_pages
 
 router = APIRouter(tags=["people"])
 
 PeopleRead = Annotated[Principal, Depends(require("people.read"))]
 PeopleWrite = Annotated[Principal, Depends(require("people.write"))]
+Ordered = Annotated[PageRequest, Depends(sorted_pages({"name": str, "email": str, "created_at": datetime}))]
+"""Without a cursor: people are the staff of one tenant."""
 CHANGES = responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired)
 
 
-@router.get("/people", operation_id="list_people", summary="List the people of the tenant, by name")
-def list_people(_: PeopleRead, scope: TenantScope, paging: Paging) -> Page[PersonOut]:
+@router.get("/people", operation_id="list_people", summary="List the people of the tenant, by name unless sorted")
+def list_people(_: PeopleRead, scope: TenantScope, paging: Ordered) -> Page[PersonOut]:
     """List the people of the tenant, without those whom somebody removed."""
-    rows, total = members.list_members(scope.tenant, limit=paging.limit, offset=paging.offset)
+    order = paging.sort or members.BY_NAME
+    rows, total = members.list_members(scope.tenant, limit=paging.limit, offset=paging.offset, sort=order)
     return Page.of([PersonOut.model_validate(member) for member in rows], paging, total)
 
 

@@ -23,6 +23,7 @@ from core.identity.roles import ADMIN, ROLES
 from core.identity.tenant_roles.changes import hold_roles
 from core.identity.tenant_roles.compiled import read_rules
 from core.identity.tenants import USABLE
+from core.web.cursors import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from core.web.etag import Expected
 
 NO_SUCH = "the tenant has no such person"
+BY_NAME = Sort("name")
+_COLUMNS = {"name": "p.name", "email": "p.email", "created_at": "m.created_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +171,15 @@ def remove_member(
         _record(tenant, actor, f"{source}:person:remove", person_id, {})
 
 
-def list_members(tenant: TenantRef, *, limit: int = 50, offset: int = 0) -> tuple[list[Member], int]:
-    """A page of the tenant's people by name, and how many there are."""
+def list_members(
+    tenant: TenantRef, *, limit: int = 50, offset: int = 0, sort: Sort = BY_NAME
+) -> tuple[list[Member], int]:
+    """A page of the tenant's people, and how many there are."""
+    way = "DESC" if sort.descending else "ASC"
     with platform_session() as session:
         rows = (
             session.execute(
-                text(f"{_MEMBERS} ORDER BY p.name, p.id LIMIT :limit OFFSET :offset"),
+                text(f"{_MEMBERS} ORDER BY {_COLUMNS[sort.field]} {way}, p.id {way} LIMIT :limit OFFSET :offset"),
                 {"tenant": tenant.id, "person": None, "limit": limit, "offset": offset},
             )
             .mappings()

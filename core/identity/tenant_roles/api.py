@@ -1,5 +1,6 @@
 """The roles of a tenant over the API."""
 
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -12,19 +13,26 @@ from core.identity.tenant_roles import service
 from core.identity.tenant_roles.schemas import RoleFields, RoleIn, RoleOut
 from core.web.etag import IfMatch, set_etag
 from core.web.location import set_location
+from core.web.paging import Page, PageRequest, sorted_pages
 
 router = APIRouter(prefix="/roles", tags=["people"])
 
 RolesRead = Annotated[Principal, Depends(require("people.read"))]
 RolesWrite = Annotated[Principal, Depends(require("roles.write"))]
+Ordered = Annotated[PageRequest, Depends(sorted_pages({"name": str, "built_in": bool}, "-built_in"))]
+"""Without a cursor: a tenant has at most 100 roles of its own."""
 RoleName = Annotated[str, Path(description="Name of the role.", examples=["case-lead"], max_length=100)]
 CHANGES = responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired)
 
 
 @router.get("", operation_id="list_roles", summary="List the roles that people can have")
-def list_roles(_: RolesRead, scope: TenantScope) -> list[RoleOut]:
-    """List the built-in roles, then the tenant's own by name, each with its permissions."""
-    return [RoleOut.model_validate(role) for role in service.list_roles(scope.tenant)]
+def list_roles(_: RolesRead, scope: TenantScope, paging: Ordered) -> Page[RoleOut]:
+    """List the built-in roles, then the tenant's own unless sorted, each with its permissions."""
+    roles = service.list_roles(scope.tenant)
+    if paging.sort is not None:
+        roles.sort(key=attrgetter(paging.sort.field), reverse=paging.sort.descending)
+    shown = roles[paging.offset : paging.offset + paging.limit]
+    return Page.of([RoleOut.model_validate(role) for role in shown], paging, len(roles))
 
 
 @router.post("", operation_id="create_role", status_code=201, summary="Create a role", responses=responses(Conflict))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
+from core.web.keyset import Slice, read_slice
 from tenants.quality.models import LinkageCandidate
 from tenants.records.reach import patient_within_reach
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
 
 _PATIENTS = """
 SELECT p.uuid, p.facility_uuid, p.given_name_enc, p.family_name_enc, p.sex, p.birthdate, p.birthdate_estimated,
@@ -149,18 +151,11 @@ def find_candidate(session: TenantSession, uuid: UUID, *, lock: bool = False) ->
     return session.exec(query).one_or_none()
 
 
-def page(session: TenantSession, *, state: str, offset: int, limit: int) -> tuple[Sequence[LinkageCandidate], int]:
-    """Candidates within reach in a state, the most probable first, and their total number."""
-    conditions = (col(LinkageCandidate.state) == state, *_both_within_reach(session))
-    total = session.exec(select(func.count()).select_from(LinkageCandidate).where(*conditions)).one()
-    rows = session.exec(
-        select(LinkageCandidate)
-        .where(*conditions)
-        .order_by(col(LinkageCandidate.probability).desc(), col(LinkageCandidate.uuid))
-        .offset(offset)
-        .limit(limit)
-    ).all()
-    return rows, int(total)
+def page(session: TenantSession, paging: PageRequest, state: str) -> Slice[LinkageCandidate]:
+    """One page of the candidates within reach in a state."""
+    statement = select(LinkageCandidate).where(col(LinkageCandidate.state) == state, *_both_within_reach(session))
+    columns = {"probability": col(LinkageCandidate.probability), "found_at": col(LinkageCandidate.found_at)}
+    return read_slice(session, statement, paging, columns, col(LinkageCandidate.uuid))
 
 
 def _both_within_reach(session: TenantSession) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -17,7 +17,7 @@ from core.web.paging import PageRequest, long_pages, sorted_pages
 Long = Annotated[PageRequest, Depends(long_pages({"number": int}, "-number", identity=int))]
 Ordered = Annotated[PageRequest, Depends(sorted_pages({"name": str, "number": int}))]
 ID = UUID("019c2291-b3a0-7768-a5f9-23774462ebfc")
-TYPES = {"day": date, "at": datetime, "name": str, "number": int, "id": UUID}
+TYPES = {"day": date, "at": datetime, "name": str, "number": int, "share": float, "id": UUID}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,8 @@ TYPES = {"day": date, "at": datetime, "name": str, "number": int, "id": UUID}
         ("at", datetime(2026, 2, 3, 8, 15, 0, 123456, UTC)),
         ("name", "Clinic \N{LATIN SMALL LETTER E WITH ACUTE}, /+"),
         ("number", -42),
+        ("share", 0.1 + 0.2),
+        ("share", 1.0),
         ("id", ID),
     ],
 )
@@ -53,6 +55,8 @@ def forged(*parts):
         forged("day", 2, "2026-02-03"),
         forged("day", 2, "no day", str(ID)),
         forged("day", 2, 20260203, str(ID)),
+        forged("share", 2, "0.5", str(ID)),
+        forged("share", 2, [0.5], str(ID)),
         forged("day", 2, "2026-02-03", "no identifier"),
         forged("day", 1, "2026-02-03", str(ID)),
         forged("day", 101, "2026-02-03", str(ID)),

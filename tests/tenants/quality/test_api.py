@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 
 from core.cli.main import run
 from core.jobs.worker import drain
+from tenants.quality.models import LinkageCandidate, QualityReport
+from tenants.records.ids import new_uuid
 from tests.tenants.quality.conftest import People
 from tests.tenants.quality.test_candidates import ALIKE
 
@@ -46,8 +48,8 @@ def test_an_import_is_reported_on_with_its_rejected_rows(api: TestClient, import
     assert [(each["field"], each["count"]) for each in report["rejected"]] == [("born", 1)]
     assert [each["facility"] for each in report["facilities"]] == ["Q2", "Q1"]
     assert 0 <= report["score"] <= 100
-    assert api.get("/v1/quality/trend", params={"by": "import"}).json()[0]["period"] == imported
-    assert api.get("/v1/quality/trend", params={"facility": "Q1"}).json()[0]["period"] == "2024Q2"
+    assert api.get("/v1/quality/trend", params={"by": "import"}).json()["items"][0]["period"] == imported
+    assert api.get("/v1/quality/trend", params={"facility": "Q1"}).json()["items"][0]["period"] == "2024Q2"
 
 
 def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported: str) -> None:
@@ -58,6 +60,41 @@ def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported
     full = api.get(f"/v1/quality/reports/{one['items'][0]['id']}").json()
     assert full["score"] == one["items"][0]["score"]
     assert full["rejected"] == []
+
+
+def test_scores_over_time_are_read_in_pages(api: TestClient, people: People) -> None:
+    quarters = ["2025Q4", "2026Q1", "2026Q2"]
+    with people.session() as session:
+        for day in (date(2026, 3, 31), date(2025, 12, 31), date(2026, 6, 30)):
+            session.add(QualityReport(run_uuid=new_uuid(), definitions="1", score=77, dimensions={}, data_date=day))
+    for sort, periods in (("data_date", quarters), ("-data_date", quarters[::-1])):
+        page = api.get("/v1/quality/trend", params={"sort": sort, "page_size": 2}).json()
+        assert ([each["period"] for each in page["items"]], page["total"]) == (periods[:2], 3)
+        last = api.get(page["next"]).json()
+        assert ([each["period"] for each in last["items"]], last["next"]) == (periods[2:], None)
+
+
+def test_pairs_and_reports_are_read_with_cursors(api: TestClient, people: People) -> None:
+    facility = people.facility()
+    patients = sorted(people.person(facility, number, hospital_number=f"H{number}") for number in range(4))
+    probabilities = [0.1 + 0.2, 0.3, 0.97]
+    with people.session() as session:
+        for second, probability in zip(patients[1:], probabilities, strict=True):
+            evidence = {"agree": [], "differ": [], "care": "unknown"}
+            session.add(LinkageCandidate(first_uuid=patients[0], second_uuid=second, probability=probability,
+                                         evidence=evidence, evidence_hash="x"))  # fmt: skip
+            session.add(QualityReport(run_uuid=new_uuid(), definitions="1", score=77, dimensions={}))
+    for path, sort in (("candidates", "probability"), ("candidates", "found_at"), ("reports", "made_at")):
+        for order in (sort, f"-{sort}"):
+            link, rows = f"/v1/quality/{path}?sort={order}&page_size=1", []
+            while link:
+                page = api.get(link).json()
+                rows += page["items"]
+                link = page["next"]
+            assert len({row["id"] for row in rows}) == page["total"] == 3, order
+            assert rows == sorted(rows, key=lambda row: (row[sort], row["id"]), reverse=order != sort)
+    first = api.get("/v1/quality/candidates").json()["items"]
+    assert [each["probability"] for each in first] == [0.97, 0.1 + 0.2, 0.3]
 
 
 def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_rejected(api: TestClient) -> None:
@@ -168,4 +205,4 @@ def test_a_merged_patient_tells_the_one_under_whom_the_person_goes_on(api: TestC
     assert listed == {str(first): str(second), str(second): None}
     narrowed = api.post("/v1/patients/search", json={"hospital_number": "H1"}).json()["items"]
     assert [each["canonical_id"] for each in narrowed] == [str(second)]
-    assert api.get(f"/v1/patients/{first}/versions").json()[0]["canonical_id"] == str(second)
+    assert api.get(f"/v1/patients/{first}/versions").json()["items"][0]["canonical_id"] == str(second)

@@ -11,6 +11,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.privacy import vault
 from core.web.paging import PageRequest
 from tenants.quality.candidates import (
+    MOST_PROBABLE,
     Candidate,
     list_candidates,
     merge_candidate,
@@ -53,7 +54,7 @@ def searched(people: People) -> search.Outcome:
 
 def pending(people: People, state: str = "pending") -> list[Candidate]:
     with people.session() as session:
-        return list_candidates(session, PageRequest(), state).items
+        return list_candidates(session, PageRequest(sort=MOST_PROBABLE), state).rows
 
 
 def actions(people: People) -> list[str]:

@@ -17,7 +17,8 @@ from tenants.records.schemas import FacilityPost, PatientPost
 from tenants.records.service import create_patient
 from tenants.records.service_facilities import create_facility
 
-FIRST_PAGE = PageRequest(1, 50)
+PAIRS = PageRequest(sort=candidates.MOST_PROBABLE)
+REPORTS = PageRequest(sort=service.NEWEST_FIRST)
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def test_a_pair_is_there_where_both_patients_are_within_reach(tenant, clinics, o
     shown = pair(tenant, *own)
     hidden = [pair(tenant, own[0], others[0]), pair(tenant, own[1], others[0]), pair(tenant, *others)]
     with open_own() as session:
-        page = candidates.list_candidates(session, FIRST_PAGE, "pending")
-        assert ([each.id for each in page.items], page.total) == ([shown], 1)
+        page = candidates.list_candidates(session, PAIRS, "pending")
+        assert ([each.id for each in page.rows], page.total) == ([shown], 1)
         assert candidates.read_candidate(session, shown).id == shown
         for candidate_id in hidden:
             with pytest.raises(NotFound):
@@ -73,7 +74,7 @@ def test_a_pair_is_there_where_both_patients_are_within_reach(tenant, clinics, o
                 candidates.refuse_candidate(session, candidate_id, "two people")
         assert candidates.refuse_candidate(session, shown, "two people").state == "refused"
     with tenant_session(tenant, actor="test:1") as session:
-        assert candidates.list_candidates(session, FIRST_PAGE, "pending").total == len(hidden)
+        assert candidates.list_candidates(session, PAIRS, "pending").total == len(hidden)
 
 
 def test_reports_are_those_of_facilities_within_reach(tenant, clinics, open_own):
@@ -89,12 +90,12 @@ def test_reports_are_those_of_facilities_within_reach(tenant, clinics, open_own)
         ids = {place: row.uuid for place, row in rows.items()}
         whole = service.read_report(session, ids[None])
         assert {each["facility"] for each in whole.facilities} == {datim_id, other_datim_id}
-        assert [each["id"] for each in service.list_reports(session, FIRST_PAGE).items] == [ids[None]]
+        assert [each["id"] for each in service.list_reports(session, REPORTS).rows] == [ids[None]]
         assert len(service.trend(session, facility=None, by="quarter")) == 1
     with open_own() as session:
         for facility_id in (None, datim_id):
-            page = service.list_reports(session, FIRST_PAGE, facility=facility_id)
-            assert ([each["id"] for each in page.items], page.total) == ([ids[facility]], 1)
+            page = service.list_reports(session, REPORTS, facility=facility_id)
+            assert ([each["id"] for each in page.rows], page.total) == ([ids[facility]], 1)
         assert service.read_report(session, ids[facility]).facility == datim_id
         for place in (None, other):
             with pytest.raises(NotFound):

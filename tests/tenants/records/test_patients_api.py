@@ -169,9 +169,22 @@ def test_a_change_keeps_what_was_not_sent_and_the_old_version_can_be_read(api, p
     assert (now["phone"], now["sex"], now["given_name"]) == ("0803 555 0043", None, "Given-of-42")
     assert by_phone(api, "0803 555 0042")["total"] == 0
     assert by_phone(api, "0803 555 0043")["total"] == 1
-    old, new = api.get(f"/patients/{patient['id']}/versions")
+    old, new = api.get(f"/patients/{patient['id']}/versions")["items"]
     assert (old["phone"], old["known_to"]) == ("0803 555 0042", new["known_from"])
     assert new["version_id"] == now["version_id"]
+
+
+def test_the_versions_of_a_patient_are_read_in_pages(api, patient):
+    for city in ("Elsewhere", "Nowhere"):
+        version = api.get(f"/patients/{patient['id']}")["version_id"]
+        assert api.patch(f"/patients/{patient['id']}", version, city_village=city).status_code == 200
+    path = f"/patients/{patient['id']}/versions"
+    cities = [version["city_village"] for version in api.get(path)["items"]]
+    assert cities[1:] == ["Elsewhere", "Nowhere"]
+    page = api.get(path, page_size=2, sort="-known_from")
+    assert ([version["city_village"] for version in page["items"]], page["total"]) == (cities[:0:-1], 3)
+    last = api.client.get(page["next"]).json()
+    assert ([version["city_village"] for version in last["items"]], last["next"]) == (cities[:1], None)
 
 
 def test_as_of_a_day_is_what_was_known_then(api, patient):
@@ -188,7 +201,7 @@ def test_as_of_a_day_is_what_was_known_then(api, patient):
 def test_a_change_that_changes_nothing_adds_no_version(api, patient):
     same = api.patch(f"/patients/{patient['id']}", patient["version_id"], **PERSON)
     assert same.json() == patient
-    assert len(api.get(f"/patients/{patient['id']}/versions")) == 1
+    assert api.get(f"/patients/{patient['id']}/versions")["total"] == 1
 
 
 def test_a_change_needs_the_version_that_was_read(api, patient):
@@ -251,7 +264,7 @@ def test_a_voided_patient_is_gone_with_all_that_is_theirs_and_stays_in_the_histo
     assert api.call("GET", f"/patients/{patient['id']}").status_code == 404
     assert api.call("GET", f"/visits/{visit['id']}").status_code == 404
     assert [api.get(path)["total"] for path in ("/patients", "/visits", "/contacts")] == [0, 0, 0]
-    tombstone = api.get(f"/patients/{patient['id']}/versions")[-1]
+    tombstone = api.get(f"/patients/{patient['id']}/versions")["items"][-1]
     assert (tombstone["voided"], tombstone["void_reason"]) == (True, "entered twice")
     assert tombstone["voided_by"].startswith("api_key:")
     assert api.void(f"/patients/{patient['id']}").status_code == 404

@@ -41,6 +41,20 @@ def test_a_person_of_two_tenants_has_one_account(client, application, client_for
     assert client.post("/v1/people", json=body()).status_code == 409
 
 
+def test_people_are_listed_in_pages_and_sorted(client):
+    for name, email in (("Ann", "z@example.org"), ("Ben", "a@example.org"), ("Ben", "m@example.org")):
+        assert client.post("/v1/people", json=body(name=name, email=email)).status_code == 201
+    orders = {
+        "name": ["z@example.org", "a@example.org", "m@example.org"],
+        "-email": ["z@example.org", "m@example.org", "a@example.org"],
+        "-created_at": ["m@example.org", "a@example.org", "z@example.org"],
+    }
+    for sort, emails in orders.items():
+        first = client.get("/v1/people", params={"sort": sort, "page_size": 2}).json()
+        second = client.get(first["next"]).json()
+        assert [person["email"] for person in first["items"] + second["items"]] == emails, sort
+
+
 @pytest.mark.parametrize(
     ("facts", "field"),
     [

@@ -21,7 +21,7 @@ def test_a_role_is_created_read_given_changed_and_deleted(api):
     assert role.json() == created.json()
     assert (role.json()["built_in"], role.json()["permissions"]) == (False, ["jobs.read"])
     assert {"jobs.read", "patients.read"} <= set(role.json()["effective_permissions"])
-    assert [each["name"] for each in api.get("/v1/roles").json() if not each["built_in"]] == ["case-lead"]
+    assert [each["name"] for each in api.get("/v1/roles").json()["items"] if not each["built_in"]] == ["case-lead"]
     person = {"email": "case-lead@example.org", "name": "Case lead", "roles": ["case-lead"]}
     person_id = api.post("/v1/people", json=person).json()["id"]
     any_version = {"If-Match": "*"}
@@ -37,6 +37,21 @@ def test_a_role_is_created_read_given_changed_and_deleted(api):
     assert api.delete("/v1/roles/case-lead", headers={"If-Match": role.headers["etag"]}).status_code == 412
     assert api.delete("/v1/roles/case-lead", headers={"If-Match": changed.headers["etag"]}).status_code == 204
     assert api.get("/v1/roles/case-lead").status_code == 404
+
+
+def test_roles_are_listed_in_pages_the_built_in_ones_first(api):
+    for name in ("zone-lead", "aide"):
+        api.post("/v1/roles", json=BODY | {"name": name})
+    page = api.get("/v1/roles", params={"page_size": 3}).json()
+    roles = page["items"]
+    while page["next"]:
+        page = api.get(page["next"]).json()
+        roles += page["items"]
+    assert len(roles) == page["total"]
+    assert [role["name"] for role in roles if not role["built_in"]] == ["aide", "zone-lead"]
+    assert [role["built_in"] for role in roles] == sorted((role["built_in"] for role in roles), reverse=True)
+    names = [role["name"] for role in api.get("/v1/roles", params={"sort": "-name"}).json()["items"]]
+    assert names == sorted((role["name"] for role in roles), reverse=True)
 
 
 def test_a_caller_creates_no_role_beyond_their_own_permissions(client_with):

@@ -12,7 +12,7 @@ from core.errors import Invalid
 from core.web.paging import PageRequest
 from tenants.cohort.calendar import period_of
 from tenants.imports.formats.radet_lamisplus import HEADINGS
-from tenants.quality.candidates import list_candidates
+from tenants.quality.candidates import MOST_PROBABLE, list_candidates
 from tenants.quality.linkage import search
 from tests.tenants.imports.conftest import RunImport, write
 from tests.tenants.imports.formats.fixtures_lists import lamisplus_row, write_csv
@@ -218,7 +218,7 @@ def test_hooked_letters_and_phones_pair_and_twins_are_never_certain(
     with tenant_session(tenant, actor="test:1") as session:
         search.search(session)
         known = numbers(session)
-        pairs = list_candidates(session, PageRequest(), "pending").items
+        pairs = list_candidates(session, PageRequest(sort=MOST_PROBABLE), "pending").rows
     by_people = {tuple(sorted(known[side.patient_id][0] for side in pair.patients)): pair for pair in pairs}
     assert {(f"A{n}", f"B{n}") for n in range(1, 6)} <= by_people.keys()
     twins = by_people.pop(("T1", "T2"), None)
