@@ -15,7 +15,9 @@ from tenants.records.care_fields import (
     AppointmentFields,
     DispensationFields,
     EncounterFields,
+    FacilityDetails,
     ObservationFields,
+    PatientDetails,
     PatientStateFields,
     VisitFields,
 )
@@ -68,13 +70,11 @@ class Fact:
 
 
 @dataclass(slots=True, kw_only=True)
-class FacilityFact(Fact):
+class FacilityFact(FacilityDetails, Fact):
     """A clinic. ``key`` is its DATIM id."""
 
     kind: ClassVar[str] = "facilities"
     name: str | None = None
-    state_province: str | None = None
-    county_district: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +85,21 @@ class PatientBound(Fact):
 
 
 @dataclass(slots=True, kw_only=True)
-class PatientFact(PatientBound):
+class PersonFact(PatientBound):
+    """Who a person is."""
+
+    pepfar_id: str | None = None
+    hospital_number: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    phone: str | None = None
+    sex: str | None = None
+    birthdate: date | None = None
+    birthdate_estimated: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class PatientFact(PatientDetails, PersonFact):
     """A person on treatment.
 
     Attributes:
@@ -97,20 +111,7 @@ class PatientFact(PatientBound):
     """
 
     kind: ClassVar[str] = "patients"
-    pepfar_id: str | None = None
-    hospital_number: str | None = None
-    given_name: str | None = None
-    family_name: str | None = None
-    phone: str | None = None
-    sex: str | None = None
-    birthdate: date | None = None
-    birthdate_estimated: bool = False
-    state_province: str | None = None
-    county_district: str | None = None
-    city_village: str | None = None
-    art_start_date: date | None = None
-    transferred_in: bool | None = None
-    case_manager: str | None = None
+    transferred_in: bool | None = None  # type: ignore[assignment]  # None: not stated
     derived_on: date | None = None
     partial: bool = False
     fallback: tuple[str, ...] = ()

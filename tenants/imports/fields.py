@@ -6,7 +6,9 @@ from tenants.records.care_fields import (
     AppointmentFields,
     DispensationFields,
     EncounterFields,
+    FacilityDetails,
     ObservationFields,
+    PatientDetails,
     PatientStateFields,
     VisitFields,
 )
@@ -20,8 +22,7 @@ FIELDS: dict[str, dict[str, FieldSpec]] = {
     "facilities": {
         "datim_id": FieldSpec("text", "DATIM id of the facility", required=True, identifier=True),
         "name": FieldSpec("text", "its name"),
-        "state_province": FieldSpec("text", "state or province"),
-        "county_district": FieldSpec("text", "local government area or district"),
+        **specs(FacilityDetails),
     },
     "patients": {
         "pepfar_id": FieldSpec("text", "programme (PEPFAR) identifier", personal=True, identifier=True),
@@ -31,12 +32,7 @@ FIELDS: dict[str, dict[str, FieldSpec]] = {
         "phone": FieldSpec("text", "telephone number", personal=True, identifier=True),
         "sex": FieldSpec("code", "sex", codes=SEXES),
         "birthdate": FieldSpec("date", "date of birth, or an age at a date (estimated)"),
-        "state_province": FieldSpec("text", "state or province of residence"),
-        "county_district": FieldSpec("text", "local government area of residence"),
-        "city_village": FieldSpec("text", "city or village of residence"),
-        "art_start_date": FieldSpec("date", "first day of antiretroviral treatment"),
-        "transferred_in": FieldSpec("boolean", "came from another facility, already on treatment"),
-        "case_manager": FieldSpec("text", "the case manager's code or name in the source"),
+        **specs(PatientDetails),
     },
     "patient_states": specs(PatientStateFields),
     "visits": specs(VisitFields),

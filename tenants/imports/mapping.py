@@ -17,6 +17,8 @@ from core.errors import FieldError, Invalid
 from tenants.imports.fields import FIELDS
 from tenants.imports.formats.options import FhirOptions, NdrOptions, NmrsOptions
 from tenants.imports.yamltext import load
+from tenants.records.care_fields import FacilityDetails
+from tenants.records.field_spec import read_as
 
 Scalar = str | int | float | bool | date | None
 Unit = Literal["days", "weeks", "months", "log10"]
@@ -116,23 +118,20 @@ class Column(Part):
 ColumnOrName = Annotated[Column, BeforeValidator(_short)]
 
 
-class FacilityColumns(Part):
-    """The columns that give the facility of a row."""
-
+class _FacilityPart(Part):
     datim_id: ColumnOrName
     name: ColumnOrName | None = None
-    state_province: ColumnOrName | None = None
-    county_district: ColumnOrName | None = None
+
+
+class FacilityColumns(FacilityDetails, _FacilityPart):
+    """The columns that give the facility of a row."""
 
     def parts(self) -> dict[str, Column]:
         """Field -> its column, for the columns that are given."""
-        parts = {
-            "datim_id": self.datim_id,
-            "name": self.name,
-            "state_province": self.state_province,
-            "county_district": self.county_district,
-        }
-        return {name: column for name, column in parts.items() if column is not None}
+        return {name: column for name in FIELDS["facilities"] if isinstance(column := getattr(self, name), Column)}
+
+
+read_as(FacilityColumns, lambda _spec: ColumnOrName)
 
 
 class Join(Part):

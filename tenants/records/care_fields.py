@@ -1,11 +1,13 @@
-"""The fields of each kind of event: the one place where a column of care is declared.
+"""The fields of facilities, patients and each kind of event: the one place where a column of care is declared.
 
-From these classes derive the tables (``models_care``), the API's bodies and answers (``schemas_care``), the facts of
-imports (``imports.facts``), the fields that a mapping may fill (``imports.fields``), the staging table
-(``imports.slots``) and, for what is dispensed, the contacts (``contacts``). docs/how-to/add-a-column.md has the steps.
+From these classes derive the tables (``models``, ``models_people``, ``models_care``), the API's bodies and answers
+(``schemas``, ``schemas_care``), the facts of imports (``imports.facts``), the fields that a mapping may fill
+(``imports.fields``, ``imports.mapping``), the statements that write facilities (``facilities``), the attributes of
+people (``people``), the staging table of events (``imports.slots``) and, for what is dispensed, the contacts
+(``contacts``). docs/how-to/add-a-column.md has the steps.
 
-``…Details`` are the fields that a person may leave out or change; ``…Fields`` adds those without which there is no
-event.
+``…Details`` are the fields that a person may leave out or change. ``…Fields`` adds those without which there is no
+event. What names a facility or a patient is not here: each of those modules has it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,37 @@ STATUSES = ("scheduled", "kept", "missed", "cancelled")
 VISIT_TYPES = ("clinical", "pharmacy", "laboratory")
 
 _BOOKED_NEXT = "Day of the next appointment, as written at the contact."
+
+
+@declaring
+class FacilityDetails:
+    """The fields of a facility, besides its DATIM id and its name."""
+
+    state_province: Annotated[str | None, declare("text", "State.", example="Kano")] = None
+    county_district: Annotated[str | None, declare("text", "Local government area.", example="Nassarawa")] = None
+
+
+@declaring
+class PatientDetails:
+    """The fields of a patient, besides names, identifiers, sex and date of birth."""
+
+    state_province: Annotated[str | None, declare("text", "State.", example="Kano")] = None
+    county_district: Annotated[str | None, declare("text", "Local government area.", example="Nassarawa")] = None
+    city_village: Annotated[str | None, declare("text", "City or village.", example="Kano")] = None
+    art_start_date: Annotated[
+        date | None, declare("date", "Start of antiretroviral treatment.", example="2021-09-03")
+    ] = None
+    transferred_in: Annotated[
+        bool,
+        declare(
+            "boolean",
+            "Whether the patient came from another facility, already on treatment.",
+            server_default="false",
+        ),
+    ] = False
+    case_manager: Annotated[
+        str | None, declare("text", "Code or staff number of the case manager, rather than a name.", example="CM-07")
+    ] = None
 
 
 @declaring

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.clock import now
+from tenants.records.care_fields import FacilityDetails
+from tenants.records.field_spec import SQL_TYPES, specs
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_for_import
 
@@ -17,53 +19,63 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 
-@dataclass(frozen=True, slots=True)
-class FacilityFacts:
+@dataclass(slots=True, kw_only=True)
+class FacilityFacts(FacilityDetails):
     """What a source says of a facility; what it does not say is empty. ``uuid``: the one it gets if it is made."""
 
     datim_id: str
     name: str | None = None
-    state_province: str | None = None
-    county_district: str | None = None
     uuid: UUID | None = None
 
 
-_ROWS = """
-    unnest(%(uuids)s::uuid[], %(versions)s::uuid[], %(datim_ids)s::text[], %(names)s::text[], %(states)s::text[],
-           %(districts)s::text[])
-    AS s (uuid, version_id, datim_id, name, state_province, county_district)
+_DETAILS = specs(FacilityDetails)
+
+
+def _each(pattern: str) -> str:
+    """The pattern for each declared field, with a comma before each."""
+    return "".join(", " + pattern.format(name=name, type=SQL_TYPES[spec.type]) for name, spec in _DETAILS.items())
+
+
+_ROWS = f"""
+    unnest(%(uuids)s::uuid[], %(versions)s::uuid[], %(datim_ids)s::text[],
+           %(names)s::text[]{_each("%({name})s::{type}[]")})
+    AS s (uuid, version_id, datim_id, name{_each("{name}")})
 """
 
 _MAKE = f"""
 INSERT INTO facilities
-    (uuid, version_id, datim_id, name, state_province, county_district, source, data_date, created_at, updated_at)
-SELECT s.uuid, s.version_id, s.datim_id, coalesce(s.name, s.datim_id), s.state_province, s.county_district,
+    (uuid, version_id, datim_id, name{_each("{name}")}, source, data_date, created_at, updated_at)
+SELECT s.uuid, s.version_id, s.datim_id, coalesce(s.name, s.datim_id){_each("s.{name}")},
        %(source)s, %(data_date)s, %(now)s, %(now)s
 FROM {_ROWS}
 ON CONFLICT (datim_id) DO NOTHING
-"""  # noqa: S608 - a constant of this module
+"""  # noqa: S608 - a constant of this module, and names of declared fields
+
+_MERGED = "CASE WHEN s.newer THEN coalesce(s.{name}, f.{name}) ELSE coalesce(f.{name}, s.{name}) END AS {name}"
 
 # What newer data say replaces, what older data say only fills gaps; a name that is the DATIM id stands for no name.
 _COMPLETE = f"""
 WITH merged AS (
     SELECT f.uuid, s.version_id, greatest(f.data_date, %(data_date)s) AS data_date,
-           CASE WHEN f.name = f.datim_id OR s.newer THEN coalesce(s.name, f.name) ELSE f.name END AS name,
-           CASE WHEN s.newer THEN coalesce(s.state_province, f.state_province)
-                ELSE coalesce(f.state_province, s.state_province) END AS state_province,
-           CASE WHEN s.newer THEN coalesce(s.county_district, f.county_district)
-                ELSE coalesce(f.county_district, s.county_district) END AS county_district
+           CASE WHEN f.name = f.datim_id OR s.newer THEN coalesce(s.name, f.name) ELSE f.name END AS name
+           {_each(_MERGED)}
     FROM (SELECT s.*, coalesce(f.data_date <= %(data_date)s, true) AS newer
           FROM {_ROWS} JOIN facilities AS f USING (datim_id)) AS s
     JOIN facilities AS f USING (datim_id)
 )
 UPDATE facilities AS f
-SET version_id = m.version_id, name = m.name, state_province = m.state_province, county_district = m.county_district,
+SET version_id = m.version_id, name = m.name{_each("{name} = m.{name}")},
     data_date = m.data_date, updated_at = %(now)s
 FROM merged AS m
 WHERE m.uuid = f.uuid
-  AND (f.name, f.state_province, f.county_district, f.data_date)
-      IS DISTINCT FROM (m.name, m.state_province, m.county_district, m.data_date)
-"""  # noqa: S608 - two constants of this module
+  AND (f.name{_each("f.{name}")}, f.data_date)
+      IS DISTINCT FROM (m.name{_each("m.{name}")}, m.data_date)
+"""  # noqa: S608 - constants of this module, and names of declared fields
+
+
+def _stated(value: object) -> object:
+    """The value; None for an empty text."""
+    return None if value == "" else value
 
 
 def ensure(session: TenantSession, facts: Sequence[FacilityFacts], *, source: str, data_date: date) -> dict[str, UUID]:
@@ -88,8 +100,7 @@ def ensure(session: TenantSession, facts: Sequence[FacilityFacts], *, source: st
             "versions": [new_uuid() for _ in rows],
             "datim_ids": [row.datim_id for row in rows],
             "names": [row.name or None for row in rows],
-            "states": [row.state_province or None for row in rows],
-            "districts": [row.county_district or None for row in rows],
+            **{name: [_stated(getattr(row, name)) for row in rows] for name in _DETAILS},
             "source": source,
             "data_date": data_date,
             "now": now(),

@@ -1,13 +1,14 @@
 """What the declaration of a field says: its type, its description, and how imports read it.
 
 A kind's fields are declared one time, as ``Annotated`` attributes of a dataclass (``care_fields``). Tables, bodies and
-answers of the API, facts of imports, mappings and the staging table derive from it.
+answers of the API, facts of imports, mappings, the staging table and SQL of the kind derive from it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, dataclass_transform, get_type_hints
 
 from pydantic.fields import FieldInfo
@@ -15,8 +16,10 @@ from sqlalchemy import Boolean, Date, DateTime, Float, Integer, Text, text
 from sqlmodel import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import LiteralString
+
+    from pydantic import BaseModel
 
 FieldType = Literal["text", "code", "date", "datetime", "integer", "days", "number", "boolean"]
 
@@ -115,6 +118,20 @@ def specs(declaring: type) -> dict[str, FieldSpec]:
     """The fields that a class declares or inherits, in order."""
     hints = get_type_hints(declaring, include_extras=True)
     return {name: spec for name, hint in hints.items() for spec in _specs_in(hint)}
+
+
+def read_as(model: type[BaseModel], annotation: Callable[[FieldSpec], Any]) -> None:
+    """Give the declared fields that a Pydantic model inherits the type that ``annotation`` makes of their declaration.
+
+    A field that is empty by default stays optional. The model's own fields stay as they are.
+    """
+    inherited = (pair for base in model.__bases__ if is_dataclass(base) for pair in specs(base).items())
+    declared = {name: spec for name, spec in inherited if name not in get_annotations(model)}
+    for name, spec in declared.items():
+        field = model.model_fields[name]
+        field.annotation = annotation(spec) | None if field.default is None else annotation(spec)
+    if declared:
+        model.model_rebuild(force=True)
 
 
 def _specs_in(hint: Any) -> Iterator[FieldSpec]:  # noqa: ANN401 - any annotation

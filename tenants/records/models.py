@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from core.clock import now
 from core.database import TenantBase
-from tenants.records.care_fields import STATES, PatientStateFields
+from tenants.records.care_fields import STATES, FacilityDetails, PatientStateFields
 from tenants.records.ids import new_uuid
 from tenants.records.models_care import (
     Appointment,
@@ -46,11 +46,19 @@ __all__ = [
 ]
 
 
-class Facility(TenantBase, table=True):
+class _NamedFacility(TenantBase):
+    """Mixin: identifiers and name of a facility."""
+
+    uuid: UUID = Field(default_factory=new_uuid, primary_key=True)
+    version_id: UUID = Field(default_factory=new_uuid)
+    datim_id: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+
+
+class Facility(FacilityDetails, _NamedFacility, table=True):
     """A clinic. It has no versions, because no prediction uses its name or place.
 
     Attributes:
-        county_district: the local government area (LGA).
         complete_through: the last date to which the facility's records are complete; outcomes after it stay open.
         data_date: the newest date to which any import of this facility runs.
     """
@@ -61,12 +69,6 @@ class Facility(TenantBase, table=True):
         Index("ix_facilities_state_province", "state_province"),
     )
 
-    uuid: UUID = Field(default_factory=new_uuid, primary_key=True)
-    version_id: UUID = Field(default_factory=new_uuid)
-    datim_id: str = Field(sa_type=Text)
-    name: str = Field(sa_type=Text)
-    state_province: str | None = Field(default=None, sa_type=Text)
-    county_district: str | None = Field(default=None, sa_type=Text)
     source: str = Field(sa_type=Text)
     complete_through: date | None = Field(default=None, sa_type=Date)
     data_date: date | None = Field(default=None, sa_type=Date)

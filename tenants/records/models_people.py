@@ -8,16 +8,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from core.database import TenantBase
+from tenants.records.care_fields import PatientDetails
 from tenants.records.ids import new_uuid
 
 
-class PatientContent(TenantBase):
-    """Mixin: the attributes of a person. Names and identifiers are encrypted (``_enc``) and blind-indexed (``_bidx``).
+class _Person(TenantBase):
+    """Mixin: who a person is. Names and identifiers are encrypted (``_enc``) and blind-indexed (``_bidx``).
 
     Attributes:
         personal_hash: keyed digests of the encrypted fields; through it, ``row_hash`` changes when a field does.
         datim_id: DATIM id of the facility, repeated here for filters.
-        art_start_date: start of antiretroviral treatment.
     """
 
     pepfar_id_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
@@ -33,12 +33,10 @@ class PatientContent(TenantBase):
     birthdate: date | None = Field(default=None, sa_type=Date)
     birthdate_estimated: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     datim_id: str = Field(sa_type=Text)
-    state_province: str | None = Field(default=None, sa_type=Text)
-    county_district: str | None = Field(default=None, sa_type=Text)
-    city_village: str | None = Field(default=None, sa_type=Text)
-    art_start_date: date | None = Field(default=None, sa_type=Date)
-    transferred_in: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    case_manager: str | None = Field(default=None, sa_type=Text)
+
+
+class PatientContent(PatientDetails, _Person):
+    """Mixin: the attributes of a person."""
 
 
 class PatientStatement(PatientContent, table=True):

@@ -12,13 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tenants.records.care_fields import PatientDetails
+from tenants.records.field_spec import specs
 from tenants.records.personal import FIELDS, digest_of
 
-PLAIN = (
-    "sex", "birthdate", "state_province", "county_district", "city_village", "art_start_date", "transferred_in",
-    "case_manager",
-)  # fmt: skip
-ATTRIBUTES = (*FIELDS, *PLAIN)
+ATTRIBUTES = (*FIELDS, "sex", "birthdate", *specs(PatientDetails))
 """The attributes of statements; whether a birth date is estimated goes with the date."""
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)

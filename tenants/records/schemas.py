@@ -6,8 +6,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from core.web.days import IsoDay
-from tenants.records.days import plausible
+from core.web.days import IsoDay, IsoInstant
+from tenants.records.care_fields import FacilityDetails, PatientDetails
+from tenants.records.days import plausible, plausible_moment
+from tenants.records.field_spec import FieldType, read_as
 from tenants.records.storable import storable_text
 from tenants.records.vocabulary import EARLIEST
 
@@ -29,6 +31,18 @@ Reason = Annotated[
 ]
 Past = Annotated[IsoDay, Field(ge=EARLIEST)]
 
+Moment = Annotated[IsoInstant, AfterValidator(plausible_moment)]
+
+_STRICT: dict[FieldType, Any] = {
+    "text": Line,
+    "code": Line,
+    "date": Past,
+    "datetime": Moment,
+    "integer": Annotated[int, Field(ge=1, le=2**31 - 1)],
+    "number": Annotated[float, Field(allow_inf_nan=False)],
+    "boolean": bool,
+}
+"""How strictly a body reads a field of each type. Files of partners are not held to it: ``imports.plausibility`` is."""
 
 SHORTEST_PHONE = 6
 """Digits of the shortest numbers that people are called at."""
@@ -38,6 +52,16 @@ class Body(BaseModel):
     """A request's body: what it does not know is rejected, so that a misspelt field is not lost in silence."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class DeclaredBody(Body):
+    """A body with fields that are declared in ``care_fields``: each may be left out."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **more: Any) -> None:  # noqa: ANN401 - as Pydantic has it
+        """Make the declared fields strict: no conversion between types."""
+        super().__pydantic_init_subclass__(**more)
+        read_as(cls, lambda spec: _STRICT[spec.type])
 
 
 class Versions(BaseModel):
@@ -58,15 +82,18 @@ class Versions(BaseModel):
     )
 
 
-class FacilityOut(BaseModel):
-    """A facility."""
-
+class _FacilityHead(BaseModel):
     id: UUID = Field(description="Identifier of the facility.")
     version_id: UUID = Field(description="Changes with every write; the ETag.")
     datim_id: str = Field(examples=["hZ7mJp5xUQq"], description="DATIM id of the facility.")
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
-    state_province: str | None = Field(description="State.", examples=["Kano"])
-    county_district: str | None = Field(description="Local government area.", examples=["Nassarawa"])
+
+
+class FacilityOut(FacilityDetails, _FacilityHead):
+    """A facility."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     source: str = Field(
         description="The source that wrote this row: an import's source, or `api`.", examples=["csv:art-cohort"]
     )
@@ -76,12 +103,12 @@ class FacilityOut(BaseModel):
     updated_at: datetime = Field(description="When the row last changed.")
 
 
-class FacilityPut(Body):
-    """What can be said of a facility that is there."""
-
+class _NamedFacility(DeclaredBody):
     name: Line = Field(examples=["Central clinic"], description="Name of the facility.")
-    state_province: Line | None = Field(default=None, examples=["Kano"], description="State.")
-    county_district: Line | None = Field(default=None, examples=["Nassarawa"], description="Local government area.")
+
+
+class FacilityPut(FacilityDetails, _NamedFacility):
+    """What can be said of a facility that is there."""
 
 
 class FacilityPost(FacilityPut):
@@ -90,7 +117,7 @@ class FacilityPost(FacilityPut):
     datim_id: Identifier = Field(description="Unique within the tenant.", examples=["hZ7mJp5xUQq"])
 
 
-class _PatientFacts(Body):
+class _Person(DeclaredBody):
     pepfar_id: Identifier | None = Field(
         default=None, description="Programme identifier; stored encrypted.", examples=["PID-0042"]
     )
@@ -100,16 +127,9 @@ class _PatientFacts(Body):
     phone: PhoneNumber | None = Field(default=None, description="Stored encrypted.", examples=["0800 000 0042"])
     sex: Literal["F", "M"] | None = Field(default=None, description="Sex on record: `F` or `M`.")
     birthdate: Past | None = Field(default=None, examples=["1988-04-12"], description="Date of birth.")
-    state_province: Line | None = Field(default=None, examples=["Kano"], description="State.")
-    county_district: Line | None = Field(default=None, description="Local government area.", examples=["Nassarawa"])
-    city_village: Line | None = Field(default=None, description="City or village.", examples=["Kano"])
-    art_start_date: Past | None = Field(
-        default=None, description="Start of antiretroviral treatment.", examples=["2021-09-03"]
-    )
-    case_manager: Line | None = Field(
-        default=None, description="A code or staff number rather than a name.", examples=["CM-07"]
-    )
 
+
+class _PatientFacts(PatientDetails, _Person):
     @field_validator("phone")
     @classmethod
     def _enough_digits(cls, value: str | None) -> str | None:
@@ -131,9 +151,6 @@ class PatientPost(_PatientFacts):
 
     facility: Identifier = Field(description="DATIM id of the facility, which must be there.", examples=["hZ7mJp5xUQq"])
     birthdate_estimated: bool = Field(default=False, description="Whether the date of birth is an estimate.")
-    transferred_in: bool = Field(
-        default=False, description="Whether the patient came from another facility, already on treatment."
-    )
 
 
 class PatientSearch(Body):
@@ -171,7 +188,7 @@ class PatientPatch(_PatientFacts):
     """What changes of a patient: fields that are not sent stay, fields sent as null are emptied."""
 
     birthdate_estimated: bool | None = Field(default=None, description="Whether the date of birth is an estimate.")
-    transferred_in: bool | None = Field(
+    transferred_in: bool | None = Field(  # type: ignore[assignment]  # a patch may leave out what is never empty
         default=None, description="Whether the patient came from another facility, already on treatment."
     )
 
@@ -184,9 +201,7 @@ class PatientPatch(_PatientFacts):
         return self
 
 
-class PatientOut(Versions):
-    """A patient, with names, phone and identifiers in the clear for who may read them."""
-
+class _PersonOut(Versions):
     pepfar_id: str | None = Field(description="Programme identifier.", examples=["PID-0042"])
     hospital_number: str | None = Field(description="Hospital number.", examples=["H-17"])
     given_name: str | None = Field(description="Given name.", examples=["Givenname"])
@@ -196,12 +211,13 @@ class PatientOut(Versions):
     birthdate: date | None = Field(description="Date of birth.", examples=["1988-04-12"])
     birthdate_estimated: bool = Field(description="Whether the date of birth is an estimate.")
     age: int | None = Field(description="Completed years, at `as_of` or today.", examples=[37])
-    state_province: str | None = Field(description="State.", examples=["Kano"])
-    county_district: str | None = Field(description="Local government area.", examples=["Nassarawa"])
-    city_village: str | None = Field(description="City or village.", examples=["Kano"])
-    art_start_date: date | None = Field(description="Start of antiretroviral treatment.", examples=["2021-09-03"])
-    transferred_in: bool = Field(description="Whether the patient came from another facility, already on treatment.")
-    case_manager: str | None = Field(description="Code or staff number of the case manager.", examples=["CM-07"])
+
+
+class PatientOut(PatientDetails, _PersonOut):
+    """A patient, with names, phone and identifiers in the clear for who may read them."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     canonical_id: UUID | None = Field(
         default=None,
         description="The patient with whom this one was merged, and for whom its facts count; null: it was not.",

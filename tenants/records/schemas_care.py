@@ -1,13 +1,11 @@
 """Bodies and answers of the API for visits, encounters, observations, dispensations, appointments and contacts."""
 
-from dataclasses import is_dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from core.web.days import IsoInstant
 from tenants.records.care_fields import (
     AppointmentFields,
     DispensationFields,
@@ -20,40 +18,10 @@ from tenants.records.care_fields import (
     VisitDetails,
     VisitFields,
 )
-from tenants.records.days import plausible_moment
-from tenants.records.field_spec import FieldType, specs
-from tenants.records.schemas import Body, Identifier, Line, Past, Versions
+from tenants.records.schemas import Body, DeclaredBody, Identifier, Moment, Past, Versions
 from tenants.records.vocabulary import VARIABLES
 
-Moment = Annotated[IsoInstant, AfterValidator(plausible_moment)]
-
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-
-
-_STRICT: dict[FieldType, Any] = {
-    "text": Line,
-    "code": Line,
-    "date": Past,
-    "datetime": Moment,
-    "integer": Annotated[int, Field(ge=1, le=2**31 - 1)],
-    "number": Annotated[float, Field(allow_inf_nan=False)],
-    "boolean": bool,
-}
-"""How strictly a body reads a field of each type. Files of partners are not held to it: ``imports.plausibility`` is."""
-
-
-class EventBody(Body):
-    """A body whose optional fields are declared in ``care_fields``."""
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **more: Any) -> None:  # noqa: ANN401 - as Pydantic has it
-        """Make the declared fields strict: no conversion between types."""
-        super().__pydantic_init_subclass__(**more)
-        declaring = [base for base in cls.__bases__ if is_dataclass(base)]
-        for name, spec in (pair for base in declaring for pair in specs(base).items()):
-            cls.model_fields[name].annotation = _STRICT[spec.type] | None
-        if declaring:
-            cls.model_rebuild(force=True)
 
 
 class _NewEvent(Body):
@@ -71,7 +39,7 @@ class Event(Versions):
     patient_id: UUID = Field(description="The patient.")
 
 
-class _VisitBody(VisitDetails, EventBody):
+class _VisitBody(VisitDetails, DeclaredBody):
     """The optional fields of a visit."""
 
 
@@ -91,7 +59,7 @@ class VisitOut(VisitFields, Event):
     """A visit."""
 
 
-class _EncounterBody(EncounterDetails, EventBody):
+class _EncounterBody(EncounterDetails, DeclaredBody):
     """The optional fields of an encounter."""
 
     visit_id: UUID | None = Field(default=None, description="A visit of the same patient.")
@@ -117,7 +85,7 @@ class EncounterOut(EncounterFields, Event):
     visit_id: UUID | None = Field(description="The visit.")
 
 
-class _ObservationBody(ObservationDetails, EventBody):
+class _ObservationBody(ObservationDetails, DeclaredBody):
     """The optional fields of an observation."""
 
     encounter_id: UUID | None = Field(default=None, description="An encounter of the same patient.")

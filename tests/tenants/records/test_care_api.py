@@ -289,13 +289,13 @@ def test_facilities_of_imports_are_made_once_and_completed(session):
         rows = session.cursor().execute("SELECT name, state_province, county_district, data_date FROM facilities")
         return rows.fetchall()
 
-    first = load(3, FacilityFacts("FAC1"))
+    first = load(3, FacilityFacts(datim_id="FAC1"))
     assert stored() == [("FAC1", None, None, date(2024, 3, 1))]
-    assert load(4, FacilityFacts("FAC1", "Clinic", "Kano")) == first
-    load(2, FacilityFacts("FAC1", "Old name", "Old state", "Nassarawa"))
+    assert load(4, FacilityFacts(datim_id="FAC1", name="Clinic", state_province="Kano")) == first
+    load(2, FacilityFacts(datim_id="FAC1", name="Old name", state_province="Old state", county_district="Nassarawa"))
     assert stored() == [("Clinic", "Kano", "Nassarawa", date(2024, 4, 1))]
     before = session.cursor().execute("SELECT version_id FROM facilities").fetchall()
-    load(4, FacilityFacts("FAC1", "Clinic", "Kano"))
+    load(4, FacilityFacts(datim_id="FAC1", name="Clinic", state_province="Kano"))
     assert session.cursor().execute("SELECT version_id FROM facilities").fetchall() == before
     assert ensure(session, [], source="csv:a", data_date=date(2024, 1, 1)) == {}
 
