@@ -1,4 +1,4 @@
-"""What a reader makes of a partner's files: typed facts, each with the file and line it came from.
+"""Typed facts that readers make from a partner's files, each with its file and line.
 
 A reader yields one ``Reading`` per row (or per person, where a file holds one). ``tenants.imports.staging.stager``
 decides what a rejection affects: a wrong event rejects its whole row; a wrong date of death does not reject the person.
@@ -48,9 +48,9 @@ class Fact:
     Attributes:
         key: what identifies the fact in its source, below its facility; the same key later is an update.
         facility: DATIM id of the facility; None means the patient's own.
-        known_at: the source's created or changed stamp, if it has one. Times without a zone are of the tenant's zone.
-        labels: what the source calls the fields, for the report; shared between facts.
-        voided: the source has voided the record: it becomes a tombstone, and its other fields do not count.
+        known_at: the source's created or changed stamp, if it has one. A time without a zone is in the tenant's zone.
+        labels: the source's names of the fields, for the report; facts share them.
+        voided: the source has voided the record. It becomes a tombstone, and its other fields do not count.
     """
 
     kind: ClassVar[str] = ""
@@ -61,11 +61,11 @@ class Fact:
     voided: bool = False
 
     def event_date(self) -> date | None:
-        """The day on which it happened, if it has one."""
+        """The day of the fact, if it has one."""
         return None
 
     def label(self, field: str) -> str:
-        """What the source calls a field."""
+        """The source's name for a field."""
         return self.labels.get(field, field) if self.labels else field
 
 
@@ -123,7 +123,7 @@ class PatientFact(PatientDetails, PersonFact):
 
 @dataclass(slots=True, kw_only=True)
 class PatientStateFact(PatientStateFields, PatientBound):
-    """Died, transferred out or in, stopped treatment, or invalidated by the source; without a day: not known when."""
+    """A state: died, transferred out or in, stopped, or invalidated by the source; the day may be unknown."""
 
     kind: ClassVar[str] = "patient_states"
 
@@ -171,7 +171,7 @@ class ObservationFact(ObservationFields, PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class DispensationFact(DispensationFields, PatientBound):
-    """Drugs handed out; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact.
+    """Dispensed drugs; ``days_supplied`` in days. Only antiretrovirals are a supply and a contact.
 
     ``supply_unread``: the source gives a supply that cannot be read, so the usual one must not replace it.
     """
@@ -216,7 +216,7 @@ class SnapshotFact(PatientBound):
 
 @dataclass(slots=True, kw_only=True)
 class UnreadContactFact(PatientBound):
-    """A row that shows a contact of a patient on a day that cannot be read: missing is not absent.
+    """A contact of a patient on an unreadable day: the row proves the contact, but not its day.
 
     ``key`` is the patient's identifier, and the day that bounds it: one list has it of a person one time.
 
@@ -255,7 +255,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a row was rejected. Names the field as the source calls it; carries no value of the row."""
+    """Why a row was rejected. It has the source's name of the field, and no value of the row."""
 
     field: str
     problem: str
@@ -264,14 +264,15 @@ class Rejection:
 
 @dataclass(slots=True)
 class Reading:
-    """One row of one file: its facts, and why it (or a part of it) is rejected; neither if the mapping leaves it out.
+    """One row of a file: its facts, and why it or a part of it is rejected. A row that is left out has neither.
 
     Attributes:
         file: index of the file among the sources.
         line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
         omissions: cells that are left out, and why; the row counts without them.
-        facility_name: what the row calls the facility, where it gives no DATIM id.
-        patient: whose row it is, where something of it is rejected and no fact names the person; ``facility``, where.
+        facility_name: the row's name for the facility, if it gives no DATIM id.
+        patient: identifier of the row's patient, if something is rejected and no fact names the patient; ``facility``,
+            the DATIM id.
     """
 
     file: int

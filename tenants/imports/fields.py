@@ -1,4 +1,4 @@
-"""The fields that a mapping may fill, kind by kind: their type, whether they are needed, and the codes they take."""
+"""The fields that a mapping may fill, by kind: type, whether the field is required, and its codes."""
 
 from __future__ import annotations
 

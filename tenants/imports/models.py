@@ -1,4 +1,4 @@
-"""Tables of the room ``imports``: each import, its files, its rejected rows, and the rows between file and records."""
+"""Tables of the room ``imports``: imports, their files, their rejected rows, and their staged rows."""
 
 from datetime import date, datetime
 from typing import Any
@@ -36,17 +36,16 @@ class Import(TenantBase, table=True):
     """One import: its order, its progress and its outcome.
 
     Attributes:
-        content_hash: of the files' contents and names and of the order; the same unfinished content is resumed.
-        runner: the process that works on it; a process that takes over writes itself, and the earlier one then stops.
-        cursor_file: number of the file that is being read; with ``cursor_line``, the last line taken.
-        cursor_seq: while reading, the number of the last staged row; while applying, the last that was applied, within
-            ``step``.
-        staged: facts in the staging table while reading; from the checks on, those that are to be written.
+        content_hash: hash of the files' contents and names, and of the order. A new order with the hash of an
+            unfinished import resumes that import.
+        runner: the process that works on it. A process that takes over writes its own name, and the earlier one stops.
+        cursor_file: number of the file that is being read; ``cursor_line`` is the last line taken.
+        cursor_seq: while reading, the number of the last staged row; while applying, the last row applied in ``step``.
+        staged: while reading, the number of staged facts; from the checks on, the number of facts to write.
         counts: per kind of record: inserted, updated, unchanged, superseded.
-        failure: of an import that failed as a whole: the field, the problem and the remedy.
-        people_first: no longer read, and true for workers of the release before, which read it; a later release drops
-            the column.
-        notes: sentences for the reader, such as where the data date was taken from.
+        failure: if the import failed as a whole: the field, the problem and the remedy.
+        people_first: always true, for workers of the previous release, which read it. A later release drops the column.
+        notes: sentences for the report, such as the origin of the data date.
     """
 
     __tablename__ = "imports"
@@ -92,7 +91,7 @@ class Import(TenantBase, table=True):
 
 
 class ImportFile(TenantBase, table=True):
-    """One file of an import; ``blob_key`` where it was uploaded."""
+    """One file of an import. ``blob_key`` is the blob of an uploaded file."""
 
     __tablename__ = "import_files"
 
@@ -105,7 +104,7 @@ class ImportFile(TenantBase, table=True):
 
 
 class ImportRejection(TenantBase, table=True):
-    """One reason why one row was rejected. Holds no value of the row."""
+    """One reason why a row was rejected, without any value of the row."""
 
     __tablename__ = "import_rejections"
     __table_args__ = (Index("ix_import_rejections_import_uuid", "import_uuid", "file", "line"),)
@@ -120,24 +119,23 @@ class ImportRejection(TenantBase, table=True):
 
 
 class ImportStaging(TenantBase, table=True):
-    """One fact between file and records; deleted when its import ends.
+    """A staged fact, on its way from the file to the records. It is deleted when its import ends.
 
-    Identifiers are blind indexes here, and personal data are encrypted under the import's own key, destroyed at the
-    end. The fields of an event are in typed columns (``slots``); those of other kinds in ``content``.
+    Identifiers are blind indexes here. The import's own key encrypts personal data, and is destroyed at the end. The
+    fields of an event are in typed columns (``slots``), those of other kinds in ``content``.
 
     Attributes:
-        state: accepted; rejected; merged (another row of this import says the same, or says it later);
-            known (a patient already in the records, put here so that events find their facility); waiting (an event
-            whose person nobody has named yet).
-        facility_name: what the row of an event without a facility calls it, folded.
-        digest: of the content, to distinguish a repeated row from a conflicting one; empty for typed columns.
-        event_date: the day it happened; of a patient, the start of ART.
-        first_event: of a patient: the earliest day of the import's facts about the person.
-        label: what the source calls the field of the event's date; ``patient_label``, that of the patient's identifier.
-        seen_on: of a patient read from a row that is an event: the day of that row.
-        facility_uuid: the facility that the row is believed to belong to; with ``entity_uuid``, ``patient_uuid`` and
-            ``row_hash``, which follow from it, right only when that is its facility once all rows are read and checked
-            (``keys``).
+        state: accepted; rejected; merged (another row of this import has the same fact, or a later version of it);
+            known (a patient already on record, added here so that events find their facility); waiting (an event
+            of a person whom no import has named).
+        facility_name: the row's name for the facility of an event without a DATIM id, folded.
+        digest: digest of the content, to distinguish a repeated row from a conflicting one; empty for typed columns.
+        event_date: the day of the event; of a patient, the start of ART.
+        first_event: of a patient, the earliest day of the import's facts about the person.
+        label: the source's name for the field of the event's date; ``patient_label``, for the patient's identifier.
+        seen_on: of a patient read from an event's row, the day of that row.
+        facility_uuid: the facility that the stager assumed. ``entity_uuid``, ``patient_uuid`` and ``row_hash`` depend
+            on it. ``keys.settle`` corrects all four if the assumption was wrong.
         voided: the source has voided the record.
     """
 

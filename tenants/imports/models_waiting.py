@@ -15,20 +15,20 @@ _STAMP = DateTime(timezone=True)
 
 
 class ImportPlacement(TenantBase, table=True):
-    """The events of one import about a person whom it does not name: the record that has them, or that they wait.
+    """The place of an import's events about a person whom it does not name: a patient's record, or waiting.
 
     The person is known by other imports of the source. Whose the events are changes as these come and are undone
     (``applying.placing``). Events of one person that name different facilities are placements of their own.
 
     Attributes:
         patient_key: blind index of the person's identifier.
-        facility: DATIM id that the rows give; empty where they give none.
-        facility_name: what such rows call the facility instead, folded; empty where they do not.
-        patient_uuid: the patient in whose record the events are; empty while they wait.
-        rows: rows of the import's files.
-        gap: one of its rows was rejected, so an event that the import lacks of the person means nothing.
-        label: what the source calls the field of the identifier.
-        source_keys: keys of the events, where the import has other placements of the person; else they are all.
+        facility: the DATIM id in the rows; empty if they have none.
+        facility_name: the rows' name for the facility if they have no DATIM id, folded; empty if they have neither.
+        patient_uuid: the patient whose record has the events; empty while they wait.
+        rows: number of rows in the import's files.
+        gap: whether a row was rejected. Then the absence of an event of the person means nothing.
+        label: the source's name for the field of the identifier.
+        source_keys: keys of the events, if the import has several placements of the person. Empty means all events.
     """
 
     __tablename__ = "import_placements"

@@ -36,7 +36,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "weight": (0.2, 500, "kg"),
     "height": (20, 260, "cm"),
 }
-"""A result beyond these bounds is a slip of the pen or has another unit."""
+"""Limits of plausible results. A result beyond them is a typing error, or has another unit."""
 
 CODED: dict[str, tuple[str, ...]] = {
     "arv_adherence": ("good", "fair", "poor"),
@@ -44,15 +44,15 @@ CODED: dict[str, tuple[str, ...]] = {
 }
 
 FIRST_TREATMENT = date(1987, 1, 1)
-"""Before this day no antiretroviral existed."""
+"""The earliest plausible day of treatment: no antiretroviral existed before."""
 
 OLDEST_YEARS = 120
 MOST_AHEAD = timedelta(days=400)
-"""A next appointment further ahead than a year's supply is a slip of the pen."""
+"""The most plausible days to a next appointment: one further ahead than a year's supply is a typing error."""
 
 
 class Problem(NamedTuple):
-    """What is wrong with a value, and what to do."""
+    """The problem of a wrong value, and the remedy."""
 
     problem: str
     remedy: str
@@ -76,7 +76,7 @@ class Rule:
     whole: bool = False
 
     def problem(self, values: tuple[Any, ...], data_date: date) -> Problem | None:
-        """What is wrong with a field; ``values`` are those of the field and of ``beside``."""
+        """The problem of a field, or None. ``values`` are the values of the field and of ``beside``."""
         return None if None in values else self.judge(*values, data_date)
 
 

@@ -29,16 +29,16 @@ class Summary:
     """An import in numbers: ``rows_read`` is accepted, rejected and waiting; rows that are left out count separately.
 
     Attributes:
-        rows_waiting: rows about people whom no import of the source has named: they are in the records once one does,
-            and wait again when it is undone.
+        rows_waiting: rows about people whom no import of the source has named. They enter the records when an import
+            names their people, and wait again if that import is undone.
         rows_released: rows of earlier imports that waited for people whom this import names.
         waiting: why rows wait, and what releases them: field, problem, remedy, rows, people.
-        rows_in_part: accepted rows of which something was left out: the cells that the report names.
+        rows_in_part: accepted rows with cells that were left out; the report names the cells.
         people: the people whom the accepted rows name.
         rows_repeated: accepted rows that repeat another row of the import, or that a later row replaces.
         counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided
         by a person).
-        failure: why it failed as a whole: field, problem, remedy; empty when it did not.
+        failure: why it failed as a whole: field, problem, remedy; empty if it did not.
         problems: the number of times of each problem, the most frequent first, at most 50.
     """
 
@@ -73,7 +73,7 @@ class Summary:
 
 
 def summary(session: TenantSession, row: Import) -> Summary:
-    """The import in numbers, as it stands."""
+    """The import in numbers, as of now."""
     ended, wait = row.finished_at, waiting.count(session, row.uuid)
     seconds = (
         round((ended - row.started_at).total_seconds(), 3) if ended is not None and row.started_at is not None else None
@@ -111,7 +111,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
 
 
 def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
-    """The rejected rows as CSV, in pieces: one line per problem, in the order of the files."""
+    """Yield the rejected rows as CSV: one line per problem, in the order of the files."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(HEADINGS)

@@ -1,4 +1,4 @@
-"""The SQL of imports: their rows, their cursor, their rejected rows."""
+"""The SQL of imports, their files, staged rows and rejected rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MANY_FILES = 20
 
 
 def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Import | None:
-    """An import; with ``lock``, no other process takes a step of it until this transaction ends."""
+    """An import, or None. With ``lock``, no other process can run a step of it until this transaction ends."""
     statement = select(Import).where(col(Import.uuid) == uuid)
     return session.exec(statement.with_for_update() if lock else statement).one_or_none()
 
@@ -145,9 +145,9 @@ SELECT NOT EXISTS (SELECT FROM import_staging WHERE import_uuid < %(import)s)
 
 
 def is_large(session: TenantSession, uuid: UUID) -> bool:
-    """Whether to ``empty`` the staging table would be worth it: the import has many rows in it.
+    """Whether ``empty`` is worthwhile, because the import has many rows in the staging table.
 
-    A schema that is behind the code lacks the right, and says no.
+    In a schema that is behind the code the role lacks the right to truncate, so the answer is no.
     """
     with session.cursor() as cursor:
         large: bool = cursor.execute(_LARGE, {"import": uuid, "rows": EMPTY_ROWS}).fetchall()[0][0]
@@ -161,8 +161,8 @@ def empty(session: TenantSession, uuid: UUID) -> bool:
     waits only briefly for readers of the table, such as a backup.
 
     Args:
-        session: a transaction that has not read the table: two that have, and now want it for themselves, would wait
-            for each other.
+        session: a transaction that has not read the table. Two transactions that have read it and then lock it would
+            deadlock.
         uuid: the import.
     """
     try:
@@ -205,7 +205,7 @@ WHERE import_uuid = %s AND facility IS NOT NULL AND state IN ('accepted', 'merge
 
 
 def facilities(session: TenantSession, uuid: UUID) -> list[UUID]:
-    """The facilities whose rows the import had."""
+    """The facilities at which the import had rows."""
     with session.cursor() as cursor:
         # The planner takes the fresh rows for a few: it would sort them, or read them all again for each facility.
         set_local(cursor, enable_sort="off")
@@ -219,7 +219,7 @@ LET_GO_AT_ONCE = 20_000
 
 
 def let_go_of_rejections(session: TenantSession, before: datetime) -> int:
-    """Remove a batch of rejected rows of imports that ended before an instant; how many went."""
+    """Delete a batch of rejected rows of imports that ended before an instant; return their number."""
     with session.cursor() as cursor:
         cursor.execute(
             "DELETE FROM import_rejections WHERE id IN (SELECT r.id FROM import_rejections AS r"

@@ -1,4 +1,4 @@
-"""One import from its files to the records, in steps that are each a transaction and move a cursor.
+"""Run one import from its files to the records, in steps. Each step is a transaction that moves a cursor.
 
 A kill costs one step: the next run of the import resumes after the last committed step. The steps are
 reading (rows are staged), checking (in the staging table), applying (the versioned upsert, kind by kind), clearing,
@@ -52,19 +52,19 @@ READ_FACTS = 25_000
 
 
 class Stopped(Conflict):
-    """The import was cancelled, or another process took it over."""
+    """Error: the import was cancelled, or another process took it over."""
 
     title = "The import stopped"
 
 
 class Lost(Conflict):
-    """The staged rows are gone, so the import cannot resume."""
+    """Error: the staged rows are gone, so the import cannot resume."""
 
     title = "The import cannot go on"
 
 
 class RewoundError(Exception):
-    """The server crashed and lost the last steps, which do not wait for the disk."""
+    """Error: the server crashed and lost the last steps, whose commits do not wait for the disk."""
 
 
 def _place(row: Import) -> tuple[object, ...]:
@@ -77,10 +77,10 @@ class Runner:
 
     Args:
         open_session: opens one transaction of the tenant.
-        import_uuid: which.
+        import_uuid: the import.
         sources: its files, in the order of their numbers.
-        report: told how far it is: done, total (None: not known yet), and what is going on.
-        shared: this process does the work of others, too: no file is read in it.
+        report: receives the progress: done, total (None if not known yet), and a text.
+        shared: whether this process also works for others: then it reads no file itself.
     """
 
     def __init__(

@@ -119,7 +119,7 @@ def begin(session: TenantSession, order: Order, swept: Sequence[UUID] = ()) -> t
 
 
 def _format_of(mapping: Mapping) -> str:
-    """A mapping without records has the format that it names; without one, the files decide."""
+    """The format that a mapping without records names; empty if the files decide."""
     return mapping.format if "format" in mapping.model_fields_set else ""
 
 

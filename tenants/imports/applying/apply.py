@@ -147,7 +147,7 @@ SELECT patient_uuid, array_agg(kind ORDER BY kind) FROM taken GROUP BY patient_u
 
 @dataclass(slots=True)
 class Terms:
-    """What all facts of an import share."""
+    """The values that all facts of an import share."""
 
     import_uuid: UUID
     source: str

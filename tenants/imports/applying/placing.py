@@ -105,7 +105,7 @@ _FORGET = (
 
 @dataclass(frozen=True, slots=True)
 class PlacementCounts:
-    """What one transaction moved.
+    """The numbers of placements and rows that one transaction moved.
 
     Attributes:
         placements: number of placements; 0: all agree with the records.

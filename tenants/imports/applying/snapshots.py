@@ -1,4 +1,4 @@
-"""From the staging table to ``radet_snapshots``: for each day, the list that counts.
+"""Apply staged snapshots to ``radet_snapshots``, which has, for each day, the list that counts.
 
 A RADET has the status of everybody on it. Every list's rows are stored (``radet_list_rows``). Among several lists of
 one source and day, the later in their order (precedence, digest) replaces the earlier at the facilities that it names.

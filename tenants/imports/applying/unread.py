@@ -1,4 +1,4 @@
-"""From the staging table to ``unread_contacts``: people who came on a day that is not readable."""
+"""Apply staged unread contacts to ``unread_contacts``: people who came on an unreadable day."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Files that hold one document each, by themselves, in folders or in zip archives, within bounds.
+"""Read files of one document each, also in zip archives, within limits.
 
-Names inside an archive are shown in reports and are never used as paths: nothing is unpacked to the disk.
+Reports show the names inside an archive. They are never used as paths: nothing is unpacked to the disk.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class Document:
     """One document of a file.
 
     Attributes:
-        number: its place in the file, from 1; a plain file is its own only document.
-        name: of the member, for reports; empty for a plain file.
-        data: as stored.
-        rejection: why it cannot be read.
+        number: its place in the file, from 1. A plain file has one document.
+        name: name of the archive's member, for reports; empty for a plain file.
+        data: the bytes as stored.
+        rejection: why it is not readable.
     """
 
     number: int
@@ -74,10 +74,10 @@ class Member:
 
 
 def documents(source: Source, after: int = 0) -> Iterator[Document]:
-    """The documents of a file in a fixed order, those up to number ``after`` left out; broken ones say why.
+    """Yield the documents of a file after number ``after``, in a fixed order. A broken one has a ``rejection``.
 
     Raises:
-        Invalid: the file is an archive that cannot be opened, or is beyond the bounds.
+        Invalid: the file is an archive that cannot be opened, or is beyond the limits.
     """
     if _is_zip(source):
         with _archive(source) as (archive, infos):
@@ -95,10 +95,10 @@ def documents(source: Source, after: int = 0) -> Iterator[Document]:
 
 
 def members(source: Source) -> Iterator[Member]:
-    """The members of a file as streams, each to be read before the next is asked for.
+    """Yield the members of a file as streams. Read each one before you request the next.
 
     Raises:
-        Invalid: the file or a member of it cannot be opened, or is an archive in the archive.
+        Invalid: the file or a member cannot be opened, or a member is an archive.
     """
     if not _is_zip(source):
         with source.expanded() as stream:
@@ -117,7 +117,7 @@ def members(source: Source) -> Iterator[Member]:
 
 
 def peek(head: Head) -> bytes:
-    """The first bytes of the first document, decoded to UTF-8: of an archive, of the first that looks like one."""
+    """The first bytes of the first document, in UTF-8; of an archive, of the first member that is JSON or XML."""
     if not head.is_archive:
         return to_utf8(head.data, whole=False)
     begins = (to_utf8(data, whole=False) for data in _beginnings(head.data))
@@ -125,7 +125,7 @@ def peek(head: Head) -> bytes:
 
 
 def _beginnings(data: bytes) -> Iterator[bytes]:
-    """The first bytes of an archive's files, as far as they can be had from the archive's own beginning."""
+    """Yield the first bytes of an archive's members, as far as ``data``, the archive's beginning, has them."""
     at = 0
     while len(data) >= at + _LOCAL.size:
         magic, _, flags, method, _, _, _, packed, _, name_length, extra = _LOCAL.unpack_from(data, at)
@@ -144,16 +144,16 @@ def _beginnings(data: bytes) -> Iterator[bytes]:
                 yield zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, HEAD_BYTES)
             except zlib.error:
                 break
-        if not packed:  # its length stands behind it
+        if not packed:  # the member's length follows it, so the next one cannot be found
             break
         at += packed
 
 
 def to_utf8(data: bytes, *, whole: bool = True) -> bytes:
-    """The bytes as UTF-8 without a byte-order mark, from UTF-8, UTF-16 or Windows-1252.
+    """Convert bytes in UTF-8, UTF-16 or Windows-1252 to UTF-8 without a byte-order mark.
 
     Raises:
-        UnicodeDecodeError: they are none of these (``whole`` only).
+        UnicodeDecodeError: they are in none of these encodings (only if ``whole``).
     """
     if data.startswith(codecs.BOM_UTF8):
         data = data[3:]
@@ -171,9 +171,9 @@ def to_utf8(data: bytes, *, whole: bool = True) -> bytes:
 
 
 def json_of(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    """What JSON says, or None where it is none, or opens more records than any person's history has.
+    """The parsed JSON; None if it is not valid, or has more brackets than any person's history.
 
-    A bracket costs two bytes, and what it makes fifty times that in memory.
+    The limit bounds memory: a pair of brackets has two bytes, and its object takes about fifty times as many.
     """
     if data.count(b"{") + data.count(b"[") > MAX_RECORDS:
         return None
@@ -184,7 +184,7 @@ def json_of(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
 
 
 def name_for_reports(name: str) -> str:
-    """A member's name as reports show it: without folders and odd characters."""
+    """A member's name for reports: without folders and unprintable characters."""
     last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     return "".join(character for character in last if character.isprintable())[:MAX_NAME]
 
@@ -218,7 +218,7 @@ def _archive(source: Source) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.Zip
 
 @contextmanager
 def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The stream itself if one can seek in it, else a nameless copy: an archive is read from its end."""
+    """The stream itself if it can seek, else a temporary copy: reading an archive begins at its end."""
     if stream.seekable():
         yield stream
         return
@@ -229,7 +229,7 @@ def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _is_added_by_system(name: str) -> bool:
-    """What systems put into archives by themselves."""
+    """Whether an operating system added the member to the archive."""
     return name.startswith("__MACOSX/") or is_bystander(name.rsplit("/", 1)[-1])
 
 

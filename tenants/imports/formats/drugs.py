@@ -1,4 +1,4 @@
-"""Antiretrovirals: only they are supply, and only their pick-up is a contact of treatment.
+"""Recognise antiretrovirals: only they count as a supply, and only their pick-up as a contact.
 
 Pharmacy lists name everything that a visit dispensed. Isoniazid or co-trimoxazole for 180 days keeps nobody on
 treatment, nor do antiretrovirals that prevent an infection (PrEP, PEP, infants' prophylaxis) or treat hepatitis B.

@@ -1,4 +1,4 @@
-"""FHIR R4 as OpenMRS serves it: Bundles and NDJSON of patients, encounters, observations and dispensations."""
+"""Read FHIR R4 as OpenMRS serves it: Bundles and NDJSON of patients, encounters, observations, dispensations."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z][A-Za-z]+"')
 
 
 class FhirResources(Reader):
-    """Reads FHIR R4; a mapping is optional, its block ``fhir`` says which codes, types and facilities are meant."""
+    """Reads FHIR R4. The block ``fhir`` of an optional mapping gives the meaning of codes, types and facilities."""
 
     name: ClassVar[str] = "fhir-r4"
     description: ClassVar[str] = "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
 
     def detect(self, head: Head) -> float:
-        """Certain when the beginning says which resource it is."""
+        """Certain if the beginning of the file names a type of resource."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"{" and _TYPE.search(start) else NO
 
@@ -44,7 +44,7 @@ class FhirResources(Reader):
         """The mapping's date, else the latest day of all resources and of their stamps.
 
         Raises:
-            Invalid: a file cannot be read to its end, or holds the errors of a server and nothing else.
+            Invalid: a file is not readable to its end, or has only errors of a server.
         """
         data_date = known_date(mapping)
         if data_date is not None:
@@ -60,19 +60,19 @@ class FhirResources(Reader):
                     yield from (day for day in (own_day, fact.known_at and fact.known_at.date()) if day is not None)
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
-        """What a person should know of how the files are read."""
+        """Notes for the report on how the files are read."""
         return without_rows(sources, self.read(sources, mapping))
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> tuple[FhirTerms, Beforehand]:
-        """What the codes of the mapping mean, and what resources say of others in any of the files."""
+        """The meaning of the mapping's codes, and the facts that resources state about others, from all files."""
         terms = FhirTerms(mapping)
         return terms, look_through(sources, terms)
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
-        """One reading per resource; kinds of resources that are not taken are left out.
+        """Yield one reading per resource, without types of resources that are not imported.
 
         Raises:
-            Invalid: the file cannot be read to its end, or holds the errors of a server and nothing else.
+            Invalid: the file is not readable to its end, or has only errors of a server.
         """
         terms, before = file.shared
         for item in _answered(file.source):
@@ -107,10 +107,10 @@ class FhirResources(Reader):
 
 
 def _answered(source: Source) -> Iterator[Item]:
-    """The resources of a file, one of which at least is no error of the server.
+    """Yield the resources of a file, and reject a file with nothing but a server's errors.
 
     Raises:
-        Invalid: the file cannot be read to its end, or holds errors and nothing else.
+        Invalid: the file is not readable to its end, or has only errors.
     """
     errors = others = 0
     for item in items(source):
@@ -124,7 +124,7 @@ def _answered(source: Source) -> Iterator[Item]:
 
 
 def _is_error(item: Item) -> bool:
-    """Whether it is an OperationOutcome that says more than a warning; those stand beside records that are whole."""
+    """Whether a resource is an OperationOutcome with an error. Beside warnings, the records are complete."""
     if item.content is None or item.content.get("resourceType") != "OperationOutcome":
         return False
     issues = item.content.get("issue")

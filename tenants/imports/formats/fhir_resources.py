@@ -1,4 +1,4 @@
-"""One FHIR resource as facts."""
+"""Turn one FHIR resource into facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generic reader: any set of tables (CSV, also gzip, and workbooks), read as a mapping says."""
+"""The generic reader: tables in CSV (also gzip) or workbooks, read by a mapping."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class GenericCsv(Reader):
     mapping_needed: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """A text with headings may be CSV: any format that knows its headings is surer."""
+        """Possible for any text with headings. A format that knows its headings is more certain."""
         if head.is_archive:
             return NO
         first = head.data.split(b"\n", 1)[0].decode(find_encoding(head.data), errors="replace")
@@ -51,14 +51,14 @@ class GenericCsv(Reader):
         return POSSIBLE if first.strip() and find_delimiter(first) else NO
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
-        """What a person should know of how the files are read."""
+        """Notes for the report on how the files are read."""
         return without_rows(sources, self.read(sources, mapping))
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
-        """The constant of the mapping, or what the column says that it names.
+        """The data date of the mapping, which is a constant or comes from a column.
 
         Raises:
-            Invalid: the column is absent, no row or more than one value fits, or none is a date.
+            Invalid: the column is missing, or its selected rows do not have exactly one date.
         """
         spec = mapping.data_date
         if not isinstance(spec, DataDate):
@@ -93,7 +93,7 @@ class GenericCsv(Reader):
         return dates.pop()
 
     def files(self, sources: Sequence[Source], mapping: Mapping, after: Position | None) -> Iterator[InputFile]:
-        """The files that the mapping uses: those with patients first, else in the order of the mapping."""
+        """Yield the files that the mapping uses: first those with patients, then the others in the mapping's order."""
         assigned = self.shared(sources, mapping)
         order = [
             number
@@ -108,10 +108,10 @@ class GenericCsv(Reader):
             yield InputFile(number, sources, mapping, line, assigned)
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
-        """One reading per row of a file that the mapping uses.
+        """Yield one reading per row of a file that the mapping uses.
 
         Raises:
-            Invalid: the file cannot be read, or lacks a column that the mapping names.
+            Invalid: the file is not readable, or lacks a column that the mapping names.
         """
         with self._open(file) as (table, plan):
             yield from _readings(table, plan, file.number, file.after)
@@ -125,14 +125,14 @@ class GenericCsv(Reader):
         data_date: date,
         limits: PortionLimits,
     ) -> Iterator[Block]:
-        """The same rows in blocks: of a table whose records are all events, as columns.
+        """Yield the same rows in blocks; rows of a table whose records are all events come as columns.
 
         Args:
             sources: the files.
             mapping: with its time zone.
-            after: rows up to here were taken.
-            data_date: nothing can have happened after it.
-            limits: how large a portion may be.
+            after: rows up to this position were taken.
+            data_date: no event can be later.
+            limits: the limits of a portion.
 
         Raises:
             Invalid: as ``read``.
@@ -155,10 +155,10 @@ class GenericCsv(Reader):
             yield table, FilePlan(alias, table.headings, file.source, mapping, join_sources)
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> dict[str, list[int]]:
-        """The numbers of the files that the mapping means by each of its names.
+        """For each file name in the mapping, the numbers of the files that match it.
 
         Raises:
-            Invalid: a file is absent, or fits two names.
+            Invalid: a required file is missing, or a file matches two names.
         """
         assigned: dict[str, list[int]] = {}
         owner: dict[int, str] = {}
@@ -169,8 +169,8 @@ class GenericCsv(Reader):
                 if number in owner:
                     raise rejected(
                         source.name,
-                        f"it fits both files.{owner[number]} and files.{alias}",
-                        "make the names in the mapping apart",
+                        f"it matches both files.{owner[number]} and files.{alias}",
+                        "change one of the names in the mapping, so that each file matches one",
                     )
                 owner[number] = alias
                 assigned.setdefault(alias, []).append(number)
@@ -199,6 +199,6 @@ def _readings(table: Table, plan: FilePlan, number: int, skip: int) -> Iterator[
 
 
 def _in_order(mapping: Mapping) -> list[str]:
-    """The files' aliases: those with patients first, since events that name no facility are at their patient's."""
+    """The files' aliases, those with patients first: an event without a facility is at its patient's."""
     people = {record.file for record in mapping.records if record.into == "patients"}
     return sorted(mapping.files, key=lambda alias: alias not in people)

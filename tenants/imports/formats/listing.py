@@ -1,4 +1,4 @@
-"""What readers of lists with known headings share: how a list is recognised, dated, and read row by row."""
+"""The common part of readers of lists with known headings: recognise a list, date it, and read its rows."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ IDENTIFIERS = frozenset({"patient_id", "hospital_number", "datim_id", "pepfar_id
 
 
 class Wrong(NamedTuple):
-    """What is wrong with a cell, and what to do."""
+    """A wrong cell: the problem and the remedy."""
 
     problem: str
     remedy: str
 
 
 class _Converted(dict[Any, Any]):
-    """What the cells of a column are read as; each distinct one is converted once. A wrong one is ``Wrong``.
+    """The converted cells of a column, each distinct one converted once. A wrong cell becomes ``Wrong``.
 
-    A text stands for itself; any other cell is a triple of its type, whether days count from 1904, and itself.
+    The key of a text is the text; of any other cell, a triple: its type, whether days count from 1904, and the cell.
     """
 
     def __init__(self, convert: Callable[[object, bool], Any], missing: frozenset[str]) -> None:
@@ -74,13 +74,13 @@ class _Converted(dict[Any, Any]):
 
 
 class ListColumns(dict[tuple[str, str], _Converted]):
-    """The columns of one file of a list, by the way in which they are read and their field.
+    """The columns of one file of a list, by kind of value and field.
 
     Args:
-        layout: of the list.
-        dates: reads its days.
-        refills: reads its refills; None where the list has none.
-        missing: texts that stand for nothing.
+        layout: layout of the list.
+        dates: reads its dates.
+        refills: reads its refills; None if the list has none.
+        missing: the texts that mean "missing".
     """
 
     def __init__(self, layout: Layout, dates: Dates, refills: Refills | None, missing: frozenset[str]) -> None:
@@ -111,11 +111,10 @@ class ListColumns(dict[tuple[str, str], _Converted]):
 
 
 class Row:
-    """One row of a list: typed cells, and the problems met.
+    """One row of a list: its cells as typed values, and the problems found in them.
 
-    A cell that is wrong is noted once, with the heading that the list has for it, and reads as None. ``problems`` are
-    those of cells without which the row is rejected; ``omissions``, of cells that the row does without. ``broken`` says
-    whether any of the fields of a fact was wrong.
+    A wrong cell reads as None, and its problem is recorded once, under the list's own heading. A problem in an
+    essential cell is in ``problems`` and rejects the row; any other is in ``omissions``.
     """
 
     __slots__ = ("_cells", "_columns", "_from_1904", "_layout", "_wrong", "line", "omissions", "problems")
@@ -131,31 +130,31 @@ class Row:
         self._wrong: set[str] = set()
 
     def broken(self, *names: str) -> bool:
-        """Whether a field among these was read and was wrong."""
+        """Whether one of these fields was read and was wrong."""
         return not self._wrong.isdisjoint(names)
 
     def heading(self, name: str) -> str:
-        """What reports call a field: its heading."""
+        """The heading of a field, as reports show it."""
         return self._layout.heading_of.get(name, name)
 
     def reject(self, name: str, problem: str, remedy: str) -> None:
-        """Note what is wrong with a field, once."""
+        """Record the problem of a field, unless one is recorded already."""
         if name not in self._wrong:
             self._wrong.add(name)
             noted = self.problems if name in self._layout.essential else self.omissions
             noted.append(Rejection(self.heading(name), problem, remedy))
 
     def has(self, name: str) -> bool:
-        """Whether the cell holds anything."""
+        """Whether the cell has a value."""
         return self._value("has", name) is not None
 
     def text(self, name: str) -> str | None:
-        """A text, without spaces around; of a field that holds codes, as it is written."""
+        """A text without spaces around it; a code unchanged."""
         value: str | None = self._read("text", name)
         return value
 
     def word(self, name: str) -> str:
-        """A word of a fixed vocabulary: lower-case, single spaces; empty where there is none."""
+        """A word of a fixed vocabulary, in lower case with single spaces; empty if there is none."""
         value: str | None = self._read("word", name)
         return value or ""
 
@@ -187,17 +186,17 @@ class Row:
         return value
 
     def result(self, name: str) -> tuple[float, str | None] | None:
-        """A laboratory's result: its number, and ``<`` or ``>`` where it is only known to lie below or above."""
+        """A laboratory result: the number, and ``<`` or ``>`` if the result is below or above it."""
         value: tuple[float, str | None] | None = self._read("result", name)
         return value
 
     def code(self, name: str, codes: Table[str, str]) -> str | None:
-        """A code by the word that the list has for it; a word that is not known is rejected."""
+        """The code of the list's word; an unknown word is a problem of the field."""
         if (word := self.word(name)) == "":
             return None
         if (code := codes.get(word)) is None:
             known = ", ".join(sorted(set(codes)))
-            self.reject(name, "a word that is not known", f"write one of: {known}")
+            self.reject(name, "the word is not known", f"write one of: {known}")
         return code
 
     def _read(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
@@ -211,13 +210,13 @@ class Row:
         cell = self._cells.get(name)
         if cell is None or cell == "":
             return None
-        # 1, 1.0 and true are equal, but are not the same cell.
+        # In Python, 1, 1.0 and True are equal keys, but they are different cells.
         key = cell if isinstance(cell, str) else (type(cell), self._from_1904, cell)
         return self._columns[how, name][key]
 
 
 def place(row: Row, mapping: Mapping) -> tuple[str | None, str | None]:
-    """DATIM id and name of a row's facility: of its columns, else the mapping's; None: the patient's own."""
+    """DATIM id and name of a row's facility, from its columns or else the mapping; None for the patient's own."""
     datim_id, name = row.identifier("datim_id"), row.text("facility_name")
     if datim_id is None and mapping.facility is not None:
         datim_id = cell_text(mapping.facility.datim_id.constant)
@@ -226,11 +225,11 @@ def place(row: Row, mapping: Mapping) -> tuple[str | None, str | None]:
 
 
 class ListReader(Reader):
-    """Reads one kind of list. A mapping is optional: data date, refill unit, source, date forms, missing texts.
+    """Reads one kind of list. A mapping is optional: data date, refill unit, source, date formats, missing texts.
 
     Attributes:
-        refill: the field and the unit of its heading; None where the list has no refill.
-        dated_by: fields of which the latest day that is not ahead is the data date, where nobody says it.
+        refill: field of the refill, and the unit in its heading; None if the list has no refill.
+        dated_by: the latest day in these fields that is not in the future is the data date, if the mapping has none.
     """
 
     layout: ClassVar[Layout]
@@ -238,17 +237,17 @@ class ListReader(Reader):
     dated_by: ClassVar[tuple[str, ...]] = ()
 
     def detect(self, head: Head) -> float:
-        """Certain when the headings are there."""
+        """Certain if the file has the headings of the list."""
         return CERTAIN if recognised(self.layout, head) else NO
 
     def profile(self, source: Source, mapping: Mapping) -> Profile:
-        """What one pass over a file says of it as a whole; made once."""
+        """The profile of a file, computed in one pass and cached."""
         refill = self.refill[0] if self.refill is not None else None
         form = ProfiledLayout(self.layout, self.layout.title, self.dated_by, refill)
         return profile(source, form, formats_of_mapping(mapping))
 
     def data_date(self, sources: Sequence[Source], mapping: Mapping) -> date | None:
-        """The mapping's constant, else the latest day of the lists that does not lie in the future."""
+        """The mapping's data date, else the latest day in the lists that is not in the future."""
         constant = known_date(mapping)
         if constant is not None:
             return constant
@@ -263,7 +262,7 @@ class ListReader(Reader):
         return [question for one in profiles for question in questions(one, self.layout.heading_of, mapping)]
 
     def notes(self, sources: Sequence[Source], mapping: Mapping) -> list[str]:
-        """What a person should know of how the files are read."""
+        """Notes for the report on how the files are read."""
         profiles = [self.profile(source, mapping) for source in sources]
         notes = [] if any(one.rows for one in profiles) else [NOTHING_READ]
         if self.refill is not None and mapping.refill is not None:
@@ -284,7 +283,7 @@ class ListReader(Reader):
         return notes + [f"question: {question}" for question in self._questions(profiles, mapping)]
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
-        """One reading per row."""
+        """Yield one reading per row."""
         source, mapping = file.source, file.mapping
         missing = frozenset(mapping.missing) | {""}
         seen = self.profile(source, mapping)
@@ -317,7 +316,7 @@ class ListReader(Reader):
             reading.rejections.append(NOTHING)
 
     def _note_unread(self, row: Row, reading: Reading, mapping: Mapping) -> None:
-        """That the person was seen, where the row has a day of it that cannot be read, or none."""
+        """Add an unread contact if no day of a contact in the row is readable: the person came on an unknown day."""
         contacts = self.layout.contacts
         if not contacts or any(row.day(name) is not None for name in contacts):
             return

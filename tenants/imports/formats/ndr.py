@@ -27,14 +27,14 @@ _BIOMETRICS = frozenset({"FingerPrints", "fingerPrints", "LeftHand", "RightHand"
 
 
 class NdrMessages(Reader):
-    """Reads NDR messages; a mapping is optional, its block ``ndr`` says which codes mean what."""
+    """Reads NDR messages. The block ``ndr`` of an optional mapping gives the meaning of codes."""
 
     name: ClassVar[str] = "ndr-xml"
     description: ClassVar[str] = "NDR messages 1.6 (xml; also folders and zip archives): one patient a file"
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Certain when the root is ``Container`` with a header or report in it; of an archive, its first XML."""
+        """Certain if the root is ``Container`` with a header or report in it. Of an archive, the first XML decides."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"<" and _ROOT.search(start) and _INSIDE.search(start) else NO
 
@@ -47,16 +47,16 @@ class NdrMessages(Reader):
         return stamp_or_latest_day(self._days(document, terms) for source in sources for document in documents(source))
 
     def _days(self, document: Document, terms: NdrTerms) -> tuple[date | None, list[date]]:
-        """When the message was made, and the days of its records."""
+        """The day of the message's creation, and the days of its records."""
         reading, message = self._parsed(0, document, terms)
         return message.created() if message is not None else None, event_days(reading)
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> NdrTerms:  # noqa: ARG002 - the files say nothing of it
-        """What the codes of the mapping mean."""
+        """The meaning of codes, from the mapping and the defaults."""
         return NdrTerms(mapping)
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
-        """One reading per message: the facility, the patient and everything about the patient."""
+        """Yield one reading per message: the facility, the patient and everything about the patient."""
         for document in documents(file.source, file.after):
             yield self._parsed(file.number, document, file.shared)[0]
 
@@ -79,14 +79,14 @@ class NdrMessages(Reader):
             message = Message(content, suffix, terms, reading)
             message.into()
         except BadFieldError as bad_field:
-            # Without the person there is nothing to hang the rest on.
+            # Without the person, the other facts of the message belong to nobody.
             reading.facts.clear()
             reading.rejections.append(bad_field.rejection)
         return reading, message
 
 
 def _tree(data: bytes) -> tuple[str, Any]:
-    """The document; where it is not in the encoding that it says, in the one that its bytes show."""
+    """The parsed document. If the declared encoding is wrong, the bytes decide the encoding."""
     try:
         return parse(data, _BIOMETRICS)
     except BadXmlError:

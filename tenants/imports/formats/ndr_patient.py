@@ -1,4 +1,4 @@
-"""One NDR message: its patient, visits, regimens, laboratory reports and outcomes as facts."""
+"""Turn one NDR message into facts: patient, visits, regimens, laboratory reports and outcomes."""
 
 from __future__ import annotations
 
@@ -354,7 +354,7 @@ def _below(record: Fields, inner: Fields, name: str) -> str:
 
 
 def _same(first: Fact, second: Fact) -> bool:
-    """Whether two facts are the same, wherever they stand in the message."""
+    """Whether two facts are equal, apart from their places in the message."""
     labels, second.labels = second.labels, first.labels
     try:
         return first == second

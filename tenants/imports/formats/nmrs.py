@@ -26,14 +26,14 @@ _NOT_A_CONTAINER = "give NMRS containers: a JSON object with messageData.demogra
 
 
 class NmrsContainers(Reader):
-    """Reads NMRS containers; a mapping is optional, its block ``nmrs`` says which concepts mean what."""
+    """Reads NMRS containers. The block ``nmrs`` of an optional mapping gives the meaning of concepts."""
 
     name: ClassVar[str] = "nmrs-json"
     description: ClassVar[str] = "NMRS containers (json; also folders and zip archives): one patient a file"
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Certain when the beginning has ``messageData``; of an archive, that of its first JSON."""
+        """Certain if the beginning has ``messageData``. Of an archive, the beginning of the first JSON decides."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"{" and _MARK.search(start) else NO
 
@@ -46,7 +46,7 @@ class NmrsContainers(Reader):
         return stamp_or_latest_day(self._days(document, terms) for source in sources for document in documents(source))
 
     def _days(self, document: Document, terms: NmrsTerms) -> tuple[date | None, list[date]]:
-        """When the container was made, and the days of its records."""
+        """The day of the container's creation, and the days of its records."""
         reading = self._reading(0, document, terms)
         if not reading.facts:
             return None, []
@@ -54,11 +54,11 @@ class NmrsContainers(Reader):
         return each_of([], header.day, "messageCreationDateTime", "touchTime"), event_days(reading)
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> NmrsTerms:  # noqa: ARG002 - the files say nothing of it
-        """What the codes of the mapping mean."""
+        """The meaning of concepts, from the mapping and the defaults."""
         return NmrsTerms(mapping)
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
-        """One reading per container: the facility, the patient and everything about the patient."""
+        """Yield one reading per container: the facility, the patient and everything about the patient."""
         for document in documents(file.source, file.after):
             yield self._reading(file.number, document, file.shared)
 
@@ -83,7 +83,7 @@ class NmrsContainers(Reader):
         try:
             Container(content, suffix, terms, reading).into()
         except BadFieldError as bad_field:
-            # Without the person there is nothing to hang the rest on.
+            # Without the person, the other facts of the container belong to nobody.
             reading.facts.clear()
             reading.rejections.append(bad_field.rejection)
         return reading

@@ -1,4 +1,4 @@
-"""The facts of an NMRS encounter's observations together: a pick-up, a visit with its next appointment, an outcome."""
+"""Combine the observations of an NMRS encounter into facts: a pick-up, a visit, an outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OUTCOME = ("termination_reason", "discontinued_reason")
 
 
 class Care:
-    """Turns encounters into facts, and collects what they say of the person.
+    """Turns encounters into facts, and collects facts about the person.
 
     Attributes:
         art_start: the earliest start of treatment in any of them.

@@ -1,4 +1,4 @@
-"""One NMRS container: its person, visits, encounters and observations as facts."""
+"""Turn one NMRS container into facts: person, visits, encounters and observations."""
 
 from __future__ import annotations
 

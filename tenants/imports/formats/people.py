@@ -1,4 +1,4 @@
-"""The person of a row of a list, for all lists that describe people by more than an identifier."""
+"""Build the person from a row, for lists that have more of a person than an identifier."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def person_of(
     derived_on: date | None = None,
     is_programme_id: bool = True,
 ) -> PatientFact:
-    """The person, from the columns that the list has: a field without a column is not stated.
+    """Build the person from the columns that the list has. A field without a column stays as it is on record.
 
     Args:
         row: the cells.

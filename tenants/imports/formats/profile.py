@@ -64,10 +64,11 @@ class Profile:
 
     Attributes:
         rows: number of rows below the headings.
-        columns: the fields with dates.
+        columns: profiles of the columns of dates, by field.
         refills: the first refills above zero.
         sheets: number of sheets of the workbook with the headings.
-        latest: by field and order of day and month, the latest day that is not ahead; without an order: of other dates.
+        latest: by field and order of day and month, the latest day that is not in the future. The empty order is for
+            dates without a numbered month.
     """
 
     rows: int = 0
@@ -92,7 +93,7 @@ class Profile:
                 self.latest[name, order] = day
 
     def latest_day(self, mapped_order: str) -> date | None:
-        """The latest day that is not ahead; ``mapped_order`` is the order that the mapping gives, or empty."""
+        """The latest day that is not in the future. ``mapped_order`` is the mapping's order of day and month."""
         orders = self.orders()
         days = [day for (name, order), day in self.latest.items() if order in ("", mapped_order or orders.get(name))]
         return max(days, default=None)

@@ -80,7 +80,7 @@ def fold(text: str) -> str:
 
 @dataclass(slots=True)
 class Terms:
-    """How to read the values of a document: the zone of its days, texts that mean "missing", date formats."""
+    """Rules to read the values of a document: the zone of its days, texts that mean "missing", date formats."""
 
     zone: ZoneInfo | None = None
     missing: frozenset[str] = frozenset({""})

@@ -1,1 +1,1 @@
-"""From files to rows: sources, encodings, workbooks, cells and values, and the interface of readers."""
+"""Read the rows of files: sources, encodings, workbooks, cells and values, and the interface of readers."""

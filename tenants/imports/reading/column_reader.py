@@ -1,7 +1,7 @@
-"""Rows of a file as columns: each distinct cell is converted once, by the functions that read single rows.
+"""Read rows of a file as columns: each distinct cell is converted once, by the functions that read single rows.
 
-This is the fast path for tables by a mapping whose records are all events. It reads rows without faults, and leaves
-every other row to the careful path (``plans.FilePlan.read``), which says what is wrong with the row.
+This is the fast path for mapped tables whose records are all events. It reads rows without faults, and leaves every
+other row to the careful path (``plans.FilePlan.read``), which reports what is wrong with the row.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class RecordColumns:
         return _converted(columns, names, read, lambda cell: cell)
 
     def _finisher(self, name: str) -> Callable[[Any], Cell]:
-        """From a value to a cell; a day after the data date is odd, unless the field allows it."""
+        """A function from a value to a ``Cell``. A day after the data date is odd, unless the field allows it."""
         slot = self.slots[name]
         kind = SLOT_TYPES[slot]
         past = name == EVENT_FIELD[self.kind]
@@ -281,10 +281,10 @@ class FileColumns:
         """Add the facts of its rows to the block.
 
         Args:
-            block: it already has the rows that are odd.
-            lines: of its rows.
-            rows: cells, by their place in the block; those of rows that are odd already are not read.
-            careful: reads the row at a place one by one.
+            block: the block; it already has the readings of rows that are known to be odd.
+            lines: the line of each row.
+            rows: the cells of each row, by its place in the block; rows that are known to be odd are skipped.
+            careful: reads the row at a place by itself.
         """
         places: Sequence[int] = range(len(rows))
         if block.readings:
@@ -343,7 +343,7 @@ def _keys_of(cells: list[Cell] | None, count: int) -> Iterable[str]:
 
 
 def _settle_signs(fields: dict[str, list[Cell]], count: int) -> None:
-    """A censored result keeps its sign as its text."""
+    """Store the sign (``<`` or ``>``) of results below or above a limit as their text value."""
     texts = fields.get("value_text") or [ABSENT] * count
     fields["value_text"] = [
         Cell(sign, binary_copy.field("text", sign), orjson.dumps(sign), sign, binary_copy.NULL)

@@ -1,4 +1,4 @@
-"""From a mapping's columns to functions of a row: built once per file, called once per row."""
+"""Compile a mapping's columns to functions of a row, which are built once per file and called once per row."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Columns:
     """The columns of one file by heading, and the conversion of their cells.
 
     Args:
-        headings: of the file, then those joined to it (``alias.column``).
-        mapping: for its missing texts and date forms.
+        headings: the headings of the file, then the joined columns (``alias.column``).
+        mapping: the mapping; its missing texts and date formats apply.
     """
 
     def __init__(self, headings: Sequence[str], mapping: Mapping) -> None:
@@ -41,7 +41,7 @@ class Columns:
         self.formats = (*mapping.date_formats, *order_formats(mapping.dates))
 
     def raw(self, name: str) -> Getter:
-        """The text of a column, or None where it is missing; a cell without a value raises ``BadValueError``."""
+        """A getter of a column's text: None for a missing value; an unreadable cell raises ``BadValueError``."""
         at, missing = self.index[name], self.missing
 
         def get(cells: Cells) -> str | None:
@@ -54,7 +54,7 @@ class Columns:
         return get
 
     def identifier(self, spec: Column) -> Getter:
-        """An identifier of the source: a text that may not be missing."""
+        """A getter of an identifier of the source, which may not be missing."""
         if spec.column is None:
             fixed = cell_text(spec.constant)
             return lambda _: fixed
@@ -72,7 +72,7 @@ class Columns:
         return identify
 
     def value(self, spec: Column, field: FieldSpec) -> Getter:
-        """A field's value, or None where it is missing and may be."""
+        """A getter of a field's value: None for a missing value, if the field is optional."""
         if spec.age is not None and spec.at is not None:
             return self._birthdate(spec.age, spec.at, tuple(spec.formats) if spec.formats else self.formats)
         convert = converter(field, spec, tuple(spec.formats) if spec.formats else self.formats)
@@ -115,7 +115,7 @@ class Columns:
         return read
 
     def test(self, conditions: Conditions) -> Test | None:
-        """Whether a row meets all the conditions; None when there are none."""
+        """A test whether a row meets all the conditions; None if there are no conditions."""
         if not conditions:
             return None
         tests = [self._condition(name, condition) for name, condition in conditions.items()]
@@ -137,10 +137,10 @@ class Columns:
 
 
 def _constant(convert: Callable[[object], Any], spec: Column) -> Any:  # noqa: ANN401 - as varied as the fields
-    """The value of a constant of the mapping.
+    """The value of a constant in the mapping.
 
     Raises:
-        Invalid: it does not fit its field.
+        Invalid: the constant is not valid for its field.
     """
     try:
         return convert(cell_text(spec.constant))
@@ -207,7 +207,7 @@ def _text_whole(cell: object) -> str:
 
 
 def code(cell: object, codes: tuple[str, ...]) -> str:
-    """One of a field's codes; sex also in words. Case, spaces and dashes do not matter."""
+    """The code in a cell, among a field's codes; sex may be a word. Case, spaces and dashes do not matter."""
     word = values.text(cell)
     if codes == ("F", "M"):
         if (sex := _SEX.get(word.casefold())) is not None:
@@ -221,7 +221,7 @@ def code(cell: object, codes: tuple[str, ...]) -> str:
 
 
 def key_part(value: object) -> str:
-    """A value as part of a key: the same text for the same day, however it was written."""
+    """A value as part of a key: one day always gives the same text, in whatever form the file has it."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, date):

@@ -39,9 +39,9 @@ class Batch:
     """Consecutive rows of a table.
 
     Attributes:
-        lines: on which they begin.
-        rows: their cells; none of a row that cannot be read.
-        rejections: why rows cannot be read, by their place.
+        lines: the line on which each row begins.
+        rows: the cells of each row; empty for a row that is not readable.
+        rejections: by the row's place in the batch, why the row is not readable.
     """
 
     lines: Sequence[int]
@@ -56,12 +56,12 @@ class Batch:
 
 
 def batches(table: Table, *, skip: int, size: int) -> Iterator[Batch]:
-    """The rows of an open table, many at a time.
+    """Yield the rows of an open table in batches.
 
     Args:
-        table: of which no row was read.
+        table: the table, of which no row was read yet.
         skip: skip rows up to this line.
-        size: lines of a batch.
+        size: number of lines in a batch.
     """
     if table.lines is not None:
         yield from _of_lines(table, table.lines, skip, size)
@@ -100,15 +100,15 @@ def _of_lines(table: Table, lines: Iterator[str], skip: int, size: int) -> Itera
 def read_blocks(
     table: Table, plan: FilePlan, columns: FileColumns, number: int, *, skip: int, size: int
 ) -> Iterator[Block]:
-    """The rows of an open table, block by block.
+    """Yield the rows of an open table in blocks.
 
     Args:
-        table: the file, of which no row was read.
-        plan: reads a row by itself.
-        columns: reads many.
-        number: of the file among the sources.
+        table: the table, of which no row was read yet.
+        plan: reads a single row.
+        columns: reads many rows as columns.
+        number: number of the file among the sources.
         skip: skip rows up to this line, which were read before.
-        size: lines of a block.
+        size: number of lines in a block.
     """
     for batch in batches(table, skip=skip, size=size):
         yield _block(batch, plan, columns, number)
@@ -154,7 +154,7 @@ def _chunk(lines: Iterator[str], size: int) -> list[str]:
 
 
 class _Counted:
-    """Lines, with a count of those read."""
+    """An iterator of lines that counts those it has read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -189,12 +189,12 @@ def _split(chunk: list[str], table: Table) -> list[list[str]] | None:
 
 
 def _whole(cells: list[list[str]], width: int) -> bool:
-    """Whether every row has a cell under each heading, and one of them is not empty."""
+    """Whether every row has a cell under each heading, and at least one that is not empty."""
     return set(map(len, cells)) == {width} and all(map(any, cells))
 
 
 def _checked(cells: list[list[str]], first: int, table: Table, *, ended: bool) -> list[Row]:
-    """Rows of which some are faulty, each with its fault; empty rows are skipped."""
+    """The rows, those with a fault as rejected rows; empty rows are skipped."""
     width, last = len(table.headings), first + len(cells) - 1
     checked_rows = (
         Row(line, row) if len(row) == width else checked(line, row, width, table.encoding, ended=ended or line < last)

@@ -1,4 +1,7 @@
-"""CSV files as a stream of rows: encoding and delimiter detected or set, broken rows separate from broken files."""
+"""Read CSV files as a stream of rows, with the encoding and delimiter given or detected.
+
+A broken row is a rejected row; a broken file is an error.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ MAX_LINE = MAX_FIELD * 16
 
 
 def find_encoding(head: bytes) -> str:
-    """``utf-8-sig``, ``utf-8`` or ``cp1252``, from the first kilobytes; UTF-8 when they are plain ASCII."""
+    """The encoding of a file, from its first kilobytes: ``utf-8-sig``, ``utf-8`` (also for ASCII) or ``cp1252``."""
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     try:
@@ -41,7 +44,7 @@ def find_encoding(head: bytes) -> str:
 
 
 def find_delimiter(line: str) -> str:
-    """The most frequent of comma, semicolon, tab and bar outside quotes; a comma for a single column."""
+    """The most frequent of comma, semicolon, tab and bar outside quotes; a comma if there is none of them."""
     outside = "".join(part for index, part in enumerate(line.split('"')) if index % 2 == 0)
     best = max(DELIMITERS, key=outside.count)
     return best if outside.count(best) else ","
@@ -60,14 +63,14 @@ def open_table(
 
     Args:
         source: the file.
-        encoding: from the mapping; None: detect it.
-        delimiter: from the mapping; None: detect it.
-        sheet: of a workbook, as the mapping gives it; the first that is not empty when None.
-        wanted: whether a row is the one with the headings; titles may stand above it. Where none is among the first
-            rows, the headings are the first row that holds anything.
+        encoding: the encoding in the mapping; None to detect it.
+        delimiter: the delimiter in the mapping; None to detect it.
+        sheet: the sheet that the mapping names; None for the first that is not empty.
+        wanted: whether a row has the headings, below any titles. If no row near the beginning does, the first row that
+            is not empty has the headings.
 
     Raises:
-        Invalid: the file has no usable heading, is damaged or is no text.
+        Invalid: the file has no usable heading, is damaged or is not text.
     """
     head = source.head()
     if head.container == "workbook":
@@ -100,7 +103,7 @@ def open_table(
 
 
 def first_rows(head: Head) -> list[list[str]]:
-    """The rows at the beginning of a text file that may be its headings, to detect formats."""
+    """The first rows of a text file, any of which may be the headings, to detect its format."""
     text = head.data.decode(find_encoding(head.data), errors="replace").lstrip("\ufeff")
     lines = list(io.StringIO(text, newline=""))[: HEADING_ROWS + 1]
     return [cells for cells, _, _ in _candidates(lines, None)]
@@ -116,7 +119,7 @@ def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
 
 
 def _beginning(lines: Iterator[str]) -> list[str]:
-    """The lines that may have the headings."""
+    """The first lines, among which the headings are."""
     lines_at_start: list[str] = []
     for line in lines:
         lines_at_start.append(line)
@@ -126,9 +129,9 @@ def _beginning(lines: Iterator[str]) -> list[str]:
 
 
 def _candidates(lines: list[str], delimiter: str | None) -> Iterator[tuple[list[str], str, int]]:
-    """Rows that may be the headings: cells, delimiter, and how many lines they and those above take.
+    """Yield the rows that may be the headings: cells, delimiter, and the number of lines up to the row's end.
 
-    A first line such as ``sep=;`` is spreadsheet programs' own hint at the delimiter.
+    A first line such as ``sep=;`` is a spreadsheet program's statement of the delimiter.
     """
     at = 0
     if lines and len(hint := lines[0].strip().strip('"')) == len("sep=;") and hint.casefold().startswith("sep="):
@@ -161,15 +164,15 @@ def _find_headings(
 def read_rows(
     lines: Iterator[str], width: int, delimiter: str, encoding: str, *, first: int = 2, most: int | None = None
 ) -> Iterator[Row]:
-    """The rows of lines below a heading.
+    """Yield the rows in the lines below the headings.
 
     Args:
-        lines: read one by one, none ahead of the row that is asked for.
-        width: how many cells a row has.
-        delimiter: between them.
-        encoding: for messages, and for what a character that could not be decoded looks like.
-        first: number of the first line.
-        most: begin no row when this many lines were read.
+        lines: the lines; none is read before its row is requested.
+        width: the number of cells in a row.
+        delimiter: the delimiter between cells.
+        encoding: the encoding, for messages and for detecting characters that could not be decoded.
+        first: the number of the first line.
+        most: after this many lines, begin no further row.
     """
     before = csv.field_size_limit(MAX_FIELD)
     try:
@@ -179,7 +182,7 @@ def read_rows(
 
 
 class _RowLines:
-    """The lines of one row after the other, counted: a row of too many lines ends there."""
+    """The lines of the rows, counted per row. A row with too many lines or characters is an error."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -187,7 +190,7 @@ class _RowLines:
         self.ended = True
 
     def begin(self) -> None:
-        """The next line begins a row."""
+        """Begin a row: the next line is its first."""
         self.taken = self.quotes = self.characters = 0
 
     def __iter__(self) -> _RowLines:
@@ -208,7 +211,7 @@ class _RowLines:
 def _raw_rows(
     lines: Iterator[str], width: int, delimiter: str, encoding: str, first: int, most: int | None
 ) -> Iterator[Row]:
-    """The rows, those with too few cells as they are."""
+    """Yield the rows; a row with too few cells stays as it is."""
     source = _RowLines(lines)
     reader = csv.reader(source, delimiter=delimiter)
     while most is None or reader.line_num < most:
@@ -231,9 +234,10 @@ def _raw_rows(
 
 
 def _joined_up(rows: Iterator[Row], width: int) -> Iterator[Row]:
-    """The rows, those with too few cells filled up: spreadsheets leave out empty cells at a row's end.
+    """Yield the rows, filling up those with too few cells: spreadsheets leave out empty cells at the end of a row.
 
-    Two successive rows that together have the cells of one, with one cell cut in two, are one row with a line break.
+    If two successive short rows look like one row that a line break cut inside a cell, both are rejected (in tables of
+    more than ``MOST_AMBIGUOUS`` columns).
     """
     short: Row | None = None
     for row in rows:
@@ -256,7 +260,7 @@ def _joined_up(rows: Iterator[Row], width: int) -> Iterator[Row]:
 
 
 MOST_AMBIGUOUS = 4
-"""Columns of a table in which two rows without their last cells look like one that was cut in two."""
+"""In tables of at most this many columns, two short rows may look like one row cut in two: both are filled up."""
 
 
 def filled(row: Row, width: int) -> Row:
@@ -270,22 +274,22 @@ def _cut(row: Row, width: int) -> Row:
 
 
 def _swallowed(first: int, last: int) -> Iterator[Row]:
-    """The lines that a rejected row swallowed, each rejected by itself, so that none is lost silently."""
-    why = f"it stands behind the quotation mark that was opened in line {first} and never closed"
+    """Yield each further line of a row with an unclosed quote as a rejected row, so that none is lost silently."""
+    why = f"it follows the quotation mark that was opened in line {first} and never closed"
     remedy = f"close or double the quotation mark in line {first} and import the file again"
     for line in range(first + 1, last + 1):
         yield Row(line, [], Rejection("row", why, remedy))
 
 
 def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bool) -> Row:
-    """A row, or why it is rejected: too many cells, a row that is cut off, characters that could not be read.
+    """The row of these cells, or a rejected row: too many cells, cut off, or with unreadable characters.
 
     Args:
-        line: on which it begins.
-        cells: of the row; where there are fewer than ``width``, the caller fills them up.
-        width: how many cells a row has.
-        encoding: of the file.
-        ended: whether its last line has a line end: that of a truncated file has none.
+        line: the line on which the row begins.
+        cells: the cells; the caller fills up a row with fewer than ``width``.
+        width: the number of cells in a row.
+        encoding: the encoding of the file.
+        ended: whether the row's last line has a line end. The last line of a truncated file has none.
     """
     while len(cells) > width and not cells[-1].strip():
         cells.pop()
@@ -308,5 +312,5 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
 
 
 def fitted(rows: Iterable[Row], width: int) -> list[Row]:
-    """``_joined_up`` of rows that are in memory."""
+    """Do the same as ``_joined_up`` for rows in memory."""
     return list(_joined_up(iter(rows), width))

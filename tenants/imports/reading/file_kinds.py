@@ -1,4 +1,4 @@
-"""The kind of a file by its first bytes: the error for a file without a table names the kind and the remedy."""
+"""Detect the kind of a file by its first bytes. For a file that no reader takes, the error names the kind."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def wrong_kind(start: bytes) -> tuple[str, str] | None:
-    """The kind of a file that no reader takes, and what to do; None if it can be read.
+    """The kind of a file that no reader takes, and what to do; None if a reader may take it.
 
     Args:
-        start: its first kilobytes, in UTF-8 where they are text.
+        start: the first kilobytes of the file; text must be in UTF-8.
     """
     for magic, what, remedy in _MAGIC:
         if start.startswith(magic):
@@ -73,7 +73,7 @@ def zip_kind(stream: BinaryIO, name: str) -> ZipKind:
 
     Args:
         stream: the archive, from its beginning.
-        name: of the file, which decides where the archive is damaged.
+        name: name of the file; its ending decides if the archive is damaged.
     """
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -87,7 +87,7 @@ def zip_kind(stream: BinaryIO, name: str) -> ZipKind:
 
 
 def plain_head(start: bytes) -> tuple[bytes, str]:
-    """The first kilobytes as UTF-8, and the encoding that their mark says (empty: none)."""
+    """The first kilobytes as UTF-8, and the encoding that their mark gives (empty if there is no mark)."""
     if start.startswith(UTF16):
         return start[: len(start) // 2 * 2].decode("utf-16", "replace").encode("utf-8", "replace"), "utf-16"
     return start, ""

@@ -39,7 +39,7 @@ def fingerprint_parts(kind: str, fields: dict[str, list[Cell]], count: int) -> l
 
 
 def content(kind: str, fields: dict[str, list[Cell]], count: int) -> list[bytes]:
-    """Each row's last fields, in COPY's binary format. Columns that are empty in the whole record are one."""
+    """Each row's last fields, in COPY's binary format. Successive columns without values are written as one piece."""
     parts: list[Iterable[bytes]] = [repeat(b"", count)]
     empty = 0
     for field_name in fields_in_order(kind):

@@ -1,4 +1,4 @@
-"""Merged cells: one merged downwards counts for each of its rows; one merged across columns is rejected.
+"""Fill merged cells: a cell merged over rows counts for each of them; one merged over columns is rejected.
 
 The ranges follow the rows in the file, so they are read before the rows.
 """
@@ -25,7 +25,7 @@ _RANGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=[\"']([A-Z]{1,3})(\d
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Merged cells: rows from 1, columns from 0, ends included."""
+    """A range of merged cells. Rows count from 1 and columns from 0; the range includes both ends."""
 
     first_row: int
     last_row: int
@@ -37,7 +37,7 @@ def merged_ranges(source: Source, part: IO[bytes]) -> list[Range]:
     """The merged ranges of a sheet's XML.
 
     Raises:
-        Invalid: there are more than any list has.
+        Invalid: there are more than ``MAX_MERGED``, which no real list has.
     """
     ranges: list[Range] = []
     tail = b""
@@ -67,8 +67,8 @@ class Merged:
     """Fills merged cells as rows are read in order.
 
     Args:
-        ranges: by first row.
-        across: the value of cells merged over several columns.
+        ranges: the merged ranges, sorted by first row.
+        across: the value to put into cells that are merged over several columns.
     """
 
     ranges: list[Range]
@@ -77,7 +77,7 @@ class Merged:
     _open: list[tuple[Range, Any]] = field(default_factory=list)
 
     def fill(self, number: int, cells: list[Any]) -> list[Any]:
-        """The cells of row ``number``, filled in from merged cells."""
+        """Return the cells of row ``number`` after filling in the merged ones. Call it for each row in order."""
         if not self.ranges:
             return cells
         for item in self._beginning(number):
@@ -100,7 +100,7 @@ class Merged:
             self._next += 1
 
     def _reject(self, item: Range, cells: list[Any]) -> None:
-        """Keep the text of the first cell if the row may be a heading or a title, which has no other cell."""
+        """Mark cells merged over columns as unreadable, unless the row has no other cell: then it may be a title."""
         others = [at for at in range(len(cells)) if not item.first_column <= at <= item.last_column]
         if not any(cells[at] is not None for at in others):
             return

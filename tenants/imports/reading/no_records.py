@@ -1,4 +1,4 @@
-"""Recognises rows of a table that are no records: totals and repeated headings."""
+"""Recognise rows of a table that are not records: totals and repeated headings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class NoRecord:
         self._suspects: dict[str, bool] = {}
 
     def __call__(self, cells: Sequence[object]) -> bool:
-        """Whether a row is no record."""
+        """Whether a row is a total or repeats the headings."""
         blank = bool(self._identifiers)
         for at in self._identifiers:
             cell = cells[at] if at < len(cells) else None
@@ -73,7 +73,7 @@ class NoRecord:
         return suspect and (self._repeats(cells) or (_is_total(first) and self._is_sum(cells)))
 
     def _is_sum(self, cells: Sequence[object]) -> bool:
-        """Whether a row that names nobody counts others: it names a total, or it has numbers alone; and no day."""
+        """Whether a row is a total: it identifies nobody, has no day, and has the word for a total or only numbers."""
         there = [cell for cell in cells if cell is not None and cell != ""]
         if any(isinstance(cells[at], str) and not _NUMBER.match(clean(str(cells[at]))) for at in self._named(cells)):
             return False
@@ -84,7 +84,7 @@ class NoRecord:
         )
 
     def _named(self, cells: Sequence[object]) -> list[int]:
-        """The columns of identifiers that hold anything but a total."""
+        """The identifier columns with a value other than the word for a total."""
         return [
             at
             for at in self._identifiers
@@ -105,7 +105,7 @@ class NoRecord:
 
 
 def _plain(text: str) -> str:
-    """A text in small letters without accents, its marks of division as spaces."""
+    """A text in lower case without accents or a colon at the end, and with spaces in place of dashes."""
     decomposed = unicodedata.normalize("NFKD", clean(text).casefold())
     return clean("".join(c for c in decomposed if not unicodedata.combining(c)).replace("-", " ").rstrip(":"))
 

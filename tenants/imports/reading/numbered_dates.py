@@ -49,10 +49,10 @@ class NumberedDate:
             return None
 
     def needed(self, order: str, *, born: bool = False) -> date:
-        """As ``read``.
+        """The date in an order, as in ``read``, but an error instead of None.
 
         Raises:
-            BadValueError: it is no date.
+            BadValueError: it is not a date.
         """
         number, month = (self.first, self.second) if order == DAY_FIRST else (self.second, self.first)
         if self.short:

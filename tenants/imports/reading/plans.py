@@ -1,4 +1,4 @@
-"""How one file's rows become facts: the mapping's records for it, compiled once."""
+"""Turn the rows of one file into facts, by the mapping's records, which are compiled once per file."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class FilePlan:
     """Reads the rows of one file.
 
     Args:
-        alias: of the file in the mapping.
-        headings: of the file.
+        alias: name of the file in the mapping.
+        headings: headings of the file.
         source: the file, for messages.
         mapping: the whole mapping.
-        join_sources: the files that this one joins.
+        join_sources: the files whose columns this one joins.
 
     Raises:
         Invalid: the mapping names a column that the file, or the joined one, does not have.
@@ -271,7 +271,7 @@ class FacilityPlan:
         self._labels = {name: label for name, label, _ in self._parts}
 
     def read(self, cells: Cells, reading: Reading) -> str | None:
-        """The DATIM id, with the facility as a fact of the reading; None with the reasons why it cannot be told."""
+        """Return the DATIM id, and add the facility as a fact; on an error return None, and add the reasons."""
         before = len(reading.rejections)
         values = {name: _attempt(get, cells, label, reading) for name, label, get in self._parts}
         if len(reading.rejections) > before:
@@ -326,7 +326,7 @@ def _attempt(get: Getter, cells: Cells, label: str, reading: Reading) -> Any:  #
 
 
 def _settle(kind: str, values: dict[str, Any], *, estimated: bool) -> None:
-    """Finish what spans two fields: a censored result keeps its sign, an age makes an estimated date of birth."""
+    """Set fields that depend on others: the sign of a result, and whether a birth date is estimated."""
     if kind == "observations" and "value_numeric" in values:
         number, sign = values["value_numeric"]
         values["value_numeric"] = number
@@ -337,10 +337,10 @@ def _settle(kind: str, values: dict[str, Any], *, estimated: bool) -> None:
 
 
 def check_columns(columns: Columns, names: Iterable[str], source: Source, place: str) -> None:
-    """Reject a file that lacks a column. Its own headings are not shown: without headings, they are a person's cells.
+    """Check that a file has these columns. The error never quotes the file's headings: they may be a person's cells.
 
     Raises:
-        Invalid: it lacks one of these columns.
+        Invalid: the file lacks one of these columns.
     """
     listed = list(dict.fromkeys(names))
     absent = next((name for name in listed if name not in columns.index), None)
@@ -357,7 +357,7 @@ def check_columns(columns: Columns, names: Iterable[str], source: Source, place:
 
 @contextmanager
 def open_file(source: Source, file: File, needed: Sequence[str]) -> Iterator[Table]:
-    """Open a file as the mapping describes it, from its headings on: the row with all required columns."""
+    """Open a file as the mapping describes it. Its headings are the first row with all required columns."""
     names = set(needed)
     with open_table(
         source,
@@ -382,7 +382,7 @@ def needed_columns(mapping: Mapping, alias: str) -> list[str]:
 
 
 def label_of(spec: Column, name: str) -> str:
-    """What the source calls a field."""
+    """The source's name for a field."""
     if spec.column is not None:
         return spec.column
     if spec.age is not None:

@@ -38,7 +38,7 @@ def send(stream: IO[bytes], kind: str, what: object) -> None:
 
 
 class _Watched(io.RawIOBase):
-    """A file that reports from time to time that it is being read."""
+    """A file that reports progress to the import while it is read."""
 
     def __init__(self, inner: BinaryIO, stream: IO[bytes]) -> None:
         self._inner, self._stream = inner, stream

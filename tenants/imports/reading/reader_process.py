@@ -1,10 +1,10 @@
-"""Reading files in a process of their own: a hostile file harms only that process.
+"""Read files in a separate process, so that a hostile file harms only that process.
 
-Files come from strangers. The process has a memory limit, and is ended if it makes no progress for long: then the
-import fails and names the file, and the worker survives. It also reads one portion ahead of the process that stages
-them, so that two processors work on a large import. What is read comes over a pipe, in order; the reading process waits
-until it is taken. It has no connection to the database; the key of the tenant's blind indexes comes to it over its own
-pipe, with what it is to read. It ends with the import, however that ends.
+Files come from strangers. The reading process has a memory limit, and is killed if it makes no progress for a long
+time. Then the import fails and names the file, and the worker survives. The process reads one portion ahead of the
+process that stages the rows, so a large import uses two processors. Rows come over a pipe, in order; the reading
+process waits until they are taken. It has no connection to the database. The request, with the key of the tenant's
+blind indexes, comes over a pipe of its own. The process ends with the import, for any reason.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ YOUNG = (50_000, 20, 100)
 
 @dataclass(frozen=True, slots=True)
 class Portions:
-    """What to read, and in which portions.
+    """A request to read rows, portion by portion.
 
     Attributes:
         format: the reader's name.
@@ -93,28 +93,28 @@ class Portions:
 
 
 class ReaderEnded(Unavailable):
-    """The reading process was ended, or could not open the files. The import resumes on the next run."""
+    """Error: the reading process was killed, or could not open the files. The import resumes on the next run."""
 
 
 class InProcess:
-    """Reads in this process: for small files of a command, since files and process belong to one person."""
+    """Reads in this process: for small files of a command, because files and process belong to the same user."""
 
     def survey(self, wanted: Survey) -> Surveyed:
         """Survey the files."""
         return wanted.run()
 
     def portions(self, wanted: Portions) -> Iterator[Block]:
-        """The rows, portion by portion."""
+        """Yield the rows, portion by portion."""
         with seldom_collecting():
             yield from wanted.read()
 
 
 class Apart:
-    """Reads in a process of its own, which starts with the first request.
+    """Reads in a separate process, which starts with the first request.
 
     Args:
-        watch: called from time to time while the process is busy; what it raises ends the reading.
-        spare: whether the next import of this process will want a reading process, too.
+        watch: called from time to time while the process is busy; an exception from it ends the reading.
+        spare: whether to keep a reading process ready for the next import.
     """
 
     def __init__(self, watch: Callable[[], object], *, spare: bool) -> None:
@@ -127,24 +127,24 @@ class Apart:
 
         Raises:
             Invalid: the reader rejects a file, or the process exceeded its limits.
-            ReaderEnded: it could not open the files, or was ended from outside.
+            ReaderEnded: it could not open the files, or was killed.
         """
         (survey_result,) = self._ask(wanted, wanted.sources)
         surveyed: Surveyed = survey_result
         return surveyed
 
     def portions(self, wanted: Portions) -> Iterator[Block]:
-        """The rows, portion by portion.
+        """Yield the rows, portion by portion.
 
         Raises:
             Invalid: the reader rejects a file, or the process exceeded its limits.
-            ReaderEnded: it could not open the files, or was ended from outside.
+            ReaderEnded: it could not open the files, or was killed.
         """
         with seldom_collecting():
             yield from self._ask(wanted, wanted.sources)
 
     def close(self) -> None:
-        """End the process, whether or not it is done."""
+        """End the process, done or not."""
         process, self._process = self._process, None
         if process is not None:
             end(process)
@@ -188,16 +188,16 @@ class Apart:
         return rejected(self._file, problem, "export the file again; if that does not help, report it")
 
     def _received(self, process: subprocess.Popen[bytes], seconds: float) -> tuple[str, Any]:
-        """The next message."""
+        """Return the next message of the process."""
         length = int.from_bytes(self._bytes(process, LENGTH_BYTES, seconds), "big")
         if length > MOST_MESSAGE_BYTES:
             raise self._too_large()
-        # From the process that we started.
+        # Unpickling is safe here: the message comes from the process that we started.
         message: tuple[str, Any] = pickle.loads(self._bytes(process, length, seconds))  # noqa: S301
         return message
 
     def _bytes(self, process: subprocess.Popen[bytes], wanted: int, seconds: float) -> bytearray:
-        """The next bytes of the pipe; wait while there is progress and nobody cancels the import."""
+        """Read bytes from the pipe. Wait as long as there is progress and nobody cancels the import."""
         if process.stdout is None:
             message = "the reading process has pipes"
             raise RuntimeError(message)
@@ -211,7 +211,7 @@ class Apart:
                 since = time.monotonic()
                 continue
             if time.monotonic() - since > seconds:
-                problem = f"reading the file made no progress for {seconds:g} seconds, and was ended"
+                problem = f"reading the file made no progress for {seconds:g} seconds, and was stopped"
                 remedy = "split the file, or export it in another format, as CSV"
                 raise rejected(self._file, problem, remedy)
             self._watch()
@@ -229,7 +229,7 @@ class Apart:
         self.close()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         message = f"the process that read {self._file} ended too early ({how})"
-        return ReaderEnded(message, remedy="start the import again: it goes on from where it was")
+        return ReaderEnded(message, remedy="start the import again: it resumes")
 
 
 @contextmanager
@@ -240,9 +240,9 @@ def reading(
 
     Args:
         sources: the files.
-        watch: called from time to time while they are read apart; what it raises ends the reading.
-        shared: this process does the work of others, too: the files are read apart, however small.
-        large: bytes from which on files are read apart in any case; ``LARGE_BYTES`` when None.
+        watch: called from time to time during reading in a separate process; an exception from it ends the reading.
+        shared: whether this process also works for others: then even small files are read in a separate process.
+        large: from this many bytes on, files are read in a separate process; None for ``LARGE_BYTES``.
     """
     size = sum(source.size for source in sources)
     if not shared and size < (LARGE_BYTES if large is None else large):
@@ -257,11 +257,11 @@ def reading(
 
 _lock = Lock()
 _spare: list[tuple[subprocess.Popen[bytes], dict[str, str]]] = []
-"""A reading process that waits for its import: it takes a second to start, and no import waits for that."""
+"""The spare reading process, if there is one. A process takes a second to start; a spare one saves the wait."""
 
 
 def take() -> subprocess.Popen[bytes]:
-    """A reading process that has read nothing yet: the spare one, or a new one."""
+    """Return a reading process that has read nothing yet: the spare one, or a new one."""
     with _lock:
         spare = _spare.pop() if _spare else None
     if spare is None:
@@ -274,7 +274,7 @@ def take() -> subprocess.Popen[bytes]:
 
 
 def keep_spare() -> None:
-    """Have a reading process ready for the next import, unless there is one."""
+    """Start a spare reading process for the next import, unless there is one."""
     with _lock:
         if not _spare:
             _spare.append((_begun(), _environment()))
@@ -314,12 +314,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 _collecting: list[tuple[int, int, int]] = []
-"""The thresholds that hold again when the last of those who want to collect seldom has ended, once for each."""
+"""The garbage collector's former thresholds, once for each open block of ``seldom_collecting``."""
 
 
 @contextmanager
 def seldom_collecting() -> Iterator[None]:
-    """Look for garbage in circles less often while the block lasts: an import makes rows, and hardly any circles."""
+    """Run the garbage collector less often within the block: an import makes rows, and hardly any cycles."""
     with _lock:
         _collecting.append(_collecting[0] if _collecting else gc.get_threshold())
         gc.set_threshold(*YOUNG)

@@ -1,4 +1,4 @@
-"""The data date of files, for formats whose mapping has no column for it."""
+"""Find the data date of files, for formats whose mapping has no column for it."""
 
 from __future__ import annotations
 

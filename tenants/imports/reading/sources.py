@@ -1,6 +1,6 @@
-"""The files of an import as bytes: what kind each is, expanded within bounds, hashed.
+"""The files of an import as bytes: detect the kind of each, expand it within limits, and hash it.
 
-Everything that is wrong with a file as a whole (truncated, a bomb, the wrong kind) is rejected here with a sentence.
+This module rejects files that are wrong as a whole: truncated, expanding beyond the limits, or of the wrong kind.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ MOST_FILES = 30_000
 
 
 def most_bytes() -> int:
-    """Bytes of data that one import may hold (``IIT_IMPORT_MAX_BYTES``)."""
+    """The most bytes of data in one import (``IIT_IMPORT_MAX_BYTES``)."""
     return get_settings().import_max_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one file. ``expanded`` is in bytes, after decompression."""
+    """Limits of one file, in bytes. ``expanded`` is the most after decompression."""
 
     expanded: int = field(default_factory=most_bytes)
     workbook: int = 1 << 30
@@ -53,9 +53,9 @@ class Head:
     """The beginning of a file, for detecting its format.
 
     Attributes:
-        container: what holds its data; a zip archive by what it is meant as.
-        data: its first kilobytes, expanded when the file is gzip.
-        encoding: as a mark at its beginning says it, ``data`` being UTF-8 in any case; empty where there is none.
+        container: the kind of file around the data; of a zip archive, its purpose.
+        data: the first kilobytes, expanded if the file is gzip, and converted to UTF-8 if it has an encoding mark.
+        encoding: the encoding that a mark at the beginning gives; empty if there is no mark.
         headings: the first rows of a workbook's sheets, as texts; filled by ``tenants.imports.reading.reader.detect``.
     """
 
@@ -76,9 +76,9 @@ class Source:
     """One file of an import.
 
     Attributes:
-        name: its name without folders, as reports show it.
-        opener: opens it from the beginning, as often as asked; another process may be asked to (``ahead``).
-        size: bytes as stored.
+        name: the name without folders, as reports show it.
+        opener: opens the file from its beginning; it may be called several times, and in another process.
+        size: the size as stored, in bytes.
     """
 
     name: str
@@ -87,10 +87,10 @@ class Source:
     limits: Limits = field(default_factory=Limits)
 
     def head(self) -> Head:
-        """Its kind and its first kilobytes.
+        """The file's kind and first kilobytes.
 
         Raises:
-            Invalid: it is empty or of a kind that no reader takes.
+            Invalid: the file is empty, too large, or of a kind that no reader takes.
         """
         self._check_size()
         if self.name.startswith("~$"):
@@ -121,7 +121,7 @@ class Source:
         return Head(self.name, container, plain, encoding)
 
     def _check_size(self) -> None:
-        """Reject what is larger than any file that can be imported, before it is read."""
+        """Reject a file that is larger than the limit, before reading it."""
         if self.size > self.limits.expanded:
             problem = (
                 f"the file has {self.size >> 20:,} MB, more than the {self.limits.expanded >> 20:,} MB of the limit"
@@ -130,10 +130,10 @@ class Source:
 
     @contextmanager
     def expanded(self) -> Iterator[BinaryIO]:
-        """Its bytes, decompressed if it is gzip, within the bounds.
+        """Open the file's bytes, decompressed if it is gzip.
 
         Raises:
-            Invalid: on reading, when the file is truncated, damaged or expands beyond the bounds.
+            Invalid: raised by reading, if the file is truncated, damaged or expands beyond the limits.
         """
         with self.opener() as raw:
             ahead = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
@@ -145,7 +145,7 @@ class Source:
         """SHA-256 of the stored bytes, in hex.
 
         Raises:
-            Invalid: it is larger than any file that can be imported.
+            Invalid: the file is larger than the limit.
         """
         self._check_size()
         digest = hashlib.sha256()
@@ -156,7 +156,7 @@ class Source:
 
 
 class _Bounded(io.RawIOBase):
-    """Counts what comes out, and turns a damaged stream into a sentence."""
+    """A stream that counts the expanded bytes, and raises ``Invalid`` if it is damaged or has too many."""
 
     def __init__(self, inner: io.BufferedIOBase, source: Source) -> None:
         self._inner = inner
@@ -191,9 +191,9 @@ class _Bounded(io.RawIOBase):
 
 
 def check_size(sources: Sequence[Source]) -> None:
-    """Reject, before anything is read, files that hold more than one import may.
+    """Reject files that together are too large for one import, before reading any.
 
-    What compressed files expand to is known only as they are read, and bounded there.
+    The expanded size of compressed files is known, and limited, only while they are read.
 
     Raises:
         Invalid: together they are too large.
@@ -220,24 +220,26 @@ def rejected(name: str, problem: str, remedy: str) -> Invalid:
 
 
 def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Source]:
-    """The files at these paths; a folder stands for the files in it, by name, without what systems put there.
+    """The files at these paths. A folder means the files in it, by name, without files that systems add.
 
     Raises:
-        Invalid: a path does not exist or cannot be read, a folder holds a link or something that is no file, or two
-            files have one name.
+        Invalid: a path does not exist or is not readable, a folder has a link or something else that is not a file, or
+            two files have the same name.
     """
     sources: list[Source] = []
     for path in paths:
         if not path.exists():
             raise rejected(str(path), "there is no such file or folder", "check the path")
-        # A path that the operator names may be a link; what stands inside a folder may not.
+        # A path that the operator names may be a link; a path inside a folder may not.
         place = path.resolve()
         for item in _inside(place) if place.is_dir() else [place]:
             size = _size_of_file(item)
             name = item.name.encode("utf-8", "replace").decode()
             sources.append(Source(name, partial(_opened, item), size, limits or Limits()))
     if not sources:
-        raise rejected(str(paths[0]) if paths else "no path", "there are no files in it", "give the files to import")
+        raise rejected(
+            str(paths[0]) if paths else "no path", "there are no files to import in it", "give files, or their folder"
+        )
     if len(sources) > MOST_FILES:
         raise rejected(
             str(paths[0]), f"there are more than {MOST_FILES:,} files", "import them by folders, or in one zip archive"
@@ -249,39 +251,39 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
 
 
 def bystanders(paths: Sequence[Path]) -> list[str]:
-    """The names of the files in these folders that systems have put there and that ``from_paths`` leaves out."""
+    """The names of the files in these folders that ``from_paths`` leaves out, because systems added them."""
     folders = [path.resolve() for path in paths if path.is_dir()]
     return sorted(item.name for folder in folders for item in folder.iterdir() if is_bystander(item.name))
 
 
 def is_bystander(name: str) -> bool:
-    """Whether a file is one that systems and office programs leave beside the files of people."""
+    """Whether a file was added by an operating system or office program, by its name."""
     return name.startswith((".", "~$")) or name.casefold() in ("thumbs.db", "desktop.ini")
 
 
 def _inside(folder: Path) -> list[Path]:
-    """The files of a folder, by name; folders in it are not looked into."""
+    """The files directly in a folder, by name."""
     paths = [path for path in sorted(folder.iterdir()) if not is_bystander(path.name)]
     return [path for path in paths if path.is_symlink() or not path.is_dir()]
 
 
 def _size_of_file(path: Path) -> int:
-    """The size of a regular file. Links could lead to any file of the machine, and pipes never end.
+    """The size of a regular file. A link could lead to any file of the machine, and a pipe may never end.
 
     Raises:
-        Invalid: it is no regular file.
+        Invalid: the path is not a regular file.
     """
     kind = path.lstat()
     if stat.S_ISLNK(kind.st_mode):
         raise rejected(path.name, "the folder holds a symbolic link", "put the file itself into the folder")
     if not stat.S_ISREG(kind.st_mode):
-        raise rejected(path.name, "it is no regular file", "give files that hold tables or documents")
+        raise rejected(path.name, "it is not a regular file", "give files with tables or documents")
     return kind.st_size
 
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        # What was checked may have been exchanged since: a link is not followed, and a pipe does not block.
+        # The checked file may have been replaced since: follow no link, and do not block on a pipe.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise rejected(
@@ -289,5 +291,5 @@ def _opened(path: Path) -> BinaryIO:
         ) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise rejected(path.name, "it is no regular file", "give files that hold tables or documents")
+        raise rejected(path.name, "it is not a regular file", "give files with tables or documents")
     return os.fdopen(handle, "rb")

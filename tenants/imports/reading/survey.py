@@ -24,7 +24,7 @@ class Surveyed:
     Attributes:
         format: the reader's name.
         source: the system whose people these are.
-        data_date: to which the data run; None if neither the files nor the mapping give it.
+        data_date: the day to which the data run; None if neither the files nor the mapping give it.
         notes: sentences for the import's report.
     """
 
@@ -42,7 +42,7 @@ class Survey:
         sources: the files.
         mapping: with its time zone.
         format: the reader's name; empty to detect it.
-        data_date: from the import's order: it overrides the files.
+        data_date: the data date in the import's order, which overrides the files.
     """
 
     sources: Sequence[Source]

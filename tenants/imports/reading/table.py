@@ -1,4 +1,4 @@
-"""A table below its headings, from a file of any kind: its rows, and the checks of its headings."""
+"""The rows of a table below its headings, from any kind of file, and the checks of the headings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_COLUMNS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the line it begins on, its cells, or why it cannot be read."""
+    """One row: the line on which it begins, its cells, and why it is rejected if it is not readable."""
 
     line: int
     cells: Sequence[str | Unreadable]
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An open CSV file: its rows, or its ``lines`` (not both: they are read once). A workbook has no lines.
+    """An open table. Read either ``rows`` or ``lines``, not both. A workbook has no lines.
 
     Attributes:
         first: the number of the first line below the headings.
@@ -47,10 +47,10 @@ class Table:
 
 
 def check_headings(headings: list[str], source: Source) -> None:
-    """Reject headings that cannot name the columns.
+    """Check that the headings can name the columns.
 
     Raises:
-        Invalid: there are none, too many, two alike, or some that cannot be read.
+        Invalid: there are no headings, too many, two equal ones, or unreadable ones.
     """
     if not headings:
         raise rejected(source.name, "the first line holds no headings", "begin the file with a line of column names")
@@ -61,7 +61,7 @@ def check_headings(headings: list[str], source: Source) -> None:
             source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
         )
     counts = Counter(heading for heading in headings if heading)
-    # A file without headings has its first row's cells here: they are never shown.
+    # If a file has no headings, these are the cells of its first row: never show them.
     repeated = next((heading for heading, count in counts.items() if count > 1), None)
     if repeated is not None:
         places = " and ".join(str(at) for at, heading in enumerate(headings, start=1) if heading == repeated)
@@ -69,5 +69,5 @@ def check_headings(headings: list[str], source: Source) -> None:
 
 
 def undecoded(text: str) -> bool:
-    """Whether a text holds bytes that its encoding could not decode, as ``surrogateescape`` keeps them."""
+    """Whether a text has undecodable bytes, in the form in which ``surrogateescape`` keeps them."""
     return any("\udc80" <= character <= "\udcff" for character in text)

@@ -1,7 +1,7 @@
-"""From a cell to a value: dates in the forms that exports use, numbers, codes, supplies in days.
+"""Convert cells to values: dates in the forms that exports use, numbers, codes, supplies in days.
 
-Each converter takes what a cell holds (text, or what a workbook stores) and returns the value, or raises
-``BadValueError`` with what is wrong and the remedy. No message repeats the cell: a report of rejected rows carries no
+Each converter takes the content of a cell (text, or what a workbook stores) and returns the value, or raises
+``BadValueError`` with the problem and the remedy. No message repeats the cell: a report of rejected rows carries no
 personal data.
 """
 
@@ -59,12 +59,12 @@ _DATE_FORMS = re.compile(
     r"|\d{1,2}[/.]\d{1,2}[/.](?:19|20)\d{2}(?: \d{1,2}:\d{2}(?::\d{2})?)?$"
     r"|\d{1,2}-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:-(?:\d{2}|\d{4}))?$"
 )
-"""What a spreadsheet makes of a code such as MAR1 or 3/12, as it saves it."""
+"""The dates that a spreadsheet makes of codes such as MAR1 or 3/12, in the form in which it saves them."""
 _MARKS = str.maketrans(
     dict.fromkeys([0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x180E, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " ")
     | dict.fromkeys([0x00AD, 0x200C, 0x200D], None)
 )
-"""Marks without width, as texts copied from web pages and PDFs carry them: spaces; those inside words are nothing."""
+"""Marks without width, as in texts copied from web pages and PDFs: a space replaces them; inside words, nothing."""
 _CENSORED = re.compile(r"([<>])=?\s*([\d.,eE+]+)$")
 _WHOLE = re.compile(r"([+-]?\d+)(?:\.0*|,0{1,2})$")
 _TRUE = frozenset({"1", "true", "yes", "y", "t"})
@@ -72,14 +72,14 @@ _FALSE = frozenset({"0", "false", "no", "n", "f"})
 
 
 class Unreadable(NamedTuple):
-    """A cell whose value is not in the file, or is none: why, and what to do."""
+    """A cell without a usable value: the problem, and the remedy."""
 
     problem: str
     remedy: str
 
 
 class BadValueError(Exception):
-    """A cell that does not hold what its field needs."""
+    """Error: the cell has no valid value for its field."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -88,17 +88,17 @@ class BadValueError(Exception):
 
 
 class NotRecordedError(BadValueError):
-    """A day that stands for none, such as 1900-01-01."""
+    """Error: the date is a placeholder for a missing one, such as 1900-01-01."""
 
     def __init__(self) -> None:
-        super().__init__("the day stands for a date that was not recorded", "fill in the date")
+        super().__init__("the date is a placeholder for a missing one", "fill in the date")
 
 
 def clean(text_value: str) -> str:
-    """A text without white space around and with single spaces inside.
+    """The text without white space around it, and with single spaces inside.
 
-    White space is what every reader takes for it: spaces of any width, no-break spaces, marks without width, and line
-    breaks inside a cell. The apostrophe that our exports set before a formula goes.
+    White space means spaces of any width, no-break spaces, marks without width, and line breaks inside a cell. The
+    apostrophe that our exports put before a formula is removed.
     """
     if text_value.isascii() and text_value.isprintable():
         cleaned = text_value.strip() if "  " not in text_value else " ".join(text_value.split())
@@ -108,7 +108,7 @@ def clean(text_value: str) -> str:
 
 
 def text(cell: object) -> str:
-    """The cell as clean text; a whole number of a workbook without its decimals."""
+    """The cell as clean text; a whole number of a workbook has no decimals."""
     if cell is None:
         return ""
     if isinstance(cell, str):
@@ -131,11 +131,10 @@ def whole_number(cell: object) -> str:
 
 
 def identifier(cell: object) -> str:
-    """An identifier as it is written.
+    """The identifier in a cell, unchanged.
 
     Raises:
-        BadValueError: a spreadsheet has made something else of it: a date, a number in scientific notation that has
-            lost digits, a number with more digits than a spreadsheet keeps.
+        BadValueError: a spreadsheet has changed it to a date, or to a number that has lost digits.
     """
     if isinstance(cell, date) or (isinstance(cell, str) and _DATE_FORMS.match(cell.strip())):
         problem = "the cell holds a date where an identifier is expected: a spreadsheet has changed it"
@@ -159,11 +158,12 @@ def day(cell: object, formats: tuple[str, ...], *, born: bool = False) -> date:
         cell: text, or what a workbook stores: a date, or a serial number of days since 1899-12-30.
         formats: ``iso`` (2015-06-08, with or without a time, whose date is taken as written), ``dd-Mon-yyyy``,
             ``excel`` (serial numbers written as text), or a ``strptime`` pattern such as ``%d/%m/%Y``.
-        born: whether it is a date of birth: a year of two digits is then the last that is not ahead, else the nearest.
+        born: whether it is a date of birth. A two-digit year is then the latest one that is not in the future; else the
+            nearest one.
 
     Raises:
-        NotRecordedError: the day stands for none.
-        BadValueError: it holds no date.
+        NotRecordedError: the date is a placeholder for a missing one.
+        BadValueError: the cell has no date.
     """
     if isinstance(cell, datetime):
         return _within(cell.date())
@@ -177,7 +177,7 @@ def day(cell: object, formats: tuple[str, ...], *, born: bool = False) -> date:
 
 @lru_cache(maxsize=65536)
 def _day_of_text(text_value: str, formats: tuple[str, ...]) -> date | tuple[int, int, int]:
-    """The date, or day, month and year where the year has two digits."""
+    """The date; or day, month and year if the year has two digits."""
     for name in formats:
         try:
             read = _by_form(text_value, name)
@@ -197,7 +197,7 @@ def _day_of_text(text_value: str, formats: tuple[str, ...]) -> date | tuple[int,
 
 
 def _by_form(text_value: str, form: str) -> date | tuple[int, int, int] | None:
-    """The date by one form; None where the text does not have it."""
+    """The date in one form; None if the text does not have this form."""
     if form == "iso":
         match = _ISO.match(text_value)
         return None if match is None else _within(date(int(match[1]), int(match[2]), int(match[3])))
@@ -222,15 +222,14 @@ def _named_day(text_value: str) -> date | tuple[int, int, int] | None:
 
 
 def _short_month(text_value: str) -> str:
-    """``Sept`` as the library knows it."""
+    """The text with ``Sep`` in place of ``Sept``, which ``strptime`` does not know."""
     return re.sub(r"(?i)\bsept\b", "Sep", text_value) if "sept" in text_value.casefold() else text_value
 
 
 def short_year(day_of_month: int, month: int, year: int, *, born: bool = False) -> date:
-    """The date of a year of two digits: there is one century in which it can be.
+    """The date with a two-digit year, in the only century that fits.
 
-    Nobody who is treated was born a hundred years ago, and nobody is born yet in the future; what else lists date lies
-    within fifty years of today.
+    A birth lies within the last hundred years; any other date in a list lies within fifty years of today.
 
     Raises:
         BadValueError: it is no day of the calendar.
@@ -272,7 +271,7 @@ def _within(day_value: date) -> date:
 
 
 def moment(cell: object, formats: tuple[str, ...]) -> datetime:
-    """The date and time in a cell; without a time it is midnight, without a zone it is left without one."""
+    """The date and time in a cell. A date alone means midnight; a time without a zone stays without one."""
     if isinstance(cell, datetime):
         _within(cell.date())
         return cell
@@ -289,9 +288,9 @@ def moment(cell: object, formats: tuple[str, ...]) -> datetime:
 
 
 def number(cell: object) -> float:
-    """A finite number, with a decimal point; thousands may be set apart by commas or spaces.
+    """The finite number in a cell, with a decimal point; commas or spaces may separate thousands.
 
-    A comma before one or two digits at the end is a decimal comma: no thousands are written so.
+    A comma before the last one or two digits is a decimal comma, because it cannot separate thousands.
     """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         value = float(cell)
@@ -302,7 +301,7 @@ def number(cell: object) -> float:
         elif re.fullmatch(r"[+-]?\d+,\d{1,2}", raw):
             raw = raw.replace(",", ".")
         try:
-            # float() also takes 1_000 and words such as 'infinity'.
+            # float() would also accept 1_000 and words such as 'infinity'.
             value = math.nan if "_" in raw else float(raw)
         except ValueError:
             value = math.nan
@@ -313,10 +312,10 @@ def number(cell: object) -> float:
 
 
 def measured(cell: object) -> tuple[float, str | None]:
-    """A result: its number, and ``<`` or ``>`` when it is only known to lie below or above (``<20`` copies/mL).
+    """A laboratory result: the number, and ``<`` or ``>`` if the result is below or above it (``<20`` copies/mL).
 
-    Words for "too low to be measured" (``TND``, ``<LDL``, ``below detection limit``) are below 1; the unit copies/mL
-    may stand behind the number.
+    Words for "too low to be measured" (``TND``, ``<LDL``, ``below detection limit``) count as below 1. The unit
+    copies/mL may follow the number.
     """
     if isinstance(cell, str):
         if "".join(filter(str.isalnum, cell.casefold())) in _NOT_DETECTED:
@@ -328,7 +327,7 @@ def measured(cell: object) -> tuple[float, str | None]:
 
 
 def integer(cell: object) -> int:
-    """A whole number that PostgreSQL's integer holds."""
+    """The whole number in a cell, within the range of PostgreSQL's integer."""
     value = number(cell)
     if not value.is_integer() or abs(value) >= 2**31:
         problem = "not a whole number"
@@ -337,10 +336,10 @@ def integer(cell: object) -> int:
 
 
 def days(cell: object, unit: str) -> int:
-    """A supply in days; months are 30 days, weeks 7.
+    """A supply in days. A month counts as 30 days.
 
     Raises:
-        BadValueError: it is no number of them, is negative or over a year, or is in days and ends within one.
+        BadValueError: the supply is not a number, is negative, is over a year, or has a fraction of a day.
     """
     value = number(cell) * {"days": 1, "weeks": 7, "months": DAYS_A_MONTH}[unit]
     if value < 0:
@@ -356,7 +355,7 @@ def days(cell: object, unit: str) -> int:
 
 
 def boolean(cell: object) -> bool:
-    """Yes or no."""
+    """Whether a cell says yes; a word that is neither yes nor no is an error."""
     word = text(cell).lower()
     if word in _TRUE:
         return True
@@ -367,7 +366,7 @@ def boolean(cell: object) -> bool:
 
 
 def birth_from_age(age: object, at: date) -> date:
-    """The estimated birthdate of someone ``age`` years old at a date: 1 January, as OpenMRS estimates it."""
+    """The estimated birth date of a person of this age on a date: 1 January, as in OpenMRS."""
     years = number(age)
     if not 0 <= years <= 120:  # noqa: PLR2004 - nobody known has lived longer
         problem = "an age outside 0-120 years"

@@ -1,4 +1,7 @@
-"""Excel workbooks as rows, streamed: bounded before they are expanded, formulas by the values stored with them."""
+"""Stream the rows of Excel workbooks. Sizes are checked before anything is expanded.
+
+A formula counts by the value that the workbook stores with it.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,10 @@ class Sheet:
 
 
 def check_archive(source: Source) -> list[str]:
-    """Names inside an xlsx file, after checking that it is whole and expands within bounds.
+    """The names of the parts of an xlsx file, after checking that it is whole and expands within limits.
 
     Raises:
-        Invalid: it is truncated, no workbook, or a bomb.
+        Invalid: it is truncated, not a workbook, or expands beyond the limits.
     """
     again = "save the workbook again, as .xlsx without a password"
     try:
@@ -83,17 +86,17 @@ def open_sheet(
     name: str | None = None,
     otherwise: Callable[[Sequence[str]], bool] | None = None,
 ) -> Iterator[Sheet]:
-    """Open the first sheet that has a heading row within its first rows; hidden sheets come after the others.
+    """Open the first sheet with a heading row near its top; hidden sheets come after visible ones.
 
     Args:
         source: the workbook.
         wanted: whether a row, as texts, is the heading row.
-        expected: what it must have, for the message.
-        name: only the sheet of this name.
-        otherwise: as ``wanted``, where no sheet has such a row.
+        expected: the required content of a heading row, for the message.
+        name: look only at the sheet with this name.
+        otherwise: a second test like ``wanted``, used if no sheet passes the first.
 
     Raises:
-        Invalid: no sheet has one, or the file is damaged.
+        Invalid: no sheet has a heading row, or the file is damaged.
     """
     with _opened(source) as book:
         for test in (wanted, otherwise):
@@ -113,11 +116,11 @@ def open_sheet(
 
 
 def peek(source: Source, *, hidden: bool = True) -> tuple[tuple[str, ...], ...]:
-    """The first rows of every sheet as texts, to tell formats by their headings.
+    """The first rows of every sheet as texts, to detect the format by its headings.
 
     Args:
         source: the workbook.
-        hidden: whether hidden sheets count.
+        hidden: whether to include hidden sheets.
 
     Raises:
         Invalid: the workbook is damaged.
@@ -151,7 +154,7 @@ def _heading(cell: Cell | Unreadable) -> str:
 
 
 def _sound(source: Source, book: Book, sheet: SheetPart) -> Iterator[tuple[int, list[Cell | Unreadable]]]:
-    """The rows of a sheet that are not empty, by their numbers."""
+    """Yield the rows of a sheet that are not empty, with their numbers; a damaged sheet is an error."""
     with soundness(source):
         with book.part(sheet.path) as part:
             merged = Merged(merged_ranges(source, part), MERGED_ACROSS)

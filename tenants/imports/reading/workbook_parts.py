@@ -1,8 +1,7 @@
-"""The parts of an xlsx file: sheets, shared texts and styles out of their XML, each element within a bound.
+"""Read the parts of an xlsx file from their XML: sheets, shared texts and styles, each element within a limit.
 
-Elements are recognised by their local names, so that strict workbooks and those with prefixes are read alike. openpyxl
-converts number formats and days; its readers are not used, since they load whole parts, which a small file can make
-expand to gigabytes.
+Elements are recognised by their local names, so strict workbooks and those with prefixes read the same. openpyxl only
+converts number formats and days. Its readers load whole parts, which a small file can expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ class Book:
 
     @contextmanager
     def part(self, path: str) -> Iterator[IO[bytes]]:
-        """A part as a stream."""
+        """Open a part as a stream."""
         with self._archive.open(self._names[path.casefold()]) as stream:
             yield stream
 
@@ -121,7 +120,7 @@ class Book:
             yield stream
 
     def _relations(self, path: str, folder: str) -> Iterator[tuple[str, str, str]]:
-        """Kind, identifier and part of each relation."""
+        """Yield the kind, identifier and part of each relation."""
         if path.casefold() not in self._names:
             return
         with self._small(path) as part:
@@ -132,7 +131,7 @@ class Book:
                 yield kind, element.get("Id", ""), posixpath.normpath(full)
 
     def _styles(self, path: str | None) -> tuple[frozenset[int], frozenset[int]]:
-        """The numbers of the styles that show dates, and of those that show lengths of time."""
+        """The numbers of the styles that show dates, and of those that show durations."""
         from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 
         if path is None or path.casefold() not in self._names:
@@ -176,7 +175,7 @@ class Book:
         return strings
 
     def rows(self, sheet: SheetPart) -> Iterator[tuple[int, list[Cell | Unreadable]]]:
-        """The rows of a sheet with their numbers; empty ones that the file writes are among them."""
+        """Yield the rows of a sheet with their numbers, also the empty rows that the file has."""
         columns: dict[str, int] = {}
         number = 0
         with self.part(sheet.path) as part:
@@ -249,7 +248,7 @@ def _column(letters: str) -> int:
 
 
 def _text_of(element: Element) -> str:
-    """The text of a shared or inline string: its runs, without the readings of East Asian words."""
+    """The text of a shared or inline string: its runs, without the phonetic readings of East Asian words."""
     pieces: list[str] = []
     for run in element:
         name = local(run.tag)
@@ -261,5 +260,5 @@ def _text_of(element: Element) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Line breaks that Excel writes as ``_x000D_``, as the spaces that they are."""
+    """The text with spaces in place of line breaks, which Excel writes as ``_x000D_``."""
     return _ESCAPED.sub(" ", text) if "_x00" in text else text

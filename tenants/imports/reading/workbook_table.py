@@ -1,4 +1,4 @@
-"""A workbook as the generic reader sees a CSV file: headings and rows of texts."""
+"""Read a sheet of a workbook like a CSV file, for the generic reader: headings, and rows of texts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def open_book_table(
     source: Source, sheet: str | None, wanted: Callable[[Sequence[str]], bool] = any
 ) -> Iterator[Table]:
-    """Open a sheet of a workbook; without a row of the headings wanted, its first row that holds anything is them.
+    """Open a sheet of a workbook as a table.
 
     Args:
         source: the workbook.
-        sheet: name of the sheet; the first one with the headings when None.
-        wanted: whether a row is the one with the headings.
+        sheet: name of the sheet; None for the first one with the headings.
+        wanted: whether a row has the headings. If no row does, the first row that is not empty has them.
 
     Raises:
         Invalid: the workbook is damaged, or has no such sheet.
@@ -45,7 +45,7 @@ def open_book_table(
 
 
 def _reject_plain_numbers(source: Source) -> None:
-    """A workbook that counts days from 1904 is read by list formats, which know which columns are dates; not here."""
+    """Reject a workbook that counts days from 1904: only list formats know which of its numbers are dates."""
     problem = "the workbook counts days from 1904: a number in a column of dates would be read four years too early"
     raise rejected(source.name, problem, "save it with the 1900 date system, or as CSV with dates as yyyy-mm-dd")
 
@@ -58,13 +58,13 @@ def _rows(sheet: Sheet, headings: list[str]) -> Iterator[Row]:
             texts.pop()
         if len(texts) > width:
             problem = f"the row has {len(texts)} cells under {width} headings"
-            yield Row(line, [], Rejection("row", problem, "give every column a heading, or delete what has none"))
+            yield Row(line, [], Rejection("row", problem, "give every column a heading, or delete the others"))
         else:
             yield Row(line, texts + [""] * (width - len(texts)))
 
 
 def _cell(cell: object) -> str | Unreadable:
-    """A cell as text. What is wrong with it costs those who read its column."""
+    """A cell as text, or ``Unreadable``. An unreadable cell matters only to records that read its column."""
     if isinstance(cell, Unreadable):
         return cell
     if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= LOST_DIGITS:

@@ -1,1 +1,1 @@
-"""From readings to the staging table, and the checks of the staged rows."""
+"""Stage the facts of readings, and check the staged rows."""

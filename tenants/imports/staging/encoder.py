@@ -1,4 +1,4 @@
-"""Facts as rows of the staging table: identities column by column, and rows in COPY's binary format."""
+"""Encode facts as rows of the staging table in COPY's binary format; identities are computed column by column."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class Document(NamedTuple):
     """A fact without columns of its own: a facility, a person, a status.
 
     Attributes:
-        names: its kind, and what the source calls its patient's identifier and its day.
-        body: what it says, as ``body_of`` gives it.
+        names: its kind, and the source's names for the patient's identifier and the day.
+        body: its content, encoded by ``body_of``.
         seen_on: the day of the row that the person was read from.
-        facility: DATIM id; ``facility_name``, what the row calls the facility where it gives none, folded.
+        facility: DATIM id; ``facility_name`` is the row's name for the facility if it has no DATIM id, folded.
     """
 
     names: RecordNames
@@ -87,7 +87,7 @@ class Document(NamedTuple):
 
 
 def body_of(digest: bytes, content: bytes, personal: bytes | None) -> bytes:
-    """The fields for a fact's content, for the digest that equal facts share, and for personal data."""
+    """The encoded fields for a fact's digest, content and personal data. Equal facts have equal digests."""
     return binary_copy.fields(("bytea",) * 3, (digest, content, personal))
 
 
@@ -242,7 +242,7 @@ def _joined(
 
 
 def _sixteen(values: list[bytes], names: tuple[bytes, ...]) -> list[Iterable[bytes]]:
-    """A field of 16 bytes in each row, empty where the patient's facility is not known yet (there is no name)."""
+    """A field of 16 bytes in each row; empty if the patient's facility is unknown, which an empty name means."""
     if all(names):
         return [repeat(binary_copy.SIXTEEN), values]
     return [

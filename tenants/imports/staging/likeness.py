@@ -22,7 +22,7 @@ class Known:
     """The facilities on record, found by code and by name."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
-        """Take the facilities on record: names by code (a name that is the code stands for none)."""
+        """``names``: facilities on record, name by code; a name equal to the code means that there is no name."""
         self._by_part: dict[str, list[str]] = {}
         self._by_name: dict[str, str] = {}
         for code, name in names.items():

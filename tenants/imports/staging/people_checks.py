@@ -1,6 +1,6 @@
-"""Whether the people that an import names are known where many are: a spreadsheet may have taken their leading zeros.
+"""Check that an import of a known facility names known people: a spreadsheet may have removed leading zeros.
 
-Such a list would double everybody at the facility, so it fails as a whole before anything is written.
+The list would add everybody at the facility a second time, so the import fails as a whole before it writes anything.
 """
 
 from __future__ import annotations
@@ -85,21 +85,21 @@ GROUP BY t.facility HAVING count(DISTINCT t.person) >= %(named)s ORDER BY t.faci
 
 
 def run(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: str, *, expected: bool) -> list[str]:
-    """See that of the people at each facility some are known, and that no others lack the zeros of known ones.
+    """Check that some people at each facility are known, and that no known people lost their leading zeros.
 
     Args:
         session: the step's transaction.
         cursor: of the transaction.
-        import_uuid: whose staged facts.
-        source: the import's.
-        expected: whoever imports says that they are new people.
+        import_uuid: the import.
+        source: the import's source.
+        expected: whether the user confirmed that they are new people.
 
     Returns:
-        Notes on facilities with too few people to judge by.
+        Notes on facilities with too few people to decide.
 
     Raises:
-        Invalid: at a facility with many people of the source, none of many whom the import names is known, or many
-            whom it names would be known with leading zeros.
+        Invalid: at a facility with many people of the source, the import names many people and none is known, or many
+            of them would be known with leading zeros.
     """
     if expected:
         return []
@@ -120,7 +120,7 @@ def run(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: 
 
 
 def _without_zeros(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: str) -> list[FieldError]:
-    """The facilities of which many recorded people are named without their leading zeros."""
+    """An error for each facility where the import names many recorded people without their leading zeros."""
     values = {"import": import_uuid, "source": source, "many": MANY_THERE, "most": MOST_TRIED, "named": MANY_NAMED}
     strangers = cursor.execute(_BARE, values).fetchall()
     vault = privacy.vault(session)

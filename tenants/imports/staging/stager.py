@@ -1,4 +1,4 @@
-"""Facts on their way between the files and the records: into the staging table by COPY, and back as typed content."""
+"""Write facts into the staging table by COPY, and decode the content of staged facts again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PERSONAL = tuple(name for name, spec in FIELDS["patients"].items() if spec.perso
 _PERSONAL_OF = attrgetter(*PERSONAL)
 _PLACE = ("import_staging", "personal")
 _NUMBER = "number"
-"""Names the identifier among what is encrypted, where it is a number: its leading zeros may be lost."""
+"""Key of an encrypted identifier that is a number, and so may have lost leading zeros."""
 
 
 @cache
@@ -70,7 +70,7 @@ def _content_of(kind: str) -> Callable[[Fact], tuple[object, ...]]:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of rows of files."""
+    """The number of rows by outcome, and of staged facts."""
 
     read: int = 0
     rejected: int = 0
@@ -80,14 +80,14 @@ class Tally:
 
 
 class Stager:
-    """Brings blocks of rows into the staging table, in the session's transaction: the one way in for all formats.
+    """Stages blocks of rows in the session's transaction, for all formats.
 
     Args:
         session: the step's transaction.
-        import_uuid: whose rows they are; also names the key that their personal fields are encrypted with.
-        data_date: nothing can have happened after it.
+        import_uuid: the import. Its UUID also names the key that encrypts the personal fields.
+        data_date: no event can be later.
         next_seq: number of the last staged fact.
-        where: at which facilities the import's patients are.
+        where: the facilities of the import's patients.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Stager:
         self._encoder = Encoder(session, import_uuid, where, self.patient_key)
 
     def take(self, block: Block) -> Tally:
-        """Stage the facts of these rows and note the rejections; how many of each."""
+        """Stage the facts of a block and store its rejections; return the numbers."""
         tally = Tally(read=block.by_column, left_out=block.left_out)
         taken, rejected = self._taken(block, tally)
         if self.seq == 0:
@@ -124,7 +124,7 @@ class Stager:
         self.where.keys.add(self._keys)
         self._keys.clear()
         tally.staged = len(documents) + sum(len(seqs) for _, seqs in events)
-        # All that has to be asked of the database is asked before the COPY begins.
+        # Run all queries before the COPY begins: the connection cannot run one during it.
         pieces = [self._encoder.events(columns, seqs) for columns, seqs in events]
         with self.session.cursor() as cursor:
             if tally.staged:
@@ -139,11 +139,11 @@ class Stager:
 
     @staticmethod
     def _width(block: Block) -> int:
-        """Numbers that each row of a block with columns has: facilities first, then events, or what was read singly."""
+        """The count of numbers to reserve for each row of a block: for its facilities and events, or for its facts."""
         return max([2 * len(block.events), *(len(reading.facts) + 1 for _, reading in block.readings)])
 
     def _numbered(self, block: Block) -> list[tuple[Events, list[int]]]:
-        """The columns of a block, and the numbers of their events."""
+        """The columns of a block, each with the numbers of its events."""
         width, records = self._width(block), len(block.events)
         return [
             (events, [self.seq + 1 + at * width + number for at in events.rows])
@@ -157,7 +157,7 @@ class Stager:
         return self.seq + len(taken)
 
     def _taken(self, block: Block, tally: Tally) -> tuple[list[Placed], list[tuple[object, ...]]]:
-        """The facts to take of rows that were read one by one, in their order, and what is rejected of these rows."""
+        """The facts to stage from rows that were read one by one, in order, and the rejections of these rows."""
         doubtful = self._doubtful(reading for _, reading in block.readings)
         width = self._width(block) if block.events else 0
         taken: list[Placed] = []
@@ -190,7 +190,7 @@ class Stager:
         return taken, rejected
 
     def _doubtful(self, readings: Iterable[Reading]) -> set[int]:
-        """The facts, by ``id``, that have to be judged one by one."""
+        """The ``id`` of each fact that may be wrong, and so must be judged by itself."""
         by_kind: dict[str, list[Fact]] = {}
         for reading in readings:
             for fact in reading.facts:
@@ -202,10 +202,10 @@ class Stager:
         }
 
     def _judged(self, reading: Reading) -> tuple[list[Fact], list[Rejection], bool]:
-        """The facts to take of a row, why something of it is rejected or left out, and whether any is rejected.
+        """The facts to stage from a row, why parts of it are rejected or left out, and whether any part is rejected.
 
-        A rejected event takes its whole row along, but not what says that the person was there. Where the row is a
-        person, only what is wrong is rejected: a person must not be lost, with all visits, for a wrong date of death.
+        A rejected event rejects its whole row, except that an unread contact stays: it shows that the person came. If
+        the row is a person, only the wrong part is rejected: a wrong date of death must not lose a person's visits.
         """
         good: list[Fact] = []
         rejections, omissions = list(reading.rejections), list(reading.omissions)
@@ -224,21 +224,21 @@ class Stager:
             good = [fact for fact in good if fact is unread or not isinstance(fact, UnreadContactFact)]
         if rejections and not any(isinstance(fact, PatientFact) and fact.derived_on is None for fact in good):
             good = [fact for fact in good if isinstance(fact, UnreadContactFact)]
-        # Several facts of a row may be wrong for one and the same cell.
+        # One wrong cell may be the problem of several facts: report it once.
         return good, list(dict.fromkeys(rejections + omissions)), bool(rejections)
 
     def _document(self, one: Placed) -> bytes | None:
-        """The row of a fact that has no columns of its own; None where it was staged before."""
+        """The encoded row of a fact without columns of its own; None if the same fact was staged before."""
         fact, kind = one.fact, one.fact.kind
         if kind == "facilities":
-            # Rows name the same facility over and over: one row for each way in which they do.
+            # Many rows name the same facility: stage each distinct description once.
             named = (fact.key, fact.voided, *_content_of(kind)(fact))
             if named in self._facilities:
                 return None
             self._facilities.add(named)
         patient_key = self.patient_key(fact.patient) if isinstance(fact, PatientBound) else None
         person = fact if isinstance(fact, PatientFact) else None
-        # The key of a person is the identifier that everything else of them names.
+        # The key of a person is the identifier that the person's other facts have.
         source_key = patient_key if person is not None and patient_key else self._source_key(kind, fact.key)
         if kind != "facilities" and (person is None or person.derived_on is None):
             self._keys.append(source_key)
@@ -263,7 +263,7 @@ class Stager:
         )
 
     def _body(self, fact: Fact) -> bytes:
-        """What a fact says, encoded; rows repeat people, who are encoded once."""
+        """The encoded content of a fact. Rows repeat people, so each person is encoded once."""
         content = (fact.kind, fact.voided, *_content_of(fact.kind)(fact))
         if isinstance(fact, PatientFact):
             content += (*_PERSONAL_OF(fact), _bare(fact.patient))
@@ -273,7 +273,7 @@ class Stager:
         return known
 
     def _encoded(self, fact: Fact) -> tuple[bytes, bytes, bytes | None]:
-        """Digest, content, and what names a person, encrypted."""
+        """Digest, content, and a person's encrypted personal fields."""
         content: dict[str, Any] = {}
         for name in _content_fields(fact.kind):
             value = getattr(fact, name)
@@ -297,7 +297,7 @@ class Stager:
         return self.vault.blind_index(f"source:{kind}", key)
 
     def patient_key(self, identifier: str) -> bytes:
-        """The blind index of a patient's identifier. Files repeat it row after row, so those of this step are kept."""
+        """The blind index of a patient's identifier, cached for this step, because rows repeat identifiers."""
         key = self._patients.get(identifier)
         if key is None:
             key = self._patients[identifier] = self.vault.blind_index("source:patients", identifier)
@@ -305,9 +305,9 @@ class Stager:
 
 
 def _gap(reading: Reading) -> list[UnreadContactFact]:
-    """Whose row it is of which something is rejected, if it can be told: staged as rejected.
+    """An unread contact for the person of a row with a rejected part, to be staged as rejected; empty if unknown.
 
-    What the list lacks of the person then says nothing (``applying.lists``).
+    It marks a gap: a fact of the person that the list lacks may then still exist (``applying.lists``).
     """
     bound = next((fact for fact in reading.facts if isinstance(fact, PatientBound)), None)
     patient = reading.patient if bound is None else bound.patient
@@ -318,19 +318,19 @@ def _gap(reading: Reading) -> list[UnreadContactFact]:
 
 
 def _says(fact: Fact) -> bool:
-    """Whether a fact says something of a person by itself."""
+    """Whether a fact has data about a person: facilities and unread contacts do not."""
     return not isinstance(fact, FacilityFact | UnreadContactFact)
 
 
 def _is_contact(fact: Fact) -> bool:
-    """Whether a fact is a contact of a person: other drugs than antiretrovirals are none."""
+    """Whether a fact is a contact of a person. Dispensing other drugs than antiretrovirals is not."""
     return not fact.voided and (
         isinstance(fact, VisitFact) or (isinstance(fact, DispensationFact) and fact.antiretroviral)
     )
 
 
 def _unread_supply(fact: Fact, reading: Reading) -> list[UnreadContactFact]:
-    """That nobody knows when a pick-up ends whose supply cannot be read: until a contact on a later day."""
+    """An unread contact for a pick-up with an unreadable supply: until the next contact, nobody knows when it ends."""
     if not isinstance(fact, DispensationFact) or not (fact.supply_unread and _is_contact(fact)):
         return []
     if fact.days_supplied is not None or fact.next_appointment is not None:
@@ -339,12 +339,12 @@ def _unread_supply(fact: Fact, reading: Reading) -> list[UnreadContactFact]:
 
 
 def _bare(identifier: str) -> str | None:
-    """An identifier that may have lost leading zeros."""
+    """The identifier if it is a number that may have lost leading zeros, else None."""
     return identifier if identifier.isdecimal() and identifier[:1] != "0" else None
 
 
 def _clean(bad: Rejection) -> tuple[str, str, str]:
-    """The rejection as PostgreSQL's text takes it: headings come from files and may hold anything."""
+    """A rejection's texts, made safe for PostgreSQL: headings come from files and may have any character."""
     return tuple(
         "".join(c for c in part if c.isprintable())[:300].encode("utf-8", "replace").decode()
         for part in (bad.field, bad.problem, bad.remedy)
@@ -352,7 +352,7 @@ def _clean(bad: Rejection) -> tuple[str, str, str]:
 
 
 def content(kind: str, encoded: bytes) -> dict[str, Any]:
-    """The content of a staged fact, with its dates and times again."""
+    """The decoded content of a staged fact, with dates and times parsed."""
     content_fields: dict[str, Any] = orjson.loads(encoded)
     for name, parse in _parsers(kind):
         value = content_fields.get(name)
@@ -371,12 +371,12 @@ def _parsers(kind: str) -> tuple[tuple[str, Any], ...]:
 
 
 def personal(vault: Vault, import_uuid: UUID, data: bytes | None) -> dict[str, str | None]:
-    """What names a staged patient, decrypted."""
+    """The personal fields of a staged patient, decrypted."""
     named = orjson.loads(vault.decrypt(import_uuid, *_PLACE, import_uuid, data)) if data is not None else {}
     return {name: named.get(name) for name in PERSONAL}
 
 
 def bare_number(vault: Vault, import_uuid: UUID, data: bytes) -> str | None:
-    """The identifier of a staged patient, decrypted, where it is a number without leading zeros."""
+    """The decrypted identifier of a staged patient if it is a number without leading zeros, else None."""
     number: str | None = orjson.loads(vault.decrypt(import_uuid, *_PLACE, import_uuid, data)).get(_NUMBER)
     return number

@@ -1,8 +1,8 @@
-"""Events of people whom their own import does not name: other imports of the source say whose they are.
+"""Place events about people whom their own import does not name: other imports of the source name them.
 
-Which imports are on record when one comes must not matter. So such events are never rejected for that: they are placed
-where their person is known, or wait, and ``tenants.imports.applying.placing`` places them anew as imports come and go.
-An event without a facility is of the person's only one; of several, of the one that its row names.
+The order of imports must not matter. So such an event is never rejected for this reason. It enters the record of its
+person if the person is known, or else waits. ``tenants.imports.applying.placing`` moves it as imports come or are
+undone. An event without a facility belongs to the person's only facility, or to the one of several that its row names.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ WHERE s.patient_key = e.patient_key AND coalesce(s.facility, '') = e.facility
 
 
 def codes_by_name(cursor: Cursor[Any]) -> dict[str, list[str]]:
-    """The facilities on record: ``names``, folded, and their ``codes``; a name that several have is of none."""
+    """The folded ``names`` of facilities on record, and their ``codes``. A name that several have is left out."""
     codes: dict[str, set[str]] = {}
     for code, name in cursor.execute(_FACILITY_NAMES).fetchall():
         codes.setdefault(folded(name), set()).add(code)
@@ -140,12 +140,12 @@ def codes_by_name(cursor: Cursor[Any]) -> dict[str, list[str]]:
 
 
 def place(cursor: Cursor[Any], import_uuid: UUID, source: str) -> None:
-    """Find whose the events in ``pg_temp.seen_events`` are that the import names nobody for; note it, or let them wait.
+    """Find the people of the events in ``pg_temp.seen_events``; record each placement, or let the events wait.
 
     Args:
         cursor: of the step's transaction.
-        import_uuid: whose staged rows.
-        source: the import's.
+        import_uuid: the import.
+        source: the import's source.
     """
     values: dict[str, Any] = {"import": import_uuid, "source": source, "names": [], "codes": []}
     if cursor.execute(_NAMES_WANTED).fetchall()[0][0]:

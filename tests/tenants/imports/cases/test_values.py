@@ -79,7 +79,7 @@ def test_impossible_sexes_and_births_reject_their_cell_and_a_changed_sex_is_note
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
     assert (summary.rows_read, summary.rows_accepted, summary.rows_rejected) == (9, 8, 1)
     assert problems(summary) == {
-        ("Sex", "a word that is not known"): 1,
+        ("Sex", "the word is not known"): 1,
         (BORN, "the date lies after the data date"): 1,
         (BORN, "the date of birth lies after the start of treatment"): 1,
         (BORN, "a date outside 1900-2200"): 1,

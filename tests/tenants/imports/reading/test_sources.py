@@ -41,7 +41,7 @@ def test_a_pipe_is_rejected_and_does_not_block(tmp_path: Path, *, inside: bool) 
     folder = tmp_path / "lists"
     folder.mkdir()
     os.mkfifo(folder / "list.csv")
-    with pytest.raises(Invalid, match="no regular file"):
+    with pytest.raises(Invalid, match="not a regular file"):
         from_paths([folder if inside else folder / "list.csv"])
 
 
