@@ -1,1 +1,1 @@
-"""What a partner does with its own data: records, imports, cohort, risk and what follows from them."""
+"""The rooms of a tenant's own data: records, imports, cohort, risk, and those that build on them."""

@@ -84,7 +84,7 @@ _PLACE: Final = {name: place for place, name in enumerate(MEASURES)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """What the indicators need of each patient besides the transitions, as arrays of one order.
+    """The patients' data that indicators use besides the transitions, as arrays in one order.
 
     Attributes:
         facility: index of the facility.

@@ -43,7 +43,7 @@ def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
 
 
 def tenant_restored(session: TenantSession, _payload: Mapping[str, Any]) -> None:
-    """Say that a rebuild that was under way in the archive has no job here."""
+    """Record that an unfinished rebuild from the archive has no job in this tenant."""
     from tenants.cohort.service import stop_rebuild
 
     stop_rebuild(session, "it was under way when the tenant's archive was written")

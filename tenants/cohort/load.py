@@ -157,7 +157,7 @@ def facilities_of(session: TenantSession) -> tuple[UUID, ...]:
 
 
 class Loader:
-    """What all chunks share: facilities, the texts read so far, the time zone whose days count."""
+    """Loads chunks of timelines, which share the facilities, the texts read so far, and the time zone of days."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the API and the command line share: how they show an answer, and how they read a question."""
+"""Convert parameters and answers, for the API and the command line alike."""
 
 from __future__ import annotations
 
@@ -46,9 +46,13 @@ def as_of_day(session: TenantSession, as_of: date | None) -> date:
 
 
 def day_asked(tenant: TenantRef, as_of: date | None) -> date:
-    """Do the same as :func:`as_of_day` without a session."""
+    """The given day, or today in the tenant's time zone, as :func:`as_of_day`, but without a session.
+
+    Raises:
+        Invalid: the day is before 1900 or after 2199.
+    """
     if as_of is not None and not FIRST_YEAR <= as_of.year <= LAST_YEAR:
-        problem = f"{as_of} is no day of care"
+        problem = f"{as_of} is out of range"
         remedy = f"give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
     return as_of or today(tenant.time_zone)

@@ -194,7 +194,7 @@ def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUI
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """What the records know of a patient on the day; days are day numbers, NO_DAY where there is none."""
+    """A patient's state in the records on the day. Days are day numbers; NO_DAY means that there is none."""
 
     uuid: UUID
     facility: UUID

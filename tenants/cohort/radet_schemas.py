@@ -1,4 +1,4 @@
-"""What the API and the command line show of partners' own statuses."""
+"""Answers of the API and the command line about partners' own statuses."""
 
 from collections.abc import Sequence
 from datetime import date

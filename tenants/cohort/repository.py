@@ -71,7 +71,7 @@ class FacilityVolume:
 
 @dataclass(frozen=True, slots=True)
 class FacilityRow:
-    """What completeness needs of a facility."""
+    """The columns of a facility that completeness uses."""
 
     uuid: UUID
     datim_id: str

@@ -1,4 +1,4 @@
-"""What the API shows of the cohort."""
+"""Answers of the API about the cohort."""
 
 from datetime import date
 from typing import Annotated, Literal

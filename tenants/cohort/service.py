@@ -105,12 +105,12 @@ def request_rebuild(session: TenantSession) -> None:
 
 
 def rebuild_ended(session: TenantSession, end: JobEnd) -> None:
-    """Write down why no job recomputes the status table, or after a retry that one does."""
+    """Record why no job recomputes the status table; after a retry, clear the problem."""
     stop_rebuild(session, end.problem)
 
 
 def stop_rebuild(session: TenantSession, problem: str) -> None:
-    """Write down why no job recomputes the status table, where it is to be recomputed; empty: one does."""
+    """Record why no job runs a requested rebuild of the status table. An empty problem means that one does."""
     state = tenant_settings.get(session, Rebuild)
     if state.pending:
         tenant_settings.put(session, state.model_copy(update={"problem": problem}))

@@ -266,7 +266,7 @@ def _candidates(
 
 
 def _overdue(care: Care, rules: CohortSettings, following: IntArray, open_rows: BoolArray) -> list[_Part]:
-    """The changes of people who do not come: IIT after grace, or the partner's word where a contact is not readable."""
+    """The changes of people who do not come: IIT after grace, or the partner's status if a contact is unreadable."""
     lost_on = care.expected + rules.grace_days + 1
     is_lost = open_rows & ~care.unread & (following >= lost_on)
     parts: list[_Part] = [(care.owner[is_lost], lost_on[is_lost], _IIT_RANK, IIT, INTERRUPTED)]

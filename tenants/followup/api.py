@@ -1,4 +1,4 @@
-"""Attempts to reach patients over the API."""
+"""Routes of attempts to reach patients."""
 
 from typing import Annotated
 from uuid import UUID
@@ -25,13 +25,13 @@ Wanted = Annotated[AttemptFilter, Depends(on_event_loop(AttemptFilter))]
 
 @router.get("", operation_id="list_attempts", summary="List attempts to reach patients, newest first")
 def list_attempts(_: AttemptsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[AttemptOut]:
-    """Attempts that were undone are left out. Each patient on the page is recorded as read."""
+    """Return one page of attempts, without undone ones. The audit records the read of each patient on it."""
     return service.read_list(db, wanted, paging)
 
 
 @router.get("/outcomes", operation_id="list_outcomes", summary="List the outcomes that an attempt can have")
 def list_outcomes(_: AttemptsRead) -> list[OutcomeOut]:
-    """The one vocabulary of outcomes."""
+    """Return every outcome with its meaning."""
     return [
         OutcomeOut(name=outcome.name, meaning=outcome.meaning, reached=outcome.reached, settles=outcome.settles)
         for outcome in OUTCOMES.values()
@@ -46,7 +46,7 @@ def list_outcomes(_: AttemptsRead) -> list[OutcomeOut]:
     responses=responses(NotFound, Conflict),
 )
 def record_attempt(_: AttemptsWrite, db: TenantDb, body: AttemptPost, response: Response) -> AttemptOut:
-    """The same `id` is the same attempt: sending it again answers what is on record."""
+    """Record an attempt. Sending the same `id` again records nothing, and returns the attempt on record."""
     attempt = service.record(db, body).attempt
     set_location(response, f"/v1/attempts/{attempt.id}")
     return attempt
@@ -54,7 +54,7 @@ def record_attempt(_: AttemptsWrite, db: TenantDb, body: AttemptPost, response: 
 
 @router.get("/{attempt_id}", operation_id="get_attempt", summary="Get an attempt")
 def get_attempt(_: AttemptsRead, db: TenantDb, attempt_id: UUID) -> AttemptOut:
-    """Recorded as a read of its patient."""
+    """Return an attempt. The audit records the read of its patient."""
     return service.read(db, attempt_id)
 
 
@@ -66,5 +66,5 @@ def get_attempt(_: AttemptsRead, db: TenantDb, attempt_id: UUID) -> AttemptOut:
     responses=responses(NotFound, Forbidden),
 )
 def undo_attempt(_: AttemptsWrite, db: TenantDb, attempt_id: UUID) -> None:
-    """It leaves the lists and counts, and stays in the audit."""
+    """Undo an attempt: lists and counts leave it out, and the audit keeps it."""
     service.undo(db, attempt_id)

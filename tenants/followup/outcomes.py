@@ -1,4 +1,4 @@
-"""What can become of an attempt to reach a patient: the one vocabulary of the platform."""
+"""The outcomes of an attempt to reach a patient: the only such vocabulary of the platform."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OutcomeName = Literal[
 
 
 SETTLED_DAYS: Final = 28
-"""From so many days of rest on an outcome is settled: the days after which a missed contact is an interruption."""
+"""An outcome with at least this many days of rest is settled. So late, a missed contact is an interruption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Outcome:
     """One outcome of an attempt.
 
     Attributes:
-        name: in the API and in the table.
-        meaning: in one line.
-        reached: whether somebody spoke with the patient or with who knows.
-        rests: days for which the patient leaves today's list, counted from the attempt; a promised day counts instead.
+        name: its name in the API and in the table.
+        meaning: its meaning in one line.
+        reached: whether somebody spoke with the patient, or with a person who knows about them.
+        rests: days after the attempt on which today's list leaves the patient out. A promised day replaces them.
     """
 
     name: OutcomeName
@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def settles(self) -> bool:
-        """Whether nobody needs to try again for as long as the records say nothing new."""
+        """Whether nobody needs to try again until the records have something new."""
         return self.rests >= SETTLED_DAYS
 
 

@@ -33,7 +33,7 @@ _NOTE_ON_LISTS = sql.SQL(
 
 
 def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Intervention | None:
-    """One attempt, undone or not; locked until the transaction ends where it is to be changed."""
+    """One attempt, undone or not, or None. ``lock`` locks it until the transaction ends."""
     query = select(Intervention).where(
         Intervention.uuid == attempt,
         col(Intervention.outcome).is_not(None),
@@ -53,7 +53,7 @@ def attempts(
     since: date | None = None,
     recorded_by: str | None = None,
 ) -> tuple[Sequence[tuple[Intervention, str]], int]:
-    """A page of attempts that were not undone, newest first, each with its facility's DATIM id; and how many in all."""
+    """A page of attempts without undone ones, newest first, each with its DATIM id; and their total number."""
     wanted: list[Any] = [
         col(Intervention.voided).is_(False),
         col(Intervention.outcome).is_not(None),

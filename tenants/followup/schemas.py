@@ -1,4 +1,4 @@
-"""What the API says of attempts to reach patients."""
+"""Bodies and answers of the API for attempts to reach patients."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +15,7 @@ NOTE_MAX = 2000
 
 
 class AttemptPost(BaseModel):
-    """An attempt that somebody made. The same ``id`` is the same attempt, however often it is sent."""
+    """An attempt to record. A body with the same ``id`` is the same attempt, and is recorded once."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +59,7 @@ class AttemptOut(BaseModel):
 
 
 class OutcomeOut(BaseModel):
-    """One word of the vocabulary of outcomes."""
+    """One outcome that an attempt can have."""
 
     name: OutcomeName = Field(description="The word.")
     meaning: str = Field(description="What it means.", examples=["The patient came back to the clinic."])
@@ -69,7 +69,7 @@ class OutcomeOut(BaseModel):
 
 @dataclass(frozen=True)
 class AttemptFilter:
-    """Which attempts a list has."""
+    """Query parameters that filter a list of attempts."""
 
     patient_id: Annotated[UUID | None, Query(description="Of this patient.")] = None
     outcome: Annotated[OutcomeName | None, Query(description="With this outcome.")] = None

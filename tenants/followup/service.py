@@ -1,4 +1,4 @@
-"""The rules of attempts: recording one, undoing it, listing them."""
+"""The service of attempts: record, undo, read and list them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Recorded:
 
 
 def record(session: TenantSession, body: AttemptPost) -> Recorded:
-    """Record an attempt. An attempt that is on record under the same id is answered as it is.
+    """Record an attempt. If the same attempt is on record under its id, return that one.
 
     Raises:
         NotFound: there is no such patient.
         Invalid: a day lies in the future, or does not fit the outcome.
-        Conflict: the id is that of another attempt, or of one that was undone.
+        Conflict: another attempt has this id, or an attempt with this id was undone.
     """
     day = body.day or today(session.tenant.time_zone)
     _check_days(session, body, day)
@@ -80,7 +80,7 @@ def record(session: TenantSession, body: AttemptPost) -> Recorded:
 
 
 def undo(session: TenantSession, attempt: UUID) -> None:
-    """Take an attempt off the record: by who recorded it, on the same day. Undoing it again changes nothing.
+    """Undo an attempt. Only its recorder can, on the same day. Undoing it again changes nothing.
 
     Raises:
         NotFound: there is no such attempt.
@@ -107,10 +107,10 @@ def undo(session: TenantSession, attempt: UUID) -> None:
 
 
 def read(session: TenantSession, attempt: UUID) -> AttemptOut:
-    """One attempt. The read of its patient is in the audit.
+    """One attempt. The audit records the read of its patient.
 
     Raises:
-        NotFound: there is none, or it was undone.
+        NotFound: there is no such attempt, or it was undone.
     """
     row = repository.get(session, attempt)
     if row is None or row.voided:
@@ -120,7 +120,7 @@ def read(session: TenantSession, attempt: UUID) -> AttemptOut:
 
 
 def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest) -> Page[AttemptOut]:
-    """A page of attempts, newest first. The reads of their patients are in the audit."""
+    """A page of attempts, newest first. The audit records the read of each patient on it."""
     rows, total = repository.attempts(
         session,
         paging,
@@ -161,10 +161,10 @@ def _returned_on(body: AttemptPost, day: date) -> date | None:
 
 
 def _repeated(session: TenantSession, row: Intervention, body: AttemptPost, day: date) -> AttemptOut:
-    """The attempt on record, where the body says the same.
+    """The attempt on record, if the body has the same content.
 
     Raises:
-        Conflict: it says something else, or the attempt was undone.
+        Conflict: the content differs, or the attempt was undone.
     """
     if row.voided:
         detail = "the attempt with this id was undone"

@@ -1,4 +1,4 @@
-"""Today's work: the people of the newest lists whom nobody has tried to reach yet today, with what was tried before."""
+"""Today's work: the people of the newest lists who still need an attempt, with their earlier attempts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SELECT f.datim_id, f.name, count(*) FILTER (WHERE NOT rest.rests), count(*) FILT
 
 @dataclass(frozen=True, slots=True)
 class Clinic:
-    """A facility's part of a list: how many people wait, and how many somebody tried to reach today."""
+    """A facility's part of a list: how many people wait, and how many had an attempt today."""
 
     datim_id: str
     name: str
@@ -70,10 +70,10 @@ class Card:
     """One person of today's list.
 
     Attributes:
-        age: in completed years; None where the birth date is not known.
+        age: age in completed years; None if the birth date is unknown.
         why: why the person is on the list, in one line.
-        identity: what names the person; None where that may not be seen.
-        attempts: how many there were; ``last_outcome`` and ``last_day`` are of the latest.
+        identity: name, phone and identifiers; None if the reader may not see them.
+        attempts: number of attempts so far; ``last_outcome`` and ``last_day`` are those of the latest.
     """
 
     patient_id: UUID
@@ -98,10 +98,10 @@ class Today:
     """One page of today's work.
 
     Attributes:
-        day: today, where the tenant is.
-        as_of: the day that was scored.
+        day: today in the tenant's time zone.
+        as_of: the scored day of the lists.
         data_date: the day to which the records run.
-        clinics: of both lists, by kind.
+        clinics: the clinics of both lists, by kind of list.
     """
 
     kind: str
@@ -114,12 +114,12 @@ class Today:
     people: Sequence[Card]
 
     def waiting(self, kind: str) -> int:
-        """How many people of a list wait."""
+        """The number of people on a list who wait."""
         return sum(clinic.waiting for clinic in self.clinics[kind])
 
     @property
     def done(self) -> int:
-        """How many people of both lists somebody tried to reach today."""
+        """The number of people on both lists who had an attempt today."""
         return sum(clinic.done for clinics in self.clinics.values() for clinic in clinics)
 
 
@@ -132,17 +132,17 @@ def read_today(
     page: int = 1,
     identities: bool = False,
 ) -> Today | None:
-    """A page of the newest list of a kind, without those who rest; None where no day was scored yet.
+    """A page of the newest list of a kind, without people who rest after an attempt; None before the first scoring.
 
-    The lists of the newest scored day are issued when they are first read. Each person of the page is in the audit.
+    The first read issues the lists of the newest scored day. The audit records the read of each person on the page.
 
     Args:
-        tenant: whose.
+        tenant: the tenant.
         open_session: opens transactions of the tenant.
         kind: ``at_risk`` or ``to_trace``.
-        facility: DATIM id; all when None.
-        page: counted from 1.
-        identities: show what names the people.
+        facility: DATIM id of a facility; None for all.
+        page: number of the page, from 1.
+        identities: whether to show names, phones and identifiers.
     """
     with open_session() as session:
         day = today(session.tenant.time_zone)
@@ -153,7 +153,7 @@ def read_today(
         actor, request_id = session.actor, session.request_id
 
     def whole_tenant() -> AbstractContextManager[TenantSession]:
-        """A list is issued for all facilities, whatever part of it its first reader reaches."""
+        """Open a transaction of the whole tenant: a list is issued for all facilities, whoever reads it first."""
         return tenant_session(tenant, actor=actor, request_id=request_id)
 
     lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}

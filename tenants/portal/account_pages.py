@@ -1,4 +1,4 @@
-"""The pages about oneself: where to start, one's sessions, signing out, another partner."""
+"""Pages about the signed-in person: the start page, their sessions, signing out, and switching the partner."""
 
 from typing import Annotated
 from uuid import UUID
@@ -21,7 +21,7 @@ SignedIn = Annotated[Principal, Depends(signed_in)]
 
 @router.get("/start")
 def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
-    """The first page that the person may open."""
+    """Redirect to the first page that the person may open."""
     site: Site = request.app.state.site
     entries = site.navigation(principal.permissions)
     return RedirectResponse(entries[0].path if entries else "/me", SEE_OTHER)
@@ -29,7 +29,7 @@ def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
 
 @router.get("/me")
 def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
-    """Who one is, for which partner, and one's sessions."""
+    """Show the signed-in person, their partner, and their sessions."""
     person_id = UUID(principal.id)
     tenants = members.tenants_of(person_id)
     return page.render(
@@ -44,14 +44,14 @@ def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
 
 @router.post("/me/sessions/{session_id}/end")
 def post_end(principal: SignedIn, session_id: UUID) -> RedirectResponse:
-    """Ends a session of one's own, on whatever device."""
+    """End one of the person's sessions, on any device."""
     sessions.end(session_id, UUID(principal.id))
     return RedirectResponse("/me", SEE_OTHER)
 
 
 @router.post("/sign-out")
 def post_sign_out(request: Request, principal: SignedIn) -> Response:
-    """Ends this session."""
+    """End the current session."""
     sessions.end(UUID(str(principal.credential_id)), UUID(principal.id))
     answer = RedirectResponse("/sign-in", SEE_OTHER)
     clear_credential(answer, request.scope, COOKIE)
@@ -60,7 +60,7 @@ def post_sign_out(request: Request, principal: SignedIn) -> Response:
 
 @router.post("/me/tenant")
 def post_tenant(request: Request, principal: SignedIn, tenant_id: Annotated[UUID, Form()]) -> Response:
-    """Goes over to another partner of the person, in a new session."""
+    """Switch to another partner of the person, in a new session."""
     started = sessions.switch(
         UUID(str(principal.credential_id)), UUID(principal.id), tenant_id, request.headers.get("user-agent", "")
     )

@@ -1,4 +1,4 @@
-"""Patients: finding one by number or phone, and what is on record of them."""
+"""Pages of patients: search by number or phone, the record of one patient, and recording attempts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -64,7 +64,7 @@ class AttemptForm(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class WrongForm:
-    """A form that is not recorded, and the fields to change."""
+    """A form with errors, which was not recorded, and the fields to correct."""
 
     form: AttemptForm
     fields: tuple[str, ...]
@@ -72,7 +72,7 @@ class WrongForm:
 
 @router.get("/patients")
 def show_search(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
-    """The form of the search."""
+    """Show the search form."""
     return _search_page(page, scope)
 
 
@@ -80,7 +80,7 @@ def show_search(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
 def post_search(
     page: Page, _: Reader, scope: TenantScope, text: Annotated[str, Form(max_length=100)] = ""
 ) -> HTMLResponse:
-    """The patients whose number or phone is in the form: never in an address, which logs keep."""
+    """Show the patients with the number or phone in the form. It is in no address, because addresses are logged."""
     searches = _searches(text)
     if not searches:
         return _search_page(page, scope, text=text, problem=True)
@@ -104,7 +104,7 @@ def show_patient(
     number: Annotated[PageNumber, Query(alias="page")] = 1,
     done: UUID | None = None,
 ) -> HTMLResponse:
-    """What is on record of a patient. ``done`` is the attempt that was just recorded, to be undone."""
+    """Show a patient's record. ``done`` is the attempt that was just recorded, and can be undone."""
     return _patient_page(page, scope, patient_id, day=day, number=number, done=done)
 
 
@@ -117,7 +117,7 @@ def post_attempt(
     patient_id: UUID,
     form: Annotated[AttemptForm, Form()],
 ) -> Response:
-    """Records an attempt; where the form is not right, it comes back with what to change."""
+    """Record an attempt. If the form has errors, show it again with the fields to correct."""
     sent = {name: value for name, value in form.model_dump().items() if value != ""}
     try:
         body = AttemptPost.model_validate({**sent, "patient_id": patient_id})
@@ -138,14 +138,14 @@ def post_attempt(
 
 @router.post("/patients/{patient_id}/attempts/{attempt_id}/undo")
 def post_undo(_: Recorder, scope: TenantScope, patient_id: UUID, attempt_id: UUID) -> RedirectResponse:
-    """Takes the attempt off the record."""
+    """Undo the attempt."""
     with scope.session() as session:
         service.undo(session, attempt_id)
     return RedirectResponse(f"/patients/{patient_id}", SEE_OTHER)
 
 
 def _searches(text: str) -> list[PatientSearch]:
-    """What the text may be: a number of either kind, or a phone."""
+    """The searches for a text: as a programme identifier, as a hospital number, or as a phone."""
     if not any(character.isalnum() for character in text):
         return []
     searches = []

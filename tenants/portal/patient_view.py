@@ -1,4 +1,4 @@
-"""Gathers what the page of a patient shows, from the services that the API calls."""
+"""Collect the content of a patient's page, from the services that the API calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenants.risk.explain import RiskExplanation
 
 KINDS: Final = frozenset({"visit", "dispensation", "appointment", "observation", "state"})
-"""What the timeline shows: the entries that a source wrote, not what is derived from them."""
+"""Kinds of entries in the timeline: those that a source wrote, without derived ones."""
 
 DAYS_ON_PAGE: Final = 20
 _ALL: Final = 10_000
@@ -45,16 +45,16 @@ _LOOKS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class PatientView:
-    """A patient as the page shows them.
+    """The content of a patient's page.
 
     Attributes:
-        day: of the status; ``today`` unless the reader asked for another.
-        status: on that day; None where the reader may not see it or the record was merged into another.
-        risk: today; None where the reader may not see it or the record was merged into another.
-        regimen: of the newest refill that names one.
-        timeline: each day of one page of days, as ISO text, in words, and what happened; newest first.
-        days: how many days the whole timeline has.
-        looks: who looked; None where the reader may not see it.
+        day: the day of the status: today, unless the reader requested another.
+        status: the status on that day; None if the reader may not see it, or the record was merged into another.
+        risk: the risk today; None if the reader may not see it, or the record was merged into another.
+        regimen: the regimen of the newest refill that has one.
+        timeline: one page of days, newest first: the day as ISO text, the day in words, and what happened.
+        days: the number of days in the whole timeline.
+        looks: who has read the record; None if the reader may not see it.
     """
 
     patient: PatientOut
@@ -70,13 +70,13 @@ class PatientView:
 
 
 def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> PatientView:
-    """What the principal may see of a patient. Each read is in the audit.
+    """Read the parts of a patient's record that the principal may see. The audit records each read.
 
     Args:
-        scope: who asks.
+        scope: the principal and the tenant.
         patient_id: the patient.
-        day: of the status; today when None.
-        page: of the timeline, counted from 1.
+        day: the day of the status; None for today.
+        page: the page of the timeline, from 1.
 
     Raises:
         NotFound: there is no such patient within reach.
@@ -117,7 +117,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
 
 
 def _acts(session: TenantSession, patient_id: UUID) -> Sequence[AuditEvent]:
-    """The newest acts on the patient, those of this request left out."""
+    """The newest acts on the patient, without those of this request."""
     paging = PageRequest(1, _ACTS, sort=Sort.parse("-id"), keyed=True)
     part = find_events(session, paging, subject_id=patient_id, action=None, since=None, until=None)
     audit.record(session, "api:audit:read", "audit", patient_id)
@@ -125,7 +125,7 @@ def _acts(session: TenantSession, patient_id: UUID) -> Sequence[AuditEvent]:
 
 
 def _names(scope: Scope, actors: Collection[str]) -> dict[str, str]:
-    """What the page calls each actor."""
+    """The name that the page shows for each actor."""
     people = {UUID(actor.removeprefix("person:")) for actor in actors if actor.startswith("person:")}
     known = members.names_of(scope.tenant, people)
     return {actor: words.actor_words(actor, known, scope.principal.actor) for actor in actors}
@@ -134,7 +134,7 @@ def _names(scope: Scope, actors: Collection[str]) -> dict[str, str]:
 def _by_day(
     entries: Sequence[TimelineEntry], recorded: Sequence[AttemptOut], names: Mapping[str, str]
 ) -> list[tuple[str, str, str]]:
-    """What happened on each day, newest day first; the same line of one day is there one time."""
+    """What happened on each day, newest day first, without repeated lines."""
     days: dict[date, dict[str, None]] = defaultdict(dict)
     for entry in entries:
         days[entry.date][words.event_words(entry)] = None

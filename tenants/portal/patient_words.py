@@ -1,4 +1,4 @@
-"""What the page of a patient says of what is on record, in the words of those who care for them."""
+"""Texts of a patient's page, in the words of health workers."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ _KINDS: Final = {
 
 
 def title_of(patient: PatientOut) -> str:
-    """How a page calls the patient: by name, by number, or by the end of the identifier."""
+    """The title of a patient's page: the name, else a number, else the end of the identifier."""
     names = dict.fromkeys(filter(None, (patient.given_name, patient.family_name)))
     return " ".join(names) or patient.hospital_number or patient.pepfar_id or f"Client {str(patient.id)[-6:]}"
 
 
 def age_and_sex(patient: PatientOut) -> str:
-    """Such as ``36, female``; empty where neither is recorded."""
+    """Age and sex, such as ``36, female``; empty if neither is recorded."""
     age = "" if patient.age is None else str(patient.age)
     return ", ".join(part for part in (age, _SEXES.get(patient.sex or "", "")) if part)
 
@@ -133,7 +133,7 @@ def event_words(entry: TimelineEntry) -> str:
 
 
 def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
-    """What became of an attempt, in one line."""
+    """An attempt and its outcome, in one line."""
     parts = [f"{MEDIA[attempt.medium]}: {OUTCOMES[attempt.outcome].lower()}"]
     if attempt.promised_for is not None:
         parts[0] += f" on {day_words(attempt.promised_for)}"
@@ -146,7 +146,7 @@ def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
 
 
 def actor_words(actor: str, people: Mapping[UUID, str], own: str) -> str:
-    """Who acted, such as the name of a person of the partner."""
+    """The name of an actor, such as a person of the partner."""
     kind, _, identifier = actor.partition(":")
     if actor == own:
         return "you"
@@ -156,7 +156,7 @@ def actor_words(actor: str, people: Mapping[UUID, str], own: str) -> str:
 
 
 def looks(events: Sequence[AuditEvent], names: Mapping[str, str], zone: ZoneInfo) -> list[tuple[str, str, str]]:
-    """Who looked and what they did, as a timeline, newest first: one line for each request or minute of alike ones."""
+    """Who has read the record, newest first: one line for each request, or for each minute of similar requests."""
     lines: list[tuple[str, str, str]] = []
     for _, acts in groupby(events, key=lambda event: event.request_id or str(event.event_id)):
         first, *others = acts
@@ -170,7 +170,7 @@ def looks(events: Sequence[AuditEvent], names: Mapping[str, str], zone: ZoneInfo
 
 
 def reason_rows(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The reasons of a risk: each a row of a table, with its ``bar`` as a part of the longest one."""
+    """The reasons of a risk as rows of a table; ``bar`` is a reason's length relative to the longest."""
     rows = list(reasons)
     most = max((abs(row["contribution"]) for row in rows), default=0.0) or 1.0
     return [_reason_row(row, row["contribution"] / most) for row in rows]

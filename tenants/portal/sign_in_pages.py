@@ -1,4 +1,4 @@
-"""Signing in, and choosing a password with a link."""
+"""Pages to sign in, and to choose a password by a link."""
 
 from typing import Annotated
 
@@ -20,14 +20,14 @@ router = APIRouter()
 
 START = "/start"
 RATE = PublicRate(burst=20, per_minute=30)
-"""Of one address: the people of a clinic often share one, and come in the same minutes."""
+"""The rate per network address. The people of a clinic often share an address, and sign in at the same time."""
 
 Text = Annotated[str, Form(max_length=300)]
 
 
 @router.get("/sign-in")
 def show_sign_in(request: Request, page: Page, next: str = "", done: str = "") -> Response:  # noqa: A002 - the query's name
-    """The form; who is signed in goes on. ``next`` is where the person was going."""
+    """Show the sign-in form, or redirect a person who is signed in. ``next`` is the page that the person wanted."""
     if _is_signed_in(request):
         return RedirectResponse(safe_next(next, START), SEE_OTHER)
     return page.render("portal/sign_in.html", next=safe_next(next, ""), email="", problem=None, done=done == "password")
@@ -41,7 +41,7 @@ def post_sign_in(
     password: Text,
     next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002
 ) -> Response:
-    """Begins a session, and goes on to where the person was going; a failed sign-in shows the form again."""
+    """Begin a session and redirect to the page that the person wanted. If the sign-in fails, show the form again."""
     address = "" if request.client is None else request.client.host
     try:
         session = sign_in(email, password, address=address, device=request.headers.get("user-agent", ""))
@@ -54,13 +54,13 @@ def post_sign_in(
 
 @router.get("/password/{secret}")
 def show_password(page: Page, secret: str) -> HTMLResponse:
-    """The form by which the holder of a link chooses a password."""
+    """Show the form to choose a password, for the person to whom the link belongs."""
     return page.render("portal/password.html", holder=links.holder_of(secret), shortest=SHORTEST, problem=None)
 
 
 @router.post("/password/{secret}", dependencies=[Depends(RATE)])
 def post_password(page: Page, secret: str, password: Text) -> Response:
-    """Uses the link up, and goes on to the sign-in."""
+    """Set the password, which makes the link invalid, and redirect to the sign-in."""
     try:
         links.use_link(secret, password)
     except Invalid as error:

@@ -1,4 +1,4 @@
-"""Today: whom to see, why, how to reach them, and what became of it."""
+"""The page of today's work: whom to see, why, how to reach them, and the outcome."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -30,21 +30,21 @@ FIRST, LAST_PAGE = 1, 10_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which part of today's work the address names."""
+    """The part of today's work that an address names: list, facility and page."""
 
     kind: Kind
     facility: str
     page: int
 
     def address(self, **changes: object) -> str:
-        """The address of the view with some of it changed."""
+        """The address of the view, with changes."""
         values = {"list": self.kind, "facility": self.facility, "page": self.page, **changes}
         shown = {name: value for name, value in values.items() if value not in ("", FIRST)}
         return f"/today?{urlencode(shown)}"
 
 
 class ViewForm(BaseModel):
-    """A form that returns to a view."""
+    """A form on the page of a view, to which the answer returns."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -59,7 +59,7 @@ class ViewForm(BaseModel):
 
 
 class AttemptForm(ViewForm):
-    """What became of an attempt; the page gave it its id."""
+    """The form of an attempt's outcome. The page has chosen the attempt's id."""
 
     id: UUID
     patient_id: UUID
@@ -83,7 +83,7 @@ Viewed = Annotated[View, Depends(view_of)]
 def show_today(
     page: Page, principal: Tracker, scope: TenantScope, view: Viewed, done: UUID | None = None
 ) -> HTMLResponse:
-    """One page of today's list. ``done`` is the attempt that was just recorded, to be undone."""
+    """Show one page of today's list. ``done`` is the attempt that was just recorded, and can be undone."""
     work = today.read_today(
         scope.tenant,
         scope.session,
@@ -115,7 +115,7 @@ def show_today(
 def post_attempt(
     request: Request, page: Page, principal: Recorder, scope: TenantScope, form: Annotated[AttemptForm, Form()]
 ) -> Response:
-    """Records the attempt; the same form sent twice records it one time."""
+    """Record the attempt. Sending the same form again records nothing more."""
     with scope.session() as session:
         service.record(session, AttemptPost(id=form.id, patient_id=form.patient_id, outcome=form.outcome))
     if "hx-request" not in request.headers:
@@ -132,13 +132,13 @@ def post_attempt(
 
 @router.post("/today/attempts/{attempt_id}/undo")
 def post_undo(_: Recorder, scope: TenantScope, attempt_id: UUID, form: Annotated[ViewForm, Form()]) -> RedirectResponse:
-    """Takes the attempt off the record, and shows the list with the patient on it again."""
+    """Undo the attempt, and show the list, which has the patient again."""
     with scope.session() as session:
         service.undo(session, attempt_id)
     return RedirectResponse(form.view.address(), SEE_OTHER)
 
 
 def _choices(work: Today | None) -> list[tuple[str, str]]:
-    """The clinics to choose from: DATIM id and name, with how many wait."""
+    """The clinics to choose from: DATIM id, and name with the number of people who wait."""
     clinics = [] if work is None else work.clinics[work.kind]
     return [("", "All clinics"), *((clinic.datim_id, f"{clinic.name} ({clinic.waiting})") for clinic in clinics)]

@@ -1,4 +1,4 @@
-"""What pages say of a person on a list, in the words of those who call them."""
+"""Texts about a person on a list, in the words of the people who call them."""
 
 import re
 from dataclasses import dataclass
@@ -72,18 +72,18 @@ def shown_card(card: Card, work: Today) -> ShownCard:
 
 
 def name_of(card: Card) -> str:
-    """How the page calls the person: by name, by number, or by the beginning of the identifier."""
+    """The person's name on the page: the name, else a number, else the beginning of the identifier."""
     identity = card.identity or {}
     return full_name(identity) or identity.get("hospital_number") or f"Client {str(card.patient_id)[-6:]}"
 
 
 def grouped(phone: str) -> str:
-    """A number of eleven digits in groups, as people read it aloud; any other as it is."""
+    """A phone number of eleven digits in groups; any other number unchanged."""
     return f"{phone[:4]} {phone[4:7]} {phone[7:]}" if _NATIONAL.fullmatch(phone) else phone
 
 
 def due(card: Card, day: date) -> str:
-    """When the person is expected, or since when."""
+    """When the person is expected, or since when the person is late."""
     if card.expected_date is None:
         return "no contact on record"
     days = (card.expected_date - day).days
@@ -96,7 +96,7 @@ def due(card: Card, day: date) -> str:
 
 
 def last_attempt(card: Card, day: date) -> str:
-    """What came of the latest attempt; empty where there was none."""
+    """The outcome and day of the latest attempt; empty if there was none."""
     if card.last_outcome is None or card.last_day is None:
         return ""
     days = (day - card.last_day).days

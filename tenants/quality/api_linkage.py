@@ -71,7 +71,7 @@ def get_candidate(_: PairsRead, db: TenantDb, candidate_id: UUID) -> CandidateOu
     responses=DECIDED,
 )
 def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: MergePost) -> MergedOut:
-    """From now on the facts of one count for the other. Answers about earlier days stay as they were."""
+    """Merge the pair: from now on the facts of one count for the other. Answers about earlier days do not change."""
     return MergedOut.model_validate(
         candidates.merge_candidate(db, candidate_id, keep=body.canonical_id, reason=body.reason)
     )
@@ -84,7 +84,7 @@ def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: 
     responses=DECIDED,
 )
 def refuse_candidate(_: PairsWrite, db: TenantDb, candidate_id: UUID, body: DecisionPost) -> CandidateOut:
-    """The pair stays refused until its evidence changes."""
+    """Decide that the two are two people. The pair stays refused until its evidence changes."""
     return CandidateOut.model_validate(candidates.refuse_candidate(db, candidate_id, body.reason))
 
 
@@ -116,5 +116,5 @@ def merge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: Pati
 
 @router.post("/patients/{patient_id}/unmerge", operation_id="unmerge_patient", summary="End a merge of the patient")
 def unmerge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: DecisionPost) -> MergedOut:
-    """From now on the patient's facts count for the patient again. The merge lost nothing."""
+    """End the merge: from now on the patient's facts count for the patient again. The merge has lost nothing."""
     return MergedOut.model_validate(candidates.unmerge_patient(db, patient_id, body.reason))

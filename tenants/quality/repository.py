@@ -117,7 +117,10 @@ def page(
 
 
 def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dict[str, Any]]:
-    """The last report of every import or quarter, oldest first: of a facility, or over all for who reaches all."""
+    """The last report of every import or quarter, oldest first: of a facility, or over all facilities.
+
+    Reports over all facilities are only for sessions that reach them all.
+    """
     query = sql.SQL(_TREND).format(
         quarterly=sql.Literal(by == "quarter"),
         facility=sql.Literal(facility),

@@ -1,4 +1,4 @@
-"""What the API shows of the quality of records, and of people recorded twice."""
+"""Bodies and answers of the API for reports on quality, and for people recorded twice."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal

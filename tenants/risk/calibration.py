@@ -27,7 +27,7 @@ MIN_OUTCOMES = 20
 MIN_GAIN = 3e-4
 """Nats of log loss. A more complicated calibrator must gain more to be chosen."""
 EDGE = 1e-6
-"""The smallest distance of a calibrated probability from 0 and 1: nobody is certain to come, or to stay away."""
+"""The smallest distance of a calibrated probability from 0 and 1: nobody is certain to come or to stay away."""
 
 
 @dataclass(frozen=True, slots=True)

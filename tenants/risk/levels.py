@@ -1,4 +1,4 @@
-"""What the words high, medium and low mean. The same text stands wherever they are shown."""
+"""The meaning of the words high, medium and low, in one text for every place that shows them."""
 
 from __future__ import annotations
 

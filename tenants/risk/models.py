@@ -64,10 +64,10 @@ class RiskModel(TenantBase, table=True):
 class ScoreRun(TenantBase, table=True):
     """One scoring of all patients as of a date, with the cursor from which a killed run resumes.
 
-    ``rates`` are the facility rates of the reference day, taken once so that all steps, and later explanations, use
-    the same. ``inputs`` is the fingerprint of what it reads: a run goes on, and is done, only while it stays the same.
-    ``usual_risk`` is what the model gives to a person of whom nothing stands out. ``note`` says which model failed,
-    where another scored in its place. ``failed``: its job was given up; the next scoring of the date begins anew.
+    ``rates`` are the facility rates of the reference day, computed once, so that all steps and later explanations use
+    the same. ``inputs`` is the fingerprint of the inputs: the run continues, and ends as done, only while they stay the
+    same. ``usual_risk`` is the model's risk of an average person. ``note`` says which model failed, if another one
+    scored. ``failed``: its job was given up; the next scoring of the date starts from the beginning.
     """
 
     __tablename__: ClassVar[str] = "score_runs"

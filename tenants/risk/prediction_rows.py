@@ -72,7 +72,7 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class ScoringContext:
-    """What all rows of a scoring share, and the dates of each facility.
+    """The values that all rows of a scoring share, and the dates of each facility.
 
     Attributes:
         model: the model that scores.
@@ -140,7 +140,7 @@ def _bytes(timelines: Timelines, patient: npt.NDArray[np.integer[Any]]) -> npt.N
 
 
 def rank_within_facility(facility: Ints, *keys: npt.NDArray[Any]) -> tuple[Ints, Ints]:
-    """Each row's rank within its facility, from 1, and the size of the facility; the first key weighs most."""
+    """Each row's rank within its facility, from 1, and the facility's number of rows. The first key sorts first."""
     n = facility.size
     order = np.lexsort((np.arange(n), *reversed(keys), facility))
     of = facility[order]

@@ -80,7 +80,7 @@ def get_model(session: TenantSession, uuid: UUID) -> RiskModel:
     """Return one model.
 
     Raises:
-        NotFound: there is none of that UUID.
+        NotFound: there is no such model.
     """
     model = session.get(RiskModel, uuid)
     if model is None:

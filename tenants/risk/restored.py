@@ -1,4 +1,4 @@
-"""A tenant that comes from an archive: its unfinished scorings have no job there, and have failed."""
+"""A tenant restored from an archive: end its unfinished scorings, which have no job there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def end_unfinished(session: TenantSession, _payload: Mapping[str, Any]) -> None:
-    """Mark scorings that were under way as failed: the next scoring of the date begins anew."""
+    """Mark unfinished scorings as failed. The next scoring of the date starts from the beginning."""
     with session.cursor() as cursor:
         cursor.execute("UPDATE score_runs SET state = 'failed' WHERE state IN ('scoring', 'explaining')")

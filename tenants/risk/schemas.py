@@ -1,4 +1,4 @@
-"""What the API shows of models, scores and lists."""
+"""Bodies and answers of the API for models, scores and lists."""
 
 from datetime import date, datetime
 from typing import Any, Literal, Self
@@ -223,7 +223,7 @@ class WorklistPost(BaseModel):
 
 
 class WorklistFacility(BaseModel):
-    """What an issued list has of one facility."""
+    """One facility's part of an issued list."""
 
     model_config = _FROM_ROWS
 

@@ -56,7 +56,7 @@ class ScoringSummary:
 
     Attributes:
         as_of: the date.
-        model_version: version of the model that prediction_rows.
+        model_version: version of the model that scored.
         patients: number of patients read.
         at_risk, to_trace: rows written to each list.
         within_capacity: number of people at risk who are ``high`` and have reasons.

@@ -111,7 +111,7 @@ class Serving:
 
 
 class _InTurn:
-    """A fitted model that several threads share. It takes one call at a time, since a plugin's may not bear two."""
+    """A fitted model that several threads share. A lock lets in one call at a time: plugins need not be thread-safe."""
 
     def __init__(self, model: FittedModel) -> None:
         self._model = model
@@ -134,7 +134,7 @@ class _InTurn:
 
 
 class _ModelCache:
-    """Models that this process has read; the least recently used leaves first. A stored model never changes."""
+    """A cache of the models that this process has read, without the least recently used. Stored models never change."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -151,7 +151,7 @@ class _ModelCache:
             return model
 
     def put(self, key: Key, model: Serving, seconds: float = inf) -> None:
-        """Cache a model for some seconds. Beyond ``most`` models, the least recently used leaves."""
+        """Cache a model for some seconds. Beyond ``most`` models, drop the least recently used."""
         with self._lock:
             self._models[key] = (model, monotonic() + seconds)
             self._models.move_to_end(key)

@@ -1,4 +1,4 @@
-"""The same figures by facility, sex and age band. Small groups are pooled: a few people judge and identify none."""
+"""The figures by facility, sex and age band. Small groups are pooled: a few people prove nothing."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
     People who were scored without reasons are explained first, while no transaction is open.
 
     Raises:
-        Conflict: the date has no scores yet, or is scored again and again.
+        Conflict: the date has no scores yet, or new scorings of it kept coming.
         Invalid: the capacity is not 1 to 10,000, or the kind is unknown.
     """
     _check(order)
@@ -273,7 +273,7 @@ def _reasons(
 
 
 def _unexplained(cause: str) -> str:
-    """A note of the whole list. It counts nobody: who reaches some of its facilities reads it too."""
+    """A note for the whole list. It has no numbers of people, because readers who reach only some facilities see it."""
     return f"Some people are listed without reasons: {cause}."
 
 

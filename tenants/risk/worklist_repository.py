@@ -72,7 +72,7 @@ def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
     """Return one issued list, its head cut to the facilities within reach.
 
     Raises:
-        NotFound: there is none of that UUID, or it concerns no facility within reach.
+        NotFound: there is no such list, or it has no facility within reach.
     """
     if session.reach.everything:
         worklist = session.get(Worklist, uuid)

@@ -136,13 +136,13 @@ def _short(index: bytes | None) -> int | None:
 
 
 def _rare(values: list[int | None], most: int) -> list[int | None]:
-    """The values that at most this many people share; the others become None."""
+    """The values, with None in place of those that more than ``most`` people share."""
     often = Counter(value for value in values if value is not None)
     return [None if value is None or often[value] > most else value for value in values]
 
 
 def _split(values: list[int | None], years: list[int | None], keys: KeyMaker) -> list[int | None]:
-    """The keys, with those that too many share split by year of birth, and dropped where that is not enough."""
+    """The keys; those that too many people share are split by year of birth, or None if still too frequent."""
     often = Counter(value for value in values if value is not None)
     finer = [
         value

@@ -159,7 +159,7 @@ def page(session: TenantSession, paging: PageRequest, state: str) -> Slice[Linka
 
 
 def _both_within_reach(session: TenantSession) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """A pair shows both patients, so who reaches one of them does not see it."""
+    """The conditions that both patients are within reach: a pair shows both, so reaching one of them is not enough."""
     return (
         patient_within_reach(session, LinkageCandidate.first_uuid),
         patient_within_reach(session, LinkageCandidate.second_uuid),
