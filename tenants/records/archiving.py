@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 LATER_RESULTS: Final = 2
 """Later results of the same kind that must stay: no feature reads more (tenants/risk/model_inputs.py)."""
 YEARS_KEPT: Final = 5
-"""Whole years before this one that always stay."""
+"""Number of whole years before this one that are never archived."""
 PART_ROWS: Final = 50_000
 
 _OLD = """

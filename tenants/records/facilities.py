@@ -1,4 +1,4 @@
-"""Facilities as imports know them: by DATIM id, made when first seen, completed when more is said."""
+"""Create and update facilities for imports, which find them by DATIM id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class FacilityFacts(FacilityDetails):
-    """What a source says of a facility; what it does not say is empty. ``uuid``: the one it gets if it is made."""
+    """A source's facts about a facility; unknown ones are empty. A new facility gets ``uuid``."""
 
     datim_id: str
     name: str | None = None
@@ -53,7 +53,7 @@ ON CONFLICT (datim_id) DO NOTHING
 
 _MERGED = "CASE WHEN s.newer THEN coalesce(s.{name}, f.{name}) ELSE coalesce(f.{name}, s.{name}) END AS {name}"
 
-# What newer data say replaces, what older data say only fills gaps; a name that is the DATIM id stands for no name.
+# Newer data replace values; older data only fill gaps. A name equal to the DATIM id means that the name is unknown.
 _COMPLETE = f"""
 WITH merged AS (
     SELECT f.uuid, s.version_id, greatest(f.data_date, %(data_date)s) AS data_date,
@@ -79,14 +79,14 @@ def _stated(value: object) -> object:
 
 
 def ensure(session: TenantSession, facts: Sequence[FacilityFacts], *, source: str, data_date: date) -> dict[str, UUID]:
-    """Make or complete these facilities, and return their UUIDs by DATIM id.
+    """Create or update these facilities, and return their UUIDs by DATIM id.
 
-    The newer data date wins, whatever the order of imports; the same facts twice change nothing.
+    The newer data date wins, in any order of imports. Repeating the same facts changes nothing.
 
     Args:
         session: the tenant's transaction.
-        facts: any number of rows, also several of one facility (the last one counts).
-        source: name of the source, kept with a facility that is made.
+        facts: the facts; of several about one facility, the last counts.
+        source: name of the source, stored with a new facility.
         data_date: the date to which the source's data run.
     """
     wanted = {fact.datim_id: fact for fact in facts}

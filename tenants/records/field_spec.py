@@ -1,6 +1,6 @@
-"""What the declaration of a field says: its type, its description, and how imports read it.
+"""Declarations of fields: the type, the description, and how imports read the field.
 
-A kind's fields are declared one time, as ``Annotated`` attributes of a dataclass (``care_fields``). Tables, bodies and
+A kind's fields are declared once, as ``Annotated`` attributes of a dataclass (``care_fields``). Tables, bodies and
 answers of the API, facts of imports, mappings, the staging table and SQL of the kind derive from it.
 """
 
@@ -33,7 +33,7 @@ COLUMN_TYPES: Final[dict[FieldType, Any]] = {
     "number": Float,
     "boolean": Boolean,
 }
-"""SQLAlchemy's type of the column."""
+"""The type of a field -> SQLAlchemy's type of the column."""
 
 SQL_TYPES: Final[dict[FieldType, LiteralString]] = {
     "text": "text",
@@ -45,7 +45,7 @@ SQL_TYPES: Final[dict[FieldType, LiteralString]] = {
     "number": "float8",
     "boolean": "bool",
 }
-"""PostgreSQL's name of it."""
+"""The type of a field -> PostgreSQL's name of the column's type."""
 
 _NO_EXAMPLE: Final = object()
 
@@ -60,11 +60,11 @@ class FieldSpec:
         type: how its text is read.
         description: one sentence, with the unit.
         required: whether a row without it is rejected.
-        codes: the only values it takes, or empty for any.
+        codes: the only allowed values; empty if any value is allowed.
         personal: whether it is stored encrypted.
-        identifier: whether it is a code, which a spreadsheet may have made a date or a number of.
-        added: 0 of the fields of the first release, else one more than the field added before it. Rows that wait keep
-            the slots of the fields that were there when they came (``imports.slots``).
+        identifier: whether it is a code, which a spreadsheet may have changed to a date or a number.
+        added: 0 for a field of the first release, else one more than the field added before it. Waiting rows keep the
+            slots of the fields that existed when they came (``imports.slots``).
     """
 
     type: FieldType
@@ -86,16 +86,16 @@ def declare(
     server_default: str | None = None,
     added: int = 0,
 ) -> Any:  # noqa: ANN401 - as SQLModel has it
-    """The declaration of a field: what ``Annotated`` carries.
+    """The declaration of a field, for use in ``Annotated``.
 
     Args:
         type: how its text is read; it decides the type of the column, too.
         description: one sentence, with the unit: the API's document shows it.
         required: whether an import rejects a row without it.
-        codes: the only values that an import takes, or empty for any.
+        codes: the only values that an import accepts; empty if it accepts any.
         example: a value for the API's document.
         server_default: SQL of the column's default, for a column that is never empty.
-        added: 0 of the fields of the first release, else one more than the field added before it.
+        added: 0 for a field of the first release, else one more than the field added before it.
     """
     more: dict[str, Any] = {}
     if example is not _NO_EXAMPLE:
@@ -109,7 +109,7 @@ def declare(
 
 @dataclass_transform(eq_default=False, kw_only_default=True)
 def declaring(fields: type[Kind]) -> type[Kind]:
-    """Make a class whose fields others inherit: dataclasses, tables and schemas, each with its own constructor."""
+    """Decorate a class of declared fields, from which dataclasses, tables and schemas inherit them."""
     return dataclass(init=False, repr=False, eq=False, kw_only=True)(fields)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
 API_SOURCE = "api"
-"""The source of what people enter; no import may take it."""
+"""The source of rows that users enter. No import may use it."""
 
 _HASH_BYTES = 16
 

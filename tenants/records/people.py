@@ -1,7 +1,7 @@
-"""Fold what is said of a person into versions of the person, attribute by attribute. No database is needed.
+"""Compute the versions of a person from all statements about the person, attribute by attribute, without a database.
 
-The result depends on the set of statements alone: they are taken in the order of data date, stamp, precedence of the
-kind, and digest. README.md of this folder has the rules in sentences.
+The result depends only on the set of statements: their order is that of data date, stamp, precedence of the kind, and
+digest. README.md of this folder has the rules in sentences.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tenants.records.field_spec import specs
 from tenants.records.personal import FIELDS, digest_of
 
 ATTRIBUTES = (*FIELDS, "sex", "birthdate", *specs(PatientDetails))
-"""The attributes of statements; whether a birth date is estimated goes with the date."""
+"""The attributes of statements. ``birthdate_estimated`` belongs to ``birthdate``."""
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRun:
-    """Of the run that says something: what decides its place, and its lag."""
+    """The parts of a run that decide the order of its statements, and its lag."""
 
     number: int
     import_uuid: UUID | None
@@ -37,11 +37,11 @@ class PersonRun:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A statement of one run, or of a person (``by_hand``): then ``stamp`` is the moment.
+    """A statement of one run, or of a user (``by_hand``): then ``stamp`` is its time.
 
     Attributes:
         columns: the columns of ``patient_statements``.
-        attributes: what the statement is about, of ``ATTRIBUTES``.
+        attributes: the attributes that it states, among ``ATTRIBUTES``.
     """
 
     run: PersonRun
@@ -52,7 +52,7 @@ class Assertion:
     by_hand: bool = False
 
     def place(self) -> tuple[object, ...]:
-        """Where it is among others of the person."""
+        """The sort key among the assertions about a person."""
         run = self.run
         stamp = self.stamp
         order = (stamp is not None, stamp or _EARLIEST, run.precedence, run.digest, run.number)
@@ -61,7 +61,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class ListOfPeople:
-    """A list that names all people of a facility from a day on."""
+    """A full list: it names all people of a facility from ``covers_from`` to its data date."""
 
     number: int
     kind: str
@@ -71,11 +71,11 @@ class ListOfPeople:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What the fold needs besides the statements.
+    """The input of ``fold`` besides the statements.
 
     Attributes:
-        start_of_day: the first instant of a day where the tenant is.
-        first_fact: the day of the earliest fact of the person; ``first_known``, when the first of them was known.
+        start_of_day: returns the first instant of a day in the tenant's time zone.
+        first_fact: the day of the person's earliest fact; ``first_known``, the earliest day on which a fact was known.
         lists: full lists of the person's source at the facility.
         gaps: runs in which a row of the person was rejected.
     """
@@ -103,7 +103,7 @@ class PersonVersion:
 
 @dataclass(slots=True)
 class _Line:
-    """The values of one attribute in time, each with what identifies it and the assertion that gave it."""
+    """The values of one attribute over time: since when, a key that identifies the value, and its assertion."""
 
     changes: list[tuple[datetime, object, Assertion | None]] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ class _Line:
 
 
 def fold(assertions: Sequence[Assertion], world: World) -> list[PersonVersion]:
-    """The versions of a person, oldest first; none without statements."""
+    """The versions of a person, oldest first; none if there are no statements."""
     ordered = _until_voided_by_hand(sorted(assertions, key=Assertion.place))
     if not ordered:
         return []
@@ -149,7 +149,7 @@ def fold(assertions: Sequence[Assertion], world: World) -> list[PersonVersion]:
 
 
 def _until_voided_by_hand(ordered: list[Assertion]) -> list[Assertion]:
-    """What comes after a person voided the record changes nothing."""
+    """The assertions up to a user's voiding of the record, because later ones change nothing."""
     for position, one in enumerate(ordered):
         if one.by_hand and one.columns["voided"] and one.columns["voided_by"] != "source":
             return ordered[: position + 1]
@@ -157,7 +157,7 @@ def _until_voided_by_hand(ordered: list[Assertion]) -> list[Assertion]:
 
 
 def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bool]:
-    """When the person's first version begins, and whether that is assumed."""
+    """The beginning of the person's first version, and whether it is assumed."""
     stamped = [one.stamp for one in ordered if one.stamp is not None]
     unstamped = [one for one in ordered if one.stamp is None]
     if not unstamped:
@@ -165,7 +165,7 @@ def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bo
     first = unstamped[0]
     day, lag = first.run.data_date, first.run.lag_days
     start = _start(ordered)
-    # A fact first known after a list named the person says nothing of the time before that list.
+    # A fact that became known after a list named the person shows nothing about the time before that list.
     fact_first = world.first_known is not None and world.first_known <= day
     fact, fact_known = (world.first_fact, world.first_known) if fact_first else (None, None)
     anchor = max((each for each in (start, fact) if each is not None), default=None)
@@ -184,7 +184,7 @@ def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bo
 
 
 def _start(ordered: Sequence[Assertion]) -> date | None:
-    """The start of ART that counts from the beginning: no earlier list of its kind named the person without one."""
+    """The first start of ART, if it counts from the beginning: no earlier list of its kind lacked it; else None."""
     lacking: list[tuple[str, date]] = []
     for one in ordered:
         start: date | None = one.columns["art_start_date"]
@@ -196,7 +196,7 @@ def _start(ordered: Sequence[Assertion]) -> date | None:
 
 
 def _lacked(world: World, kinds: set[str], first_date: date, anchor: date, assumed: date) -> bool:
-    """Whether an earlier list of the kind would have named the person, and does not."""
+    """Whether an earlier full list of these kinds should have named the person, but did not."""
     return any(
         one.kind in kinds and one.data_date < first_date and one.covers_from <= anchor and assumed <= one.data_date
         for one in world.lists
@@ -214,7 +214,7 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def _key(name: str, columns: Mapping[str, Any]) -> object:
-    """What identifies a value of an attribute; None where it is empty."""
+    """A key that is equal for equal values of an attribute; None if the attribute is empty."""
     if name in FIELDS:
         return None if columns[f"{name}_enc"] is None else digest_of(columns["personal_hash"], name)
     if name == "birthdate":
@@ -225,7 +225,7 @@ def _key(name: str, columns: Mapping[str, Any]) -> object:
 def _lines(
     name: str, ordered: Sequence[Assertion], instants: Sequence[datetime], beginning: datetime
 ) -> tuple[_Line, _Line]:
-    """The values that statements give for themselves, and those that only stand in."""
+    """The lines of an attribute: its stated values, and the fallbacks that count if no value is stated."""
     return tuple(  # type: ignore[return-value]
         _line(name, ordered, instants, beginning, fallback=fallback) for fallback in (False, True)
     )

@@ -25,4 +25,4 @@ VoidReason = Annotated[
     Reason,
     Query(description="Why it is voided. Name no person.", examples=["entered twice"]),
 ]
-"""A void says why; it is kept with the row."""
+"""The reason of voiding, which is stored with the row."""

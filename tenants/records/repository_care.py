@@ -31,7 +31,7 @@ from tenants.records.versioned import Versioned
 AnyFilter = VisitFilter | EncounterFilter | ObservationFilter | CareFilter
 Row = TypeVar("Row", bound=SQLModel)
 REFERENCES = {"patient_uuid": "patient_id", "visit_uuid": "visit_id", "encounter_uuid": "encounter_id"}
-"""What the API calls the columns that point to another record."""
+"""Column that points to another record -> its name in the API."""
 Position = tuple[Any, UUID]
 """The position of a long read: date and identifier of the last row."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 ADHOC = "records"
-"""The kind of a run that nobody registered before its first rows came: it names all that there is."""
+"""The kind of a run that was not registered before its first rows: it counts as a full list."""
 
 _COLUMNS = "number, import_uuid, source, kind, data_date, precedence, digest, lag_days, undone"
 _FIND = f"SELECT {_COLUMNS} FROM record_runs WHERE import_uuid = %s"  # noqa: S608 - a constant of this module

@@ -1,4 +1,4 @@
-"""What the API says of facilities and patients. Tables are never bodies: these are."""
+"""Bodies and answers of the API for facilities and patients. Tables are never used as bodies."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
@@ -42,14 +42,14 @@ _STRICT: dict[FieldType, Any] = {
     "number": Annotated[float, Field(allow_inf_nan=False)],
     "boolean": bool,
 }
-"""How strictly a body reads a field of each type. Files of partners are not held to it: ``imports.plausibility`` is."""
+"""The strict type of a field in a body. For partners' files, ``imports.plausibility`` has the rules instead."""
 
 SHORTEST_PHONE = 6
-"""Digits of the shortest numbers that people are called at."""
+"""Number of digits of the shortest phone number."""
 
 
 class Body(BaseModel):
-    """A request's body: what it does not know is rejected, so that a misspelt field is not lost in silence."""
+    """A request's body. It rejects unknown fields, so that no misspelt field is lost silently."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,7 +65,7 @@ class DeclaredBody(Body):
 
 
 class Versions(BaseModel):
-    """What every versioned row says of itself."""
+    """The fields that every answer about a versioned row has."""
 
     id: UUID = Field(description="Identifier of the record; the same in every version.")
     version_id: UUID = Field(description="This version; the ETag.")
@@ -108,7 +108,7 @@ class _NamedFacility(DeclaredBody):
 
 
 class FacilityPut(FacilityDetails, _NamedFacility):
-    """What can be said of a facility that is there."""
+    """The name and place of a facility on record."""
 
 
 class FacilityPost(FacilityPut):
@@ -154,7 +154,7 @@ class PatientPost(_PatientFacts):
 
 
 class PatientSearch(Body):
-    """Whom to look for: every identifier that is sent must match. They are in a body, since addresses are logged."""
+    """The patients to find: every identifier in the body must match. It is a body, because addresses are logged."""
 
     pepfar_id: Identifier | None = Field(
         default=None, description="Exactly this programme identifier; letters' case is ignored.", examples=["PID-0042"]
@@ -185,7 +185,7 @@ class PatientSearch(Body):
 
 
 class PatientPatch(_PatientFacts):
-    """What changes of a patient: fields that are not sent stay, fields sent as null are emptied."""
+    """Changes of a patient. Fields that are not sent stay; fields sent as null become empty."""
 
     birthdate_estimated: bool | None = Field(default=None, description="Whether the date of birth is an estimate.")
     transferred_in: bool | None = Field(  # type: ignore[assignment]  # a patch may leave out what is never empty
@@ -214,7 +214,7 @@ class _PersonOut(Versions):
 
 
 class PatientOut(PatientDetails, _PersonOut):
-    """A patient, with names, phone and identifiers in the clear for who may read them."""
+    """A patient with decrypted names, phone and identifiers, for callers with the permission."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
@@ -240,7 +240,7 @@ class PatientVersionOut(PatientOut):
 
 
 class TimelineEntry(BaseModel):
-    """One thing that happened, or was booked, in a patient's care."""
+    """One event or booking in a patient's care."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -273,14 +273,14 @@ class TimelineEntry(BaseModel):
 
 
 class Count(BaseModel):
-    """How many rows of one kind."""
+    """The number of rows of one kind."""
 
     name: str = Field(description="What is counted.", examples=["visits"])
     count: int = Field(description="How many there are.")
 
 
 class FacilityCount(BaseModel):
-    """How many patients at one facility, and up to when its data run."""
+    """The number of patients at a facility, and its data date."""
 
     facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
@@ -289,7 +289,7 @@ class FacilityCount(BaseModel):
 
 
 class MonthCount(BaseModel):
-    """How much happened in one month."""
+    """The numbers of visits, dispensations and contacts in one month."""
 
     month: date = Field(description="Its first day.")
     visits: int = Field(description="Visits in the month.")
@@ -298,7 +298,7 @@ class MonthCount(BaseModel):
 
 
 class StatisticsOut(BaseModel):
-    """Counts of what is recorded. Voided rows do not count."""
+    """Counts of the records, without voided rows."""
 
     as_of: date | None = Field(description="The day that the counts describe; null: today.", examples=["2026-02-03"])
     tables: list[Count] = Field(description="Rows of each kind of record.")

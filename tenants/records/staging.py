@@ -1,4 +1,4 @@
-"""Rows on their way into a versioned table: hashed, buffered and copied into a temporary table of the transaction."""
+"""Stage rows for a versioned table: hash them, buffer them, and copy them into a temporary table."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _LEADING = (
     ("void_reason", "text"),
 )
 LEADING = tuple(name for name, _ in _LEADING)
-"""What a staged row says besides its content."""
+"""The columns of a staged row besides its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The content of a versioned table: what a source says, without the bookkeeping of versions.
+    """The content columns of a versioned table, without the bookkeeping of versions.
 
     Attributes:
         columns: names of the content columns, in the table's order; ``names``, the same as a set.
         types: their PostgreSQL types.
-        hashed: positions of those that enter ``row_hash`` (ciphertexts differ each time, so they do not).
-        convert: positions of those that need bringing to one form, and how.
-        defaults: positions of those that are never empty, and what they hold where nothing is said.
+        hashed: positions of the columns in ``row_hash``; encrypted ones are not in it, because each ciphertext differs.
+        convert: positions of columns whose values need converting to one form, with the function.
+        defaults: positions of columns that are never empty, with the value for a missing one.
     """
 
     table: str
@@ -90,9 +90,9 @@ def shape(model: type[Versioned]) -> Shape:
 
 
 def content_values(model: type[Versioned], content: Mapping[str, object]) -> tuple[list[object], bytes]:
-    """The content in the table's order, each value in its one form, and its fingerprint.
+    """The content values in the table's order, each converted to one form, and their fingerprint.
 
-    What is missing is empty, or the column's default where it may not be.
+    A missing value is empty, or the default of a column that may not be empty.
 
     Raises:
         ValueError: a name is not a content column of the table, or a time has no zone.
@@ -122,13 +122,13 @@ def _day(value: object) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Rows that a query gives.
+    """A query whose rows are to be staged.
 
     Attributes:
-        query: gives the leading columns in the order of ``LEADING``, then ``columns``.
-        columns: content columns of the table; those that are missing are empty.
+        query: its rows have the columns of ``LEADING``, then ``columns``.
+        columns: its content columns; the others of the table are empty.
         whose: the patients of the rows.
-        where: their facilities.
+        where: the facilities of the rows.
     """
 
     query: sql.Composable
@@ -138,16 +138,16 @@ class Asked:
 
     @property
     def names(self) -> sql.Composable:
-        """The columns that the query gives."""
+        """The names of the query's columns, as SQL."""
         return sql.SQL(", ").join(map(sql.Identifier, (*LEADING, *self.columns)))
 
     @property
     def places(self) -> sql.Composable:
-        """The facilities, to be read as a table."""
+        """The facilities as a table, in SQL."""
         return sql.SQL("(SELECT * FROM unnest({}::uuid[]) AS u (facility_uuid))").format(self.where)
 
     def as_table(self, form: Shape) -> sql.Composable:
-        """What the query gives, to be read as a table that has all columns."""
+        """The query as a table with all columns, in SQL."""
         missing = [
             sql.SQL("NULL::{} AS {}").format(sql.SQL(kind), sql.Identifier(name))
             for name, kind in zip(form.columns, form.types, strict=True)
@@ -162,9 +162,9 @@ class Stage:
     """Rows of one source for one table, staged in the caller's transaction.
 
     Attributes:
-        rows: how many were added.
-        repeated: a key was added more than once; the last one wins.
-        asked: what gives the rows, until it is run; None where they are in the temporary table.
+        rows: number of rows added.
+        repeated: whether a key was added more than once; the last row of a key counts.
+        asked: the query of the rows, until it is run; None if the rows are in the temporary table.
     """
 
     session: TenantSession
@@ -198,7 +198,7 @@ class Stage:
             facility_uuid: the facility that the row belongs to.
             source_key: blind index of the source's identifier of the row.
             content: value by column; a column that is missing is empty.
-            known_from: when the source wrote this, if it says so.
+            known_from: the source's stamp of the row, if it has one.
             assumed_from: event date plus the source's usual lag; used only for the first import of a facility,
                 source and table.
             voided: the source has voided the row.
@@ -221,7 +221,7 @@ class Stage:
         return uuid
 
     def flush(self) -> None:
-        """Copy what is buffered into the temporary table."""
+        """Copy the buffered rows into the temporary table."""
         if not self._buffer:
             return
         form = shape(self.model)
@@ -237,18 +237,18 @@ class Stage:
         self._buffer.clear()
 
     def fill(self, asked: Asked, *, repeated: bool) -> None:
-        """Stage what a query gives, without a way round through this process. It is run when the rows are needed.
+        """Stage the rows of a query, which runs in the database when the rows are needed.
 
-        Whoever calls this answers for what ``add`` would have worked out: the UUID and the fingerprint of each row.
+        The caller must make sure that the query computes the UUID and fingerprint of each row as ``add`` does.
 
         Args:
             asked: the query.
-            repeated: whether a key may be in it more than once; the row with the last ``seq`` wins.
+            repeated: whether a key may be in it more than once; the row with the last ``seq`` counts.
         """
         self.asked, self.repeated = asked, self.repeated or repeated
 
     def read(self) -> None:
-        """Run the query, where there is one: from now on its rows are in the temporary table."""
+        """Run the query, if there is one, and put its rows into the temporary table."""
         if self.asked is None:
             return
         with self.session.cursor() as cursor:
@@ -256,11 +256,11 @@ class Stage:
             self.rows, self.asked = cursor.rowcount, None
 
     def forget(self) -> None:
-        """Have nothing staged any more."""
+        """Reset the stage: it has no rows."""
         self.rows, self.repeated, self.asked = 0, False, None
 
     def create(self) -> None:
-        """Make the temporary table; it goes with the transaction, or with the next ``create``."""
+        """Create the temporary table. The end of the transaction, or the next ``create``, drops it."""
         form = shape(self.model)
         columns = [*_LEADING, *zip(form.columns, form.types, strict=True)]
         definition = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in columns)

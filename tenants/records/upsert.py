@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["SOURCE_VOID", "UpsertCounts", "Upserted", "staging", "upsert"]
 
 SOURCE_VOID = "source"
-"""``voided_by`` of a tombstone that a source asked for; any other is a person's, and stays."""
+"""``voided_by`` of a tombstone from a source. Any other tombstone is a user's, and imports do not end it."""
 
 _FORGET_REPEATED = sql.SQL(
     "DELETE FROM {staged} AS s"
@@ -55,8 +55,8 @@ _FRESH = sql.SQL(
     " AND c.facility_uuid IN (SELECT s.facility_uuid FROM {places} AS s))"
 )
 
-# What to do with each staged row whose entity is there; all others are new. Two tombstones are alike whatever they
-# hold.
+# The verdict on each staged row whose entity exists; all other rows are new. Two tombstones are equal, whatever their
+# content.
 _PLAN = sql.SQL("""
 CREATE TEMPORARY TABLE {bare_plan} ON COMMIT DROP AS
 SELECT s.seq,
@@ -124,7 +124,7 @@ WHERE p.seq IS NULL OR p.verdict = 'update'
 ORDER BY s.seq
 """)
 
-# The same where every row is new: nothing to join, and rows that a query of the staging table gives come in its order.
+# The same if every row is new: there is nothing to join, and the rows of a query stay in its order.
 _INSERT_NEW = sql.SQL(f"""{_INSERT_COLUMNS}
 SELECT {{new_uuid}}, s.uuid, s.facility_uuid, {{source}}, s.source_key,
        CASE
@@ -159,14 +159,14 @@ _TOUCHED = sql.SQL(
 
 @dataclass(frozen=True, slots=True)
 class UpsertCounts:
-    """What became of staged rows.
+    """The number of staged rows by outcome.
 
     Attributes:
-        inserted: entities that were not there.
-        updated: entities that got a new version (voided and revived ones too).
+        inserted: new entities.
+        updated: entities that got a new version, also voided and revived ones.
         unchanged: entities that already had the same content.
-        superseded: rows that are not the newest of their entity: they are kept as earlier versions.
-        held: rows of entities that a person voided (the name in an import's answer).
+        superseded: rows that are not the newest of their entity, and are stored as earlier versions.
+        held: rows of entities that a user voided. Answers about imports use the same name.
     """
 
     inserted: int = 0
@@ -188,22 +188,22 @@ class UpsertCounts:
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """The counts, and the patients whose records changed (their contacts want refreshing)."""
+    """The counts, and the patients whose records changed. The caller refreshes their contacts."""
 
     counts: UpsertCounts = field(default_factory=UpsertCounts)
     patients: list[UUID] = field(default_factory=list)
 
 
 def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date: date) -> Upserted:
-    """Bring the staged rows into their table, in the caller's transaction.
+    """Apply the staged rows to their table, in the caller's transaction, and empty the stage.
 
-    Safe while another import of the tenant runs: steps take turns. The stage is empty afterwards.
+    Another import of the tenant may run at the same time: a lock makes their steps take turns.
 
     Args:
         session: the transaction that the rows were staged in.
         stage: the rows, from ``staging``.
-        import_uuid: the import that they belong to, the same in all its steps. Where it is not registered (``runs``),
-            it is now, as a list of all that there is at the facilities of its rows.
+        import_uuid: the import of the rows, the same in all its steps. If it has no run yet (``runs``), it gets one, as
+            a full list of the facilities of its rows.
         data_date: the date to which the source's data run.
     """
     stage.flush()
@@ -229,7 +229,7 @@ def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date
 
 
 def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> Upserted:
-    """Bring staged rows that say everything of people into the records."""
+    """Apply staged rows of people, each of which states all attributes."""
     with session.cursor() as cursor:
         if stage.repeated:
             cursor.execute(_FORGET_REPEATED.format(staged=stage.temporary))
@@ -246,13 +246,13 @@ def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> U
 def _compared(
     session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage, run: Run
 ) -> Upserted:
-    """Bring the staged rows into their table, each compared with the open version of its entity."""
+    """Apply the staged rows, after comparing each with the open version of its entity."""
     stage.read()
     staged = stage.rows
     if stage.repeated:
         staged -= _run(cursor, _FORGET_REPEATED, parts).rowcount
     _run(cursor, sql.SQL("ANALYZE {staged} (seq, uuid, facility_uuid)"), parts)
-    # Read by the index, row by row (LIMIT keeps the planner to that): a scan of the whole table would cost each step
+    # Read row by row through the index; LIMIT makes the planner do so. A scan of the whole table would cost each step
     # as much as all steps before it.
     set_local(cursor, enable_seqscan="off")
     planned = _run(cursor, _PLAN, parts).rowcount
@@ -285,10 +285,10 @@ def _compared(
 
 
 def _asserted(stage: Stage) -> type[Asserted]:
-    """The stage's table, whose rows name their runs.
+    """The model of the stage's table, checked to be one whose rows name their runs.
 
     Raises:
-        TypeError: it is another (people are folded from what is said of them: ``people``).
+        TypeError: it is not such a table, but ``patients``, which ``people`` computes from statements.
     """
     if not issubclass(stage.model, Asserted):
         message = f"{stage.model.__name__} has no chains of assertions"
@@ -299,10 +299,10 @@ def _asserted(stage: Stage) -> type[Asserted]:
 def _all_new(
     session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage
 ) -> Upserted | None:
-    """Insert the staged rows as new ones, where no import of their source was at their facilities before this one.
+    """Insert the staged rows without comparing them, if this is the first import of their source at their facilities.
 
-    Then there is next to nothing to compare them with. None, and nothing inserted, where there was, or where one of
-    them is there after all: another import of the source is under way, or a key was staged twice over two steps.
+    Return None, and insert nothing, if an earlier import exists, or if one of the rows exists after all: because
+    another import of the source is running, or two steps staged the same key.
     """
     asked = stage.asked
     if asked is not None:
@@ -311,7 +311,7 @@ def _all_new(
         return None
     set_local(cursor, enable_nestloop="off")
     try:
-        with session.begin_nested(), session.cursor() as within:  # the savepoint comes with the cursor
+        with session.begin_nested(), session.cursor() as within:  # begin_nested opens the savepoint
             inserted = _run(within, _INSERT_NEW, parts).rowcount
             patients = asked.whose if asked is not None else [row[0] for row in _run(within, _PATIENTS, parts)]
     except psycopg.errors.UniqueViolation:
