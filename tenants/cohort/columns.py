@@ -1,7 +1,7 @@
 """Read a query's rows as numpy columns. PostgreSQL packs each column into one value, so no row passes through Python.
 
-Packing costs PostgreSQL about 0.1 microseconds a value. Days and moments therefore arrive in PostgreSQL's own form, and
-Python converts whole columns to days of the tenant's time zone.
+Work per value is slow in PostgreSQL: packing alone takes about 0.1 microseconds. So days and times arrive in
+PostgreSQL's own form, and Python converts whole columns to days of the tenant's time zone.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def local_days(stamps: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int32
 
 
 def _shifts(zone: str, first: int, last: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Offsets from UTC over the years between two moments: the second (since 1970) each starts at, and its seconds."""
+    """The offsets from UTC between two moments: when each begins (in seconds since 1970), and its seconds."""
     years = range(_year(first), _year(last) + 1)
     shifts = [shift for year in years for shift in _shifts_of(zone, year)]
     changes = [shift for place, shift in enumerate(shifts) if place == 0 or shift[1] != shifts[place - 1][1]]

@@ -343,7 +343,7 @@ class Loader:
 
 
 def _together(first: Columns, second: Columns) -> Columns:
-    """The rows of both tables, with the columns of the first."""
+    """The rows of both, one after the other, with the columns of the first."""
     if not second["date"].size:
         return first
     return {name: np.concatenate((column, second[name])) for name, column in first.items()}
@@ -359,7 +359,7 @@ def limit_of(value: float) -> float | None:
 
 
 def _uuid(value: bytes) -> UUID:
-    """The UUID of packed bytes, built as the driver does, without checks: a night builds hundreds of thousands."""
+    """The UUID of packed bytes, built without checks, as the driver does: a nightly scoring builds very many."""
     value_object = UUID.__new__(UUID)
     object.__setattr__(value_object, "int", int.from_bytes(value.ljust(16, b"\0")))
     object.__setattr__(value_object, "is_safe", SafeUUID.unknown)

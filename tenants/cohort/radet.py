@@ -62,7 +62,7 @@ class Disagreement:
     Attributes:
         theirs: the partner's status, or ``not_on_list``.
         ours: the status in the records, from what was known on the day.
-        last_pickup: from the list; ``last_contact`` and ``expected`` are from the records.
+        last_pickup: the last pick-up on the list; ``last_contact`` and ``expected`` come from the records.
     """
 
     patient_id: UUID

@@ -110,7 +110,7 @@ def rebuild_ended(session: TenantSession, end: JobEnd) -> None:
 
 
 def stop_rebuild(session: TenantSession, problem: str) -> None:
-    """Record why no job runs a requested rebuild of the status table. An empty problem means that one does."""
+    """Store why no job runs a requested rebuild of the status table; an empty ``problem`` if a job runs it."""
     state = tenant_settings.get(session, Rebuild)
     if state.pending:
         tenant_settings.put(session, state.model_copy(update={"problem": problem}))

@@ -179,7 +179,7 @@ class Timelines:
         facilities: UUIDs of the facilities.
         regimens: texts of the regimen codes.
         lines: texts of the regimen line codes.
-        day: (n,) the day as of which each pseudo-patient is known, or None where all versions are there.
+        day: (n,) the day of each pseudo-patient's snapshot; None if the timelines have all versions.
     """
 
     patient_uuid: UuidArray
@@ -318,7 +318,7 @@ def row_key(owner: IntArray, day: npt.NDArray[Any]) -> IntArray:
 
 
 def _known_rows(rows: R, index: IntArray, days: DayArray, event: str) -> tuple[R, DayArray]:
-    """The rows of each (patient, day) known on that day, with the day of each row's pseudo-patient."""
+    """For each (patient, day), the rows known on that day; and for each row, the day of its pseudo-patient."""
     if len(rows) == 0:  # most timelines have no bookings or gaps
         none = np.zeros(0, dtype=np.int64)
         return take(rows, none, np.zeros(index.size + 1, dtype=np.int64)), days[:0]

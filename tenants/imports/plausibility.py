@@ -204,7 +204,7 @@ class Judgement(NamedTuple):
     """The accepted part of a fact.
 
     Attributes:
-        fact: without the fields that are left out; None if it is rejected as a whole.
+        fact: the fact without the fields that are left out; None if it is rejected as a whole.
         rejections: why it is rejected as a whole.
         omissions: the fields that are left out, and why.
         wrong: the fields that are rejected or left out.
@@ -223,7 +223,7 @@ def judged(fact: Fact, data_date: date, today: date) -> Judgement:
     whole history, nor a wrong refill the visit. Fields that are left out keep their known values.
 
     Args:
-        fact: as read.
+        fact: the fact that was read.
         data_date: the day to which the data run: nothing can have happened after it.
         today: nothing can have been written after it (a stamp may well be later than the data date).
     """

@@ -95,9 +95,10 @@ def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
 def page(
     session: TenantSession, paging: PageRequest, *, facility: UUID | None, import_id: UUID | None
 ) -> Slice[dict[str, Any]]:
-    """One page of reports: of a facility, or those over several together.
+    """One page of reports: those of one facility, or those over several facilities.
 
-    For a session of some facilities there are none over several: without ``facility`` they are those of each.
+    A session that reaches only some facilities never gets reports over several. Without ``facility``, it gets those of
+    each facility within reach.
     """
     report = QualityReport
     columns: Any = (

@@ -85,7 +85,7 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
     """Erase a person, with all records that were merged with theirs, in the session's transaction.
 
     Args:
-        session: of the tenant.
+        session: the tenant's transaction.
         patient: one of the person's records.
         reason: why, for the audit. It must name nobody.
     """

@@ -54,7 +54,7 @@ def evaluate_groups(  # noqa: PLR0913 - as evaluate, and the limits of a group
     Args:
         score: (n,), as :func:`tenants.risk.metrics.evaluate` takes it.
         outcome: (n,), 0 or 1.
-        patient: (n,).
+        patient: (n,), the patient of each row.
         labels: division (``facility``, ``sex``, ``age_band``) to one label per row.
         probability: false for a rule that only ranks.
         min_patients: groups with fewer patients are pooled.
@@ -67,7 +67,7 @@ def evaluate_groups(  # noqa: PLR0913 - as evaluate, and the limits of a group
         For each division its groups, largest first, the pool last.
 
     Raises:
-        ValueError: a division has not one label per row, or as :func:`tenants.risk.metrics.evaluate` raises.
+        ValueError: the labels of a division do not match the rows; or as :func:`tenants.risk.metrics.evaluate`.
     """
     scores, outcomes, patients = np.asarray(score), np.asarray(outcome), np.asarray(patient)
     result: dict[str, list[GroupEvaluation]] = {}

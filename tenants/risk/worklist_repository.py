@@ -85,7 +85,7 @@ def get_worklist(session: TenantSession, uuid: UUID) -> Worklist:
 
 
 def as_issued(session: TenantSession, uuid: UUID) -> Worklist:
-    """One issued list as a whole, also where none of it is within reach. Show no totals and no facilities of it."""
+    """One issued list as a whole, even if it is not within reach. Do not show its totals and facilities to callers."""
     return session.exec(select(Worklist).where(Worklist.uuid == uuid)).one()
 
 

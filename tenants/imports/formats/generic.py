@@ -129,7 +129,7 @@ class GenericCsv(Reader):
 
         Args:
             sources: the files.
-            mapping: with its time zone.
+            mapping: the mapping, with its time zone set.
             after: rows up to this position were taken.
             data_date: no event can be later.
             limits: the limits of a portion.

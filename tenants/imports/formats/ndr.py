@@ -1,4 +1,4 @@
-"""NDR messages (XML 1.6.6.1): one patient a file, in folders and zip archives of thousands of them."""
+"""Read NDR messages (XML 1.6.6.1): each file has one patient; folders and zip archives have thousands of files."""
 
 from __future__ import annotations
 

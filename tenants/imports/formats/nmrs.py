@@ -1,4 +1,4 @@
-"""NMRS containers (JSON): one patient a file, in folders and zip archives of thousands of them."""
+"""Read NMRS containers (JSON): each file has one patient; folders and zip archives have thousands of files."""
 
 from __future__ import annotations
 

@@ -40,12 +40,12 @@ class Events:
     """Events of one kind, column by column; each comes from a row of a file.
 
     Attributes:
-        file: whose rows they are; ``rows``, the places of these rows in the block, and ``lines``, their lines.
+        file: number of the file of the rows; ``rows`` are their places in the block, and ``lines`` their lines.
         patients: the source's identifiers; ``keys``, the facts' keys.
         blind: the blind indexes of the keys, after ``make_blind``, which deletes ``keys``.
         fingerprint_parts: the content of the fingerprints, without the patients.
-        days: on which they happened, ``stamps``, since when they are known, and ``content``, the fields that the kind
-            fills, each in COPY's binary format.
+        days: their days; ``stamps``, the times from which they are known; and ``content``, the fields of the kind: each
+            in COPY's binary format.
         facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
         named: the facilities as facts, with the place and the line of the row that names them first.
         voided: whether the source has voided them.
@@ -79,7 +79,7 @@ class Block:
     """Consecutive rows.
 
     Attributes:
-        file: of the last row; ``last``, its line.
+        file: number of the file of the last row; ``last`` is its line.
         readings: rows that are read one by one, by their place in the block.
         events: the facts of the other rows, record by record.
         by_column: number of rows of the events.

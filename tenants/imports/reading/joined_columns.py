@@ -1,4 +1,4 @@
-"""Columns of cells joined row by row: the content of fingerprints, and fields in COPY's binary format."""
+"""Join columns of cells row by row, to the content of fingerprints and to fields in COPY's binary format."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class NoRecord:
     A total has no day: a person with the name of a total is kept if the row has a day.
 
     Args:
-        headings: of the table.
+        headings: the headings of the table.
         identifiers: the columns that identify the person.
         days: the columns that hold dates.
     """

@@ -47,7 +47,7 @@ class InputFile:
     Attributes:
         number: its place among the import's files.
         sources: all files of the import.
-        mapping: with its time zone.
+        mapping: the mapping, with its time zone set.
         after: rows up to this line were read. A format may skip them; ``Reader.read`` drops them otherwise.
         shared: what ``Reader.shared`` prepared.
     """
@@ -68,7 +68,7 @@ class Reader(ABC):
     """One format: ``detect`` and ``rows``. Formats that can do better override the other methods.
 
     Attributes:
-        name: as ``--format`` takes it.
+        name: the value of ``--format``.
         description: one line for the list of formats.
         source: the system whose people these are; formats of one system share its people.
         mapping_needed: whether the format needs a mapping.
@@ -149,7 +149,7 @@ class Reader(ABC):
 
         Args:
             sources: the files.
-            mapping: with its time zone.
+            mapping: the mapping, with its time zone set.
             after: rows up to here were read.
             data_date: no event can be later.
             limits: the limits of a portion.
@@ -243,10 +243,10 @@ def without_rows(sources: Sequence[Source], readings: Iterator[Reading]) -> list
 
 
 def _best(source: Source) -> tuple[str, float]:
-    """The name of the format that fits one file best, and how well.
+    """The name of the format that fits a file best, and the confidence in it.
 
     Raises:
-        Invalid: none does, or the file cannot be read.
+        Invalid: no format fits, or the file is not readable.
     """
     head = source.head()
     if head.container == "workbook":

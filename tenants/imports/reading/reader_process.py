@@ -64,7 +64,7 @@ class Portions:
     Attributes:
         format: the reader's name.
         sources: the files.
-        mapping: with its time zone.
+        mapping: the mapping, with its time zone set.
         after: rows up to here were read.
         data_date: no event can be later.
         limits: the limits of a portion.
@@ -80,7 +80,7 @@ class Portions:
     blind: BlindIndexes
 
     def read(self) -> Iterator[Block]:
-        """Read them in this process."""
+        """Yield the requested rows, portion by portion, read in this process."""
         from tenants.imports.reading.reader import reader
 
         chosen = reader(self.format)

@@ -28,7 +28,7 @@ def known_date(mapping: Mapping) -> date | None:
 
 
 def latest_day(days: Iterable[date]) -> date | None:
-    """The latest of the days that does not lie in the future."""
+    """The latest of these days, without those in the future; None if there are none."""
     today = now().date()
     return max((day for day in days if day <= today), default=None)
 

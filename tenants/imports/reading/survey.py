@@ -40,7 +40,7 @@ class Survey:
 
     Attributes:
         sources: the files.
-        mapping: with its time zone.
+        mapping: the mapping, with its time zone set.
         format: the reader's name; empty to detect it.
         data_date: the data date in the import's order, which overrides the files.
     """

@@ -372,9 +372,9 @@ def run_step(
 
     Args:
         session: the step's transaction.
-        number: which.
-        import_uuid: whose rows.
-        source: the import's.
+        number: number of the step.
+        import_uuid: the import.
+        source: the import's source.
         rejected: whether a fact may have been rejected before the first step.
         differ: whether it is known that all rows have different keys.
     """

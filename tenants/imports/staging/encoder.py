@@ -96,7 +96,7 @@ class Encoder:
 
     Args:
         session: the step's transaction.
-        import_uuid: whose rows they are.
+        import_uuid: the import of the rows.
         where: the facilities of the import's patients.
         patient_key: the blind index of a patient's identifier.
     """

@@ -1,8 +1,8 @@
 """The checks of the facilities that an import names, before any other check.
 
-A mistyped DATIM id makes a facility of its own, with people of its own. Where the mapping lists the facilities
-(``known_facilities``), or requires those on record (``registered``), rows of any other are rejected. The import holds
-back a facility that is not on record but resembles one that is, until somebody confirms it (``settings``).
+A mistyped DATIM id would add a new facility with new people. If the mapping lists the facilities (its
+``known_facilities``), or requires those on record (``registered``), rows of any other are rejected. If a facility is
+not on record but resembles one that is, the import holds it back until somebody confirms it (``settings``).
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
 
     Args:
         session: the step's transaction.
-        import_uuid: whose staged facts.
-        source: the import's.
-        mapping: the import's: its ``known_facilities`` (DATIM ids, ``registered`` for those on record, or None where
-            any will do) and ``new_people``.
+        import_uuid: the import.
+        source: the import's source.
+        mapping: the import's mapping. Its ``known_facilities`` (DATIM ids, ``registered`` for those on record, or None
+            for any) and ``new_people`` apply.
 
     Returns:
         Whether facts may have been rejected.

@@ -54,7 +54,7 @@ class FactColumns:
     """Makes columns of facts.
 
     Args:
-        zone: of times without one.
+        zone: the time zone of times without one.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:

@@ -55,7 +55,7 @@ class Whereabouts:
     It works over any number of transactions, also after a rollback, since ``settle`` corrects its answers.
 
     Attributes:
-        keys: of the staged rows, without facilities and the people of events.
+        keys: keys of the staged rows, without those of facilities and of people from event rows.
     """
 
     def __init__(self, import_uuid: UUID, source: str) -> None:
@@ -180,7 +180,7 @@ def survey(session: TenantSession, import_uuid: UUID) -> Survey:
 
     Args:
         session: the transaction, which does nothing else (the planner is told how to join).
-        import_uuid: whose rows.
+        import_uuid: the import.
     """
     with session.cursor() as cursor:
         set_local(cursor, **_BY_HASH, enable_sort="off")
@@ -194,8 +194,8 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
 
     Args:
         session: the transaction, which does nothing else (the planner is told how to join).
-        import_uuid: whose rows.
-        source: the import's.
+        import_uuid: the import.
+        source: the import's source.
         rows: the largest number to correct.
 
     Returns:

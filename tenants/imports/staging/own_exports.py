@@ -27,7 +27,7 @@ def reject_own_export(session: TenantSession, facts: Iterable[Fact]) -> None:
 
     Args:
         session: the step's transaction.
-        facts: of the first rows of an import, since an export has its identifiers in every row.
+        facts: the facts of the import's first rows. They are enough, because every row of an export has an identifier.
 
     Raises:
         Invalid: the identifier of a person is the UUID of a patient of this tenant.

@@ -89,7 +89,7 @@ def run(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: 
 
     Args:
         session: the step's transaction.
-        cursor: of the transaction.
+        cursor: a cursor of the transaction.
         import_uuid: the import.
         source: the import's source.
         expected: whether the user confirmed that they are new people.

@@ -143,7 +143,7 @@ def place(cursor: Cursor[Any], import_uuid: UUID, source: str) -> None:
     """Find the people of the events in ``pg_temp.seen_events``; record each placement, or let the events wait.
 
     Args:
-        cursor: of the step's transaction.
+        cursor: a cursor of the step's transaction.
         import_uuid: the import.
         source: the import's source.
     """
