@@ -58,7 +58,7 @@ def _rows(sheet: Sheet, headings: list[str]) -> Iterator[Row]:
             texts.pop()
         if len(texts) > width:
             problem = f"the row has {len(texts)} cells under {width} headings"
-            yield Row(line, [], Rejection("row", problem, "give every column a heading, or delete the others"))
+            yield Row(line, [], Rejection("row", problem, "give these columns a heading, or delete them"))
         else:
             yield Row(line, texts + [""] * (width - len(texts)))
 
