@@ -44,7 +44,7 @@ feature = Feature(
         Permission("people.read", "See the people of the tenant, and what they may do."),
         Permission("people.write", "Invite, change and remove people, and make links to new passwords."),
         Permission("roles.write", "Create, change and delete roles of the tenant, with at most one's own permissions."),
-        Permission("retention.write", "Change for how long what is not the record is kept."),
+        Permission("retention.write", "Change how long to retain rows that are not part of the record."),
         Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
     ),
@@ -78,7 +78,7 @@ feature = Feature(
     settings={
         "retention": SettingsGroup(
             "core.retention.settings:retention_model",
-            "For how many days what is not the record is kept.",
+            "How many days to retain rows that are not part of the record.",
             "retention.write",
         )
     },
@@ -93,7 +93,7 @@ feature = Feature(
         Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
     ),
     commands={
-        "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all: as iit tenant backup"),
+        "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
@@ -110,8 +110,8 @@ feature = Feature(
         "status": Command("core.app.status_command:status", "Whether this installation can do its work"),
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "jobs": Command("core.jobs.commands:jobs", "Look at jobs; retry or discard dead letters"),
-        "migrate": Command("core.database.commands:migrate", "Bring every schema to its newest migration; status"),
-        "retention": Command("core.retention.commands:retention", "Remove now what is older than its days"),
+        "migrate": Command("core.database.commands:migrate", "Migrate every schema to its newest migration"),
+        "retention": Command("core.retention.commands:retention", "Delete rows that are older than their retention"),
         "tenant": Command("core.tenancy.commands:tenant", "Make, list, show, suspend and resume tenants"),
         "worker": Command("core.jobs.commands:worker", "Run jobs: the relay and a worker's threads"),
         "services": Command("core.services.commands:services", "Start, stop, look at the embedded database and Valkey"),

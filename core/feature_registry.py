@@ -27,7 +27,7 @@ class Permission:
         name: unique among all rooms.
         description: what it lets its holder do.
         roles: the built-in roles that hold it, of ``core.identity.roles``, besides the partner's admin.
-        operator: it is of the installation: held by operators alone, never by a tenant's people and keys.
+        operator: whether it concerns the installation: only operators hold it, never a tenant's people and keys.
     """
 
     name: str
@@ -50,8 +50,7 @@ class Retained:
 
     Attributes:
         function: ``function(session, before: datetime) -> int`` removes a batch of rows older than an instant, and
-            returns
-            how many; 0 when none is left.
+            returns how many; 0 when none is left.
         days: the days for which a tenant retains them by default.
         what: what the rows are, and why they may be deleted.
     """
@@ -109,9 +108,9 @@ class SettingsGroup:
         model: ``"module:Model"``, a pydantic model in which every field has a default and a description; or
             ``"module:function"``, which gives such a model.
         title: what the group is about, in one line.
-        change: the permission that changing it takes, besides ``settings.write``.
-        lock: ``"module:function"``, called with the session before the group is read to be changed, where changes must
-            wait for more than each other.
+        change: the permission needed to change it, besides ``settings.write``.
+        lock: ``"module:function"``, called with the session before a change reads the group. It takes locks, if changes
+            must wait for more than each other.
     """
 
     model: str

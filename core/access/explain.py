@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer whether a caller holds a permission, with the role that grants it.
+    """Whether a caller holds a permission, and the roles that grant it.
 
     Attributes:
-        through: for a person, the roles that permit it, each with the included role that has the rule where it is
-            another; for a key, what of the key permits it.
-        reasons: why not, where it is rejected.
+        through: for a person, each role that grants the permission, and the built-in role that it includes if the
+            permission comes from there; for a key, a sentence about the key's permissions.
+        reasons: why the caller does not hold the permission; empty if the caller holds it.
         facilities: DATIM ids of the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.
     """
@@ -41,7 +41,7 @@ class Explanation:
 
 
 def explain(tenant: TenantRef, who: str, permission: str) -> Explanation:
-    """Return whether ``who`` holds the permission in the tenant.
+    """Return whether ``who`` holds the permission in the tenant, and why.
 
     ``who`` is an e-mail address or an API key's prefix.
 
@@ -54,7 +54,7 @@ def explain(tenant: TenantRef, who: str, permission: str) -> Explanation:
         remedy = f"Do you mean {near[0]}?" if near else "See permissions in GET /v1/me."
         command = remedy if near else "see `iit key permissions`"
         detail = "there is no such permission"
-        raise Invalid(detail, errors=[FieldError("permission", "is no permission", remedy, command)])
+        raise Invalid(detail, errors=[FieldError("permission", "is not a permission", remedy, command)])
     return _person(tenant, who, permission) if "@" in who else _key(tenant, who, permission)
 
 

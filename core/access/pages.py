@@ -33,7 +33,7 @@ class PageContext:
         Args:
             template: name with its prefix, such as ``portal/today.html``.
             principal: whose navigation the page shows; None on public pages.
-            status: of the answer.
+            status: HTTP status of the answer.
             values: what the template shows.
         """
         site: Site = self.request.app.state.site

@@ -1,7 +1,8 @@
-"""The policy, stated in Casbin: role-based access with domains. A domain is a tenant.
+"""The rules of access in Casbin: roles with domains, where each tenant is a domain.
 
-Requests are decided by compiled sets (``core.identity.tenant_roles.compiled``), because an enforcer reads rule after
-rule. A test holds that both agree on random policies. ``iit access explain`` asks the enforcer, which names the rule.
+``iit access explain`` uses this module, because Casbin can name the rule that decided. Requests do not use it: Casbin
+reads one rule after another, so they look the permission up in compiled sets (``core.identity.tenant_roles.compiled``).
+A test checks on random policies that both give the same answers.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ e = some(where (p.eft == allow))
 [matchers]
 m = r.permission == p.permission && (p.tenant == "*" || p.tenant == r.tenant) && g(r.subject, p.role, r.tenant)
 """
-"""``g`` is last: it is the costly one."""
+"""Casbin's model. The matcher calls ``g``, the slowest part, only after the cheap comparisons succeed."""
 
 
 def built_in_rules() -> list[list[str]]:
-    """Rules of the built-in roles: the role, every tenant, the permission.
+    """Return the rules of the built-in roles: role, ``*`` (every tenant), permission.
 
-    The operator's role is not a role in a tenant.
+    Operators' roles are left out, because they belong to no tenant.
     """
     return [
         [name, EVERY_TENANT, permission]
@@ -53,11 +54,11 @@ def built_in_rules() -> list[list[str]]:
 def enforcer_of(
     roles: Mapping[str, Iterable[RoleRules]], members: Iterable[tuple[str, str, str]] = ()
 ) -> casbin.Enforcer:
-    """An enforcer of the built-in roles and of the tenants' own.
+    """Return a Casbin enforcer for the built-in roles and the tenants' own roles.
 
     Args:
-        roles: each tenant's own roles.
-        members: subject, role and tenant.
+        roles: tenant -> its own roles.
+        members: who has which role where, each as subject, role and tenant.
     """
     enforcer = casbin.Enforcer(casbin.Enforcer.new_model(text=MODEL))
     rules, groups = built_in_rules(), [list(member) for member in members]

@@ -24,8 +24,8 @@ class Requirement(AccessRule):
 
     Args:
         permission: its name.
-        confined: whether the route's queries confine themselves to ``TenantSession.reach``. Where they do not, a
-            principal who reaches some facilities only is rejected.
+        confined: whether the route's queries confine themselves to ``TenantSession.reach``. If they do not, the route
+            rejects a principal who reaches only some facilities.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
@@ -46,7 +46,7 @@ class Requirement(AccessRule):
         Unless the route is confined, they must reach all facilities.
 
         Raises:
-            Forbidden: it does not (403).
+            Forbidden: they do not hold it, or reach only some facilities (403).
         """
         if self.permission not in principal.permissions:
             detail = f"the permission {self.permission} is needed"
@@ -64,7 +64,7 @@ class PrincipalRequirement(Requirement):
         """Return the principal if they hold the permission.
 
         Raises:
-            Forbidden: it does not (403).
+            Forbidden: they do not hold it, or reach only some facilities (403).
         """
         return self.check(scope.principal)
 
@@ -89,7 +89,7 @@ class OperatorRequirement(Requirement):
         """Return the operator if they hold the permission.
 
         Raises:
-            Forbidden: it does not, or is no operator (403).
+            Forbidden: they do not hold it, or are not an operator (403).
         """
         return self.check(scope.principal)
 
@@ -114,7 +114,7 @@ class SignedInRule(AccessRule):
 
 
 signed_in = SignedInRule()
-"""For routes about the caller alone: ``Annotated[Principal, Depends(signed_in)]``. They name nothing of the tenant."""
+"""For routes that show only the caller, and no data of the tenant: ``Annotated[Principal, Depends(signed_in)]``."""
 
 
 class OpenRule(AccessRule):
@@ -150,7 +150,7 @@ class Caller:
 
 
 class CallerRequirement(Requirement):
-    """The dependency that ``caller`` makes: gives the caller, without asking the database."""
+    """The dependency that ``caller`` makes: gives the caller, without a query to the database."""
 
     async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:  # noqa: ARG002 - OpenAPI
         """Return the caller, whose permission is not checked yet."""
@@ -160,8 +160,8 @@ class CallerRequirement(Requirement):
 def caller(permission: str, *, confined: bool = False) -> CallerRequirement:
     """Return a dependency like ``require`` for frequent reads: ``Annotated[Caller, Depends(caller("..."))]``.
 
-    A dependency that asks the database waits in a thread, and the route after it in another turn of one; each change of
-    threads costs as much as reading a row. So the route calls ``Caller.scope`` in its own turn, and first of all.
+    FastAPI runs a dependency that asks the database in a thread, and then the route in a thread again. Each switch
+    costs as much as reading a row. So this dependency asks nothing, and the route itself calls ``Caller.scope`` first.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.

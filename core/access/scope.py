@@ -52,7 +52,7 @@ class PrincipalScope:
         return self.principal.actor, self.request_id
 
     def confirm(self) -> None:
-        """Check again that the credential is valid: between two steps of a long answer.
+        """Check again that the credential is valid. Long answers call this between two steps.
 
         Raises:
             Unauthenticated: it was revoked, or has expired (401).
@@ -83,7 +83,10 @@ class Scope(PrincipalScope):
 
     @property
     def by_at_once(self) -> tuple[str, str] | None:
-        """Return ``by`` for reads in one round trip of the whole tenant; None if the caller reaches some facilities."""
+        """Return ``by`` if the caller reaches all facilities, else None.
+
+        Reads in one round trip do not limit themselves to some facilities, so they need it.
+        """
         return self.by if self.principal.reach.everything else None
 
     def session(self, *, readonly: bool = False) -> AbstractContextManager[TenantSession]:
@@ -154,7 +157,7 @@ def authenticate_operator(request: Request, bearer: BearerKey, header: HeaderKey
 
     Raises:
         Unauthenticated: no credential, or one that is not valid (401).
-        Forbidden: the principal is no operator (403).
+        Forbidden: the principal is not an operator (403).
     """
     scope = scope_of(request)
     if scope.principal.kind != "operator":
@@ -164,17 +167,17 @@ def authenticate_operator(request: Request, bearer: BearerKey, header: HeaderKey
 
 
 AnyScope = Annotated[PrincipalScope, Depends(authenticate_any)]
-"""In a route's signature: who, with or without a tenant."""
+"""In a route's signature: the principal, with or without a tenant."""
 
 OperatorScope = Annotated[PrincipalScope, Depends(authenticate_operator)]
 """In a route's signature: an operator, who acts for no tenant."""
 
 TenantScope = Annotated[Scope, Depends(authenticate)]
-"""In a route's signature: who and which tenant, without a transaction. Most routes want ``TenantDb``."""
+"""In a route's signature: the principal and the tenant, without a transaction. Most routes use ``TenantDb`` instead."""
 
 
 def transaction(scope: TenantScope) -> Iterator[TenantSession]:
-    """The request's transaction: committed when the response has been serialised and before it is sent."""
+    """Open the request's transaction. It commits after the response is serialised and before it is sent."""
     with scope.session() as session:
         yield session
 

@@ -32,7 +32,7 @@ def verify(credential: Credential) -> Verification:
     """Verify the credential, and return its owner.
 
     Raises:
-        Unauthenticated: nobody, or it was revoked or has expired (401).
+        Unauthenticated: the credential belongs to nobody, was revoked or has expired (401).
         Forbidden: the tenant is suspended (403).
     """
     moment = time.monotonic()
@@ -48,7 +48,7 @@ def verified(scope: MutableMapping[str, Any], credential: Credential) -> Verific
     """Return the credential's owner: from this request's stored verification while it is fresh, else from a new one.
 
     Raises:
-        Unauthenticated: nobody, or it was revoked or has expired (401).
+        Unauthenticated: the credential belongs to nobody, was revoked or has expired (401).
         Forbidden: the tenant is suspended (403).
     """
     stored = scope.get(_PLACE)

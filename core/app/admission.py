@@ -194,7 +194,7 @@ class Place:
         self._slot: Slot | None = None
 
     def slot(self, *, long: bool) -> Slot:
-        """Return the slot of the request, which is still to be taken."""
+        """Return the slot of the request. The caller still has to take it."""
         self._slot = self._admission.slot(self._shares, long=long)
         return self._slot
 

@@ -57,7 +57,9 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
 
 
 def _check_start() -> None:
-    """Check that the master key and the store of files are the installation's. A new database is only not ready.
+    """Check that the master key and the store of files are the installation's.
+
+    If the database does not answer or is not migrated yet, only print a note: ``/readyz`` answers 503 until it is.
 
     Raises:
         Unavailable: the key or the store is not the installation's.

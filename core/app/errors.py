@@ -155,7 +155,7 @@ def from_http(error: HTTPException) -> AppError:
         detail = "there is nothing at this path"
         return NotFound(detail, remedy="See the paths at /docs.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = "this path does not know the method"
+        detail = "this path does not take the method"
         return MethodNotAllowed(detail)
     kind = BY_STATUS.get(error.status_code, BadRequest if error.status_code < SERVER_ERROR else AppError)
     return kind(str(error.detail) if error.status_code < SERVER_ERROR else kind.title)

@@ -73,11 +73,11 @@ class Ready(BaseModel):
     )
 
     status: Literal["ready"] = Field(default="ready", description="Always `ready`.")
-    ready: bool = Field(description="Whether every check that counts is passed.")
+    ready: bool = Field(description="Whether no check failed.")
     checks: list[Check] = Field(description="The checks, in the order in which they ran.")
     workers: int | None = Field(description="Live workers.")
     queue: Queue = Field(description="The jobs that wait and run.")
-    disk: list[Disk] = Field(description="The room on each disk.")
+    disk: list[Disk] = Field(description="The free space on each disk.")
 
 
 def as_json(report: readiness.Report) -> dict[str, Any]:
@@ -119,6 +119,6 @@ def readyz(exclude: Excluded = ()) -> Response:
         return JSONResponse({"status": "ready", **as_json(report)})
     failed = [FieldError(one.name, one.detail, command=one.remedy) for one in report.checks if one.state == "failed"]
     detail = f"not ready: {', '.join(one.field for one in failed)}"
-    error = Unavailable(detail, remedy="Do what 'errors' says of each failed check.", errors=failed, retry_after=5)
+    error = Unavailable(detail, remedy="Follow the remedies in 'errors'.", errors=failed, retry_after=5)
     body = {**problem(error, telemetry.request_id(), at_terminal=True), **as_json(report)}
     return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

@@ -40,7 +40,7 @@ API = "/v1"
 PROBES = frozenset({"/healthz", "/readyz"})
 ALIVE = "/healthz"
 OPEN = 4
-"""Requests without a key that run at once: /readyz asks the database. /healthz never waits."""
+"""Most requests without a credential that run at once, such as /readyz, which asks the database. /healthz is exempt."""
 
 PUBLIC_BODY = 65_536
 """Most bytes of the body of a request without a credential."""

@@ -133,5 +133,5 @@ def _reject_dead_entries(app: FastAPI, rooms: Sequence[Feature]) -> None:
     for room in rooms:
         for entry in room.navigation:
             if entry.permission not in needed.get(entry.path, frozenset()):
-                message = f"the navigation entry {entry.path} of {room.name!r} is no page that needs {entry.permission}"
+                message = f"the navigation of {room.name!r} names {entry.path}: no page there needs {entry.permission}"
                 raise LookupError(message)

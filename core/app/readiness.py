@@ -49,7 +49,7 @@ CheckName = Literal[
 log = get_logger(__name__)
 
 
-class Finding(Exception):  # noqa: N818 - a warning is no error
+class Finding(Exception):  # noqa: N818 - a warning is not an error
     """A fault that a check reports; anybody may read its text."""
 
     def __init__(self, detail: str, remedy: str, state: State = "failed") -> None:
@@ -164,7 +164,7 @@ def check_redis(_: Report) -> None:
     except (RedisError, OSError) as error:
         # The client's message may repeat the address, which has the password in it.
         message = f"Redis does not answer ({type(error).__name__})"
-        raise Finding(message, "See that it runs, and that REDIS_URL is right.") from None
+        raise Finding(message, "Check that it runs, and that REDIS_URL is right.") from None
 
 
 def check_migrations(_: Report) -> None:

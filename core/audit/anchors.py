@@ -83,7 +83,7 @@ def accept_rollback(tenant: TenantRef, *, actor: str, reason: str) -> int:
     anchored = standing(tenant.id)
     wrong = contradicted(tenant, {seal: sealed for seal, sealed in anchored.items() if seal <= number})
     if wrong:
-        detail = f"seal {wrong[0]} is not the one that was anchored: the chain is not set back, it is another"
+        detail = f"seal {wrong[0]} differs from its anchor: this chain is not the tenant's"
         raise Conflict(detail, remedy="restore the tenant's own data")
     with platform_session() as session:
         values = {"id": uuid7(), "tenant": tenant.id, "seal": number, "digest": digest, "now": now()}

@@ -78,7 +78,7 @@ def verify(slug: str, *, as_json: bool) -> None:
 
 @audit.command()
 @click.argument("slug", required=False)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest so many.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many acts to list.")
 @json_option
 def acts(slug: str | None, limit: int, *, as_json: bool) -> None:
     """List operators' acts on whole tenants, newest first: creation, suspension, deletion and others.
@@ -109,4 +109,4 @@ def accept_rollback(slug: str, reason: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"anchors_void": left})
     else:
-        click.echo(f"noted; {left} anchors count no more")
+        click.echo(f"accepted; {left} anchors are no longer valid")

@@ -15,8 +15,7 @@ class AuditEvent(TenantBase, table=True):
     """One act: its actor, its kind and its subject, written in the transaction of the act.
 
     The tenant's role can set neither number nor time: with a chosen number it could make later events look as if they
-    had
-    been added after the sealing.
+    had been added after the sealing.
     """
 
     __tablename__: ClassVar[str] = "audit_events"

@@ -71,7 +71,7 @@ log = telemetry.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Numbers up to ``high`` had been drawn while these transactions were about to insert."""
+    """The highest event number at a moment, and the transactions that held the lock for inserting then."""
 
     high: int
     writers: frozenset[str]
@@ -112,7 +112,7 @@ def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor:
 
 
 def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | None:
-    """Add one seal in the session's transaction. Return None if there is nothing to seal, or another sealer works."""
+    """Add one seal in the session's transaction. Return None if nothing is unsealed, or another sealer is at work."""
     with session.cursor() as cursor:
         if not try_lock_own(cursor, SEALING):
             return None
@@ -160,7 +160,10 @@ def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | Non
 
 
 def _settled(tenant_id: UUID, high: int, writers: frozenset[str], watches: dict[UUID, Watch]) -> int:
-    """Return the highest number up to which all events are final: each drawn number is committed, or never will be."""
+    """Return a number up to which no event can appear any more; 0 while none is known.
+
+    Without writers it is ``high``. Otherwise it is the ``high`` of the last watch, once all its writers have finished.
+    """
     if not writers:
         watches.pop(tenant_id, None)
         return high
@@ -184,8 +187,7 @@ class Sealer:
     """Seals the audits of one data database while a worker runs.
 
     PostgreSQL's counters tell which tenants wrote, in one query that touches no tenant's table. A connection reports to
-    the
-    counters within a second while it works, and ten seconds after it becomes idle.
+    the counters within a second while it works, and ten seconds after it becomes idle.
 
     Args:
         tenants: lists all tenants, of every data database.

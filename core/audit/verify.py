@@ -67,7 +67,7 @@ class Verified:
         return not self.problem_count
 
     def say(self, problem: str) -> None:
-        """Note a problem."""
+        """Count a problem, and list it unless the list is full."""
         self.problem_count += 1
         if len(self.problems) < _MOST:
             self.problems.append(problem)
@@ -115,25 +115,27 @@ def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Ma
                 del wrong[seal.number]
     for number in sorted(wrong):
         if number > result.seals:
-            result.say(f"seal {number} was anchored and is not there: the chain was cut off or set back")
+            result.say(f"seal {number} was anchored and is missing: the chain was cut off or reset")
         else:
-            result.say(f"seal {number} is not the one that was anchored: the chain was rewritten")
+            result.say(f"seal {number} differs from its anchor: the chain was rewritten")
     counted = connection.execute(sql.SQL(_STRANGERS).format(**names), {"settled": settled}).fetchone()
     if counted is not None:
         added, result.pending, first = counted
         if added:
-            result.say(f"{added} events are in no seal although all up to {settled} were: added later, first {first}")
+            late = f"{added} events up to number {settled} are in no seal, so they were added later"
+            result.say(f"{late}; the first is {first}")
     return result
 
 
 def _look_at(result: Verified, seal: Seal, previous: bytes, digest: bytes, counted: tuple[int, bytes]) -> None:
     """Record the problems of one seal."""
     if seal.number != result.seals + 1:
-        result.say(f"seal {result.seals + 1} is not there: after {result.seals} comes {seal.number}")
+        result.say(f"seal {result.seals + 1} is missing: seal {result.seals} is followed by seal {seal.number}")
     elif seal.previous != previous:
         result.say(f"seal {seal.number} does not follow the one before it")
     if seal.digest != digest:
         result.say(f"seal {seal.number} was changed")
     if counted != (seal.events, seal.rows_digest):
-        what = "changed or changed places" if counted[0] == seal.events else f"{counted[0]} of {seal.events} are there"
+        same = counted[0] == seal.events
+        what = "they were changed or reordered" if same else f"{seal.events - counted[0]} of {seal.events} are missing"
         result.say(f"the events {seal.first_event} to {seal.last_event} of seal {seal.number}: {what}")

@@ -1,11 +1,9 @@
 """Encrypted streams in chunks, so that any length can be written and read without holding it in memory.
 
 The layout is a header (magic, version, 16 random bytes) and chunks of AES-256-GCM. Each blob has its own key (HKDF of
-the
-tenant's key, with the random bytes and the blob's name), so nonces may count from zero. A chunk's nonce contains its
-number and whether it is the last. So chunks cannot be reordered, dropped or appended, and no byte is returned before
-its
-tag was verified (STREAM; Hoang, Reyhanitabar, Rogaway, Vizár 2015).
+the tenant's key, with the random bytes and the blob's name), so nonces may count from zero. A chunk's nonce contains
+its number and whether it is the last. So chunks cannot be reordered, dropped or appended, and no byte is returned
+before its tag was verified (STREAM; Hoang, Reyhanitabar, Rogaway, Vizár 2015).
 """
 
 from __future__ import annotations
@@ -92,7 +90,7 @@ class SealedReader(io.RawIOBase):
         header = _read_full(source, HEADER)
         if len(header) != HEADER or not header.startswith(MAGIC):
             self.close()
-            detail = "the stored file is not one of ours"
+            detail = "the stored file does not have the platform's format"
             raise BlobDamaged(detail)
         self._header = header
         self._cipher = _cipher(key, header[len(MAGIC) :], name)

@@ -93,10 +93,10 @@ def put(tenant: TenantRef, name: str, data: bytes | BinaryIO, *, expires_in_days
 
 
 def put_back(tenant: TenantRef, key: str, data: bytes | BinaryIO) -> BlobRef:
-    """Store bytes under the key that they had elsewhere, to which rows from an archive refer.
+    """Store bytes under an existing key, because rows restored from an archive refer to it.
 
     Raises:
-        NotFound: ``key`` is none.
+        NotFound: ``key`` does not have the form of a key.
     """
     return _put(tenant, key, data)
 
@@ -156,7 +156,7 @@ def get(tenant: TenantRef, key: str, *, sha256: str | None = None) -> bytes:
     with open(tenant, key) as stream:
         content = stream.read()
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        detail = "the stored file is not the one that was referred to"
+        detail = "the stored file differs from the hash that its row records"
         raise BlobDamaged(detail)
     return content
 

@@ -25,13 +25,13 @@ def output_file(to: Path | None, form: str) -> Iterator[BinaryIO]:
     """
     if to is None:
         if form == "xlsx" and sys.stdout.isatty():
-            message = "an xlsx is no text: give --to FILE"
+            message = "an xlsx cannot be printed on a terminal: give --to FILE"
             raise click.UsageError(message)
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     if not to.parent.is_dir():
-        message = f"the folder {to.parent} is not there"
+        message = f"the folder {to.parent} does not exist"
         raise click.BadParameter(message, param_hint="--to")
     part = to.with_name(f".{to.name}.part")
     try:

@@ -40,14 +40,14 @@ class FeatureGroup(click.Group):
         """The command, imported now.
 
         Raises:
-            RuntimeError: what is registered under the name is no click command.
+            RuntimeError: what is registered under the name is not a click command.
         """
         registered = commands().get(cmd_name)
         if registered is None:
             return None
         loaded = resolve(registered.target)
         if not isinstance(loaded, click.Command):
-            message = f"{registered.target}, registered as the command {cmd_name!r}, is no click command"
+            message = f"{registered.target}, registered as the command {cmd_name!r}, is not a click command"
             raise RuntimeError(message)  # noqa: TRY004 - a broken installation, not a caller's type
         return loaded
 

@@ -2,8 +2,7 @@
 
 A backend of PostgreSQL remembers each table that it has touched, and never forgets one (docs/benchmarks/connections.md
 has the figures). So a pool gives a tenant a free connection that knows its tables, or else the one that knows the
-fewest
-tenants. A connection that has served its share of tenants is closed.
+fewest tenants. A connection that has served its share of tenants is closed.
 """
 
 from __future__ import annotations

@@ -10,9 +10,8 @@ the
 - a table of ``node`` or ``platform``: ``app`` and ``tenant`` list the rights of the application's and the tenants'
 roles,
   such as ``{"info": {"app": "SELECT, INSERT", "tenant": "SELECT"}}``. By default the application has all four and
-  tenants
-  none. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies limit each tenant to its own
-  rows, and to its own ``tenant_id`` in what it writes.
+  tenants none. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies limit each tenant to
+  its own rows, and to its own ``tenant_id`` in what it writes.
 """
 
 from sqlalchemy import MetaData

@@ -1,9 +1,8 @@
 """Migration of tenants' schemas to head: many at a time, each in one transaction. One query finds those behind.
 
 Where a script is plain DDL, its SQL is written one time and sent to each tenant as one string. A tenant whose tables
-are
-in use is retried later. A tenant that fails is recorded in ``node.migration_failures``, and the others go on. The next
-run resumes a killed one.
+are in use is retried later. A tenant that fails is recorded in ``node.migration_failures``, and the others go on. The
+next run resumes a killed one.
 """
 
 from __future__ import annotations
@@ -84,8 +83,7 @@ def behind(connection: Connection) -> tuple[list[Behind], int]:
     """Return the tenants' schemas that are behind, and the number of those at head, from one query.
 
     Schemas that failed before come last, so that they delay nobody. A recorded failure is deleted where the schema came
-    to
-    head in another way, such as a restore from a backup.
+    to head in another way, such as a restore from a backup.
     """
     with connection.begin():
         connection.execute(_SETTLED, {"head": scripts.head("tenant")})
@@ -218,7 +216,7 @@ def upgrade(connection: Connection, one: Behind) -> None:
         _send(_driver(connection), one, many, newest)
         return
     if not OPAQUE_NAME.fullmatch(one.schema) or not one.revision.isalnum():
-        message = f"{one.schema!r} at {one.revision!r} is no tenant's schema"
+        message = f"{one.schema!r} at {one.revision!r} is not a tenant's schema"
         raise ValueError(message)
     with connection.begin():
         for statement in _arrived(one, newest):
@@ -230,10 +228,8 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
     """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction in one round trip.
 
     The first statement locks out other upgrades, moves and deletions of this tenant. The last one fails if the schema
-    was
-    not at the expected revision, so that everything is rolled back. libpq is called directly, because Python's work on
-    each
-    of some ten results would cost as much as PostgreSQL's.
+    was not at the expected revision, so that everything is rolled back. libpq is called directly, because Python's work
+    on each of some ten results would cost as much as PostgreSQL's.
 
     Raises:
         MisplacedSchema: the schema was not at that revision.
@@ -241,7 +237,7 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
         ValueError: the schema's name is not that of a tenant.
     """
     if not OPAQUE_NAME.fullmatch(one.schema):
-        message = f"{one.schema!r} is no tenant's schema"
+        message = f"{one.schema!r} is not a tenant's schema"
         raise ValueError(message)
     parts = [
         *_arrived(one, newest),
@@ -263,9 +259,9 @@ _CHECK = (
     "SELECT CASE count(*) FILTER (WHERE version_num = '{newest}') WHEN 1 THEN 1"
     " ELSE (';{misplaced};' || coalesce(string_agg(version_num, ', '), 'no revision') || ';')::int END FROM {table}"
 )
-"""A cast of text to a number, which fails with that text in the error.
+"""Fails unless the schema is at the newest revision: casts a text with the present revision to a number.
 
-It depends on the rows, so PostgreSQL cannot evaluate it before reading them.
+PostgreSQL's error repeats that text. The text depends on the rows, so PostgreSQL cannot evaluate the cast too early.
 """
 
 
@@ -304,7 +300,10 @@ def _connected(database: str, options: Options) -> Iterator[Connection]:
 
 
 _WORKER = text("SELECT set_config('lock_timeout', :wait, false), set_config('synchronous_commit', 'off', false)")
-"""Steps do not wait for the disk, which would be a third of their time: a crash of the server loses whole steps."""
+"""Settings of a worker's connection. Commits do not wait for the disk, which saves a third of the time.
+
+A crash of the server can lose whole steps, but never a part of one.
+"""
 
 _LASTING = text("SELECT pg_logical_emit_message(true, 'iit', 'migrated')")
 """A small write whose commit waits for the disk."""
@@ -319,7 +318,7 @@ def lasting(connection: Connection) -> None:
 def _driver(connection: Connection) -> psycopg.Connection[Any]:
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
-        message = "the owner's connection is none of psycopg's"
+        message = "the owner's connection is not a psycopg connection"
         raise TypeError(message)
     return driver
 

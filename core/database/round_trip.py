@@ -1,7 +1,8 @@
 """A tenant's whole transaction in one round trip: scope, statements and COMMIT are sent together.
 
-For frequent requests. A session handles every difficulty, such as a lost connection or a tenant on the move, because it
-can explain it. By then nothing was committed, or only what may run twice.
+For frequent requests. If anything goes wrong, such as a lost connection or a tenant that is being moved, ``at_once``
+raises ``NotAtOnce``. The caller then runs the same statements in a session, which reports the cause. Only statements
+that may run twice belong here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Statement = tuple[str, "Mapping[str, object]"]
 
 
 class NotAtOnce(Exception):  # noqa: N818 - says what is the matter, as our errors do
-    """The transaction did not run in one round trip: open a session, and run it there."""
+    """The transaction did not run in one round trip. Open a session and run it there."""
 
 
 def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:

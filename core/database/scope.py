@@ -39,7 +39,7 @@ _ENTER_AS_SELF = text(
 
 
 class TenantRequired(RuntimeError):  # noqa: N818 - says what is needed, as our errors do
-    """The caller asked for a tenant's data without naming the tenant. A default never answers this."""
+    """The caller asked for a tenant's data without naming the tenant. There is no default tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class TenantRef:
     def __post_init__(self) -> None:
         for value in (self.schema_name, self.role_name):
             if not OPAQUE_NAME.fullmatch(value):
-                message = f"{value!r} is no tenant's schema or role"
+                message = f"{value!r} is not a tenant's schema or role"
                 raise ValueError(message)
 
 
@@ -111,7 +111,7 @@ def scope_of(*, role: str, path: str, readonly: bool) -> str:
         ValueError: role and path are neither a tenant's nor the login's.
     """
     if (role != AS_LOGIN and not OPAQUE_NAME.fullmatch(role)) or not PATH.fullmatch(path):
-        message = "a scope is a tenant's role and schema, or the login's and none"
+        message = "a scope needs a tenant's role and schema, or the login's role and no schema"
         raise ValueError(message)
     switch = "'on'" if readonly else "'off'"
     if not readonly and role != AS_LOGIN:

@@ -70,8 +70,7 @@ def upgrade_schema(connection: Connection, name: str, schema: str, *, to: str = 
     """Run the scripts of tree ``name`` that ``schema`` lacks, up to the revision ``to``.
 
     They run within the connection's transaction where one has begun. Otherwise each script has its own transaction, and
-    may
-    leave it for statements that PostgreSQL allows in none (``migrations.operations.concurrently``).
+    may leave it for statements that PostgreSQL allows in none (``migrations.operations.concurrently``).
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _READ_ONLY = "25006"
 _NO_SUCH_ROLE = ("42501", "22023")
-"""The application may not take the tenant's role, or the role is gone: the tenant's place before a move."""
+"""Errors of a role that the application may not take any more, or that is gone: the tenant has moved."""
 
 _NOT_THERE_YET = {"3F000", "42P01", "42703", "42P10", "42883", "42501", "23514"}
 """Errors of code in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
@@ -176,7 +176,7 @@ def tenant_session(
             raise TenantMoving(detail, remedy="send the same request again", retry_after=1) from error
         if opened and state in _NOT_THERE_YET and _is_behind(tenant):
             detail = f"the data of {tenant.slug} are being upgraded, and this request needs the upgrade"
-            raise TenantUpgrading(detail, remedy="send the same request again in a while", retry_after=30) from error
+            raise TenantUpgrading(detail, remedy="send the same request again later", retry_after=30) from error
         raise
 
 
@@ -283,7 +283,7 @@ def explained() -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         detail = "every connection to the database is in use"
-        command = "try again; raise IIT_DATABASE_POOL_SIZE if it stays"
+        command = "try again; raise IIT_DATABASE_POOL_SIZE if this happens often"
         raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
     except (OperationalError, psycopg.OperationalError) as error:
         detail = "the database cannot be reached"
@@ -318,10 +318,10 @@ def _run(session: _S) -> Iterator[_S]:
 
 
 def _require(tenant: object) -> TenantRef:
-    """Return the tenant; raise if there is none.
+    """Return ``tenant`` if it is a ``TenantRef``.
 
     Raises:
-        TenantRequired: it is not.
+        TenantRequired: it is something else.
     """
     if isinstance(tenant, TenantRef):
         return tenant

@@ -1,8 +1,7 @@
 """Health of a data database: dead rows, tables without vacuum or analyse, causes that block vacuum, large tables.
 
 A thousand tenants have tens of thousands of tables. So one query covers all, and sizes are those that the last vacuum
-or
-analyse saw (``pg_class.relpages``), not asked of the file system.
+or analyse saw (``pg_class.relpages``), not asked of the file system.
 """
 
 from __future__ import annotations

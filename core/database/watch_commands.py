@@ -47,7 +47,7 @@ def bloat(name: str | None, *, as_json: bool) -> None:
         for advice in state.advice:
             note(f"{state.database}: {advice}")
     if not all(state.healthy for state in states):
-        done_in_part("something is over its limit: docs/how-to/keep-a-database-healthy.md")
+        done_in_part("a limit is exceeded: see docs/how-to/keep-a-database-healthy.md")
 
 
 @database.command()

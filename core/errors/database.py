@@ -21,7 +21,7 @@ _DETAILS = {
     "22007": "a date or time cannot be read",
     "22008": "a date or time is out of range",
     "22021": "a text has characters that cannot be stored",
-    "22P02": "a value has not the form of its type",
+    "22P02": "a value does not have the form of its type",
     "22P05": "a text has characters that cannot be stored",
     "23502": "a value is missing",
     "23503": "it refers to something that does not exist",
@@ -36,8 +36,7 @@ def as_app_error(error: BaseException) -> AppError:
 
     Serialization failures, deadlocks, timeouts of locks and statements, lost connections and an exhausted pool become
     ``Unavailable`` with a time to retry. A full disk becomes ``StorageFull``, data errors ``Invalid``, and broken
-    uniqueness
-    ``Conflict``.
+    uniqueness ``Conflict``.
     """
     if isinstance(error, AppError):
         return error

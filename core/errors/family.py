@@ -50,7 +50,7 @@ class AppError(Exception):
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something went wrong on our side"
-    hint: ClassVar[str] = "Try again; if it stays, tell the operator the request id."
+    hint: ClassVar[str] = "Try again. If it fails again, give the request id to the operator."
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ Events for listeners and what they carry:
         mapping (then before its records change); ``keys``, the dotted names whose values changed.
     ``tenant.restored``: nothing: an archive has just created the tenant; its unfinished work does not continue.
     ``jobs.given_up``: ``job_uuid``, ``kind`` and ``payload`` of a job that became a dead letter; ``reason``, which is
-        ``attempts``, ``interruptions`` or ``rejected``; ``error``, kind and place of the last error, or None.
+        ``attempts``, ``interruptions`` or ``refused``; ``error``, kind and place of the last error, or None.
     ``jobs.retried``, ``jobs.discarded``: the same without ``reason``: what an operator decided about a dead letter.
     ``attempts.changed``: ``patient`` and ``attempt``, UUIDs; ``outcome``, None where the attempt was undone.
     ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.

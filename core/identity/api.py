@@ -120,7 +120,7 @@ def _permissions(principal: Principal, asked: list[str] | None) -> frozenset[str
     unknown = [place for place, name in enumerate(asked) if name not in all_permissions()]
     if unknown:
         remedy = "See permissions in GET /v1/me."
-        errors = [FieldError(f"permissions.{place}", "is no permission", remedy) for place in unknown]
+        errors = [FieldError(f"permissions.{place}", "is not a permission", remedy) for place in unknown]
         detail = "a permission of the key does not exist"
         raise Invalid(detail, errors=errors)
     more = sorted(set(asked) - principal.permissions)

@@ -176,7 +176,7 @@ def credential_of(
 
 
 def _carried(headers: Iterable[tuple[bytes, bytes]], *, secure: bool) -> Iterator[tuple[str, str]]:
-    """Place and text of each possible credential, the strongest first."""
+    """Yield place and text of each possible credential, in their order of precedence."""
     values = {name: value.decode("latin-1") for name, value in reversed(list(headers))}  # the first counts
     scheme, _, bearer = values.get(b"authorization", "").partition(" ")
     if scheme.lower() == BEARER and bearer.strip():

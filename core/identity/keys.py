@@ -87,7 +87,7 @@ def issue(
     unknown = sorted(set(permissions or ()) - all_permissions())
     if unknown:
         remedy, command = "Choose among the permissions of GET /v1/me.", "see `iit key permissions`"
-        errors = [FieldError("permissions", f"{name!r} is no permission", remedy, command) for name in unknown]
+        errors = [FieldError("permissions", f"{name!r} is not a permission", remedy, command) for name in unknown]
         detail = f"unknown permissions: {', '.join(unknown)}"
         raise Invalid(detail, errors=errors)
     if expires_at is not None and expires_at <= now():
@@ -247,7 +247,7 @@ def verify_key(key: str) -> Identified:
     """
     parts = split(key)
     if parts is None:
-        detail = "the credential has not the form of an API key"
+        detail = "the credential does not have the form of an API key"
         raise Unauthenticated(detail)
     prefix, secret = parts
     moment = now()

@@ -43,5 +43,5 @@ def unsafe(settings: Settings) -> Iterator[FieldError]:
         remedy = "set it to the content of master.key, keep a copy elsewhere, and remove the file"
         yield FieldError(environment_name("master_key"), problem, remedy)
     elif len(set(settings.master_key.get_secret_value().rstrip("="))) < 8:  # noqa: PLR2004 - random keys have over 20
-        problem = "the master key is no random one"
+        problem = "the master key is not random"
         yield FieldError(environment_name("master_key"), problem, "make one with: openssl rand -base64 32")

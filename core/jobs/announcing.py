@@ -1,8 +1,6 @@
-"""Announces a failed job again if its room failed to handle the announcement.
+"""Jobs that announce a dead job to its room again, if the room failed to handle the first announcement.
 
-A job does this: it succeeds or is a dead letter.
-
-``endings`` adds such a job in the transaction that buries the other one.
+``endings`` adds such a job in the transaction that makes the other one a dead letter.
 """
 
 from __future__ import annotations
@@ -27,14 +25,14 @@ _DEAD = f"SELECT {endings.ENDED} FROM node.jobs WHERE id = %s AND state = 'dead'
 
 @job(endings.ANNOUNCE, max_attempts=endings.ANNOUNCE_ATTEMPTS)
 def announce_again(context: JobContext, payload: dict[str, Any]) -> None:
-    """Announce in a session of the tenant."""
+    """Announce a dead job of a tenant, in a session of that tenant."""
     with context.session() as session:
         _announce(session, payload)
 
 
 @platform_job(endings.ANNOUNCE_PLATFORM, max_attempts=endings.ANNOUNCE_ATTEMPTS)
 def announce_again_for_platform(context: PlatformJobContext, payload: dict[str, Any]) -> None:
-    """Announce in a session of the application."""
+    """Announce a dead job of the platform, in a session of the application."""
     with context.session() as session:
         _announce(session, payload)
 

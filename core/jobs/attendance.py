@@ -66,7 +66,7 @@ class Attendance:
             thread.join(timeout)
 
     def look(self) -> list[str]:
-        """Attend to databases that were added; returns their names."""
+        """Start the threads of databases that were added since the last call, and return their names."""
         added = [name for name in databases() if name not in self._attended]
         if added:
             self._messages.serve(self._run, added)
@@ -91,6 +91,6 @@ class Attendance:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 for name in self.look():
-                    log.info("data database attended to", database=name)
+                    log.info("serving a data database", database=name)
             except AppError as error:
                 log.warning("data databases cannot be listed", error=type(error).__name__)

@@ -5,10 +5,10 @@ from datetime import timedelta
 from uuid import UUID
 
 PLATFORM_ROLE = "(platform)"
-"""Stands in ``tenant_role`` of jobs without a tenant. No role has this name: migrations quote no parentheses."""
+"""The ``tenant_role`` of jobs without a tenant. No role can have this name: migrations reject parentheses in names."""
 
 PLATFORM_ID = UUID(int=0)
-"""Stands in ``tenant_id`` of jobs without a tenant."""
+"""The ``tenant_id`` of jobs without a tenant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class DramatiqMessages:
             raise redis.ConnectionError(str(error)) from error
 
     def forgot(self, epoch: str) -> bool:
-        """Return whether Redis was emptied since the last call. This method sets a mark, which then is missing.
+        """Return whether Redis was emptied since the last call: each call sets a mark if it is missing.
 
         Raises:
             redis.RedisError: Redis is not there.

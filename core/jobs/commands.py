@@ -33,7 +33,7 @@ def jobs() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--tenant", "slug", help="Only jobs of this tenant.")
 @click.option("--platform", is_flag=True, help="Only jobs of the platform itself, which have no tenant.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest so many.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many jobs to list.")
 @json_option
 def list_(state: str | None, slug: str | None, limit: int, *, platform: bool, as_json: bool) -> None:
     """List jobs, newest first."""

@@ -27,7 +27,7 @@ _S = TypeVar("_S", bound=Session)
 
 
 class JobInterrupted(BaseException):
-    """Ends a try without blaming the job. It is not an ``Exception``, so that no job catches it by mistake."""
+    """Ends a try without counting it. It is not an ``Exception``, so that no job catches it by mistake."""
 
 
 class LeaseLost(JobInterrupted):

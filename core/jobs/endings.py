@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from core.jobs.leases import Hold, Lease
 
 MAX_INTERRUPTIONS = 3
-"""A job that died alone this often is taken to be what kills it."""
+"""How often a job may die alone or exceed its time limit; then it is a dead letter."""
 
 ANNOUNCE = "jobs.announce"
 ANNOUNCE_PLATFORM = "jobs.announce_platform"
 ANNOUNCE_ATTEMPTS = 8
-"""Tries to announce that a job was given up, after its room failed at that: see ``announcing``."""
+"""Tries to announce a dead job again, after its room failed to handle the first announcement; see ``announcing``."""
 ANNOUNCE_PAUSE = timedelta(seconds=10)
 
 LONGEST_BACKOFF = timedelta(minutes=10)
@@ -69,7 +69,7 @@ VANISH = """
     error = CASE WHEN suspicion >= 2 THEN 'it died while nothing ran beside it (' || (interruptions + 1) || ' times)'
         ELSE 'its worker vanished' END
 """
-"""What a vanished worker means for a job: more suspicion first, blame only where nothing ran beside it."""
+"""Columns of a job whose process vanished: raises the suspicion, and counts an interruption only if it ran alone."""
 
 _BY_TOKEN = f"""
 UPDATE node.jobs SET {VANISH} WHERE id = %(id)s AND lease_token = %(token)s AND state = 'running' RETURNING {ENDED}
@@ -153,7 +153,10 @@ def fail_unknown(job_id: UUID, database: str, error: str) -> str | None:
 
 
 def vanish(hold: Hold) -> str | None:
-    """Suspect a job whose own process died; count the death as its own if no other job ran beside it."""
+    """Handle the death of a job's own process; return the job's state, or None if the lease was lost.
+
+    Raises the suspicion against the job. Counts an interruption only if the job ran alone.
+    """
     values = {"id": hold.job_id, "token": hold.token, "most": MAX_INTERRUPTIONS}
     return _end(hold.database, _BY_TOKEN, values, "interruptions")
 
@@ -164,9 +167,11 @@ def vanish_expired(job_id: UUID, database: str) -> str | None:
 
 
 def overrun(lease: Lease) -> str | None:
-    """End a job that exceeded its kind's time limit.
+    """End the try of a job that exceeded its kind's time limit, and count an interruption.
 
-    Return None if its lease is no longer current, or a step is open.
+    Returns:
+        ``queued`` if the job runs again, ``dead`` after ``MAX_INTERRUPTIONS``; None if the lease was lost, or while a
+        step is open.
     """
     values = {"id": lease.job_id, "token": lease.token, "most": MAX_INTERRUPTIONS}
     return _end(lease.database, _OVERRUN, values, "interruptions")
@@ -196,7 +201,7 @@ def announce(session: Session, decision: Decision, ended: Ended, reason: str = "
 def as_owner(
     session: Session, ended: Ended, tenant: TenantRef | None, *, actor: str, request_id: str | None
 ) -> Iterator[Session | None]:
-    """Continue a transaction of the application as the job's owner. Write to ``node`` before, not after.
+    """Continue a transaction of the application as the job's owner. Write to ``node`` before this, not after.
 
     Args:
         session: a transaction of the application in ``node``.
@@ -235,9 +240,10 @@ def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
 
 
 def _end(database: str, statement: str, values: dict[str, object], reason: str) -> str | None:
-    """Change the job's row by a statement; where it is dead then, add a dead letter and announce it, all or nothing.
+    """Change the job's row by a statement, and return the new state; None if the statement changed no row.
 
-    Where the room fails at that, a job announces it again.
+    If the job is dead then, the same transaction adds a dead letter and announces it to the room. If the room fails,
+    the transaction runs again without the announcement, and adds a job that repeats it.
     """
     with node_session(database) as session:
         tenant = tenant_of_job(session, UUID(str(values["id"])))
@@ -281,7 +287,7 @@ def _end_at_once(
 
 
 def _announce_later(connection: psycopg.Connection[Any], ended: Ended, reason: str) -> None:
-    """Add a job that repeats the announcement. For such a job add none: it is a dead letter like any other."""
+    """Add a job that repeats the announcement, unless the dead job is such a job itself."""
     if ended.kind in (ANNOUNCE, ANNOUNCE_PLATFORM):
         return
     kind = ANNOUNCE_PLATFORM if ended.tenant_role == PLATFORM_ROLE else ANNOUNCE

@@ -91,11 +91,11 @@ class Heartbeat:
             try:
                 self.beat()
             except Exception as error:  # noqa: BLE001 - the next beat tries again, whatever the error is
-                log.warning("no sign of life written", database=self._database, error=type(error).__name__)
+                log.warning("heartbeat not written", database=self._database, error=type(error).__name__)
         try:
             self.end()
         except Exception as error:  # noqa: BLE001 - a row that stays counts as gone soon
-            log.warning("worker not signed off", database=self._database, error=type(error).__name__)
+            log.warning("row of a stopped worker not deleted", database=self._database, error=type(error).__name__)
 
     def beat(self) -> None:
         """Write one heartbeat.

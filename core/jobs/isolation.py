@@ -1,8 +1,8 @@
 """Runs suspect jobs in a process of their own, and finally with no other job beside them.
 
-When a worker vanishes, any of its jobs may be the cause. The death counts against none of them: each runs again in a
-process of its own, so that another death takes only that process. If that process dies too, or vanishes together with
-its worker, the job runs once more while this worker runs nothing else. Only a death then counts against the job.
+When a worker vanishes, any of its jobs may be the cause, so the death counts against none of them. Each job runs again
+in a process of its own, so that another crash ends only that process. If that process dies too, alone or together with
+its worker, the job runs again while its worker runs nothing else. Only a death then counts as an interruption.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from core.jobs.leases import Suspect
 
 COMMAND = (sys.executable, "-m", "core.jobs.isolated")
-"""What runs one job, given its id, database, lease token and the number of this process."""
+"""The command that runs one job; its arguments are the job's id, database, lease token and this process's number."""
 
 NO_DATABASE = 75
-"""Exit code of a process that lost the database: not the job's fault."""
+"""Exit code of a process that lost the database. The try does not count."""
 
 _LOOK_SECONDS = 0.25
 log = telemetry.get_logger(__name__)
@@ -46,7 +46,11 @@ class Gate:
 
     @contextmanager
     def beside_others(self, stopping: Event) -> Iterator[bool]:
-        """Hold off jobs that run alone during the block. Yield False without waiting if ``stopping`` is set."""
+        """Wait while a job runs or waits to run alone; let none run alone during the block.
+
+        Yields:
+            False if ``stopping`` was set; the job must not run then.
+        """
         with self._changed:
             while (self._alone or self._waiting) and not stopping.is_set():
                 self._changed.wait(_LOOK_SECONDS)
@@ -61,7 +65,11 @@ class Gate:
 
     @contextmanager
     def alone(self, stopping: Event) -> Iterator[bool]:
-        """Let no other job run during the block. Yield False without waiting if ``stopping`` is set."""
+        """Wait until no other job runs; let none run during the block.
+
+        Yields:
+            False if ``stopping`` was set; the job must not run then.
+        """
         with self._changed:
             self._waiting += 1
             while (self._alone or self._beside) and not stopping.is_set():
@@ -82,7 +90,7 @@ class Isolation:
     """The processes of a worker's suspect jobs.
 
     Args:
-        stopping: set when the worker must stop: the jobs end their step and are given back.
+        stopping: set when the worker must stop. Each process then ends its step and gives its job back.
         let_go: puts back a job whose process lost the database.
     """
 
@@ -96,8 +104,8 @@ class Isolation:
         """Run the job in its own process, and wait for its end.
 
         Returns:
-            ``ended`` if its try is over, whatever the outcome; else the job's state after its process died; None if
-            this worker had lost the job.
+            ``ended`` if the process ended by itself or ``release`` killed it; otherwise the process died, and this is
+            the job's new state, or None if this worker had lost the job.
 
         Raises:
             Unavailable: the process died, and the database does not answer to record that.
@@ -127,7 +135,7 @@ class Isolation:
         return endings.vanish(hold)
 
     def release(self) -> int:
-        """Kill the processes and give the jobs back, because this worker ends; return their number."""
+        """Kill the processes and give their jobs back, because this worker ends. Return how many were given back."""
         with self._lock:
             running = list(self._running.values())
             self._released.update(hold.token for hold, _ in running)

@@ -12,8 +12,8 @@ Decision = Literal["given_up", "discarded", "retried"]
 
 _WHY = {
     "attempts": "it failed too often",
-    "interruptions": "it ended the process that ran it",
-    "refused": "what it needs is missing",
+    "interruptions": "its process died, or it took too long, too often",
+    "refused": "another try cannot succeed",
 }
 
 
@@ -22,9 +22,10 @@ class JobEnd:
     """A job that became a dead letter, or about which an operator decided.
 
     Attributes:
-        decision: ``given_up``: no worker tries it again; ``discarded``: an operator leaves it so; ``retried``: an
-            operator queued it again.
-        reason: of ``given_up``: ``attempts``, ``interruptions`` or ``rejected``; empty otherwise.
+        decision: ``given_up``: no worker tries it again; ``discarded``: an operator gave it up for good; ``retried``:
+            an operator queued it again.
+        reason: of ``given_up``: ``attempts``, ``interruptions`` or ``refused`` (another try cannot succeed); otherwise
+            empty.
         error: kind and place of the last error, without its values.
     """
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from core.feature_registry import Loop
 
 LEADER_SECONDS = 2.0
-"""Between two tries to become the leader, and between two checks that the leader still holds the lock."""
+"""Seconds between two tries to become the leader, and between two checks that the leader still holds the lock."""
 
 LONGEST_PAUSE = 600.0
-"""Longest pause after errors, of a loop whose own pause is not longer."""
+"""Longest pause after errors, in seconds, unless the loop's own pause is longer."""
 
 _LOCK = 0x11_7E_10_09
 
@@ -78,7 +78,7 @@ class Loops:
             thread.start()
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads to end, each for so many seconds at most. ``stopping`` is set before."""
+        """Wait for the threads to end, each for ``timeout`` seconds at most. Set ``stopping`` first."""
         for thread in self._threads:
             thread.join(timeout)
 
@@ -91,14 +91,14 @@ class Loops:
                     if try_lock_installation(connection, _LOCK):
                         self._lead(connection)
             except Exception as error:  # noqa: BLE001 - the next try comes soon, whatever it was
-                log.warning("no leader of the loops here", error=type(error).__name__)
+                log.warning("cannot try to become the leader of the loops", error=type(error).__name__)
             self._stopping.wait(LEADER_SECONDS)
 
     def _lead(self, connection: psycopg.Connection[object]) -> None:
         """Run the loops while the lock is held. Before releasing it, end them or signal them to end."""
         ended = Event()
         threads = [_thread(loop, ended) for loop in self._led]
-        log.info("leader of the loops", loops=[loop.name for loop in self._led])
+        log.info("this worker leads the loops", loops=[loop.name for loop in self._led])
         try:
             for thread in threads:
                 thread.start()

@@ -28,7 +28,7 @@ class Job(NodeBase, table=True):
         deliveries: times that a worker took it, the killed ones included.
         suspicion: 0: it runs beside others; 1: its worker vanished, it runs in a process of its own; 2: that vanished
             together with its worker, nothing else runs beside it.
-        interruptions: times that it died alone: its own process died, or its worker did while nothing else ran there.
+        interruptions: times that it died while nothing ran beside it, or exceeded its time limit.
         sends: messages sent since it was last due.
         lease_token: whoever knows it holds the lease, until ``lease_until``.
         error: kind and place of the last error, without its values.

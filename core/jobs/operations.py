@@ -32,7 +32,7 @@ _LISTED = (
 def find(
     *, state: str | None = None, tenant: TenantRef | None = None, platform: bool = False, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """The newest jobs of all data databases, or of the one that the tenant is in, with their tenant's id.
+    """Return the newest jobs of all data databases, newest first; with ``tenant``, those of its database.
 
     Args:
         state: only jobs in this state.
@@ -138,7 +138,7 @@ def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str) -> Non
                     command="only dead jobs are retried or discarded: see `iit jobs list --state dead`",
                 )
             if row[1] and resolution == "retried":
-                detail = f"the work of job {job_id} has been asked for again meanwhile"
+                detail = f"the work of job {job_id} was requested again in the meantime"
                 raise Conflict(detail, remedy="Discard this one.", command="discard this one: `iit jobs discard`")
             cursor = connection.cursor(row_factory=class_row(endings.Ended))
             ended = cursor.execute(

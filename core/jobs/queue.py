@@ -70,11 +70,11 @@ def enqueue(
     """
     within: object = session
     if not isinstance(within, TenantSession):
-        message = f"a job needs a tenant: {kind!r} was asked for outside of a tenant's session"
+        message = f"a job needs a tenant: {kind!r} was enqueued outside of a tenant's session"
         raise TenantRequired(message)
     known = kind_of(kind)
     if known.platform:
-        message = f"{kind!r} is a kind of the platform's jobs: no tenant asks for one"
+        message = f"{kind!r} is a kind of the platform's jobs: a tenant cannot enqueue one"
         raise ValueError(message)
     requested_by = (session.actor, session.request_id)
     owner = (session.tenant.id, None)
@@ -128,15 +128,15 @@ def _enqueue(
     run_after: datetime | None,
     dedupe_key: str | None,
 ) -> UUID:
-    """Add the row.
+    """Add the job's row. Return its id, or the id of the job that exists with the same key.
 
     Args:
         cursor: in the caller's transaction.
-        kind: what is to be run.
-        payload: what to work on.
-        owner: ``tenant_id`` and ``tenant_role``; the current role where that is None.
-        requested_by: who asks, and the request that it serves.
-        run_after: not before this instant.
+        kind: the kind of job.
+        payload: see ``enqueue``.
+        owner: ``tenant_id`` and ``tenant_role``; None as role stands for the current one.
+        requested_by: the actor, and the id of the request.
+        run_after: see ``enqueue``.
         dedupe_key: see ``enqueue``.
     """
     if run_after is not None and run_after.tzinfo is None:

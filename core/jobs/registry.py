@@ -89,7 +89,7 @@ def platform_job(
 def _registering(bounds: JobBounds, on_end: Callable[..., None] | None) -> Callable[[_Function], _Function]:
     kind = bounds.name
     if not KIND.fullmatch(kind):
-        message = f"{kind!r} is no kind of job: write room.kind"
+        message = f"{kind!r} is not a kind of job: write room.kind"
         raise ValueError(message)
     if (
         bounds.max_attempts < 1
@@ -98,7 +98,7 @@ def _registering(bounds: JobBounds, on_end: Callable[..., None] | None) -> Calla
         or bounds.backoff < timedelta(0)
     ):
         message = (
-            f"the bounds of {kind!r} make no sense: at least one attempt, a lease of a second, a limit not below it"
+            f"the bounds of {kind!r} need at least one attempt, a lease of a second, and a limit not below the lease"
         )
         raise ValueError(message)
 

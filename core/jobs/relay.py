@@ -178,11 +178,14 @@ class Relay:
         return len(swept)
 
     def tick(self) -> Tick:
-        """Run one round: forward events, return jobs of vanished workers, admit due jobs, repeat lost messages.
+        """Run one round: forward events, recover jobs of vanished workers, admit due jobs, and send their messages.
+
+        Lost messages are sent again. A job whose worker vanished is queued again, or becomes a dead letter after too
+        many interruptions. Does nothing while another relay of all tenants runs its round.
 
         Raises:
             Unavailable: the database is not there.
-            redis.RedisError: Redis is not there; what could not be sent is queued again.
+            redis.RedisError: Redis is not there; jobs whose message was not sent are queued again.
         """
         wiped = self._messages.forgot(self._epoch)
         chosen: dict[str, object] = {

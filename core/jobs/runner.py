@@ -57,13 +57,13 @@ _WAITS: dict[type[BaseException], timedelta] = {
 """Errors that give a job back without counting a try, and how long the job then waits."""
 
 REJECTIONS = frozenset({400, 401, 403, 404, 413, 415, 422})
-"""Statuses of our own errors that the next try would meet again."""
+"""Statuses of our own errors that every further try would get too, so the job is given up at once."""
 
 TICK = 0.25
 """Seconds between two checks for leases that are due."""
 
 PAUSE = 1.0
-"""Seconds before a write is tried again that the job's row, or its database, does not allow at the moment."""
+"""Seconds before a write is repeated that failed because the job's row is locked, or the database does not answer."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 log = telemetry.get_logger(__name__)
@@ -150,7 +150,7 @@ class Runner:
         return self._run_alone(taken)
 
     def _seat(self, role: str, seats: ExitStack) -> bool:
-        """Give a tenant one more thread until ``seats`` closes, unless it has its full share."""
+        """Give a tenant one more thread until ``seats`` closes. Return False if it has its full share already."""
         with self._lock:
             if self._tenants[role] >= self._share:
                 return False

@@ -25,7 +25,7 @@ class JobOut(BaseModel):
     id: UUID = Field(description="Identifier of the job.")
     kind: str = Field(description="What it does.", examples=["imports.run"])
     state: JobState = Field(description="`failed` jobs wait for an operator.")
-    progress: ProgressOut = Field(description="How far the job is.")
+    progress: ProgressOut = Field(description="Progress of the job.")
     attempts: int = Field(description="Tries that ended in an error.")
     error: str | None = Field(description="Kind and place of the last error.", examples=[None])
     run_after: datetime = Field(description="Not before.")

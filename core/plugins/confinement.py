@@ -1,4 +1,4 @@
-"""The rights of a plugin's process: it runs, reads its modules and uses one folder. It loses all others.
+"""Limits what a plugin's process may do: run, read its modules, and use one folder. It loses all other rights.
 
 Some systems cannot take all of them: :func:`gaps` lists what remains, and the manager warns of it.
 """
@@ -176,7 +176,7 @@ def _hidden() -> list[Path]:
 
 
 def _without(path: Path, hidden: list[Path]) -> Iterator[Path]:
-    """Return the path itself, or the parts of it that contain nothing hidden."""
+    """Yield the path if it contains nothing hidden, else the largest parts of it that contain nothing hidden."""
     if any(path.is_relative_to(each) for each in hidden):
         return
     if not any(each.is_relative_to(path) for each in hidden):

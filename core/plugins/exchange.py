@@ -48,7 +48,7 @@ def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Read a float64 array of exactly this shape.
 
     Raises:
-        ValueError: it has another shape or type, or is no array; Python objects are never unpickled.
+        ValueError: it has another shape or type, or is not an array; Python objects are never unpickled.
         OSError: it cannot be read, or is larger than the array would be.
     """
     with _opened(path, int(np.prod(shape)) * 8 + 4096) as file:
@@ -64,7 +64,7 @@ def _opened(path: Path, most: int | None) -> IO[bytes]:
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode) or (most is not None and facts.st_size > most):
         os.close(descriptor)
-        message = f"{path.name} is no regular file, or too large"
+        message = f"{path.name} is not a regular file, or is too large"
         raise OSError(message)
     return os.fdopen(descriptor, "rb")
 

@@ -1,8 +1,7 @@
 """The installed plugins and their models. A plugin that fails is counted and left out; the others go on.
 
 First-party plugins (of our own distribution) are imported and score in this process. All others run only in processes
-of
-their own (:mod:`core.plugins.remote`).
+of their own (:mod:`core.plugins.remote`).
 """
 
 from __future__ import annotations
@@ -57,7 +56,11 @@ def model(name: str) -> ModelPlugin:
 
 
 def origin(name: str) -> EntryPoint:
-    """The entry point of the plugin that offers a model which :func:`model` returned."""
+    """Return the entry point of the plugin that offers the model of this name.
+
+    Raises:
+        KeyError: no installed plugin offers it.
+    """
     models()
     return _origins[name]
 
@@ -125,7 +128,7 @@ def _discover() -> dict[str, ModelPlugin]:
     points = sorted(entry_points(group=GROUP), key=lambda point: (not is_first_party(point), point.name))
     if not all(is_first_party(point) for point in points):
         # Each third-party plugin runs in a process of its own, which needs that no transaction is open.
-        require_none("plugins were looked for")
+        require_none("plugins discovered")
         _warn_of_gaps()
     for point in points:
         try:

@@ -146,8 +146,7 @@ def _kill_strays(token: str) -> None:
     """Kill processes that left the group, such as daemons, and wait for the end of all that the run started.
 
     All of them have the run's token in their environment. A process may fork between being seen and being killed, so
-    the
-    search repeats until none is left. It stops after a while for one that cannot be killed because it waits on a
+    the search repeats until none is left. It stops after a while for one that cannot be killed because it waits on a
     device.
     """
     mark = f"{RUN_VARIABLE}={token}".encode()

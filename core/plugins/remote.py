@@ -119,12 +119,12 @@ class RemoteFitted:
         """Probability of interruption (n,).
 
         Raises:
-            PluginFailed: as :meth:`RemoteModel.score`, or a value is no probability.
+            PluginFailed: as :meth:`RemoteModel.score`, or a value is not a probability.
         """
         matrix = self._matrix(X)
         probabilities = self.model.score("predict", self.artifact, matrix, (len(matrix),))[1]
         if not ((probabilities > 0) & (probabilities < 1)).all():
-            detail = f"plugin {self.model.plugin.name!r} gave values that are no probabilities"
+            detail = f"plugin {self.model.plugin.name!r} gave values that are not probabilities"
             raise PluginFailed(detail)
         return probabilities
 
@@ -132,7 +132,7 @@ class RemoteFitted:
         """Return each feature's contribution to the log-odds (n, p).
 
         Raises:
-            PluginFailed: as :meth:`RemoteModel.score`, or the base is no number.
+            PluginFailed: as :meth:`RemoteModel.score`, or the base is not a number.
         """
         matrix = self._matrix(X)
         reply, contributions = self.model.score("explain", self.artifact, matrix, matrix.shape)

@@ -59,7 +59,7 @@ def show(slug: str, group: str, *, as_json: bool) -> None:
     click.echo(
         f"Changed {state.changed_at:%Y-%m-%d %H:%M} UTC by {state.changed_by}."
         if state.changed_at
-        else "Never changed: the defaults hold."
+        else "Never changed: the defaults apply."
     )
     click.echo("")
     texts = {name: field.description or "" for name, _, field in wanted.leaves()}
@@ -151,4 +151,4 @@ def _shown(value: object) -> str:
 def _note_problems(states: list[GroupState]) -> None:
     for state in states:
         if state.problem:
-            note(f"{state.problem}; the defaults hold until `iit settings reset SLUG {state.group.name}`")
+            note(f"{state.problem}; the defaults apply until `iit settings reset SLUG {state.group.name}`")

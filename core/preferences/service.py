@@ -143,7 +143,7 @@ def reset(
     """Reset settings to their defaults: the named ones (dotted), or the whole group.
 
     Raises:
-        Invalid: a name is no setting of the group.
+        Invalid: a name is not a setting of the group.
         PreconditionFailed: the group was changed meanwhile.
     """
     if not names:
@@ -159,7 +159,7 @@ def at(group: Group, name: str, value: object) -> dict[str, Any]:
     """Return the document that sets one setting, with a dotted name, to a value.
 
     Raises:
-        Invalid: the name is no setting of the group.
+        Invalid: the name is not a setting of the group.
     """
     parts = name.split(".")
     model: type[BaseModel] | None = group.model
@@ -192,7 +192,7 @@ def _begin(session: TenantSession, group: Group, expected: Expected | None) -> G
 
 
 def _laid_over(model: type[BaseModel], stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A merge patch: nested models are merged, values replaced, nulls removed."""
+    """Return ``stored`` with the changes: nested models are merged, values replaced, and null removes a setting."""
     merged = dict(stored)
     for name, value in changes.items():
         inner = nested(model, name) if name in model.model_fields else None
@@ -235,7 +235,7 @@ def _store(session: TenantSession, present: GroupState, value: BaseModel) -> Gro
 
 
 def at_name(document: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - values are as varied as settings are
-    """Return the value at a dotted name; None if it has none."""
+    """Return the value that the document has under a dotted name; None if it has no such name."""
     value: Any = document
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

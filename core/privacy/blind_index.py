@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SIZE = 16
 EXACT = ("source", "import")
-"""Prefixes of the purposes of machine keys, in which only surrounding blanks are dropped."""
+"""Purposes that begin so hold keys of machines: ``normalise`` only removes blanks around them."""
 
 REMEMBERED = 256
 """The number of pairs of key and purpose whose hash state stays in memory."""
@@ -34,10 +34,11 @@ CALLING_CODES = (
 
 
 def normalise(purpose: str, text: str) -> str:
-    """The form of ``text`` that equal values share.
+    """Return the form of ``text`` in which values that mean the same are equal.
 
     ``phone...``: the digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are equal. Machine keys
-    (``EXACT``): unchanged. Everything else is an identifier: compatibility form, upper case, no blanks.
+    (``EXACT``): without the blanks around them. Everything else is an identifier: in Unicode's form NFKC, in upper
+    case, without blanks.
 
     Raises:
         Invalid: no character is left to search for.

@@ -18,8 +18,7 @@ def rewrap(*, as_json: bool) -> None:
     """Wrap every tenant's keys with the current master key, after IIT_MASTER_KEY was changed.
 
     Set the old key as IIT_MASTER_KEY_PREVIOUS meanwhile. The next run resumes an interrupted one. Ends with 3 when a
-    tenant
-    is left behind.
+    tenant is left behind.
     """
     from core.tenancy.rewrapping import rewrap_all
 

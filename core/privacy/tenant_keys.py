@@ -139,8 +139,7 @@ def rewrap_tenant_keys(session: TenantSession) -> int:
     """Wrap the tenant's keys with the current master key. Return how many had another master key.
 
     To rotate, set the new key as IIT_MASTER_KEY and the old one as IIT_MASTER_KEY_PREVIOUS, re-wrap every tenant, then
-    remove
-    the old one. Patients' keys and ciphertexts stay as they are.
+    remove the old one. Patients' keys and ciphertexts stay as they are.
     """
     kid, key = master.current()
     with session.cursor() as cursor:

@@ -45,7 +45,7 @@ class _NoSession:
     tenant: TenantRef
 
     def cursor(self) -> NoReturn:
-        """Raise.
+        """Raise, because there is no transaction to open a cursor in.
 
         Raises:
             NeedsSession: always.
@@ -191,7 +191,7 @@ class Vault:
             key = self._patient(patient_uuid, table)
         data = bytes(data)
         if data[:1] != FORMAT:
-            raise CannotDecrypt(f"a value of {table}.{column} has not the form of a ciphertext")
+            raise CannotDecrypt(f"a value of {table}.{column} does not have the form of a ciphertext")
         try:
             plain = key.decrypt(data[1 : NONCE + 1], data[NONCE + 1 :], self._place(table, column, row_uuid))
         except (InvalidTag, ValueError):

@@ -1,9 +1,9 @@
 """Confinement of foreign code: ``python -m core.processes.confined SPEC MODULE`` runs a module.
 
 The process gives up what it does not need before it imports the module: its user, its privileges, the network, and
-every
-file but those named. It takes each measure that the system offers; with ``--probe`` in place of the module it prints
-them. It imports nothing of the platform and no numpy, because running threads would keep what the process gives up.
+every file but those named. It takes each measure that the system offers; with ``--probe`` in place of the module it
+prints them. It imports nothing of the platform and no numpy, because running threads would keep what the process gives
+up.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 
 # Rights of Landlock by the version that brought them.
 _READ = 0b1101
-"""Execute, read a file, list a folder."""
+"""Rights of Landlock to execute, to read a file and to list a folder."""
 _FILE = 0b0111 | 1 << 14 | 1 << 15
-"""Those that a rule about a single file may hold."""
+"""Rights of Landlock that a rule about a single file may grant."""
 _FILESYSTEM = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
 _NET, _SCOPED = 0b11, 0b11
 

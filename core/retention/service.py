@@ -74,8 +74,7 @@ def run_due(stopping: Event) -> dict[str, str]:
 
     Returns:
         Slug -> error, for each tenant that failed. Any error is that tenant's alone: one that is behind a migration
-        lacks
-        tables, for example.
+        lacks tables, for example.
     """
     failed: dict[str, str] = {}
     for tenant in list_tenants():

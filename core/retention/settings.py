@@ -47,7 +47,7 @@ def kinds() -> dict[str, Retained]:
 def retention_model() -> type[RetentionSettings]:
     """The settings of retention: days by kind, one field per registered kind.
 
-    The clinical record and the audit are no kinds: retention never touches them.
+    The clinical record and the audit are not kinds: retention never touches them.
     """
     fields: dict[str, Any] = {
         name: (int, Field(default=kind.days, ge=FEWEST_DAYS, le=MOST_DAYS, description=f"Days. {kind.what}"))

@@ -1,9 +1,8 @@
 """Temporary folders that are removed even after a crash.
 
 Each process has a folder under ``IIT_SCRATCH_DIR``, and each run of a job one in it that is removed when the run ends.
-The
-system releases a folder's lock when its process ends in any way, so :func:`sweep` can remove the folders without one.
-Temporary files without a name need none of this.
+The system releases a folder's lock when its process ends in any way, so :func:`sweep` can remove the folders without
+one. Temporary files without a name need none of this.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Account:
             try:
                 os.chown(path, self.uid, self.gid)
             except OSError as error:
-                raise self._not_to_be_had(f"{path} cannot be given to it", error) from error
+                raise self._not_to_be_had(f"{path} cannot be given to that account", error) from error
 
     def reaches(self, path: Path, *, write: bool = False) -> bool:
         """Return whether this account can enter the folder ``path`` (and write to it). Tries it as that account."""

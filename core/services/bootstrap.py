@@ -1,8 +1,7 @@
 """Creation of objects that need a superuser: roles, the database, and the extensions in their own schema.
 
 The only module outside ``core.database`` that opens a connection, because it creates the logins of ``core.database``.
-An
-external server's operator does the same by hand: see docs/how-to/run-on-your-own-servers.md.
+An external server's operator does the same by hand: see docs/how-to/run-on-your-own-servers.md.
 """
 
 from __future__ import annotations

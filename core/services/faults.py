@@ -41,7 +41,7 @@ def rejected(what: str, output: str, log: Path) -> Unavailable:
 
 
 def _gist(output: str) -> str:
-    """The most important line, without its time stamp."""
+    """Return the first line that reports a fatal error, without its time stamp; else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for sign in ("FATAL:", "PANIC:", "error:", "could not", "# "):
         for line in lines:

@@ -43,14 +43,14 @@ def to_stderr(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The servers to embed of the two; the others are external."""
+    """Which of the two servers are embedded; a server that is not is external."""
 
     postgres: bool
     valkey: bool
 
     @classmethod
     def of(cls, settings: Settings) -> Wanted:
-        """Read it from the settings.
+        """Return the choice that the settings make: a server without an address is embedded.
 
         Raises:
             Invalid: the owner's address is set, but the application's is not.
@@ -186,7 +186,7 @@ def add_database(name: str, say: LineCallback = to_stderr) -> bool:
         raise Invalid(detail, remedy="create it on your server, and name it in IIT_DATA_DATABASES")
     if name == MAIN_DATABASE or name in settings.data_databases or not DATABASE_NAME.fullmatch(name):
         detail = f"{name!r} cannot be the name of a new data database"
-        raise Invalid(detail, remedy="a new name of lower-case letters, digits and _, a letter first, at most 31")
+        raise Invalid(detail, remedy="choose a new name: lower-case letters, digits and _, a letter first, at most 31")
     ensure(say)
     folder = settings.state_dir
     with state.locked(folder, say):
@@ -200,10 +200,15 @@ def add_database(name: str, say: LineCallback = to_stderr) -> bool:
 
 
 def _further(settings: Settings, known: state.State | None, main: str) -> dict[str, DatabaseLogins]:
-    """The logins to the data databases beside the first.
+    """Return the logins to all data databases but the first, by name.
+
+    Args:
+        settings: the installation's.
+        known: the recorded state of the embedded servers, if they are embedded.
+        main: the application's address of the first database.
 
     Raises:
-        Invalid: a login has another role than ``main``, but tenants' roles are granted to one.
+        Invalid: a login has another role than ``main``. Tenants' roles are granted to one role only.
     """
     logins: dict[str, DatabaseLogins] = {}
     if settings.database_url is None and known is not None:
@@ -295,10 +300,10 @@ def _settle(known: state.State, folder: Path, account: Account, say: LineCallbac
 
 
 def _elsewhere(folder: Path, account: Account) -> Path:
-    """A new private folder of the account, with a name that points to its state folder.
+    """Create a private folder for the account outside the state folder; its name contains a hash of the state folder.
 
     Raises:
-        Unavailable: the account cannot use one there either.
+        Unavailable: the account cannot use a folder there either.
     """
     tag = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]
     home = _ELSEWHERE / f"iit-{tag}-{secrets.token_hex(4)}"
@@ -330,7 +335,7 @@ def _bootstrap(known: state.State, database: str = bootstrap.DATABASE) -> None:
         )
     except psycopg.Error as error:
         detail = f"the embedded database could not be set up: {str(error).splitlines()[0]}"
-        raise Unavailable(detail, command="try again; if it stays, run: iit services reset --yes") from error
+        raise Unavailable(detail, command="try again; if it fails again, run: iit services reset --yes") from error
 
 
 def _stop(known: state.State, folder: Path, say: LineCallback) -> list[str]:

@@ -51,7 +51,7 @@ def shut_valkey_down(port: int, password: str) -> None:
 
 
 def _words(*words: str) -> bytes:
-    """A command in Redis's protocol."""
+    """Return a command in the form of Redis's protocol."""
     encoded = [word.encode() for word in words]
     return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
 

@@ -214,8 +214,7 @@ class Postgres:
         """Wait for a server that is starting or stopping, and remove the pid file of a dead one.
 
         PostgreSQL itself notices a free process number. It does not notice that the number now belongs to another
-        program (after
-        a restart of the machine or container) or to a zombie process, and would not start.
+        program (after a restart of the machine or container) or to a zombie process, and would not start.
         """
         deadline = time.monotonic() + START_SECONDS
         while self._alive(facts := self._facts()):

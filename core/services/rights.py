@@ -2,9 +2,8 @@
 
 Text that is injected into a tenant's statement is an expression. With these rights an expression can become another
 tenant (``set_config('role', ...)``), take another tenant's locks by number, read another tenant's row counts, or fill
-the
-queue of notifications and the write-ahead log without a table. Only a superuser can revoke them. The embedded server's
-does so in each new database; on another server its operator runs what ``iit database rights --sql`` prints.
+the queue of notifications and the write-ahead log without a table. Only a superuser can revoke them. The embedded
+server's does so in each new database; on another server its operator runs what ``iit database rights --sql`` prints.
 """
 
 from __future__ import annotations

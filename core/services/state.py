@@ -34,8 +34,7 @@ class State:
     """The recorded facts. A port of 0 is not chosen yet; ``home`` is set where the data are elsewhere.
 
     ``bootstrap`` is the fingerprint of the set-up of the databases. ``databases`` are the names of the data databases
-    beside
-    the first; ``archive`` is the folder for WAL.
+    beside the first; ``archive`` is the folder for WAL.
     """
 
     postgres_port: int = 0

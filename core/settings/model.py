@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     )
     jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
     jobs_window: int = Field(
-        default=64, ge=1, description="Messages about jobs under way at once; what is due beyond them waits its turn."
+        default=64, ge=1, description="Messages about jobs under way at once; further due jobs wait for their turn."
     )
     jobs_per_tenant: int = Field(
         default=8, ge=1, description="Jobs of one tenant that are under way or running at once."
@@ -250,7 +250,7 @@ def decode_master_key(text: str) -> bytes:
     """Return the 32 bytes that ``text`` encodes in base64.
 
     Raises:
-        ValueError: it is no base64, or not of 32 bytes. The message never repeats the text.
+        ValueError: it is not base64, or not of 32 bytes. The message never repeats the text.
     """
     try:
         key = base64.b64decode(text.strip(), validate=True)

@@ -104,8 +104,8 @@ def list_(*, as_json: bool) -> None:
         print_table(table, columns)
     if tenants.unasked:
         for database, why in tenants.unasked.items():
-            note(f"the data database {database} was not asked: {why}")
-        done_in_part("the list lacks what those databases hold: see `iit status`")
+            note(f"the data database {database} did not answer: {why}")
+        done_in_part("the list lacks the activity of the tenants in those databases: see `iit status`")
 
 
 @tenant.command()

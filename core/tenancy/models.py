@@ -23,8 +23,7 @@ class Tenant(PlatformBase, table=True):
     Attributes:
         state: active or suspended.
         phase: ``restoring`` (from an archive), ``deleting`` (its days of grace run until ``delete_after``) or
-            ``purging``
-            (its data are being destroyed); otherwise None. In a phase its ``state`` is suspended.
+            ``purging`` (its data are being destroyed); otherwise None. In a phase its ``state`` is suspended.
         state_before: its state before the phase.
     """
 

@@ -55,8 +55,7 @@ def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
     """Pause the tenant's writers during the block, after the running ones have finished.
 
     New writes fail with ``TenantMoving``, which asks the caller to retry; reads go on. The fence also falls when this
-    process
-    ends.
+    process ends.
 
     Args:
         ref: the tenant.
@@ -111,7 +110,7 @@ def admit(ref: TenantRef) -> None:
 
 
 def _known_as(connection: psycopg.Connection[Any], tenant_id: UUID, schema: str) -> None:
-    """Record the tenant's schema in this database, for row policies of ``node`` and for migrations."""
+    """Record ``schema`` as the tenant's in ``node``, where row policies and migrations look it up."""
     connection.execute(
         "UPDATE node.tenant_schemas SET schema_name = %s, revision = %s, migrated_at = now()"
         " WHERE tenant_id = %s AND schema_name <> %s",
@@ -263,7 +262,7 @@ def _queue_again(connection: psycopg.Connection[Any], role: str) -> None:
 def _followers() -> list[sql.Identifier]:
     """The tables of ``node`` whose rows belong to tenants.
 
-    The outbox comes first: what the relay makes of an event until its row is taken is among the jobs that come after.
+    The outbox comes first. The relay may still turn events into jobs before its rows are moved; those jobs move later.
     """
     load_tables()
     tables = sorted(NodeBase.metadata.sorted_tables, key=lambda table: table.name != "outbox")
@@ -279,11 +278,11 @@ def drop_schema(database: str, schema: str, *, unfinished: bool = False) -> None
         unfinished: the schema belongs to a tenant whose restore from an archive never completed.
 
     Raises:
-        ValueError: ``schema`` is no opaque name.
+        ValueError: ``schema`` is not an opaque name.
         Conflict: a tenant uses it.
     """
     if not OPAQUE_NAME.fullmatch(schema):
-        message = f"{schema!r} is no tenant's schema"
+        message = f"{schema!r} is not a tenant's schema"
         raise ValueError(message)
     with owner_connection() as connection:
         used = connection.execute("SELECT FROM platform.tenants WHERE role_name = %s", (schema,)).rowcount

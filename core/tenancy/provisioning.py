@@ -36,11 +36,10 @@ def provision(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUI
     """Create a tenant's role, schema, tables and privileges in the owner's transaction, in one round trip.
 
     The role is LOGIN without a password: nobody can log in as it, yet a sharded PostgreSQL can act as it on other
-    nodes. A
-    password that the role gave itself would be useless too, because its passwords are never valid.
+    nodes. A password that the role gave itself would be useless too, because its passwords are never valid.
 
     Raises:
-        ValueError: ``schema`` is no opaque name.
+        ValueError: ``schema`` is not an opaque name.
     """
     tables = script().replace(':"tenant"', f'"{schema}"')
     connection.execute(place_of(connection, tenant_id, schema, head("tenant")) + tables.encode())
@@ -50,14 +49,14 @@ def make_role(connection: psycopg.Connection[tuple[object, ...]], schema: str) -
     """Create only a tenant's role, in the owner's transaction, for a schema that a backup contains.
 
     Raises:
-        ValueError: ``schema`` is no opaque name.
+        ValueError: ``schema`` is not an opaque name.
     """
     connection.execute(_role(schema).as_string(connection).encode())
 
 
 def _role(schema: str) -> sql.Composed:
     if not OPAQUE_NAME.fullmatch(schema):
-        message = f"{schema!r} is no tenant's schema"
+        message = f"{schema!r} is not a tenant's schema"
         raise ValueError(message)
     return sql.SQL(
         "CREATE ROLE {tenant} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -71,7 +70,7 @@ def place_of(connection: psycopg.Connection[tuple[object, ...]], tenant_id: UUID
     """The statements that create a tenant's role and its empty schema, recorded as being at ``revision``.
 
     Raises:
-        ValueError: ``schema`` is no opaque name.
+        ValueError: ``schema`` is not an opaque name.
     """
     role = _role(schema)
     names = {

@@ -43,8 +43,7 @@ def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Re
     """Wrap the keys of all tenants with the current master key, and verify that it alone opens each.
 
     Each tenant is one transaction, so the next run resumes an interrupted one. When no tenant is left, processes that
-    have
-    only an older master key are rejected from then on.
+    have only an older master key are rejected from then on.
 
     Args:
         actor: who runs it.

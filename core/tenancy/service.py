@@ -84,8 +84,7 @@ def create_tenant(
     """Create a tenant: its role, schema, keys and first API key, in one transaction of the owner.
 
     In another data database than the first, two transactions create it, and the row that makes it known comes last. If
-    the
-    process is killed between them, a harmless schema without a tenant remains.
+    the process is killed between them, a harmless schema without a tenant remains.
 
     Args:
         slug: short name for commands: lower-case letters, digits and single hyphens, at most 40 characters.
@@ -232,16 +231,20 @@ def check(slug: str, name: str, time_zone: str, database: str) -> None:
 
     errors = []
     if database not in databases():
-        errors.append(FieldError("database", f"{database!r} is no data database", f"one of {', '.join(databases())}"))
+        errors.append(
+            FieldError("database", f"{database!r} is not a data database", f"one of {', '.join(databases())}")
+        )
     if not SLUG.fullmatch(slug) or len(slug) > LONGEST_SLUG:
         remedy = f"use lower-case letters, digits and single hyphens, a letter first, at most {LONGEST_SLUG}"
-        errors.append(FieldError("slug", f"{slug!r} is no slug", remedy))
+        errors.append(FieldError("slug", f"{slug!r} is not a slug", remedy))
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         errors.append(FieldError("name", "is empty, too long or not printable", f"1 to {LONGEST_NAME} characters"))
     try:
         zone(time_zone)
     except ValueError:
-        errors.append(FieldError("time_zone", f"{time_zone!r} is no time zone", "an IANA name, such as Africa/Lagos"))
+        errors.append(
+            FieldError("time_zone", f"{time_zone!r} is not a time zone", "an IANA name, such as Africa/Lagos")
+        )
     if errors:
         detail = "the tenant cannot be created: " + "; ".join(f"{error.field} {error.problem}" for error in errors)
         raise Invalid(detail, errors=errors)

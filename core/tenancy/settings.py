@@ -62,7 +62,7 @@ def fitted(model: type[_M], stored: Mapping[str, Any]) -> _M:
         return model.model_validate(stored)
     except ValidationError as error:
         detail = f"the tenant's settings {key_of(model)!r} do not fit what this version expects"
-        raise Invalid(detail, remedy="put them again, or reset them", errors=field_errors(error, model)) from None
+        raise Invalid(detail, remedy="set them again, or reset them", errors=field_errors(error, model)) from None
 
 
 def field_errors(error: ValidationError, model: type[BaseModel], place: str = "") -> list[FieldError]:

@@ -74,7 +74,7 @@ def tables(connection: psycopg.Connection[Any], schema: str) -> dict[str, Table]
     shapes = {}
     for name, kind, columns, identities, key, types in connection.execute(_TABLES, (schema, CHANGES)):
         if kind != "r" or not key:
-            detail = f"the table {name} of the tenant cannot be copied, because it is no plain table with a primary key"
+            detail = f"the table {name} of the tenant cannot be copied: it is not a plain table with a primary key"
             raise Conflict(detail, remedy="see docs/how-to/move-a-tenant.md")
         if name != VERSIONS:
             shapes[name] = Table(name, tuple(columns), tuple(identities or ()), tuple(zip(key, types, strict=True)))

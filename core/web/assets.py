@@ -26,7 +26,7 @@ PACKAGES = "packages"
 FOREVER = "public, max-age=31536000, immutable"
 _DIGEST_BYTES = 10
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
-"""What some machines map to other types, or to none."""
+"""Types of files whose ending some machines map to another type, or to none."""
 
 _TEXT = ("text/", "image/svg+xml", "application/json", "application/manifest+json")
 

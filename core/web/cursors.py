@@ -79,7 +79,7 @@ def decode(text: str, sort: Sort, types: Mapping[str, type], identity: type, pag
     except (ValueError, TypeError, KeyError, OverflowError, binascii.Error):
         intact = False
     if not intact or len(text) > CURSOR_MAX:
-        raise _rejected("is no cursor of this list")
+        raise _rejected("is not a cursor of this list")
     if order != str(sort):
         raise _rejected("belongs to another sort order")
     return Cursor(sort, page, key)

@@ -29,7 +29,7 @@ def etag(version_id: UUID) -> str:
 
 
 def set_etag(response: Response, version_id: UUID, *, personal: bool = True) -> None:
-    """Send the ETag of the row that is answered.
+    """Send the ETag of the row in the answer.
 
     Personal answers are not cached (``Cache-Control: no-store``). A browser may cache others, and checks them with
     If-None-Match.

@@ -35,7 +35,7 @@ def folders_of(registered: Iterable[Mapping[str, str]]) -> dict[str, Path]:
     for references in registered:
         for prefix, reference in references.items():
             if prefix in folders or not prefix.isidentifier():
-                message = f"the prefix {prefix!r} of {reference!r} is taken, or is no name: choose another"
+                message = f"the prefix {prefix!r} of {reference!r} is taken or not a name: choose another"
                 raise LookupError(message)
             folders[prefix] = folder_of(reference)
     return folders

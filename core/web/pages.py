@@ -81,7 +81,7 @@ def safe_next(text: str | None, otherwise: str = "/") -> str:
 
 
 def sign_in_address(sign_in: str, scope: MutableMapping[str, Any]) -> str:
-    """Return the address of the sign-in for a request without a credential, with the way back to the page of a link."""
+    """Return the address of the sign-in page for a request without a session. After a GET it leads back."""
     if scope["method"] not in ("GET", "HEAD"):
         return sign_in
     address = quote(scope["path"], safe="/:@!$&'()*+,;=~-._")

@@ -61,7 +61,10 @@ class PageRequest:
         return 0 if self.key is not None else (self.page - 1) * self.page_size
 
     def at(self, path: str) -> "PageRequest":
-        """The same page of the list at another path, with no other parameter: of a list that this request makes."""
+        """Return the same request with links to another path, without the caller's other parameters.
+
+        For the first page of a list that this request creates under a path of its own.
+        """
         return replace(self, path=path, query=())
 
     def head(self, total: int, last: Key | None = None) -> dict[str, Any]:

@@ -37,4 +37,4 @@ class AnyQuery:
 
 
 any_query = AnyQuery()
-"""For public routes that others call, such as callbacks and webhooks: they add parameters that nobody announces."""
+"""For public routes that other systems call, such as webhooks: they may send query parameters that we do not know."""

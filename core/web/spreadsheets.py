@@ -19,7 +19,7 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """Return the text as it was before ``guarded``; every text survives both."""
+    """Return the text as it was before ``guarded``. Both together change no text."""
     return text[1:] if text.startswith(_GUARD) and _runs(text) else text
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 FIELDS = 20
-"""Parts of an upload that are no files, of at most 1 MiB each: they are held in memory, where a file is not."""
+"""Most fields of an upload that are not files. Each is in memory, with at most 1 MiB; files are not."""
 
 FILES = 250
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 DAY = date(2026, 1, 31)
-WHY = "its job was given up: what it needs is missing (Invalid: the test ends it)"
+WHY = "its job was given up: another try cannot succeed (Invalid: the test ends it)"
 DISCARDED = "its job was discarded by an operator"
 
 

@@ -79,7 +79,7 @@ def change_person(
     if_match: IfMatch,
     response: Response,
 ) -> PersonOut:
-    """Change a person's roles, facilities or states. The change takes effect with the person's next request."""
+    """Replace a person's roles, facilities and states. The change takes effect with the person's next request."""
     _within_rights(principal, scope, person_id)
     grant = _grant(principal, scope, body)
     members.change_member(scope.tenant, person_id, grant, actor=principal.actor, expected=if_match)
@@ -136,13 +136,13 @@ def _link(scope: TenantScope, principal: Principal, person_id: UUID, purpose: st
 
 
 def _within_rights(principal: Principal, scope: TenantScope, person_id: UUID) -> members.Member:
-    """Return the person if they have no more permissions than the principal.
+    """Return the person if they have no permission that the principal lacks.
 
-    Else the link would raise the principal's own.
+    Otherwise the principal could gain permissions, for example by using a link that they create for the person.
 
     Raises:
         NotFound: the tenant has no such person (404).
-        Forbidden: they may do more, or the principal reaches a part of the facilities only (403).
+        Forbidden: the person has more permissions, or the principal reaches only some facilities (403).
     """
     member = members.get_member(scope.tenant, person_id)
     more = permissions_of(scope.tenant, member.roles, roles_at(scope.tenant.id)) - principal.permissions

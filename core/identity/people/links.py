@@ -41,7 +41,8 @@ class LinkHolder:
 
     Attributes:
         tenant_id: the tenant that made the link; ``tenant`` is its name. None for an operator's link.
-        joins: the account has a password, and the invitation asks for it: it joins one more tenant.
+        joins: whether the account has a password already. Using the invitation then asks for that password, and adds
+            the account to one more tenant.
     """
 
     purpose: str

@@ -119,7 +119,7 @@ def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
 def change_member(
     tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: str, expected: Expected | None = None
 ) -> None:
-    """Change a person's role or facilities in the tenant. The change takes effect with the person's next request.
+    """Replace a person's roles, facilities and states in the tenant, from the person's next request on.
 
     Raises:
         NotFound: the tenant has no such person.
@@ -261,7 +261,7 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
     if role not in ROLES or not ROLES[role].operator:
         detail = "there is no such operator role"
         names = ", ".join(known.name for known in ROLES.values() if known.operator)
-        raise Invalid(detail, errors=[FieldError("role", "is no operator role", f"Give one of {names}.")])
+        raise Invalid(detail, errors=[FieldError("role", "is not an operator role", f"Give one of {names}.")])
     with platform_session() as session:
         person_id = _ensure_person(session, address, shown, actor)
         member = session.execute(
@@ -334,9 +334,9 @@ def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
 
 
 def _locked(session: Session, tenant: TenantRef, person_id: UUID, expected: Expected | None = None) -> list[str]:
-    """Lock the person's membership, and return their roles; none before they accept the invitation.
+    """Lock all memberships of the tenant until the commit, and return the person's roles.
 
-    Changes of the tenant's people wait for each other until the commit.
+    The roles are empty until the person accepts the invitation.
 
     Raises:
         NotFound: the tenant has no such person.

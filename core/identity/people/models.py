@@ -131,7 +131,10 @@ class OneTimeLink(PlatformBase, table=True):
 
 
 class SignInFailure(PlatformBase, table=True):
-    """Failed sign-ins that still count, of an account from an address (a digest of both): nobody locks out another."""
+    """Recent failed sign-ins of one account from one network address; ``digest`` is that of both.
+
+    Because the address counts too, nobody can lock out somebody else's account.
+    """
 
     __tablename__: ClassVar[str] = "sign_in_failures"
     __table_args__ = ({"info": {"app": "SELECT, INSERT, UPDATE, DELETE"}},)

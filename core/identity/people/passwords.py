@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHORTEST: Final = 15
-"""Characters of a password that stands alone (NIST SP 800-63B-4, 3.1.1.2)."""
+"""Fewest characters of a password that is the only factor (NIST SP 800-63B-4, 3.1.1.2)."""
 
 LONGEST: Final = 256
 _LEAST_OF_CONTEXT = 4
-"""Characters of a name from which it counts, and different characters that a password has at least."""
+"""Fewest characters of a word of the context that is removed, and fewest different characters of a password."""
 
 _LEAST_OF_OWN = 8
-"""Characters that are left of a password without the names in its context."""
+"""Fewest characters that must remain of a password after the words of its context are removed."""
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-"""OWASP's least for argon2id: 19 MiB, two passes, about 50 ms."""
+"""OWASP's minimum for argon2id: 19 MiB, two passes, about 50 ms."""
 
 
 def hash_of(password: str) -> str:
@@ -48,7 +48,7 @@ def needs_rehash(stored: str) -> bool:
 
 
 def check_new(password: str, context: Iterable[str] = (), field: str = "password") -> None:
-    """Accept a new password, or raise.
+    """Raise if a new password is not acceptable.
 
     Args:
         password: as it was typed.
@@ -92,5 +92,5 @@ def _nobody() -> str:
 
 
 def _normal(password: str) -> str:
-    """Return one form of each text, whatever the keyboard (NFKC, as NIST SP 800-63B-4 asks)."""
+    """Return the password in Unicode's form NFKC (NIST SP 800-63B-4), so that every keyboard gives the same text."""
     return unicodedata.normalize("NFKC", password)

@@ -217,7 +217,7 @@ class Sessions:
             raise Forbidden(detail, remedy="Open the page again.")
 
     def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every rejection
-        """Return False: an ended session is no guess. Browsers send its cookie until an answer deletes it."""
+        """Return False: an ended session is not a guess. Browsers send its cookie until an answer deletes it."""
         return False
 
 

@@ -33,7 +33,7 @@ def sign_in(email: str, password: str, *, address: str, device: str = "") -> New
     """Begin a session of the person with this address and password.
 
     A person of several tenants begins in the one used last. Failures count for the account and the network address
-    together: who guesses from elsewhere makes nobody wait but himself.
+    together, so somebody who guesses passwords makes only their own address wait.
 
     Raises:
         Unauthenticated: nobody has this address and password, or the account is deactivated (401).

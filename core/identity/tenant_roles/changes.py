@@ -66,7 +66,7 @@ def changing(
     """Open the transactions of one change: of ``platform``, and of the tenant, which commits first.
 
     Raises:
-        Conflict: others change the same roles all the time (409).
+        Conflict: other changes came first in every attempt (409).
     """
     for _ in range(_ATTEMPTS):
         _mark(tenant.id)

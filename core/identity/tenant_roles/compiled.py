@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 LASTS_SECONDS: Final = 60.0
-"""How long a cached set counts at most: the bound for what no version tells, such as a schema that was restored."""
+"""How long a set stays in the cache at most. A change that raises no version, such as a restore, is seen after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> fr
 
 
 def own_roles(tenant: TenantRef, at: RolesAt) -> Mapping[str, frozenset[str]]:
-    """The tenant's own roles, compiled; from the cache while it is of this settled version."""
+    """Return the tenant's own roles, compiled: from the cache if it has this version and the version is settled."""
     cached = _cache.get(tenant.id)
     place, moment = (tenant.database, tenant.schema_name), time.monotonic()
     if (

@@ -175,13 +175,13 @@ def _checked(draft: RoleDraft, author: RoleAuthor) -> RoleDraft:
     meaning, errors = " ".join(draft.meaning.split()), []
     if len(draft.name) > NAME_MAX or not re.fullmatch(NAME, draft.name):
         remedy = f"Write up to {NAME_MAX} small letters, digits and hyphens, such as case-lead."
-        errors.append(FieldError("name", "is no name of a role", remedy))
+        errors.append(FieldError("name", "cannot be the name of a role", remedy))
     if not 0 < len(meaning) <= MEANING_MAX or not meaning.isprintable():
         errors.append(FieldError("meaning", "is empty or too long", f"Give 1 to {MEANING_MAX} characters."))
     remedy = f"Choose among {', '.join(INCLUDABLE)}."
-    errors += _strangers("includes", draft.includes, INCLUDABLE, "is no role that can be included", remedy)
+    errors += _strangers("includes", draft.includes, INCLUDABLE, "is not a role that can be included", remedy)
     remedy = "See effective_permissions of partner_admin in GET /v1/roles."
-    errors += _strangers("permissions", draft.permissions, all_permissions(), "is no permission", remedy)
+    errors += _strangers("permissions", draft.permissions, all_permissions(), "is not a permission", remedy)
     if errors:
         detail = "the role is not valid"
         raise Invalid(detail, errors=errors)

@@ -32,8 +32,7 @@ def keygen(name: Path, *, as_json: bool) -> None:
     """Write a new pair of keys: NAME.key, which opens archives, and NAME.pub, which seals them.
 
     The recipient of the archive runs this, keeps NAME.key secret and gives away NAME.pub. They are age keys, so the
-    program
-    age can use them too.
+    program age can use them too.
     """
     from core.tenancy.archive import sealing
 
@@ -83,7 +82,7 @@ def export(slug: str, target: Path, recipient: Path, *, as_json: bool) -> None:
 @click.argument("path", type=FILE)
 @_IDENTITY
 @click.option(
-    "--against", "slug", help="A tenant whose rows are to be the same; its audit has gone on, and may differ."
+    "--against", "slug", help="Also compare the archive with the rows of this tenant; its audit may have grown since."
 )
 @json_option
 def verify_archive(path: Path, identity: Path, slug: str | None, *, as_json: bool) -> None:
@@ -108,7 +107,7 @@ def verify_archive(path: Path, identity: Path, slug: str | None, *, as_json: boo
         _show(manifest.contents, tables)
         click.echo(f"the archive of {manifest.tenant.slug} is complete and undamaged")
         if slug:
-            click.echo(f"{slug} differs in {', '.join(other)}" if other else f"{slug} holds the same")
+            click.echo(f"{slug} differs in {', '.join(other)}" if other else f"{slug} holds the same rows")
     if other:
         raise click.exceptions.Exit(1)
 
@@ -214,8 +213,7 @@ def purge(slug: str | None, *, despite_audit: bool, as_json: bool) -> None:
     """Destroy the tenants whose days of grace are over, or the tenant that you name. Run it every night.
 
     If it is killed, run it again. The audit, the usage and a tombstone stay. So do base backups, which hold all
-    tenants, and
-    files that iit tenant backup wrote.
+    tenants, and files that iit tenant backup wrote.
     """
     from core.services.backups import base_backups
     from core.tenancy.archive.purging import purge as destroy

@@ -44,7 +44,7 @@ def delete_tenant(slug: str, *, confirm: str, actor: str, grace_days: int | None
         raise Invalid(detail, remedy="write the slug again", errors=[FieldError("confirm", problem)])
     if not 0 <= days <= LONGEST_GRACE:
         problem = f"choose 0 to {LONGEST_GRACE} days"
-        raise Invalid("the days of grace make no sense", errors=[FieldError("grace_days", "is out of range", problem)])
+        raise Invalid("the days of grace are not valid", errors=[FieldError("grace_days", "is out of range", problem)])
     ref = describe_tenant(slug).ref()
     with tenant_lock(slug), owner_session() as session:
         row = _locked(session, slug)

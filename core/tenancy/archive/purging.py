@@ -1,8 +1,7 @@
 """Destruction of a tenant after its days of grace, in steps; the next run resumes a killed one.
 
 The tenant's audit stays in ``platform`` with its verified chain of seals, beside a tombstone. Its usage stays too and
-is
-billed under its id. None of them holds anything of a patient except UUIDs.
+is billed under its id. None of them holds anything of a patient except UUIDs.
 """
 
 from __future__ import annotations
@@ -103,8 +102,7 @@ def purge(
     Raises:
         NotFound: no tenant has this slug, and none with it is being destroyed.
         Conflict: the days of grace are not over, nobody asked for the deletion, the audit is not intact, or another
-            process
-            works on the tenant.
+            process works on the tenant.
         Unavailable: a database cannot be reached; run it again.
     """
     with tenant_lock(slug):
@@ -213,14 +211,14 @@ def _tenant(slug: str) -> TenantRef | None:
 
 
 def _stone_stands(ref: TenantRef) -> bool:
-    """Return whether the tombstone belongs to this destruction, and not to an earlier life of a restored tenant."""
+    """Return whether the tenant has a tombstone of the running purge, not one of an earlier purge before a restore."""
     with owner_session() as session:
         stone = session.get(TenantTombstone, ref.id)
         return stone is not None and stone.purged_at is None
 
 
 def _as_it_was(stone: TenantTombstone) -> TenantRef:
-    """The reference of a tenant whose row is deleted, rebuilt from its tombstone."""
+    """Return the reference of a tenant whose row is deleted, rebuilt from its tombstone."""
     remainder = {"id": stone.tenant_id, "role_name": stone.schema_name, "state": "purging", "time_zone": "UTC"}
     return TenantRef.of(stone.model_dump() | remainder)
 

@@ -201,7 +201,7 @@ def opened(path: Path, identity: Path) -> Iterator[Archive]:
                 raise
             if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
                 raise
-            detail = "the archive was cut short, or is no archive"
+            detail = "the archive was cut short, or is not an archive"
             raise ArchiveDamaged(detail) from error
         if archive.manifest is None:
             detail = "the archive does not end with its manifest"
@@ -212,7 +212,7 @@ def _members(stream: sealing.Opened) -> Generator[tuple[str, bytes], None, None]
     with gzip.GzipFile(fileobj=stream.plain, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
         while (member := tar.next()) is not None:
             if not member.isfile() or member.size > LARGEST_PART:
-                detail = "the archive has a member that is no file, or too large"
+                detail = "the archive has a member that is not a file, or too large"
                 raise ArchiveDamaged(detail)
             source = tar.extractfile(member)
             assert source is not None  # noqa: S101 - it is a file

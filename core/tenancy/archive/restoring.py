@@ -1,9 +1,8 @@
 """Creation of a tenant from an archive: complete and verified, or not at all.
 
 The tenant's row comes first, in the phase ``restoring``: nobody can use it. By this phase the next run recognises what
-a
-killed run left, removes it and starts again. Schema, keys and rows are one transaction; stored files follow. The tenant
-becomes active when everything matches the manifest.
+a killed run left, removes it and starts again. Schema, keys and rows are one transaction; stored files follow. The
+tenant becomes active when everything matches the manifest.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def opened(path: Path, key: pyrage.x25519.Identity) -> Iterator[Opened]:
 
     Raises:
         WrongIdentity: the file is sealed to another key.
-        ArchiveDamaged: it was altered or cut short, or is no archive.
+        ArchiveDamaged: it was altered or cut short, or is not an archive.
         NotFound: the file does not exist.
     """
     try:
@@ -198,7 +198,7 @@ def opened(path: Path, key: pyrage.x25519.Identity) -> Iterator[Opened]:
         raise NotFound(detail, remedy="give the path of an archive") from None
     with source:
         if source.read(len(_MAGIC)) != _MAGIC:
-            detail = f"{path.name} is no archive"
+            detail = f"{path.name} is not an archive"
             raise ArchiveDamaged(detail)
         source.seek(0)
         stream = Opened(cast("BinaryIO", source), key)

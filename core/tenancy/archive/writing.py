@@ -218,8 +218,7 @@ class _Writer:
         """Reject an export during which the tenant was migrated, moved or unarchived.
 
         After a migration or a move, the snapshot and the catalogue may differ in form. When a stored file was turned
-        back into
-        rows meanwhile, the archive would hold neither.
+        back into rows meanwhile, the archive would hold neither.
         """
         with snapshot(self._tenant, actor=self._actor) as session:
             tables = tables_of(session.cursor().connection, self._tenant.schema_name)

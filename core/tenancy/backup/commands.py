@@ -109,7 +109,7 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        message = f"{text!r} is no moment with a time zone, such as 2026-11-22T10:00Z"
+        message = f"{text!r} is not a moment with a time zone, such as 2026-11-22T10:00Z"
         raise click.BadParameter(message, param_hint="--at")
     return moment
 
@@ -141,6 +141,6 @@ def _show(back: Back, *, as_json: bool) -> None:
 def _tell_missing(back: Back) -> None:
     if back.missing:
         done_in_part(
-            f"{len(back.missing)} stored files that the restored rows refer to are not in the store: bring them back"
-            " from a copy of the store, or take what is lacking from the file of what was there before"
+            f"{len(back.missing)} stored files that the restored rows refer to are not in the store: copy them from"
+            " a copy of the store, or take the missing data from the file with the previous data"
         )

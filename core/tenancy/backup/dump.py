@@ -104,7 +104,7 @@ def load(connection: psycopg.Connection[Any], dump: BinaryIO, schema: str, new_s
     """
     for name in (schema, new_schema):
         if not OPAQUE_NAME.fullmatch(name):
-            message = f"{name!r} is no tenant's schema"
+            message = f"{name!r} is not a tenant's schema"
             raise ValueError(message)
     command = [str(client_program("pg_restore")), "--no-owner", "--file=-"]
     with scratch.nameless() as errors:
@@ -188,5 +188,5 @@ def _failed(name: str, errors: IO[bytes]) -> Unavailable:
     """Return an error with the last lines of the program's output. They name tables and files, never values."""
     errors.seek(0)
     lines = [line.strip() for line in errors.read(64_000).decode(errors="replace").splitlines() if line.strip()]
-    last = next((line for line in lines if "error:" in line), lines[-1] if lines else "it said nothing")
+    last = next((line for line in lines if "error:" in line), lines[-1] if lines else "it printed nothing")
     return Unavailable(f"{name} failed: {last}", remedy="check that the database runs, and that the file is complete")

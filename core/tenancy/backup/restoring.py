@@ -1,8 +1,7 @@
 """Restoring of a tenant: loaded beside the present data, verified, and only then put in their place.
 
 Some things do not go back in time. The audit goes on, keys that were added stay, and patients whom the tenant has
-erased
-since stay erased.
+erased since stay erased.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from core.tenancy.backup.container import Manifest
 
 ALWAYS_KEPT = ("core.audit.", "core.privacy.")
-"""Rooms whose rows are only ever added; rows that the backup lacks are copied from the present."""
+"""Modules whose tables only grow: a restore copies the rows that the backup lacks from the present data."""
 
 ERASED = "patient_keys"
 PATIENCE = 30.0
@@ -203,7 +202,7 @@ def _load(database: str, schema: str, manifest: Manifest, dump: BinaryIO) -> int
 
 
 def _keep_present(present: TenantRef, schema: str) -> None:
-    """Copy the rows that must not go back in time: most of them before the pause of writes, the rest during it."""
+    """Copy the rows that must not go back in time. Called before writes are paused, and again during the pause."""
     load_tables()
     lasting = {
         str(mapper.class_.__tablename__)

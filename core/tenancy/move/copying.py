@@ -78,8 +78,7 @@ def follow(source: Place, target: Place, *, check: str) -> Round:
         source: the tenant's present place.
         target: its new place.
         check: ``all`` compares count and checksum of every table; ``changed`` compares all counts, and the checksums of
-            the
-            changed rows; ``none`` compares nothing.
+            the changed rows; ``none`` compares nothing.
 
     Raises:
         Conflict: the two differ after the round, or differ in tables or columns.

@@ -161,24 +161,24 @@ def forge(tenant, number):
 @pytest.mark.parametrize(
     ("statement", "problem_text"),
     [
-        ("UPDATE audit_events SET actor = 'nobody' WHERE event_id = 15", "changed or changed places"),
-        ("UPDATE audit_events SET detail = '{}' WHERE event_id = 15", "changed or changed places"),
+        ("UPDATE audit_events SET actor = 'nobody' WHERE event_id = 15", "changed or reordered"),
+        ("UPDATE audit_events SET detail = '{}' WHERE event_id = 15", "changed or reordered"),
         ("UPDATE audit_events SET occurred_at = occurred_at + interval '1 microsecond' WHERE event_id = 1", "seal 1"),
-        ("DELETE FROM audit_events WHERE event_id = 15", "9 of 10 are there"),
-        ("DELETE FROM audit_events", "0 of 10 are there"),
+        ("DELETE FROM audit_events WHERE event_id = 15", "1 of 10 are missing"),
+        ("DELETE FROM audit_events", "10 of 10 are missing"),
         (
             (
                 "UPDATE audit_events SET subject_uuid = CASE event_id"
                 " WHEN 15 THEN (SELECT subject_uuid FROM audit_events WHERE event_id = 16)"
                 " ELSE (SELECT subject_uuid FROM audit_events WHERE event_id = 15) END WHERE event_id IN (15, 16)"
             ),
-            "changed or changed places",
+            "changed or reordered",
         ),
-        ("DELETE FROM audit_seals WHERE number = 2", "seal 2 is not there"),
-        ("DELETE FROM audit_seals WHERE number = 3", "was anchored and is not there"),
+        ("DELETE FROM audit_seals WHERE number = 2", "seal 2 is missing"),
+        ("DELETE FROM audit_seals WHERE number = 3", "was anchored and is missing"),
         ("UPDATE audit_seals SET members = '{[11,20)}', events = 9 WHERE number = 2", "seal 2 was changed"),
         ("UPDATE audit_seals SET sealed_at = now() WHERE number = 2", "seal 2 was changed"),
-        ("DELETE FROM audit_seals", "was anchored and is not there"),
+        ("DELETE FROM audit_seals", "was anchored and is missing"),
     ],
 )
 def test_what_is_done_to_the_audit_afterwards_is_found(sealed, statement, problem_text):

@@ -180,7 +180,7 @@ def test_two_features_cannot_take_one_name(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_registration_that_is_no_command_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool, "commands", lambda: {"odd": Command("core.errors:NotFound", "Help")})
-    with pytest.raises(RuntimeError, match="is no click command"):
+    with pytest.raises(RuntimeError, match="is not a click command"):
         run(["odd"])
     assert NotFound.status == 404
 

@@ -87,7 +87,7 @@ def test_errors_carry_no_values_of_statements(tenant):
 def test_a_reference_names_only_schemas_that_tenants_have(tenant, name):
     values = {field: getattr(tenant, field) for field in TenantRef.__slots__}
     for field in ("schema_name", "role_name"):
-        with pytest.raises(ValueError, match="no tenant's schema or role"):
+        with pytest.raises(ValueError, match="not a tenant's schema or role"):
             TenantRef(**{**values, field: name})
 
 

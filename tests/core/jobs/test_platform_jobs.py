@@ -138,7 +138,7 @@ def test_a_job_that_is_given_up_is_a_dead_letter_and_its_room_knows(ask_platform
     job_id = ask_platform(reject)
     assert work() == ["dead"]
     assert [(end.decision, end.job_id, end.reason) for end in ends] == [("given_up", job_id, "refused")]
-    assert ends[0].problem == "its job was given up: what it needs is missing (Invalid: there is no such month)"
+    assert ends[0].problem == "its job was given up: another try cannot succeed (Invalid: there is no such month)"
     assert row(job_id)["progress_note"] == "ended", "in the transaction that gives it up"
     with node_session() as session:
         letters = session.execute(text("SELECT tenant_role FROM node.dead_letters WHERE job_id = :id"), {"id": job_id})
@@ -166,7 +166,7 @@ def test_one_waiting_job_is_enough(ask_platform):
 
 def test_a_tenant_cannot_ask_for_one(tenant):
     with tenant_session(tenant, actor="test:1") as session:
-        with pytest.raises(ValueError, match="no tenant asks for one"):
+        with pytest.raises(ValueError, match="a tenant cannot enqueue one"):
             enqueue(session, "testing.roll_up", {})
         with pytest.raises(ValueError, match="control database"):
             enqueue_platform(session, "testing.roll_up", {}, actor="test:1")

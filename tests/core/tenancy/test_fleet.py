@@ -330,7 +330,7 @@ def test_scripts_are_named_by_their_revisions():
 
 
 def test_only_a_tenants_opaque_name_is_put_into_sql():
-    with pytest.raises(ValueError, match="no tenant's schema"):
+    with pytest.raises(ValueError, match="not a tenant's schema"):
         fleet._send(None, fleet.Behind("x'; DROP", "0001"), "SELECT 1", "0002")
 
 

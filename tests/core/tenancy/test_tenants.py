@@ -136,5 +136,5 @@ def test_a_tenant_that_is_not_there_can_be_neither_suspended_nor_resumed(databas
 def test_only_opaque_names_are_provisioned(database, name):
     with owner_session() as session:
         connection = session.connection().connection.driver_connection
-        with pytest.raises(ValueError, match="no tenant's schema"):
+        with pytest.raises(ValueError, match="not a tenant's schema"):
             provisioning.provision(connection, "00000000-0000-0000-0000-000000000000", name)

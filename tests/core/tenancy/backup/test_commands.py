@@ -44,8 +44,8 @@ def test_backup_and_restore(iit, tenant, tmp_path):
     ("words", "message"),
     [
         (("restore", "SLUG"), "give FILE, or --at TIME"),
-        (("restore", "SLUG", "--at", "yesterday"), "no moment with a time zone"),
-        (("restore", "SLUG", "--at", "2026-01-01T10:00"), "no moment with a time zone"),
+        (("restore", "SLUG", "--at", "yesterday"), "not a moment with a time zone"),
+        (("restore", "SLUG", "--at", "2026-01-01T10:00"), "not a moment with a time zone"),
         (("move", "SLUG"), "give --to DATABASE, or --abort"),
         (("move", "SLUG", "--to", "x", "--abort"), "give --to DATABASE, or --abort"),
     ],
