@@ -1,7 +1,8 @@
-"""``make bench``: run every ``bench_*.py`` on private servers, and print each ratio with what it is made of.
+"""``make bench`` runs every ``bench_*.py`` on private servers, and prints each ratio with both of its figures.
 
-``python -m benchmarks [words] [--scale full] [--record]``: those of that name, or whose names hold the word; at the
-sizes that the documentation shows; and written into its tables (``docs/benchmarks.md``).
+``python -m benchmarks [words] [--scale full] [--record]`` runs only the benchmarks whose names contain the words.
+``--scale full`` takes the sizes that the documentation shows; ``--record`` writes the figures into
+``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY", 
 def main() -> int:
     """Run all benchmarks, or those that the words of the command line choose."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to the bare machine, in one run.")
-    parser.add_argument("words", nargs="*", help="run only those of this name, or whose names hold it")
+    parser.add_argument("words", nargs="*", help="run only the benchmarks whose names contain these words")
     parser.add_argument("--scale", choices=("small", "full"), default=os.environ.get("IIT_BENCH_SCALE", "small"))
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     arguments = parser.parse_args()

@@ -1,9 +1,8 @@
 """The lint of migrations: steps that running code would not survive, or that would block everybody.
 
 ``make check`` runs it over every script that is not ``0001``. It treats anything it cannot analyse as unsafe: a
-statement
-whose text is not in the script, or an unknown operation. A step that is safe nevertheless says why in a comment on the
-line above it, ``# allow: reason``. docs/how-to/migrate-a-fleet.md explains each rule.
+statement whose text is not in the script, or an unknown operation. A step that is safe nevertheless says why in a
+comment on the line above it, ``# allow: reason``. docs/how-to/migrate-a-fleet.md explains each rule.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _ALLOW = re.compile(r"#\s*allow:\s*(?P<reason>.*)")
 _SHORTEST_REASON = 15
 _UNSEEN = "runs SQL that the lint cannot see: its text is not in the script"
 _EVERY_RIGHT = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"}
-"""A role with all of these has lost none, since nothing else is ever granted on a table."""
+"""All rights that migrations grant on a table. A role that gets all of them cannot have lost one."""
 
 
 def unsafe(path: str, source: str) -> Iterator[str]:
@@ -68,7 +67,7 @@ def _problems(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
     of_alembic = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "op"
     if called in _RULES:
         if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
-            yield "is called with what is not seen here"
+            yield "is called with arguments that the lint cannot see"
         yield from _RULES[called](script, call, place)
     elif of_alembic and called not in _SAFE:
         yield f"op.{called} is not known to be safe"
@@ -142,7 +141,7 @@ def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
         return
     column = script.node(script.argument(call, 1, "column"))
     if not isinstance(column, ast.Call) or name(column) != "Column":
-        yield "adds a column that is not seen here"
+        yield "adds a column that the lint cannot see"
         return
     yield from _default(script, column)
     parts = [script.node(one) for one in column.args[1:]]
@@ -157,7 +156,7 @@ def _added(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
     if place.shared and _may_be(script, column, "index"):
         yield sql.SHARED
     if any(not isinstance(one, ast.Call) for one in parts[1:]) or any(one.arg is None for one in column.keywords):
-        yield "adds a column with what is not seen here"
+        yield "adds a column with options that the lint cannot see"
 
 
 def _default(script: Source, column: ast.Call) -> Iterator[str]:
@@ -186,12 +185,12 @@ def _text_judged(script: Source, call: ast.Call, place: Place) -> Iterator[str]:
 
 
 def _statement(script: Source, call: ast.Call) -> ast.expr | None:
-    """The statement's argument: alembic calls it ``sqltext``, SQLAlchemy ``statement``."""
+    """Return the argument with the statement, which Alembic calls ``sqltext`` and SQLAlchemy ``statement``."""
     return script.argument(call, 0, "sqltext") or script.argument(call, 0, "statement")
 
 
 def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
-    """A role with more rights would lose them. The script does not show its old rights, so only all rights are safe."""
+    """Yield a problem unless a role gets all rights: the script does not show the rights that it had before."""
     privileges = {one.strip() for one in script.word(call, 0, "privileges").split(",")}
     if not privileges >= _EVERY_RIGHT:
         yield sql.TAKES

@@ -86,17 +86,17 @@ class Source:
                 yield one
 
     def unseen(self, operations: set[str]) -> Iterator[tuple[int, str]]:
-        """The lines that import or pass on code which the lint does not judge: line and problem."""
+        """Yield line and problem of each use of code that the lint does not check."""
         called = {id(call.func) for call in self.calls}
         bases = {id(one.value) for one in ast.walk(self.tree) if isinstance(one, ast.Attribute) and id(one) in called}
         for one in ast.walk(self.tree):
             if isinstance(one, ast.Import | ast.ImportFrom):
                 if not all(_is_seen(one, alias, operations) for alias in one.names):
-                    yield one.lineno, "brings in code that is not judged here"
+                    yield one.lineno, "imports code that the lint does not check"
             elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load):
                 used = (one.id == "op" and id(one) not in bases) or (one.id in operations and id(one) not in called)
                 if used:
-                    yield one.lineno, f"passes on `{one.id}`, so that it is not seen what it is called with"
+                    yield one.lineno, f"passes `{one.id}` on, so the lint cannot see what it is called with"
 
 
 def calls(tree: ast.AST) -> list[ast.Call]:

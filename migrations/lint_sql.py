@@ -1,4 +1,4 @@
-"""Judgement of SQL statements that running code would not survive; anything not known to be safe is reported."""
+"""Finds SQL statements that running code would not survive. Reports everything that it does not know to be safe."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _AFTER_DEFAULT = {"NOT", "NULL", "CHECK", "REFERENCES", "UNIQUE", "PRIMARY", "CO
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The surroundings of a step.
+    """What the lint knows about the script and the tables around a step.
 
     Attributes:
         shared: whether its tables are those of all tenants.
@@ -165,7 +165,7 @@ def _queried(tokens: list[Token]) -> Iterator[str]:
 
 
 def _calls(tokens: list[Token], known: set[str]) -> bool:
-    """Return whether the text calls any function besides these."""
+    """Return whether the tokens call a function that is not in ``known``."""
     return any(
         one.kind in {"word", "name"} and after.text == "(" and (one.kind == "name" or one.text not in known)
         for one, after in pairwise(tokens)
@@ -293,7 +293,7 @@ def _action(words: Words, whole: list[Token]) -> Iterator[str]:
 
 
 def _bound(words: Words) -> Iterator[str]:
-    """Judge ADD CONSTRAINT, in any form."""
+    """Yield the problem of an ADD CONSTRAINT in any form, unless it is safe."""
     if words.take("CONSTRAINT"):
         words.named()
     top = [one.text for one in words.rest() if one.depth == 0]
@@ -309,7 +309,7 @@ def _bound(words: Words) -> Iterator[str]:
 
 
 def _column(words: Words) -> Iterator[str]:
-    """Judge ADD COLUMN."""
+    """Yield the problems of an ADD COLUMN."""
     words.take("COLUMN")
     words.take("IF", "NOT", "EXISTS")
     words.named()
@@ -341,7 +341,7 @@ def _default(tokens: list[Token]) -> list[Token]:
 
 
 def _let_go(words: Words) -> Iterator[str]:
-    """Judge DROP CONSTRAINT and DROP [COLUMN]."""
+    """Yield the problem of a DROP CONSTRAINT or DROP [COLUMN], unless it is safe."""
     if not words.take("CONSTRAINT"):
         yield DROPS
         return

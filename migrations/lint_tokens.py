@@ -41,7 +41,7 @@ class Token:
 
     @property
     def name(self) -> str:
-        """Its name, where it names a table, a column or a function."""
+        """Return the text as PostgreSQL compares names: in small letters, unless it was in quotes."""
         return self.text if self.kind == "name" else self.text.lower()
 
 

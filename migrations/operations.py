@@ -107,11 +107,10 @@ def own_rows_only(privileges: str, schema: str, table: str) -> None:
 
 
 def make_own_tenant_function() -> None:
-    """Create ``node.own_tenant_id()``: the tenant of the acting role, for row policies; NULL for any other role.
+    """Create ``node.own_tenant_id()``, which returns the tenant of the acting role, and NULL for any other role.
 
     Tenants cannot read ``node.tenant_schemas``, so it runs with its owner's rights, for the caller's own role alone.
-    PL/pgSQL
-    keeps its plan for the life of a connection; a function in SQL would be planned at every call.
+    PL/pgSQL keeps its plan for the life of a connection; a function in SQL would be planned at every call.
     """
     op.execute(
         "CREATE FUNCTION node.own_tenant_id() RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER"
@@ -126,8 +125,7 @@ def make_own_lock_functions() -> None:
     """Create ``node.lock_own(name, shared)`` and ``node.try_lock_own(name)``: advisory locks of the acting tenant.
 
     Each lasts until its transaction ends. Its number is a digest of the acting role and the name, so that no name leads
-    to a
-    lock of another tenant or the platform. Tenants may call no other function that locks by number.
+    to a lock of another tenant or the platform. Tenants may call no other function that locks by number.
     """
     number = (
         "('x' || left(encode(sha256(convert_to(CASE current_setting('role') WHEN 'none' THEN session_user::text"
@@ -178,13 +176,13 @@ def bind_tenant_id(schema: str, table: str) -> None:
 
 def _quoted(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", name):
-        message = f"{name!r} is no identifier that migrations quote"
+        message = f"{name!r} is not an identifier that migrations quote"
         raise ValueError(message)
     return f'"{name}"'
 
 
 def _checked(privileges: str) -> str:
     if not _PRIVILEGES.fullmatch(privileges):
-        message = f"{privileges!r} is no list of privileges"
+        message = f"{privileges!r} is not a list of privileges"
         raise ValueError(message)
     return privileges

@@ -1,10 +1,8 @@
 """Rendering of the next migration of each tree, and the tenants' script, from the features' tables.
 
 ``python -m migrations.render`` writes one unreleased migration per tree: the difference between the last release and
-the
-models. It can be run repeatedly. ``--release`` freezes the present scripts: they are never edited again, and the next
-run
-begins the next revision. ``--title words_of_it`` names a new migration's file.
+the models. It can be run repeatedly. ``--release`` freezes the present scripts: they are never edited again, and the
+next run begins the next revision. ``--title words_of_it`` names a new migration's file.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ def migration(tree: str) -> str | None:
     """Return the text of the next migration of a tree; None if the models equal the last release.
 
     Raises:
-        UnsafeChangeError: the models changed in a way that is no expansion.
+        UnsafeChangeError: the models changed in a way that is not an expansion.
     """
     before = snapshot.released(tree)
     change = steps.difference(tree, before["tables"], before["prelude"])
@@ -80,7 +78,7 @@ def migration(tree: str) -> str | None:
 
 
 def _lines(step: steps.Step) -> str:
-    """A step within ``upgrade()``, with its reason above it."""
+    """Return a step as it is written in ``upgrade()``, with its reason in a comment above it."""
     reason = [f"    # allow: {step.allow}"] if step.allow else []
     return "\n".join([*reason, *(f"    {line}" for line in step.lines.splitlines())])
 
@@ -110,7 +108,7 @@ def script(revision: str) -> str:
 
 
 def _as_grown(table: Table, order: list[str]) -> CreateTable:
-    """CREATE TABLE with its columns in the order in which migrations would have added them."""
+    """Return CREATE TABLE with the columns in the order in which migrations would have added them."""
     create = CreateTable(table)
     create.columns.sort(key=lambda one: order.index(one.element.name) if one.element.name in order else len(order))
     return create
@@ -127,7 +125,7 @@ def formatted(source: str) -> str:
 
 
 def render(title: str | None) -> None:
-    """Write the files."""
+    """Write the unreleased migration of each tree, and the tenants' script."""
     rendered = {tree: formatted(source) if (source := migration(tree)) else None for tree in TREES}
     for tree, source in rendered.items():
         before = unreleased(tree)
@@ -161,7 +159,7 @@ def release() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Render, and release on request."""
     parser = argparse.ArgumentParser(prog="python -m migrations.render", description=__doc__)
-    parser.add_argument("--title", help="words_of_the_file of a new migration")
+    parser.add_argument("--title", help="words_of_it, which name the file of a new migration")
     parser.add_argument("--release", action="store_true", help="freeze what is rendered")
     options = parser.parse_args(arguments)
     if wrong := [f"{tree}/{name}" for tree in TREES for name in snapshot.edited(tree)]:

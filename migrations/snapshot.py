@@ -1,4 +1,4 @@
-"""The tables of a tree as plain data, from whose difference to the last release the next migration derives.
+"""The tables of a tree as plain data. The next migration is the difference between them and the last release.
 
 ``released.json`` of a tree holds the tables of the last release, and the checksums of its scripts. A released script is
 never edited, because databases have already run it.

@@ -33,7 +33,7 @@ class UnsafeChangeError(Exception):
 
 @dataclass
 class Step:
-    """Lines of ``upgrade()``, and the reason for which the lint accepts them."""
+    """Lines of ``upgrade()``, and the reason why the lint accepts them; None if they need no reason."""
 
     lines: str
     allow: str | None = None
@@ -48,18 +48,24 @@ class Steps:
     imports: set[str] = field(default_factory=set)
 
     def operation(self, operation: Any, *, name: str = "", allow: str | None = None) -> None:  # noqa: ANN401 - alembic's
-        """Add an operation of Alembic; ``name`` is the changed object where the table exists already."""
+        """Add an operation of Alembic.
+
+        Args:
+            operation: the operation.
+            name: the changed object, by which ``reasons`` lists it; empty if the table is new, which is always safe.
+            allow: the reason why the lint may accept it; the one in ``reasons`` when None.
+        """
         table = str(getattr(operation, "table_name", ""))
         rendered = _rendered(operation)
         self.items.append(Step(rendered, self._reason(rendered, name, table, allow) if name else None))
 
     def call(self, line: str, *, table: str = "", allow: str | None = None) -> None:
-        """Add a call of ``migrations.operations``; ``table`` is an existing one whose rights change."""
+        """Add a call of ``migrations.operations``; ``table`` names an existing table whose rights it changes."""
         self.imports.add(line.split("(", maxsplit=1)[0])
         self.items.append(Step(line, self._reason(line, f"{table}.grants", table, allow) if table else None))
 
     def _reason(self, lines: str, name: str, table: str, allow: str | None = None) -> str | None:
-        """Return the reason for which a step may run; None if the lint needs none, or none is recorded."""
+        """Return why the lint may accept a step; None if it accepts it anyway, or no reason is recorded."""
         reason = allow or REASONS.get((self.tree, name)) or REASONS.get((self.tree, f"{table}.*"))
         return reason if reason and any(unsafe(f"migrations/{self.tree}/versions/rendered.py", lines)) else None
 
@@ -84,7 +90,7 @@ def _rendered(operation: Any) -> str:  # noqa: ANN401 - alembic's
 
 
 def difference(tree: str, before: dict[str, snapshot.TableFacts], prelude: list[str]) -> Steps:
-    """The steps from ``before`` to the models.
+    """Return the steps that lead from the tables of the last release, ``before``, to the models.
 
     Raises:
         UnsafeChangeError: a step would not be an expansion.
@@ -234,12 +240,12 @@ def _keeps(now: str, before: str) -> bool:
 
 
 def _rights(privileges: str) -> set[str]:
-    """Return the rights in a list of them: ``UPDATE (a, b)`` is one right."""
+    """Return the rights in a list such as ``SELECT, UPDATE (a, b)``, which has two."""
     return set(re.split(r", (?![^(]*\))", privileges))
 
 
 def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]) -> dict[str, str]:
-    """The call of ``migrations.operations`` for each kind of grant."""
+    """Return kind of grant -> the call of ``migrations.operations`` that sets it."""
     if tree == "tenant":
         return {"own": f"regrant_tenant({new['own']!r}, {table!r})"} if old else {}
     lines = {"app": f"{'regrant' if old else 'grant'}_application({new['app']!r}, {tree!r}, {table!r})"}

@@ -104,7 +104,7 @@ def read(artifact: Artifact) -> BoostingModel:
         message = f"{TREES} has {len(trees)} bytes, more than {MAX_TREE_BYTES}"
         raise BadArtifactError(message)
     if treetext.check(trees, len(features)) != stated:
-        message = f"{FILE} speaks of {stated} trees, {TREES} has another number"
+        message = f"{FILE} states {stated} trees, but {TREES} has another number"
         raise BadArtifactError(message)
     return BoostingModel(_booster(trees.decode("ascii")), features, facts)
 

@@ -71,7 +71,7 @@ def check(content: bytes, columns: int) -> int:
         _check_tree(body[start : start + size].decode(), number, columns)
         start += size
     if body[start:].decode().strip("\n") != END:
-        message = "something stands behind the trees that has no place there"
+        message = "there is unexpected text after the trees"
         raise BadArtifactError(message)
     return len(sizes)
 
@@ -81,7 +81,7 @@ def _pairs(lines: Sequence[str], where: str, allowed: Sequence[str]) -> dict[str
     for line in lines:
         key, separator, value = line.partition("=")
         if not separator or key not in allowed or key in pairs_read:
-            message = f"{where} has a line that has no place there: {line[:40]!r}"
+            message = f"{where} has an unexpected line: {line[:40]!r}"
             raise BadArtifactError(message)
         pairs_read[key] = value
     return pairs_read
@@ -135,11 +135,11 @@ def _check_tree(text: str, number: int, columns: int) -> None:
     pairs = _pairs(lines, where, allowed)
     required = set(allowed) - set(CATEGORICAL)
     if first != f"Tree={number}" or not required <= set(pairs):
-        message = f"{where} is not whole"
+        message = f"{where} is incomplete"
         raise BadArtifactError(message)
     scalars = {key: _numbers(pairs[key], f"{key} of {where}") for key in SCALARS}
     if any(len(value) != 1 for value in scalars.values()) or scalars["is_linear"][0] != 0:
-        message = f"{where} is of a kind that is not written here"
+        message = f"{where} is of a kind that this plugin does not write"
         raise BadArtifactError(message)
     leaves, categorical = int(scalars["num_leaves"][0]), int(scalars["num_cat"][0])
     if not 1 <= leaves <= MAX_LEAVES or not 0 <= categorical < leaves:
