@@ -148,7 +148,7 @@ def _environment(venv: Path) -> dict[str, str]:
 
 
 def _mirror(pip: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Where pip was told to look, in uv's words: an organisation's mirror is set up once, for pip."""
+    """Return pip's configured mirror as uv's settings, so that an organisation sets up its mirror only for pip."""
     values = {}
     for setting, name in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
         if name in environment:

@@ -85,6 +85,6 @@ def slot_columns() -> list[Column[Any]]:
 
 @cache
 def fields_in_order(kind: str) -> tuple[str | None, ...]:
-    """The field that each of ``COLUMNS`` holds for a kind; None where it holds none."""
+    """Return the field of a kind that each of ``COLUMNS`` stores; None for a column that the kind does not use."""
     fields = {slot: field for field, slot in SLOTS[kind].items()}
     return tuple(fields.get(slot) for slot in COLUMNS)

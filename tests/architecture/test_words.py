@@ -24,7 +24,7 @@ def test_no_folder_has_more_retired_names_than_it_may() -> None:
 
 
 def test_a_retired_phrase_is_caught_over_a_line_break_and_in_any_case() -> None:
-    text = "Rows are\n# " + PHRASE.title().replace(" ", "\n# ") + " by key"
+    text = "Rows were\n# " + PHRASE.title().replace(" ", "\n# ") + " by key"
     assert [line.split(" is retired")[0] for line in words.retired("core/a.py", text)] == [f"core/a.py:2: '{PHRASE}'"]
     assert list(words.retired("core/a.py", "They have " + PHRASE + "ments.")) == []
 

@@ -84,7 +84,7 @@ def poison(_context, payload):
 
 @job("faults.watch", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
 def watch(context, payload):
-    """Writes down that it runs, and in which process, until it is told to go on."""
+    """Writes down that it runs, and in which process, until the test lets it continue."""
     folder = Path(payload["folder"])
     with context.session() as session:
         effect(session, "begun")

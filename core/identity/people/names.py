@@ -13,7 +13,7 @@ def normal_email(email: str) -> str:
     """The form in which addresses are stored and compared.
 
     Raises:
-        Invalid: it is no e-mail address (422).
+        Invalid: it is not an e-mail address (422).
     """
     address = email.strip().lower()
     if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address):

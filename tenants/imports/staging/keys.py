@@ -179,7 +179,7 @@ def survey(session: TenantSession, import_uuid: UUID) -> Survey:
     """Survey the rows to apply, after all rows are checked and the facilities exist.
 
     Args:
-        session: the transaction, which does nothing else (the planner is told how to join).
+        session: a transaction of its own, because this sets the planner's options for joins.
         import_uuid: the import.
     """
     with session.cursor() as cursor:
@@ -193,7 +193,7 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
     """Correct the identities of accepted events with a wrong facility.
 
     Args:
-        session: the transaction, which does nothing else (the planner is told how to join).
+        session: a transaction of its own, because this sets the planner's options for joins.
         import_uuid: the import.
         source: the import's source.
         rows: the largest number to correct.

@@ -1,4 +1,4 @@
-"""What holds for every request, health, documentation, and the description."""
+"""The rules of every request; health checks, documentation and the OpenAPI document."""
 
 import re
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""A job that is given up, retried or discarded is told to its feature, in the same transaction, as its tenant."""
+"""A feature learns that its job is given up, retried or discarded: in the same transaction, as its tenant."""
 
 import threading
 from datetime import timedelta

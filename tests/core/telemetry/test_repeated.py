@@ -1,4 +1,4 @@
-"""What happens over and over is told at a bounded rate, with how often it was left out."""
+"""Repeated events are logged at a bounded rate, with the number of omitted lines."""
 
 from core.telemetry import repeated
 from core.telemetry.repeated import Repeated

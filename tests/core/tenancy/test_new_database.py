@@ -1,4 +1,4 @@
-"""A database that was not migrated, or that a process does not know, is told plainly: by command and by API."""
+"""Command and API say plainly that a database is not migrated, or that a process does not know it."""
 
 from __future__ import annotations
 

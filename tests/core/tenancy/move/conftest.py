@@ -51,7 +51,7 @@ def rows(tenant, statement, *values):
 class Writer(threading.Thread):
     """Writes without pause, in one transaction each: inserts, updates, deletes, audit, a job, a use.
 
-    ``kept`` is what it was told is committed; ``rejected`` how often it was told to come again.
+    ``expected`` holds the rows whose commit succeeded; ``rejected`` counts the errors that asked to retry.
     """
 
     def __init__(self, slug, name):
