@@ -53,7 +53,7 @@ class Serving:
 
     Attributes:
         uuid: UUID of the row in ``models``; None for the rule before any training.
-        version: version that scores name.
+        version: its version, which every score names.
         model: returns raw probabilities and contributions.
         calibrator: None for the naive rule.
         reliability: outcomes of people with such scores on held-out time.
@@ -201,7 +201,7 @@ def cache_fallback(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
 
 
 def untrained() -> Serving:
-    """The naive rule before there is any history."""
+    """The naive rule with assumed shares, for a tenant without any history."""
     empty = naive.fit(np.zeros(0), np.zeros(0))
     return Serving(None, UNTRAINED, empty, None, EMPTY, select(FEATURES))
 

@@ -55,7 +55,7 @@ def evaluate_groups(  # noqa: PLR0913 - as evaluate, and the limits of a group
         score: (n,), as :func:`tenants.risk.metrics.evaluate` takes it.
         outcome: (n,), 0 or 1.
         patient: (n,), the patient of each row.
-        labels: division (``facility``, ``sex``, ``age_band``) to one label per row.
+        labels: division (``facility``, ``sex`` or ``age_band``) -> the label of each row.
         probability: false for a rule that only ranks.
         min_patients: groups with fewer patients are pooled.
         min_outcomes: groups with fewer rows of either outcome are pooled.

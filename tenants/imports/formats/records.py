@@ -88,7 +88,7 @@ class Terms:
 
     @classmethod
     def of(cls, mapping: ImportMapping) -> Terms:
-        """Build them from a mapping."""
+        """The terms of a mapping."""
         return cls(
             ZoneInfo(mapping.time_zone) if mapping.time_zone else None,
             frozenset(mapping.missing) | {""},
