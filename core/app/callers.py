@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from core.identity.credentials import Credential
 
 KNOWN = 20_000
-"""Most credentials whose share is remembered."""
+"""How many credentials' shares are remembered at most."""
 
 ADDRESSES = 20_000
-"""Most addresses whose rejected credentials are counted. One more drops the address that was counted first."""
+"""For how many addresses rejected credentials are counted at most. One more drops the address counted first."""
 
 GUESSES = 240
 """Rejected credentials that an address may send at once."""
@@ -42,7 +42,7 @@ GUESSES_A_SECOND = 2.0
 """Rejected credentials that an address may send per second after that."""
 
 VERIFIERS = 2
-"""Most credentials that are verified at once. Each takes a database connection, besides those of the slots."""
+"""How many credentials are verified at once. Each takes a database connection, besides those of the slots."""
 
 VERIFYING_OF_ADDRESS = 64
 VERIFYING_IN_ALL = 512

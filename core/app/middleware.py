@@ -40,7 +40,7 @@ API = "/v1"
 PROBES = frozenset({"/healthz", "/readyz"})
 ALIVE = "/healthz"
 OPEN = 4
-"""Most requests without a credential that run at once, such as /readyz, which asks the database. /healthz is exempt."""
+"""How many probes and other requests outside /v1 and the pages run at once. /healthz and assets never wait."""
 
 PUBLIC_BODY = 65_536
 """Most bytes of the body of a request without a credential."""

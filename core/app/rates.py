@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.web.public_routes import PublicRate
 
 COUNTED = 50_000
-"""Most callers that are counted. One more drops the caller that has not called for longest."""
+"""How many callers are counted at most. One more drops the caller that has not called for longest."""
 
 
 class Limiter(Protocol):

@@ -43,7 +43,12 @@ def remedy_for(name: str, known: Iterable[str]) -> str:
 
 
 def names_beside(kind: Any, location: Sequence[int | str]) -> frozenset[str]:  # noqa: ANN401 - any annotation
-    """Return the names that a field at ``location`` in this type could have; Pydantic reports the location."""
+    """Return the names of all fields of the model that contains the field at ``location``.
+
+    Args:
+        kind: the type of the whole document.
+        location: the path to the field, as Pydantic reports it.
+    """
     kinds: list[Any] = [kind]
     for part in location[:-1]:
         kinds = [inner for each in kinds for inner in _inside(each, part)] or kinds  # a union's tag names no field

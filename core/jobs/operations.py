@@ -32,7 +32,7 @@ _LISTED = (
 def find(
     *, state: str | None = None, tenant: TenantRef | None = None, platform: bool = False, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Return the newest jobs of all data databases, newest first; with ``tenant``, those of its database.
+    """Return the newest jobs that match all conditions, newest first.
 
     Args:
         state: only jobs in this state.

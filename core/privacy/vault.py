@@ -142,7 +142,7 @@ class Vault:
         self._have(ring.data, uuid, version, wrapped)
 
     def _have(self, data: dict[int, AESGCM], uuid: UUID, version: int, wrapped: bytes | None) -> None:
-        """Load a patient's key. If it cannot be unwrapped, only a later use raises."""
+        """Load a patient's key. If it cannot be unwrapped, raise only when the key is used."""
         try:
             self._patients[uuid] = None if wrapped is None else self._unwrap(data, uuid, version, bytes(wrapped))
         except CannotDecrypt:

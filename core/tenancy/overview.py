@@ -41,7 +41,7 @@ class Activity:
 
     Attributes:
         last_import: the end of the last import.
-        last_score: the last time that a day was scored for the first time.
+        last_score: when a day was last scored that had no scores before; scoring a day again does not count.
         size_bytes: the last measured size of tables, indexes and stored files.
         size_measured_at: the time of that measurement.
     """

@@ -369,7 +369,7 @@ def _reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> 
 
 
 def _checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) -> list[str]:
-    """The roles, sorted. A role of the tenant's own cannot be deleted until the transaction ends."""
+    """Check that the roles exist, and return them sorted. Lock the tenant's own roles until the transaction ends."""
     known = {role.name for role in ROLES.values() if not role.operator}
     if not set(roles) <= known:
         hold_roles(session, tenant.id)

@@ -79,7 +79,7 @@ def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> fr
     Args:
         tenant: whose roles.
         roles: names of built-in roles and of the tenant's own.
-        at: as it was read before this call. A version read after the roles could be newer than they are.
+        at: the version of the roles, read before this call. One read after the roles could be newer than the roles.
     """
     own = [name for name in roles if name not in ROLES]
     granted = permissions_for(roles)
