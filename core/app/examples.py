@@ -1,5 +1,12 @@
-"""Examples in the OpenAPI document. If a body or an answer has none, this builds one from its fields' examples."""
+"""Examples in the OpenAPI document. If a body or an answer has none, this builds one from its fields' examples.
 
+All examples can be true together: an identifier stands for one thing, times are in their order, and the answer to a
+write repeats what its body says. A model whose fields depend on each other has an example of its own
+(``json_schema_extra``), and an operation whose answer shows another state of it has one at its route.
+"""
+
+import re
+from hashlib import blake2b
 from typing import Any
 
 _BY_FORMAT = {
@@ -8,6 +15,20 @@ _BY_FORMAT = {
     "date-time": "2026-02-03T08:15:00Z",
     "binary": "(a file)",
 }
+_MOMENTS = {
+    "started_at": "2026-02-03T08:15:02Z",
+    "updated_at": "2026-02-03T08:15:02Z",
+    "finished_at": "2026-02-03T08:15:44Z",
+    "last_seen_at": "2026-02-03T14:30:00Z",
+    "last_used_at": "2026-02-03T14:30:00Z",
+    "expires_at": "2027-01-31T00:00:00Z",
+}
+"""Examples of times that are later than others, by the names of fields."""
+
+_THINGS = {"canonical_id": "patient"}
+"""The things of identifiers whose fields say what they are to each other."""
+
+_FIRST_WORD = re.compile(r"[A-Z][a-z]*")
 _BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 0.5, "boolean": True, "null": None}
 _DEPTH = 16
 
@@ -26,7 +47,7 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = 0) 
         return example_of(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas, depth + 1)
     for word in ("example", "const", "default"):
         if schema.get(word) is not None:
-            return schema[word]
+            return _with_nulls(schema[word], schema, schemas)
     for word in ("examples", "enum"):
         if schema.get(word):
             return schema[word][0]
@@ -51,18 +72,71 @@ def _built(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> Any: 
 
 
 def _object(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> dict[str, Any]:
-    values = {name: example_of(part, schemas, depth + 1) for name, part in schema.get("properties", {}).items()}
+    thing = _FIRST_WORD.match(schema.get("title", ""))
+    values = {
+        name: _named(name, thing.group().lower() if thing else "", part, example_of(part, schemas, depth + 1))
+        for name, part in schema.get("properties", {}).items()
+    }
     more = schema.get("additionalProperties")
     if not values and isinstance(more, dict) and more:
         return {"name": example_of(more, schemas, depth + 1)}
     return values
 
 
+def _named(name: str, thing: str, schema: dict[str, Any], example: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the example of a field, or one that its name asks for where the field's own is by its format alone."""
+    if schema.get("examples") or schema.get("default") is not None:
+        return example
+    if example == _BY_FORMAT["date-time"]:
+        return _MOMENTS.get(name, example)
+    if example == _BY_FORMAT["uuid"]:
+        return identifier(thing if name == "id" else _THINGS.get(name, name.removesuffix("_id")))
+    return example
+
+
+def identifier(thing: str) -> str:
+    """Return the identifier that stands for a thing, such as ``patient``, in every example."""
+    digits = blake2b(thing.encode(), digest_size=9).hexdigest()
+    return f"019c2291-{digits[:4]}-7{digits[4:7]}-a{digits[7:10]}-{digits[6:18]}"
+
+
 def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Add an example to the JSON body and to each JSON answer of an operation that has none."""
     parts = [operation["requestBody"]] if "requestBody" in operation else []
     parts += [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    sent: Any = None
     for part in parts:
         content = part.get("content", {}).get("application/json")
-        if content is not None and content.get("schema") and not {"example", "examples"} & content.keys():
-            content["example"] = example_of(content["schema"], schemas)
+        if content is None:
+            continue
+        if content.get("schema") and not {"example", "examples"} & content.keys():
+            content["example"] = _repeating(example_of(content["schema"], schemas), sent)
+        elif "example" in content and content.get("schema"):
+            content["example"] = _with_nulls(content["example"], content["schema"], schemas)
+        if part is operation.get("requestBody"):
+            sent = content.get("example")
+
+
+def _with_nulls(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return a written example with the nulls that FastAPI drops from it."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
+    if isinstance(example, list):
+        return [_with_nulls(item, schema.get("items", {}), schemas) for item in example]
+    if not isinstance(example, dict):
+        return example
+    properties, required = schema.get("properties", {}), schema.get("required", ())
+    values = {name: _with_nulls(value, properties.get(name, {}), schemas) for name, value in example.items()}
+    missing = [name for name in required if name not in example and _is_nullable(properties[name])]
+    return values | dict.fromkeys(missing)
+
+
+def _is_nullable(schema: dict[str, Any]) -> bool:
+    return any(part.get("type") == "null" for part in schema.get("anyOf", ()))
+
+
+def _repeating(answer: Any, sent: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the answer with the values that the body has for the same fields."""
+    if not isinstance(answer, dict) or not isinstance(sent, dict):
+        return answer
+    return answer | {name: value for name, value in sent.items() if name in answer and value is not None}

@@ -63,7 +63,7 @@ class ApiKeyOut(BaseModel):
         description="When it expires; null for never.", examples=["2027-01-31T00:00:00Z"]
     )
     revoked_at: datetime | None = Field(description="When it was revoked; null while it is valid.", examples=[None])
-    last_used_at: datetime | None = Field(description="Its last use, to the minute; null for none.")
+    last_used_at: datetime | None = Field(description="Its last use, to the minute; null for none.", examples=[None])
 
 
 class ApiKeyIn(BaseModel):

@@ -1,7 +1,7 @@
 """Answers of the API about jobs."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,10 +17,24 @@ class ProgressOut(BaseModel):
     note: str | None = Field(description="What is going on.", examples=["dispensations"])
 
 
+_RUNNING: dict[str, Any] = {
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
+    "kind": "imports.run",
+    "state": "running",
+    "progress": {"done": 12_000, "total": 30_000, "note": "dispensations"},
+    "attempts": 0,
+    "error": None,
+    "run_after": "2026-02-03T08:15:00Z",
+    "created_at": "2026-02-03T08:15:00Z",
+    "started_at": "2026-02-03T08:15:02Z",
+    "finished_at": None,
+}
+
+
 class JobOut(BaseModel):
     """A job of the caller's tenant."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _RUNNING})
 
     id: UUID = Field(description="Identifier of the job.")
     kind: str = Field(description="What it does.", examples=["imports.run"])

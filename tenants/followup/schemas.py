@@ -25,13 +25,15 @@ class AttemptPost(BaseModel):
     )
     patient_id: UUID = Field(description="The patient.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa1"])
     medium: Medium = Field(default="phone_call", description="How somebody tried.", examples=["phone_call"])
-    outcome: OutcomeName = Field(description="What became of it.", examples=["promised"])
+    outcome: OutcomeName = Field(description="What became of it.", examples=["returned"])
     day: IsoDay | None = Field(default=None, description="Day of the attempt; today when left out.", examples=[None])
     promised_for: IsoDay | None = Field(
         default=None, description="`promised` only: the day on which the patient will come.", examples=[None]
     )
     returned_on: IsoDay | None = Field(
-        default=None, description="`returned` only: the day of the contact; the day of the attempt when left out."
+        default=None,
+        description="`returned` only: the day of the contact; the day of the attempt when left out.",
+        examples=["2026-02-03"],
     )
     reason: str | None = Field(
         default=None, max_length=200, description="Why the patient stayed away, as a code.", examples=["transport"]
@@ -48,11 +50,11 @@ class AttemptOut(BaseModel):
     patient_id: UUID = Field(description="The patient.")
     facility: str = Field(description="DATIM id of the patient's facility.", examples=["hZ7mJp5xUQq"])
     medium: Medium = Field(description="How somebody tried.")
-    outcome: OutcomeName = Field(description="What became of it.")
+    outcome: OutcomeName = Field(description="What became of it.", examples=["returned"])
     day: date = Field(description="Day of the attempt.", examples=["2026-02-03"])
     promised_for: date | None = Field(description="The day on which the patient will come.", examples=[None])
-    returned_on: date | None = Field(description="The day of the contact that it led to.", examples=[None])
-    reason: str | None = Field(description="Why the patient stayed away, as a code.", examples=[None])
+    returned_on: date | None = Field(description="The day of the contact that it led to.", examples=["2026-02-03"])
+    reason: str | None = Field(description="Why the patient stayed away, as a code.", examples=["transport"])
     note: str | None = Field(description="Free text; null: none, or it cannot be read.", examples=[None])
     recorded_at: datetime = Field(description="When it was recorded.")
     recorded_by: str = Field(description="Who recorded it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"])

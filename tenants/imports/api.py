@@ -1,7 +1,7 @@
 """Routes of imports."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
@@ -16,6 +16,7 @@ from core.web.streams import StreamedResponse, file_blocks, written
 from core.web.uploads import UploadRoute, upload_limit
 from tenants.imports import report, repository, service, uploads
 from tenants.imports.clearing import clear
+from tenants.imports.examples import CANCELLED, PENDING, UNDOING
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading import reader as readers
 from tenants.imports.schemas import FormatOut, ImportSummary
@@ -28,11 +29,16 @@ ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"created_at": datetime}, "-created_at"))]
 
 
+def _example(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {status: {"content": {"application/json": {"example": example}}}}
+
+
 @router.post(
     "/imports",
     operation_id="create_import",
     summary="Import files",
     status_code=202,
+    responses=_example(202, PENDING),
     max_body_size=upload_limit(),
 )
 def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by name
@@ -104,7 +110,10 @@ def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
 
 
 @router.delete(
-    "/imports/{import_id}", operation_id="cancel_import", summary="Cancel an import before it writes records"
+    "/imports/{import_id}",
+    operation_id="cancel_import",
+    summary="Cancel an import before it writes records",
+    responses=_example(200, CANCELLED),
 )
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
     """Possible while it is pending, reading or checking; afterwards it runs to its end (409).
@@ -121,7 +130,11 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> Impor
 
 
 @router.post(
-    "/imports/{import_id}/undo", operation_id="undo_import", summary="Undo an import that is done", status_code=202
+    "/imports/{import_id}/undo",
+    operation_id="undo_import",
+    summary="Undo an import that is done",
+    status_code=202,
+    responses=_example(202, UNDOING),
 )
 def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Response) -> ImportSummary:
     """The records become what they would be without it, by a job (state `undoing`, then `undone`).

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenants.imports.examples import DONE
+
 
 class ProblemCount(BaseModel):
     """A problem for which rows were rejected or cells left out, and its number of times."""
@@ -46,7 +48,7 @@ class ImportFailure(BaseModel):
 class ImportSummary(BaseModel):
     """An import: its progress and its outcome."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": DONE})
 
     id: UUID = Field(description="Identifier of the import.")
     state: str = Field(

@@ -90,15 +90,17 @@ class ReportPost(BaseModel):
 class TrendPoint(BaseModel):
     """The last report of an import or quarter."""
 
-    period: str = Field(description="The quarter of the data date, or the import.", examples=["2026Q3"])
+    period: str = Field(description="The quarter of the data date, or the import.", examples=["2026Q1"])
     import_id: UUID | None = Field(description="The import; null where the point is a quarter.")
     data_date: date | None = Field(description="The day to which the data run.")
     made_at: datetime = Field(description="When the report was made.")
     definitions: str = Field(
         description="Version of the definitions: compare only scores with the same version.", examples=["4"]
     )
-    score: int | None = Field(description="Whole percent; null where there is nothing to measure.")
-    dimensions: dict[str, int] = Field(description="Whole percent of each dimension with data.")
+    score: int | None = Field(description="Whole percent; null where there is nothing to measure.", examples=[96])
+    dimensions: dict[str, int] = Field(
+        description="Whole percent of each dimension with data.", examples=[{"completeness": 96}]
+    )
 
 
 class MeasureDefinition(BaseModel):
@@ -153,7 +155,7 @@ class CandidateOut(BaseModel):
                         "last_contact": "2025-11-20",
                     },
                     {
-                        "patient_id": "019c2272-92e0-780b-9e5f-14b09acd8acd",
+                        "patient_id": "019c2272-92e0-7c41-8d02-5a7c34e1b0f2",
                         "facility": "SIM004",
                         "first_contact": "2025-12-24",
                         "last_contact": "2026-08-02",
@@ -162,7 +164,7 @@ class CandidateOut(BaseModel):
                 "found_at": "2026-10-01T02:00:00Z",
                 "decided_at": "2026-10-02T09:14:00Z",
                 "decided_by": "api_key:019c2263-0280-7558-aefb-b3399ddcc6f8",
-                "reason": "sisters who share a phone",
+                "reason": "brothers who share a phone",
             }
         },
     )
@@ -195,7 +197,7 @@ class MergePost(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: DecisionReason = Field(description="Why. Name no person.", examples=["transfer letter seen"])
+    reason: DecisionReason = Field(description="Why. Name no person.", examples=["registered twice"])
     canonical_id: UUID | None = Field(
         default=None, description="The canonical patient. Default: the one with the later last contact."
     )
@@ -224,7 +226,10 @@ class MergedOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     canonical_id: UUID = Field(description="The canonical patient, for whom the facts count.")
-    members: list[UUID] = Field(description="The other patients whose facts count for the canonical one.")
+    members: list[UUID] = Field(
+        description="The other patients whose facts count for the canonical one.",
+        examples=[["019c2282-2340-72fa-bad3-569c01a5ba50"]],
+    )
 
 
 class IdentityRow(BaseModel):
@@ -232,7 +237,11 @@ class IdentityRow(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    patient_id: UUID = Field(validation_alias="patient_uuid", description="The patient that was merged.")
+    patient_id: UUID = Field(
+        validation_alias="patient_uuid",
+        description="The patient that was merged.",
+        examples=["019c2282-2340-72fa-bad3-569c01a5ba50"],
+    )
     canonical_id: UUID = Field(
         validation_alias="canonical_uuid", description="The canonical patient, for whom the facts count."
     )

@@ -291,7 +291,7 @@ class FacilityCount(BaseModel):
 class MonthCount(BaseModel):
     """The numbers of visits, dispensations and contacts in one month."""
 
-    month: date = Field(description="Its first day.")
+    month: date = Field(description="Its first day.", examples=["2026-02-01"])
     visits: int = Field(description="Visits in the month.")
     dispensations: int = Field(description="Dispensations in the month.")
     contacts: int = Field(description="Contacts in the month.")
@@ -303,6 +303,8 @@ class StatisticsOut(BaseModel):
     as_of: date | None = Field(description="The day that the counts describe; null: today.", examples=["2026-02-03"])
     tables: list[Count] = Field(description="Rows of each kind of record.")
     facilities: list[FacilityCount] = Field(description="Patients of each facility.")
-    sexes: list[Count] = Field(description="`not recorded` where it is not.")
-    age_bands: list[Count] = Field(description="MER age bands, in completed years at `as_of` or today.")
+    sexes: list[Count] = Field(description="`not recorded` where it is not.", examples=[[{"name": "F", "count": 1}]])
+    age_bands: list[Count] = Field(
+        description="MER age bands, in completed years at `as_of` or today.", examples=[[{"name": "35-39", "count": 1}]]
+    )
     months: list[MonthCount] = Field(description="The last 24 months with anything in them, newest first.")

@@ -92,7 +92,7 @@ class ScorePost(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     as_of: IsoDay | None = Field(
-        default=None, description="Score with what was known on this day. Default: today.", examples=["2026-09-30"]
+        default=None, description="Score with what was known on this day. Default: today.", examples=["2026-02-03"]
     )
 
 
@@ -138,7 +138,7 @@ class PredictionOut(BaseModel):
     reasons: list[Reason] | None = Field(description="For people within capacity; on demand for the others.")
     calibration_note: str | None = Field(description="A note on the calibration; null: there is none.", examples=[None])
     data_date: date | None = Field(description="The date to which the facility's records run.")
-    stale: bool = Field(description="Whether the facility's records end too early for this date.")
+    stale: bool = Field(description="Whether the facility's records end too early for this date.", examples=[False])
 
     @model_validator(mode="after")
     def _leave_out_days_late(self) -> Self:
@@ -166,20 +166,26 @@ class RiskOut(BaseModel):
     risk_low: float | None = Field(description="Lower end of the 95 % interval of `risk`.", examples=[0.37])
     risk_high: float | None = Field(description="Upper end of the 95 % interval of `risk`.", examples=[0.48])
     raw_score: float | None = Field(description="The model's own probability, before calibration.", examples=[0.44])
-    raw_log_odds: float | None = Field(description="base + contributions + other_contribution.")
-    base: float | None = Field(description="Log-odds of an average person.")
-    usual_risk: float | None = Field(description="The risk of an average person, to compare `risk` with.")
+    raw_log_odds: float | None = Field(description="base + contributions + other_contribution.", examples=[-0.24])
+    base: float | None = Field(description="Log-odds of an average person.", examples=[-1.99])
+    usual_risk: float | None = Field(
+        description="The risk of an average person, to compare `risk` with.", examples=[0.12]
+    )
     reasons: list[Reason] = Field(description="Reasons that change the odds by a tenth or more, strongest first.")
-    other_contribution: float | None = Field(description="The sum of all other contributions to the raw log-odds.")
+    other_contribution: float | None = Field(
+        description="The sum of all other contributions to the raw log-odds.", examples=[0.92]
+    )
     summary: str = Field(
         description="The risk beside the usual one, and why.",
         examples=["0.42, against the usual 0.12: 12 days late at the last refill"],
     )
-    features: dict[str, float | None] = Field(description="Value of each feature; null where it is unknown.")
+    features: dict[str, float | None] = Field(
+        description="Value of each feature; null where it is unknown.", examples=[{"days_late_last": 12, "age": 37}]
+    )
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     data_date: date | None = Field(description="The day to which the data run.")
     complete_through: date | None = Field(description="The last day that the reporting volume supports.")
-    stale: bool = Field(description="Whether the facility's records end too early for this day.")
+    stale: bool = Field(description="Whether the facility's records end too early for this day.", examples=[False])
     note: str = Field(description="What to know when reading this; empty: nothing.", examples=[""])
 
 
@@ -200,7 +206,7 @@ class WorklistPost(BaseModel):
 
     kind: Kind = Field(description="The two lists are never mixed.", examples=["at_risk"])
     as_of: IsoDay | None = Field(
-        default=None, description="A date with scores. Default: today.", examples=["2026-09-30"]
+        default=None, description="A date with scores. Default: today.", examples=["2026-02-03"]
     )
     capacity: int | None = Field(
         default=None,
@@ -229,11 +235,13 @@ class WorklistFacility(BaseModel):
 
     facility: str = Field(validation_alias="datim_id", description="DATIM id.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="The facility's name.", examples=["Central clinic"])
-    candidates: int = Field(description="People who could have been listed.", examples=[64])
-    listed: int = Field(description="People on the list.", examples=[20])
-    cut_off: float | None = Field(description="Score of the last one listed; null: nobody is.", examples=[0.31])
+    candidates: int = Field(description="People who could have been listed.", examples=[1])
+    listed: int = Field(description="People on the list.", examples=[1])
+    cut_off: float | None = Field(description="Score of the last one listed; null: nobody is.", examples=[0.42])
     complete_through: date | None = Field(description="The last day that the reporting volume supports.")
-    stale: bool = Field(description="The facility's records end too early for this day: nobody is listed.")
+    stale: bool = Field(
+        description="The facility's records end too early for this day: nobody is listed.", examples=[False]
+    )
 
 
 class WorklistOut(BaseModel):
@@ -247,13 +255,17 @@ class WorklistOut(BaseModel):
     facility: str | None = Field(
         description="DATIM id of the only facility; null: all facilities.", examples=["hZ7mJp5xUQq"]
     )
-    capacity: int = Field(description="The most people per facility.")
-    due_within: int | None = Field(description="Only people expected within this many days of the date; null: all.")
+    capacity: int = Field(description="The most people per facility.", examples=[20])
+    due_within: int | None = Field(
+        description="Only people expected within this many days of the date; null: all.", examples=[14]
+    )
     candidates: int = Field(description="People who could have been listed.")
     entries: int = Field(description="People on the list.")
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     data_date: date | None = Field(description="The day to which the data run.")
-    usual_risk: float | None = Field(description="Risk of an average person; null on the list to be traced.")
+    usual_risk: float | None = Field(
+        description="Risk of an average person; null on the list to be traced.", examples=[0.12]
+    )
     note: str | None = Field(
         description="Whether the preferred model failed and another scored; null: it did not.", examples=[None]
     )
@@ -269,13 +281,15 @@ class WorklistEntryOut(BaseModel):
 
     model_config = _FROM_ROWS
 
-    rank: int = Field(description="Place within the facility's list, from 1.")
+    rank: int = Field(description="Place within the facility's list, from 1.", examples=[1])
     patient_id: UUID = Field(description="The patient.")
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     clinic: str = Field(description="The facility's name.", examples=["Central clinic"])
     expected_date: date | None = Field(description=NOT_KNOWN, examples=["2026-02-10"])
     days_late: int | None = Field(description="Days past the expected contact; 0 for people at risk.", examples=[0])
-    score: float = Field(description="Risk, or days past the expected contact on the list to be traced.")
+    score: float = Field(
+        description="Risk, or days past the expected contact on the list to be traced.", examples=[0.42]
+    )
     risk_level: Level = Field(description="Level; `meaning` of the list explains it.")
     reasons: list[Reason] = Field(description="The reasons, strongest first.")
     summary: str = Field(

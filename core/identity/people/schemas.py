@@ -46,9 +46,11 @@ class PersonOut(BaseModel):
     roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
     facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
-    invited: bool = Field(description="Whether they have not used the invitation yet.")
+    invited: bool = Field(description="Whether they have not used the invitation yet.", examples=[True])
     created_at: datetime = Field(description="When they joined the tenant.")
-    last_seen_at: datetime | None = Field(description="Their last request, to the minute; null for none.")
+    last_seen_at: datetime | None = Field(
+        description="Their last request, to the minute; null for none.", examples=[None]
+    )
 
 
 class LinkOut(BaseModel):
@@ -60,7 +62,7 @@ class LinkOut(BaseModel):
     path: str = Field(
         description="Path of the page; put the address of the portal before it.", examples=["/password/abc"]
     )
-    expires_at: datetime = Field(description="When it stops working.")
+    expires_at: datetime = Field(description="When it stops working.", examples=["2026-02-10T08:15:00Z"])
 
 
 class PersonInvited(PersonOut):

@@ -12,14 +12,16 @@ class RoleOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    name: str = Field(description="The role, as people's `roles` name it.", examples=["tracking_officer"])
-    meaning: str = Field(description="Who has it.", examples=["Calls and visits the people on today's lists."])
-    built_in: bool = Field(description="Whether it comes with the platform, and cannot be changed.")
-    includes: list[str] = Field(description="The built-in roles that it includes.", examples=[[]])
+    name: str = Field(description="The role, as people's `roles` name it.", examples=["case-lead"])
+    meaning: str = Field(description="Who has it.", examples=["Leads the case managers of a state."])
+    built_in: bool = Field(description="Whether it comes with the platform, and cannot be changed.", examples=[False])
+    includes: list[str] = Field(description="The built-in roles that it includes.", examples=[["case_manager"]])
     permissions: list[str] = Field(
-        description="What it permits besides the roles that it includes.", examples=[["attempts.write"]]
+        description="What it permits besides the roles that it includes.", examples=[["jobs.read"]]
     )
-    effective_permissions: list[str] = Field(description="All that it permits.", examples=[["attempts.write"]])
+    effective_permissions: list[str] = Field(
+        description="All that it permits.", examples=[["attempts.write", "jobs.read", "patients.read"]]
+    )
 
 
 class RoleFields(BaseModel):

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Response
 
 from core.app.protocol import Limits, allow_open_files
 from core.web.streams import StreamedResponse
-from tests.core.app.wire import ask, connect, head, rest, served, status_of, wait_until
+from tests.core.app.wire import ask, connect, head, rest, served, status_of
 from tests.core.conftest import Reader, make_toy_app
+from tests.waiting import wait_until
 
 QUICK = Limits(head_seconds=0.3, write_seconds=0.3, linger_seconds=0.3, idle=40, connections=400, sweep_seconds=0.05)
 PART = b"x" * 65536

@@ -13,8 +13,9 @@ from core.app.factory import create_app
 from core.feature import feature
 from core.feature_registry import Feature
 from core.identity import Principal
-from tests.core.app.wire import ask, connect, head, rest, served, status_of, wait_until
+from tests.core.app.wire import ask, connect, head, rest, served, status_of
 from tests.core.conftest import toy
+from tests.waiting import wait_until
 
 router = APIRouter(prefix="/door")
 DOOR = Feature("door", public_routers=(f"{__name__}:router",))

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from functools import partial
 from urllib.request import urlopen
 
 import pytest
@@ -14,20 +14,7 @@ import pytest
 from core.app.commands import Companion, _shown
 from core.app.server import listen
 from core.errors import Unavailable
-
-PATIENCE = 60.0
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        try:
-            if value := condition():
-                return value
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(what)
+from tests.waiting import PATIENCE, wait_until
 
 
 def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(database, tmp_path):
@@ -41,11 +28,12 @@ def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(databas
     )
     with log.open("wb") as out, subprocess.Popen([sys.executable, "-c", code], stderr=out) as server:
         try:
-            address = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), "it did not say where")
-            with wait_for(lambda: urlopen(f"{address[0]}/readyz"), "the server did not answer") as answer:  # noqa: S310
+            address = wait_until(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), "it did not say where")
+            ready = partial(urlopen, f"{address[0]}/readyz")
+            with wait_until(ready, "the server did not answer", ignore=(OSError,)) as answer:
                 assert answer.status == 200
                 assert "server" not in {name.lower() for name in answer.headers}
-            pid = int(wait_for(lambda: worker.exists() and worker.read_text(), "the worker did not start"))
+            pid = int(wait_until(lambda: worker.exists() and worker.read_text(), "the worker did not start"))
         finally:
             server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE) == 0
@@ -75,7 +63,7 @@ class TestCompanion:
         mark = tmp_path / "pid"
         code = f"import os,time; open({str(mark)!r},'w').write(str(os.getpid())); time.sleep(600)"
         with Companion([sys.executable, "-c", code]):
-            pid = int(wait_for(lambda: mark.exists() and mark.read_text(), "it did not start"))
+            pid = int(wait_until(lambda: mark.exists() and mark.read_text(), "it did not start"))
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
@@ -83,4 +71,4 @@ class TestCompanion:
         mark = tmp_path / "runs"
         code = f"open({str(mark)!r},'a').write('x')"
         with Companion([sys.executable, "-c", code]):
-            wait_for(lambda: mark.exists() and len(mark.read_text()) >= 3, "it was not started again")
+            wait_until(lambda: mark.exists() and len(mark.read_text()) >= 3, "it was not started again")

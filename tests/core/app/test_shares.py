@@ -10,8 +10,9 @@ from fastapi import APIRouter, Response, UploadFile
 from core.app import bodies, callers
 from core.identity.keys import create_key
 from core.web.ndjson import ndjson
-from tests.core.app.wire import ask, connect, head, rest, served, status_of, wait_until
+from tests.core.app.wire import ask, connect, head, rest, served, status_of
 from tests.core.conftest import Reader, TenantScope, make_toy_app
+from tests.waiting import wait_until
 
 FAKE = f"iit_{'0' * 12}_{'0' * 64}"
 LARGE = 900_000

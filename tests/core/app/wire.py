@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import contextmanager
 
 import uvicorn
 
 from core.app.server import configuration, listen
-
-PATIENCE = 60.0
-"""Seconds after which a test gives up; nothing that is promised depends on it."""
+from tests.waiting import PATIENCE, wait_until
 
 
 @contextmanager
@@ -30,14 +27,6 @@ def served(app, limits=None, proxies=""):
         server.should_exit = True
         thread.join(PATIENCE)
         assert not thread.is_alive()
-
-
-def wait_until(condition):
-    until = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
-    return value
 
 
 def connect(port, *, receives=None):

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from core import metering
 from core.database import DEFAULT_DATABASE, node_session, tenant_session
-from tests.core.app.wire import wait_until
+from tests.waiting import wait_until
 
 WHEN = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 
