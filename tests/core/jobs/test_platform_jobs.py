@@ -21,11 +21,15 @@ from core.settings import get_settings
 from tests.core.jobs.conftest import acts
 
 ends = []
+fails = []
+"""With anything in it, the room fails when it hears how a job ended."""
 
 
 def note(session, end):
     """Write down how a job ended, in its transaction too."""
     ends.append(end)
+    if fails:
+        raise ZeroDivisionError
     session.execute(text("UPDATE node.jobs SET progress_note = 'ended' WHERE id = :id"), {"id": end.job_id})
 
 
@@ -38,6 +42,7 @@ def roll_up(context, payload):
 @pytest.fixture(autouse=True)
 def no_other_jobs(database):
     ends.clear()
+    fails.clear()
     yield
     with node_session() as session:
         session.execute(text("DELETE FROM node.dead_letters WHERE tenant_role = :role"), {"role": PLATFORM_ROLE})
@@ -157,6 +162,49 @@ def test_an_operators_decision_is_in_the_audit_of_the_platform(ask_platform, wor
     assert latest["detail"] == {"job_id": str(job_id), "kind": "testing.roll_up"}
     with pytest.raises(Conflict):
         operations.retry(job_id, actor="cli:operator")
+
+
+def announcements():
+    with node_session() as session:
+        query = text("SELECT id FROM node.jobs WHERE kind = 'jobs.announce_platform' AND tenant_role = :role")
+        return [job_id for (job_id,) in session.execute(query, {"role": PLATFORM_ROLE})]
+
+
+def test_a_give_up_at_which_the_room_failed_is_announced_again(ask_platform, work, change, row):
+    fails.append(True)
+    job_id = ask_platform(reject)
+    work()
+    (announcement,) = announcements()
+    assert (row(job_id)["state"], row(announcement)["state"]) == ("dead", "queued")
+    assert row(job_id)["progress_note"] is None, "what the room had begun is not kept"
+    fails.clear()
+    change(announcement, "run_after = now()")
+    assert work() == ["done"]
+    assert [(end.job_id, end.decision) for end in ends] == [(job_id, "given_up")] * 2
+    assert row(job_id)["progress_note"] == "ended"
+
+
+def test_a_give_up_that_an_operator_has_decided_about_is_not_announced_again(ask_platform, work, change):
+    fails.append(True)
+    job_id = ask_platform(reject)
+    work()
+    (announcement,) = announcements()
+    fails.clear()
+    operations.discard(job_id, actor="cli:operator")
+    change(announcement, "run_after = now()")
+    assert work() == ["done"]
+    assert [end.decision for end in ends] == ["given_up", "discarded"]
+
+
+def test_an_announcement_that_keeps_failing_is_a_dead_letter_and_announces_no_other(ask_platform, work, change, row):
+    fails.append(True)
+    ask_platform(reject)
+    work()
+    (announcement,) = announcements()
+    change(announcement, "run_after = now(), max_attempts = 1")
+    work()
+    assert row(announcement)["state"] == "dead"
+    assert announcements() == [announcement]
 
 
 def test_one_waiting_job_is_enough(ask_platform):
