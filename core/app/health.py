@@ -80,12 +80,18 @@ class Ready(BaseModel):
     disk: list[Disk] = Field(description="The free space on each disk.")
 
 
-def as_json(report: readiness.Report) -> dict[str, Any]:
-    """Return the report as ``/readyz`` and ``iit status --json`` show it, ready or not."""
+def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str, Any]:
+    """Return the report as ``/readyz`` shows it, ready or not, or as ``iit status --json`` does (``at_terminal``)."""
     return {
         "ready": report.ready,
         "checks": [
-            {name: getattr(outcome, name) for name in ("name", "state", "detail", "remedy", "duration_ms")}
+            {
+                "name": outcome.name,
+                "state": outcome.state,
+                "detail": outcome.detail,
+                "remedy": outcome.at_terminal if at_terminal else outcome.remedy,
+                "duration_ms": outcome.duration_ms,
+            }
             for outcome in report.checks
         ],
         "workers": report.workers,
@@ -117,8 +123,10 @@ def readyz(exclude: Excluded = ()) -> Response:
     report = readiness.report(exclude)
     if report.ready:
         return JSONResponse({"status": "ready", **as_json(report)})
-    failed = [FieldError(one.name, one.detail, command=one.remedy) for one in report.checks if one.state == "failed"]
+    failed = [
+        FieldError(one.name, one.detail, one.remedy, one.command) for one in report.checks if one.state == "failed"
+    ]
     detail = f"not ready: {', '.join(one.field for one in failed)}"
     error = Unavailable(detail, remedy="Follow the remedies in 'errors'.", errors=failed, retry_after=5)
-    body = {**problem(error, telemetry.request_id(), at_terminal=True), **as_json(report)}
+    body = {**problem(error, telemetry.request_id()), **as_json(report)}
     return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

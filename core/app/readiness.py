@@ -32,6 +32,7 @@ QUEUE_SLOW_SECONDS: Final = 900.0
 """Seconds that a job may be due before the check of the queue warns."""
 
 FEWEST_INODES: Final = 1000
+PAGE: Final = "See docs/how-to/run-on-your-own-servers.md, which says what to do about each check."
 _DATABASES_OF_TENANTS = text("SELECT DISTINCT database FROM platform.tenants WHERE phase IS DISTINCT FROM 'purging'")
 
 State = Literal["ok", "warning", "failed", "skipped"]
@@ -52,9 +53,9 @@ log = get_logger(__name__)
 class Finding(Exception):  # noqa: N818 - a warning is not an error
     """A fault that a check reports; anybody may read its text."""
 
-    def __init__(self, detail: str, remedy: str, state: State = "failed") -> None:
+    def __init__(self, detail: str, remedy: str, state: State = "failed", *, command: str = "") -> None:
         super().__init__(detail)
-        self.detail, self.remedy, self.state = detail, remedy, state
+        self.detail, self.remedy, self.state, self.command = detail, remedy, state, command
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Outcome:
         state: ``skipped`` if the check needs a database that does not answer.
         detail: what is wrong; empty if nothing is.
         remedy: what to do about it.
+        command: the remedy at the command line, if it is a different one.
     """
 
     name: str
@@ -72,6 +74,12 @@ class Outcome:
     detail: str = ""
     remedy: str = ""
     duration_ms: float = 0.0
+    command: str = ""
+
+    @property
+    def at_terminal(self) -> str:
+        """The remedy for a reader at the command line."""
+        return self.command or self.remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +136,29 @@ def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None 
             continue
         began = time.perf_counter()
         state: State = "ok"
-        detail = remedy = ""
+        detail = remedy = command = ""
         try:
             check(summary)
         except Finding as finding:
-            state, detail, remedy = finding.state, finding.detail, finding.remedy
+            state, detail = finding.state, finding.detail
+            remedy, command = finding.remedy, finding.command
         except AppError as error:
-            state, detail, remedy = "failed", error.detail, error.at_terminal
+            state, detail = "failed", error.detail
+            remedy, command = _remedy_of(error), error.command
         if state == "failed" and name in exclude:
             state = "warning"
         away = away or (name == "postgresql" and state != "ok")
         if state != "ok":
             log.warning("not ready" if state == "failed" else "ready with a warning", check=name, reason=detail)
-        summary.checks.append(Outcome(name, state, detail, remedy, round((time.perf_counter() - began) * 1000, 2)))
+        summary.checks.append(
+            Outcome(name, state, detail, remedy, round((time.perf_counter() - began) * 1000, 2), command)
+        )
     return summary
+
+
+def _remedy_of(error: AppError) -> str:
+    """Return the remedy of an error, or the page that has it where the error has no more than its kind's."""
+    return error.remedy if error.remedy != error.hint else PAGE
 
 
 def check_postgresql(_: Report) -> None:
@@ -211,7 +228,9 @@ def check_data_databases(summary: Report) -> None:
         raise Finding(message, "Name them in IIT_DATA_DATABASES of every process, and restart this one.")
     if faults:
         message = "; ".join(f"{name}: {error.detail}" for name, error in sorted(faults.items()))
-        raise Finding(message, faults[min(faults)].at_terminal, "failed" if used & set(faults) else "warning")
+        first = faults[min(faults)]
+        state: State = "failed" if used & set(faults) else "warning"
+        raise Finding(message, _remedy_of(first), state, command=first.command)
 
 
 def check_workers(summary: Report) -> None:
@@ -227,7 +246,7 @@ def check_workers(summary: Report) -> None:
     idle = sorted(name for name, ids in alive.items() if not ids)
     if idle:
         message = f"no live worker serves the data database {', '.join(idle)}: imports, training and scoring wait"
-        raise Finding(message, "Start `iit worker`, or `iit serve --worker`.", "warning")
+        raise Finding(message, "Start a worker.", "warning", command="start `iit worker`, or `iit serve --worker`")
 
 
 def check_queue(summary: Report) -> None:
@@ -243,7 +262,8 @@ def check_queue(summary: Report) -> None:
     summary.oldest_seconds = round(max((kind.oldest_seconds for kind in kinds), default=0.0), 1)
     if summary.oldest_seconds > QUEUE_SLOW_SECONDS:
         message = f"a job has been due for {summary.oldest_seconds / 60:.0f} minutes; {summary.waiting} jobs wait"
-        raise Finding(message, "See `iit jobs list`, and start more workers or threads.", "warning")
+        command = "see `iit jobs list`, and start more workers or threads"
+        raise Finding(message, "Start more workers, or workers with more threads.", "warning", command=command)
 
 
 def check_disk(summary: Report) -> None:

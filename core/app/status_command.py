@@ -24,7 +24,7 @@ def status(*, as_json: bool) -> None:
 
     report = _report()
     if as_json:
-        print_json(health.as_json(report))
+        print_json(health.as_json(report, at_terminal=True))
     else:
         _show(report)
     if not report.ready:
@@ -58,5 +58,5 @@ def _show(report: Report) -> None:
     for disk in report.disk:
         click.echo(f"disk of {disk.place}: {disk.free_bytes / 1e9:,.1f} GB free of {disk.total_bytes / 1e9:,.1f}")
     for outcome in report.checks:
-        if outcome.remedy:
-            note(f"{outcome.name}: {outcome.remedy}")
+        if outcome.at_terminal:
+            note(f"{outcome.name}: {outcome.at_terminal}")

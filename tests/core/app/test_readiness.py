@@ -56,7 +56,7 @@ def test_an_installation_that_works_is_ready_and_warns_that_no_worker_is_alive(a
     assert list(checks) == list(readiness.CHECKS)
     assert {name for name, check in checks.items() if check["state"] != "ok"} == {"workers"}
     assert checks["workers"]["state"] == "warning"
-    assert "iit worker" in checks["workers"]["remedy"]
+    assert checks["workers"]["remedy"] == "Start a worker."
     assert (report["workers"], report["queue"]) == (0, {"waiting": 0, "running": 0, "oldest_seconds": 0.0})
     assert {disk["place"] for disk in report["disk"]} == {"state", "database", "files", "scratch", "temporary"}
 
@@ -137,7 +137,7 @@ def test_a_database_that_does_not_answer_is_told_once(ask, monkeypatch):
     assert report["workers"] is None
 
 
-def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch):
+def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch, capsys):
     from core.database import scripts
 
     genuine = scripts.revisions
@@ -146,14 +146,17 @@ def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch):
     )
     code, report, _ = ask()
     assert code == 503
-    assert [(error["field"], error["remedy"]) for error in report["errors"]] == [("migrations", "run `iit migrate`")]
+    assert [(error["field"], error["remedy"]) for error in report["errors"]] == [("migrations", readiness.PAGE)]
+    assert "`" not in json.dumps(report)
+    assert iit(["status"]) == 1
+    assert "migrations: run `iit migrate`" in capsys.readouterr().err
 
 
 def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, capsys):
     add_database("second")
     code, _, checks = ask()
     assert (code, checks["data_databases"]["state"]) == (200, "warning")
-    assert "iit migrate" in checks["data_databases"]["remedy"]
+    assert checks["data_databases"]["remedy"] == readiness.PAGE
     migrate()
     assert ask()[2]["data_databases"]["state"] == "ok"
     create_tenant("elsewhere", "Partner", database="second")
@@ -192,7 +195,7 @@ def test_the_command_shows_the_same_report(ask, capsys):
     output = capsys.readouterr()
     assert "live workers: 0" in output.out
     assert "disk of state" in output.out
-    assert "workers: Start `iit worker`" in output.err
+    assert "workers: start `iit worker`" in output.err
 
 
 def test_the_command_starts_no_server(own_services, capsys):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 COMMAND = re.compile(r"\biit [a-z]|(?<![\w-])--[a-z]")
 OPTION = re.compile(r"--[a-z-]+(=\S*)?")
 """An argument of another program, alone in its text."""
-OF_THE_COMMAND_LINE = ("commands", "_command", "core/cli/", "tenants/demo/", "app/readiness")
+OF_THE_COMMAND_LINE = ("commands", "_command", "core/cli/", "tenants/demo/")
 """Parts of the names of files whose texts reach only those who run the installation."""
 NO_ERRORS = {"core/settings/model.py", "core/feature.py", "core/preferences/reference.py", "core/audit/chain.py",
              "core/access/matrix.py"}  # fmt: skip
