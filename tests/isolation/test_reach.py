@@ -6,7 +6,9 @@ shows or counts is another facility's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +22,7 @@ from core.identity.credentials import BEARER, credential_kinds
 from tests.isolation.routes import SUCCESSES, all_cases
 
 CASES = all_cases()
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
 OPEN_TO_ALL_OF_THE_TENANT = {("GET", "/v1/me")}
 STATE = f"State {uuid4().hex}"
 
@@ -139,3 +142,31 @@ def test_me_names_the_facilities_that_the_person_reaches_as_every_other_answer_d
     assert len(own) == 1
     assert people["reach-facility"].get("/v1/me").json()["scope"] == {"facilities": own, "states": None}
     assert people["reach-state"].get("/v1/me").json()["scope"] == {"facilities": None, "states": [STATE]}
+
+
+def operations_of_the_whole_tenant():
+    """Method (None for any) and beginning of the path, of each operation in the table of the reference."""
+    page = REFERENCE.read_text(encoding="utf-8")
+    section = page.split("## Callers who reach some facilities")[1].split("## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    for name in re.findall(r"`([^`]+)`", "".join(rows)):
+        method, _, path = name.rpartition(" ")
+        yield method or None, path
+
+
+def test_the_reference_names_each_operation_about_the_whole_tenant_and_no_other(confined):
+    named = list(operations_of_the_whole_tenant())
+    everything = {(case.method, case.path) for case in CASES}
+
+    def of(method, path):
+        begins = path.removesuffix("…")
+        return {
+            (verb, place)
+            for verb, place in everything
+            if method in (None, verb) and (place == path or (begins != path and place.startswith(begins)))
+        }
+
+    covered = set().union(*(of(*each) for each in named))
+    assert [each for each in named if not of(*each)] == [], "the reference names what is not there"
+    assert everything - confined - covered == OPEN_TO_ALL_OF_THE_TENANT - confined
+    assert covered & confined == set()
