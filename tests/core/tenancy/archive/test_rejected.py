@@ -34,18 +34,18 @@ def slug():
 
 
 NOTHING = [0, 0, 0, 0, 0]
-made = []
+own_schemas = []
 """The names of the schemas and roles that the test's own imports make."""
 
 
 @pytest.fixture(autouse=True)
 def own_names(monkeypatch):
     """Collect the names; tests that run beside these make schemas and roles too."""
-    made.clear()
+    own_schemas.clear()
 
     def record():
-        made.append(new_schema_name())
-        return made[-1]
+        own_schemas.append(new_schema_name())
+        return own_schemas[-1]
 
     monkeypatch.setattr(restoring, "new_schema_name", record)
 
@@ -54,7 +54,7 @@ def traces(slug):
     """How many tenants, keys, schemas and roles there are of this slug, or of imports of this test."""
     with owner_session() as session:
         return [
-            session.scalar(text(f"SELECT count(*) FROM {table}"), {"slug": slug, "names": made})  # noqa: S608 - fixed
+            session.scalar(text(f"SELECT count(*) FROM {table}"), {"slug": slug, "names": own_schemas})  # noqa: S608 - fixed
             for table in (
                 "platform.tenants WHERE slug = :slug",
                 "platform.api_keys JOIN platform.tenants t ON t.id = tenant_id WHERE t.slug = :slug",
@@ -295,7 +295,7 @@ def test_an_import_that_was_cut_off_can_be_given_up_and_told_what_it_is(archive,
         assert run(["tenant", "delete", slug]) == 1, "somebody is at it right now"
     assert "right now" in capsys.readouterr().err
     assert run(["tenant", "delete", slug]) == 0
-    assert made
+    assert own_schemas
     assert traces(slug) == NOTHING
     with pytest.raises(NotFound):
         describe_tenant(slug)
