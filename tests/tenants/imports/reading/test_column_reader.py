@@ -123,8 +123,8 @@ def both_ways(tenant: TenantRef, folder: Path, text: str, after: Position | None
     results = []
     for columns in (False, True):
         with tenant_session(tenant, actor="test:1") as session:
-            # The same facilities both times, so that keys derive from the same UUIDs. A text with a comma is left out of
-            # its line, so that the clinic's name moves into the column of its id.
+            # The same facilities both times, so that keys derive from the same UUIDs. A text with a comma is left out
+            # of its line, so that the clinic's name moves into the column of its id.
             have_facilities(session, "C1", "C2", "C9", "Clinic")
             if columns:
                 wanted = Portions(
