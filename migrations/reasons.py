@@ -17,7 +17,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_score_runs_state"): _WIDENED,
     ("tenant", "ck_interventions_intervention_type"): _EMPTY,
     ("tenant", "ck_interventions_outcome"): _EMPTY,
-    ("tenant", "ix_interventions_completed_at"): _EMPTY,
+    ("tenant", "ix_interventions_created_at"): _EMPTY,
     ("tenant", "ck_patient_states_state"): _WIDENED,
     ("tenant", "ck_radet_snapshots_status"): _WIDENED,
     ("tenant", "ck_status_transitions_from_status"): _WIDENED,

@@ -6,13 +6,14 @@ Sort columns must be NOT NULL: a comparison with null would lose rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import literal, tuple_
 from sqlmodel import func, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlmodel.sql.expression import SelectOfScalar
 
@@ -36,6 +37,23 @@ def cut(rows: Sequence[Row], paging: PageRequest, total: int, key: Callable[[Row
     """Return the page from its rows and one more row, which shows that another page follows."""
     shown = rows[: paging.page_size]
     return Slice(shown, total, key(shown[-1]) if len(rows) > len(shown) else None)
+
+
+def slice_of(rows: Iterable[Row], paging: PageRequest, identity: str) -> Slice[Row]:
+    """Return one page of rows that are in memory.
+
+    Args:
+        rows: all rows of the list. The fields by which it can be sorted are attributes of a row, and never null.
+        paging: the request's page, from ``long_pages``.
+        identity: the attribute that orders rows of the same value.
+    """
+    key = attrgetter(_sort(paging).field, identity)
+    descending = _sort(paging).descending
+    ordered = sorted(rows, key=key, reverse=descending)
+    following = ordered[paging.offset :]
+    if paging.key is not None:
+        following = [row for row in ordered if (key(row) < paging.key if descending else key(row) > paging.key)]
+    return cut(following[: paging.page_size + 1], paging, len(ordered), key)
 
 
 def read_slice(

@@ -60,12 +60,12 @@ class PageRequest:
         """Rows to skip."""
         return 0 if self.key is not None else (self.page - 1) * self.page_size
 
-    def at(self, path: str) -> "PageRequest":
-        """Return the same request with links to another path, without the caller's other parameters.
+    def at(self, path: str, sort: Sort) -> "PageRequest":
+        """Return the same request for a list with cursors under another path, without the caller's other parameters.
 
-        For the first page of a list that this request creates under a path of its own.
+        For the first page of a list that this request creates; ``sort`` is the default order under that path.
         """
-        return replace(self, path=path, query=())
+        return replace(self, path=path, query=(), sort=sort, keyed=True)
 
     def head(self, total: int, last: Key | None = None) -> dict[str, Any]:
         """Return the facts of an answer beside its rows: ``page``, ``page_size``, ``total`` and the links.

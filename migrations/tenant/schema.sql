@@ -440,7 +440,7 @@ CREATE TABLE interventions (
     CONSTRAINT ck_interventions_attempts CHECK (attempts >= 0), 
     CONSTRAINT ck_interventions_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
-CREATE INDEX ix_interventions_completed_at ON interventions (completed_at, uuid);
+CREATE INDEX ix_interventions_created_at ON interventions (created_at, uuid);
 CREATE INDEX ix_interventions_intervention_type ON interventions (intervention_type);
 CREATE INDEX ix_interventions_patient_uuid ON interventions (patient_uuid);
 CREATE INDEX ix_interventions_status ON interventions (status, due_date);
@@ -709,7 +709,7 @@ CREATE TABLE predictions (
     CONSTRAINT uq_predictions_patient_uuid_as_of_kind UNIQUE (patient_uuid, as_of, kind)
 );
 CREATE INDEX ix_predictions_as_of_kind_facility_uuid ON predictions (as_of, kind, facility_uuid);
-CREATE INDEX ix_predictions_patient_uuid ON predictions (patient_uuid);
+CREATE INDEX ix_predictions_as_of_uuid ON predictions (as_of, uuid);
 CREATE INDEX ix_predictions_prediction_timestamp ON predictions (prediction_timestamp);
 CREATE INDEX ix_predictions_risk_level ON predictions (risk_level);
 CREATE TABLE quality_measures (

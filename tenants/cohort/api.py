@@ -9,6 +9,7 @@ from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
 from core.web.days import IsoDay
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.cohort import service
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day, dimensions, indicators_out
@@ -18,6 +19,7 @@ router = APIRouter(tags=["cohort"])
 
 CohortRead = Annotated[Principal, Depends(require("cohort.read", confined=True))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
+Facilities = Annotated[PageRequest, Depends(long_pages({"facility": str, "name": str}))]
 AsOf = Annotated[
     IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
 ]
@@ -52,11 +54,13 @@ def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DaySta
 @router.get(
     "/cohort/facilities",
     operation_id="list_facility_completeness",
-    summary="List how far each facility's records reach",
+    summary="List how far each facility's records reach, by DATIM id unless sorted",
 )
-def list_facility_completeness(_: CohortRead, db: TenantDb) -> list[FacilityCompleteness]:
-    """Return each facility's complete-through date, from its reporting volume, and whether it is stale, by DATIM id."""
-    return [FacilityCompleteness.model_validate(row) for row in service.facility_list(db)]
+def list_facility_completeness(_: CohortRead, db: TenantDb, paging: Facilities) -> Page[FacilityCompleteness]:
+    """Return each facility's complete-through date, from its reporting volume, and whether it is stale."""
+    part = service.facility_list(db, paging)
+    items = [FacilityCompleteness.model_validate(row) for row in part.rows]
+    return Page.of(items, paging, part.total, part.last)
 
 
 @router.get(

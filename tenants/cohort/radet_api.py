@@ -1,6 +1,7 @@
 """Routes of RADET comparisons: which RADETs exist, how they compare with the records, what changed between two."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
@@ -8,7 +9,8 @@ from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
 from core.web.days import IsoDay
-from core.web.paging import Page, Paging
+from core.web.keyset import slice_of
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.cohort import radet, radet_repository
 from tenants.cohort.radet_schemas import (
     RadetComparison,
@@ -26,6 +28,7 @@ PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=Tr
 Facility = Annotated[
     list[str] | None, Query(description="DATIM ids of facilities; all of the list when left out.", max_length=200)
 ]
+Ordered = Annotated[PageRequest, Depends(long_pages({"patient_id": UUID, "facility": str, "reason": str}))]
 DataDate = Annotated[IsoDay, Path(description="The day to which the RADET runs.", examples=["2026-06-30"])]
 
 
@@ -49,18 +52,18 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Fa
 @router.get(
     "/cohort/radets/{data_date}/disagreements",
     operation_id="list_radet_disagreements",
-    summary="List the patients whose status differs between a RADET and the records",
+    summary="List the patients whose status differs between a RADET and the records, by UUID unless sorted",
 )
 def list_radet_disagreements(
-    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Paging, facility: Facility = None
+    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Ordered, facility: Facility = None
 ) -> Page[RadetDisagreement]:
-    """List them by UUID, with both statuses and the likely reason. The audit records the read."""
+    """List them with both statuses and the likely reason. The audit records the read."""
     day = radet.chosen_day(db, data_date)
-    disagreements = radet.compare(db, day, facility).disagreements
-    on_page = disagreements[paging.offset : paging.offset + paging.limit]
-    uuids = [item.patient_id for item in on_page]
+    part = slice_of(radet.compare(db, day, facility).disagreements, paging, "patient_id")
+    uuids = [item.patient_id for item in part.rows]
     audit.record_many(db, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
-    return Page.of([RadetDisagreement.model_validate(item) for item in on_page], paging, len(disagreements))
+    items = [RadetDisagreement.model_validate(item) for item in part.rows]
+    return Page.of(items, paging, part.total, part.last)
 
 
 @router.get(

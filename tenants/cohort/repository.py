@@ -8,14 +8,17 @@ from uuid import UUID
 
 import numpy as np
 from psycopg import sql
+from sqlmodel import col, select
 
 from core.database.arrays import uuid_array
+from core.web.keyset import Slice, read_slice
 from tenants.cohort.columns import Columns, fetch, places
 from tenants.cohort.indicators import People
 from tenants.cohort.load import facilities_of
 from tenants.cohort.status import REASONS, STATUSES, Transitions
 from tenants.cohort.timelines import NO_DAY, CodeArray, DayArray, IntArray, day_number, offsets_of, to_date
-from tenants.records.reach import within_reach_sql
+from tenants.records.models import Facility
+from tenants.records.reach import within_reach, within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
     from tenants.cohort.calendar import Period
 
 CHUNK_PATIENTS: Final = 20_000
@@ -252,6 +256,13 @@ def facilities(session: TenantSession) -> list[FacilityRow]:
     with session.cursor() as cursor:
         cursor.execute(query)
         return [FacilityRow(*row) for row in cursor.fetchall()]
+
+
+def page_of_facilities(session: TenantSession, paging: PageRequest) -> Slice[Facility]:
+    """One page of the facilities within reach."""
+    columns = {"facility": col(Facility.datim_id), "name": col(Facility.name)}
+    statement = select(Facility).where(within_reach(session, Facility.uuid))
+    return read_slice(session, statement, paging, columns, col(Facility.uuid))
 
 
 def volume(session: TenantSession, *, bookings: bool, today: date) -> FacilityVolume:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from core.clock import today
 from core.errors import NotFound
 from core.tenancy import settings as tenant_settings
+from core.web.keyset import Slice
 from tenants.cohort import repository
 from tenants.cohort.complete import Complete, complete_through
 from tenants.cohort.indicators import Counts
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.jobs import JobEnd
+    from core.web.paging import PageRequest
     from tenants.cohort.calendar import Period
 
 REBUILD_JOB: Final = "cohort.rebuild"
@@ -268,11 +270,12 @@ def _days_late(trace: Trace) -> int | None:
     return None if trace.by_partner[0] else int(trace.days_late[0])
 
 
-def facility_list(session: TenantSession) -> list[dict[str, Any]]:
-    """Return every facility's data date, complete-through date and whether it is stale."""
+def facility_list(session: TenantSession, paging: PageRequest) -> Slice[dict[str, Any]]:
+    """Return a page of facilities: data date, complete-through date and whether it is stale."""
     rules = cohort_settings(session).completeness
     today = _today(session)
-    return [
+    part = repository.page_of_facilities(session, paging)
+    rows = [
         {
             "facility": row.datim_id,
             "name": row.name,
@@ -280,8 +283,9 @@ def facility_list(session: TenantSession) -> list[dict[str, Any]]:
             "complete_through": row.complete_through,
             "stale": row.complete_through is None or (today - row.complete_through).days > rules.stale_after_days,
         }
-        for row in repository.facilities(session)
+        for row in part.rows
     ]
+    return Slice(rows, part.total, part.last)
 
 
 def _today(session: TenantSession) -> date:

@@ -84,7 +84,7 @@ def record_past(partner_run: PartnerRun, sign_ins: SignIns) -> int:
 
 def _has_attempts(tenant: TenantRef, account: Account) -> bool:
     with tenant_session(tenant, actor=account.actor) as session:
-        return service.read_list(session, AttemptFilter(), PageRequest(1, 1)).total > 0
+        return service.read_list(session, AttemptFilter(), PageRequest(1, 1, sort=service.NEWEST_FIRST)).total > 0
 
 
 def _who(facility: str, officer: Account, manager: Account) -> Account:

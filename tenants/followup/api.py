@@ -1,5 +1,6 @@
 """Routes of attempts to reach patients."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from core.errors.problem import responses
 from core.identity import Principal
 from core.web.event_loop import on_event_loop
 from core.web.location import set_location
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.followup import service
 from tenants.followup.outcomes import OUTCOMES
 from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost, OutcomeOut
@@ -20,11 +21,12 @@ router = APIRouter(prefix="/attempts", tags=["attempts"])
 
 AttemptsRead = Annotated[Principal, Depends(require("attempts.read", confined=True))]
 AttemptsWrite = Annotated[Principal, Depends(require("attempts.write", confined=True))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"recorded_at": datetime}, str(service.NEWEST_FIRST)))]
 Wanted = Annotated[AttemptFilter, Depends(on_event_loop(AttemptFilter))]
 
 
-@router.get("", operation_id="list_attempts", summary="List attempts to reach patients, newest first")
-def list_attempts(_: AttemptsRead, db: TenantDb, paging: Paging, wanted: Wanted) -> Page[AttemptOut]:
+@router.get("", operation_id="list_attempts", summary="List attempts to reach patients, newest first unless sorted")
+def list_attempts(_: AttemptsRead, db: TenantDb, paging: Ordered, wanted: Wanted) -> Page[AttemptOut]:
     """Return one page of attempts, without undone ones. The audit records the read of each patient on it."""
     return service.read_list(db, wanted, paging)
 

@@ -43,7 +43,7 @@ class Intervention(TenantBase, table=True):
         CheckConstraint("attempts >= 0", name="attempts"),
         CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
         Index("ix_interventions_patient_uuid", "patient_uuid"),
-        Index("ix_interventions_completed_at", "completed_at", "uuid"),
+        Index("ix_interventions_created_at", "created_at", "uuid"),
         Index("ix_interventions_status", "status", "due_date"),
         Index("ix_interventions_intervention_type", "intervention_type"),
     )

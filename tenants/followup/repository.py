@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
+from core.web.keyset import Slice, read_slice
 from tenants.followup.models import Intervention
 from tenants.records.models import Facility
 from tenants.records.reach import within_reach
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
@@ -52,8 +52,8 @@ def attempts(
     outcome: str | None = None,
     since: date | None = None,
     recorded_by: str | None = None,
-) -> tuple[Sequence[tuple[Intervention, str]], int]:
-    """A page of attempts without undone ones, newest first, each with its DATIM id; and their total number."""
+) -> Slice[Intervention]:
+    """One page of attempts without undone ones."""
     wanted: list[Any] = [
         col(Intervention.voided).is_(False),
         col(Intervention.outcome).is_not(None),
@@ -67,14 +67,8 @@ def attempts(
         wanted.append(col(Intervention.outcome_date) >= since)
     if recorded_by is not None:
         wanted.append(Intervention.created_by == recorded_by)
-    total = session.exec(select(func.count()).select_from(Intervention).where(*wanted)).one()
-    query = (
-        select(Intervention, Facility.datim_id)
-        .join(Facility, col(Facility.uuid) == col(Intervention.facility_uuid))
-        .where(*wanted)
-        .order_by(col(Intervention.completed_at).desc(), col(Intervention.uuid).desc())
-    )
-    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+    columns = {"recorded_at": col(Intervention.created_at)}
+    return read_slice(session, select(Intervention).where(*wanted), paging, columns, col(Intervention.uuid))
 
 
 def datim_id_of(session: TenantSession, facility: UUID) -> str:

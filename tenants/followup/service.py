@@ -11,6 +11,7 @@ from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.events import publish
 from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
+from core.web.cursors import Sort
 from core.web.paging import Page
 from tenants.followup import repository
 from tenants.followup.models import Intervention
@@ -18,6 +19,7 @@ from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost
 from tenants.records.days import start_of_day
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_patient
+from tenants.records.repository import datim_ids
 from tenants.records.service import find_patient
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 TABLE, NOTE = "interventions", "notes_enc"
 SUBJECT = "attempt"
+NEWEST_FIRST = Sort("recorded_at", descending=True)
+"""The order of attempts where nobody asks for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,8 @@ def read(session: TenantSession, attempt: UUID) -> AttemptOut:
 
 
 def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest) -> Page[AttemptOut]:
-    """A page of attempts, newest first. The audit records the read of each patient on it."""
-    rows, total = repository.attempts(
+    """A page of attempts. The audit records the read of each patient on it."""
+    part = repository.attempts(
         session,
         paging,
         patient=wanted.patient_id,
@@ -129,10 +133,12 @@ def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest
         since=wanted.since,
         recorded_by=session.actor if wanted.recorded_by == "me" else None,
     )
-    patients = list(dict.fromkeys(row.patient_uuid for row, _ in rows))
+    patients = list(dict.fromkeys(row.patient_uuid for row in part.rows))
     vault(session).load_patient_keys(patients)
     audit.record_many(session, "followup:attempt:list", "patient", patients, {})
-    return Page.of([_shown(session, row, datim_id) for row, datim_id in rows], paging, total)
+    places = datim_ids(session, (row.facility_uuid for row in part.rows))
+    items = [_shown(session, row, places[row.facility_uuid]) for row in part.rows]
+    return Page.of(items, paging, part.total, part.last)
 
 
 _NO_SUCH = "there is no such attempt"

@@ -96,7 +96,8 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         entries = read_timeline(session, patient_id, None, KINDS, PageRequest(1, _ALL)).items
         recorded: list[AttemptOut] = []
         if "attempts.read" in permissions:
-            recorded = attempts.read_list(session, AttemptFilter(patient_id=patient_id), PageRequest(1, _ALL)).items
+            everything = PageRequest(1, _ALL, sort=attempts.NEWEST_FIRST)
+            recorded = attempts.read_list(session, AttemptFilter(patient_id=patient_id), everything).items
         acts = _acts(session, patient_id) if "audit.read" in permissions else None
         clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
     names = _names(scope, {attempt.recorded_by for attempt in recorded} | {act.actor for act in acts or ()})

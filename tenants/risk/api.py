@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain
 from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal
@@ -48,6 +48,11 @@ RiskScore = Annotated[Principal, Depends(require("risk.score"))]
 ListsRead = Annotated[Principal, Depends(require("worklists.read", confined=True))]
 ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
 PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
+Trained = Annotated[PageRequest, Depends(long_pages({"trained_at": datetime}, str(repository.NEWEST_MODELS)))]
+Scored = Annotated[PageRequest, Depends(long_pages({"as_of": date, "rank": int}, "-as_of"))]
+People = Annotated[
+    PageRequest, Depends(long_pages({"facility": str}, str(worklist_repository.BY_FACILITY), identity=int))
+]
 Issued = Annotated[PageRequest, Depends(long_pages({"issued_at": datetime}, "-issued_at"))]
 AsOf = Annotated[IsoDay | None, Query(description="The day, with what was known then.", examples=["2026-09-30"])]
 
@@ -60,11 +65,11 @@ def train_models(_: RiskTrain, db: TenantDb, response: Response) -> JobAccepted:
     return JobAccepted(job_id=job_id)
 
 
-@router.get("/risk/models", operation_id="list_models", summary="List models, newest first")
-def list_models(_: RiskRead, db: TenantDb, paging: Paging) -> Page[ModelOut]:
+@router.get("/risk/models", operation_id="list_models", summary="List models, newest first unless sorted")
+def list_models(_: RiskRead, db: TenantDb, paging: Trained) -> Page[ModelOut]:
     """List models with their gates. The card of each model has the figures."""
-    rows, total = repository.list_models(db, paging)
-    return Page.of([ModelOut.model_validate(row) for row in rows], paging, total)
+    part = repository.list_models(db, paging)
+    return Page.of([ModelOut.model_validate(row) for row in part.rows], paging, part.total, part.last)
 
 
 @router.get("/risk/models/{model_id}", operation_id="get_model", summary="Get a model with its card")
@@ -92,11 +97,11 @@ def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Respon
     return JobAccepted(job_id=job_id)
 
 
-@router.get("/risk/predictions", operation_id="list_predictions", summary="List scores")
+@router.get("/risk/predictions", operation_id="list_predictions", summary="List scores, newest day first unless sorted")
 def list_predictions(
     _: RiskOfReach,
     db: TenantDb,
-    paging: Paging,
+    paging: Scored,
     as_of: AsOf = None,
     kind: Annotated[Kind | None, Query(description="Only predictions of this list.")] = None,
     risk_level: Annotated[Level | None, Query(description="Level by capacity, or state of people to trace.")] = None,
@@ -106,9 +111,13 @@ def list_predictions(
         int | None, Query(description="Only people expected within this many days of the date.", ge=0, le=MOST_DAYS)
     ] = None,
 ) -> Page[PredictionOut]:
-    """List the newest date first, then by facility and rank. The audit records the read of each patient."""
+    """Sort by `rank`, with `facility`, `kind` and `as_of`, to read one list from its top.
+
+    Scores of the same day, or of the same rank, come in the order of their `id`. The audit records the read of each
+    patient.
+    """
     where = presenting.facility_named(db, facility, "query.facility")
-    rows, total = repository.list_predictions(
+    part = repository.list_predictions(
         db,
         paging,
         as_of=as_of,
@@ -118,8 +127,8 @@ def list_predictions(
         patient=patient_id,
         due_within=due_within,
     )
-    audit.record_many(db, "risk:prediction:read", "patient", {row.patient_uuid for row in rows})
-    return Page.of(presenting.predictions(db, rows), paging, total)
+    audit.record_many(db, "risk:prediction:read", "patient", {row.patient_uuid for row in part.rows})
+    return Page.of(presenting.predictions(db, part.rows), paging, part.total, part.last)
 
 
 @router.get("/patients/{patient_id}/risk", operation_id="get_patient_risk", summary="Get a patient's risk, and why")
@@ -150,12 +159,13 @@ def issue_worklist(
             due_within=body.due_within,
         )
     worklist_id = worklist.issue(scope.tenant, scope.session, order)
-    with scope.session() as session:
-        may_see = _may_see(scope.principal, None)
-        people = presenting.view(session, worklist_id, identities=may_see, paging=paging)
     path = f"/v1/worklists/{worklist_id}"
     set_location(response, path)
-    return presenting.detail(people, paging.at(path))
+    page = paging.at(path, worklist_repository.BY_FACILITY)
+    with scope.session() as session:
+        may_see = _may_see(scope.principal, None)
+        people = presenting.view(session, worklist_id, identities=may_see, paging=page)
+    return presenting.detail(people, page)
 
 
 @router.get("/worklists", operation_id="list_worklists", summary="List issued worklists, newest first")
@@ -201,9 +211,9 @@ def _may_see(principal: Principal, requested: bool | None) -> bool:  # noqa: FBT
 
 @router.get("/worklists/{worklist_id}", operation_id="get_worklist", summary="Get an issued worklist with its people")
 def get_worklist(
-    principal: ListsRead, db: TenantDb, worklist_id: UUID, paging: Paging, identities: Names = None
+    principal: ListsRead, db: TenantDb, worklist_id: UUID, paging: People, identities: Names = None
 ) -> WorklistDetail:
-    """Return a page of people by facility and rank; the file has all of them.
+    """Return a page of people, by the facility's DATIM id and rank; the file has all of them.
 
     The audit records the read of each patient, with or without names.
     """

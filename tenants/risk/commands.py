@@ -280,7 +280,8 @@ def list_(slug: str, *, as_json: bool) -> None:
     from tenants.risk.schemas import ModelOut
 
     with _opener(tenant(slug))() as session:
-        rows = [ModelOut.model_validate(row) for row in repository.list_models(session, PageRequest(1, 500))[0]]
+        newest = PageRequest(1, 500, sort=repository.NEWEST_MODELS)
+        rows = [ModelOut.model_validate(row) for row in repository.list_models(session, newest).rows]
     if as_json:
         print_json({"models": rows})
         return

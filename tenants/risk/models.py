@@ -111,10 +111,10 @@ class Prediction(TenantBase, table=True):
         CheckConstraint("risk IS NULL OR (risk >= 0 AND risk <= 1)", name="risk_range"),
         CheckConstraint("risk_level IN ('high', 'medium', 'low', 'late', 'iit')", name="risk_level"),
         UniqueConstraint("patient_uuid", "as_of", "kind", name="uq_predictions_patient_uuid_as_of_kind"),
-        Index("ix_predictions_patient_uuid", "patient_uuid"),
         Index("ix_predictions_prediction_timestamp", "prediction_timestamp"),
         Index("ix_predictions_risk_level", "risk_level"),
         Index("ix_predictions_as_of_kind_facility_uuid", "as_of", "kind", "facility_uuid"),
+        Index("ix_predictions_as_of_uuid", "as_of", "uuid"),
     )
 
     uuid: UUID = Field(primary_key=True)

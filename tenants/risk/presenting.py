@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import SessionOpener, TenantSession
+    from core.web.cursors import Key
     from core.web.paging import PageRequest
     from tenants.risk.identities import Identity
     from tenants.risk.models import Prediction, Worklist, WorklistEntry
@@ -35,7 +36,8 @@ class WorklistView:
 
     Attributes:
         worklist: the list as issued.
-        people: its people, by facility and rank.
+        people: its people.
+        last: the key of the page's last one where more follow.
         clinics: DATIM id and name of each facility.
         identities: personal identifiers of each person; None where they are not shown.
     """
@@ -44,6 +46,7 @@ class WorklistView:
     people: Sequence[WorklistEntry]
     clinics: Mapping[UUID, tuple[str, str]]
     identities: Mapping[UUID, Identity] | None
+    last: Key | None = None
 
     @property
     def meaning(self) -> str:
@@ -83,13 +86,14 @@ def view(
 
     The audit gets one row per person, with whether names were shown.
     """
-    issued, people = worklist.read(session, uuid, identities=identities, paging=paging, facility=facility)
+    issued, part = worklist.read(session, uuid, identities=identities, paging=paging, facility=facility)
     facts = repository.facility_facts(session)
     return WorklistView(
         worklist=issued,
-        people=people,
+        people=part.rows,
         clinics={fact["uuid"]: (fact["datim_id"], fact["name"]) for fact in facts},
-        identities=identities_of(session, [entry.patient_uuid for entry in people]) if identities else None,
+        identities=identities_of(session, [entry.patient_uuid for entry in part.rows]) if identities else None,
+        last=part.last,
     )
 
 
@@ -132,7 +136,7 @@ def detail(list_view: WorklistView, paging: PageRequest) -> WorklistDetail:
         for entry in list_view.people
     ]
     issued = worklist_out(list_view.worklist, {uuid: datim_id for uuid, (datim_id, _) in list_view.clinics.items()})
-    head = {name: value for name, value in paging.head(issued.entries).items() if name != "total"}
+    head = {name: value for name, value in paging.head(issued.entries, list_view.last).items() if name != "total"}
     return WorklistDetail(**issued.model_dump(), **head, meaning=list_view.meaning, people=people)
 
 

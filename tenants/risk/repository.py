@@ -13,6 +13,8 @@ from core.clock import now
 from core.database import binary_copy, lock_own
 from core.database.arrays import uuid_array
 from core.errors import NotFound
+from core.web.cursors import Sort
+from core.web.keyset import Slice, cut, page_statement, read_slice
 from tenants.records.reach import within_reach, within_reach_sql
 from tenants.risk.models import Prediction, RiskModel, ScoreRun
 
@@ -35,6 +37,12 @@ SELECT f.uuid, (SELECT count(*) FROM patients AS p
                 WHERE p.facility_uuid = f.uuid AND p.known_to IS NULL AND NOT p.voided)
 FROM facilities AS f WHERE f.uuid > %s ORDER BY f.uuid LIMIT %s
 """
+
+NEWEST_MODELS = Sort("trained_at", descending=True)
+"""The order of models where nobody asks for another."""
+
+PREDICTION_ORDERS = {"as_of": col(Prediction.as_of), "rank": func.coalesce(col(Prediction.rank), 0)}
+"""By what predictions can be sorted."""
 
 MOST_STANDING_IN = 3
 """The most models to try after the preferred one fails."""
@@ -110,11 +118,10 @@ def models_of_training(session: TenantSession) -> Sequence[RiskModel]:
     return sorted(rows, key=lambda row: (row.plugin != "naive", row.version))
 
 
-def list_models(session: TenantSession, paging: PageRequest) -> tuple[Sequence[RiskModel], int]:
-    """Models, newest first, with their total number."""
-    query = select(RiskModel).order_by(col(RiskModel.trained_at).desc(), col(RiskModel.version))
-    total = session.exec(select(func.count()).select_from(RiskModel)).one()
-    return session.exec(query.offset(paging.offset).limit(paging.limit)).all(), total
+def list_models(session: TenantSession, paging: PageRequest) -> Slice[RiskModel]:
+    """One page of models."""
+    columns = {"trained_at": col(RiskModel.trained_at)}
+    return read_slice(session, select(RiskModel), paging, columns, col(RiskModel.uuid))
 
 
 def passed_models(session: TenantSession, without_plugin: str) -> Sequence[RiskModel]:
@@ -290,8 +297,8 @@ def list_predictions(
     facility: UUID | None,
     patient: UUID | None,
     due_within: int | None = None,
-) -> tuple[Sequence[Prediction], int]:
-    """Predictions by filters, newest date first, then by facility and rank."""
+) -> Slice[Prediction]:
+    """One page of the predictions that pass the filters."""
     conditions: list[Any] = [
         condition
         for value, condition in (
@@ -305,18 +312,11 @@ def list_predictions(
         if value is not None
     ]
     conditions.append(within_reach(session, Prediction.facility_uuid))
-    order = (
-        col(Prediction.as_of).desc(),
-        col(Prediction.facility_uuid),
-        col(Prediction.kind),
-        col(Prediction.rank),
-        col(Prediction.patient_uuid),
-    )
-    total = session.exec(select(func.count()).select_from(Prediction).where(*conditions)).one()
-    rows = session.exec(
-        select(Prediction).where(*conditions).order_by(*order).offset(paging.offset).limit(paging.limit)
-    )
-    return rows.all(), total
+    matching = select(Prediction).where(*conditions)
+    total = session.exec(select(func.count()).select_from(matching.subquery())).one()
+    rows = session.exec(page_statement(matching, paging, PREDICTION_ORDERS, col(Prediction.uuid))).all()
+    by_rank = paging.sort is not None and paging.sort.field == "rank"
+    return cut(rows, paging, total, lambda row: ((row.rank or 0) if by_rank else row.as_of, row.uuid))
 
 
 # Conditions and retention

@@ -303,7 +303,7 @@ class WorklistEntryOut(BaseModel):
 
 
 class WorklistDetail(WorklistOut):
-    """An issued list with a page of its people, by facility and rank."""
+    """An issued list with a page of its people, by the facility's DATIM id and rank."""
 
     meaning: str = Field(
         description="What the levels of this list mean.",

@@ -14,6 +14,7 @@ from core import audit
 from core.clock import now
 from core.errors import Conflict, Invalid
 from core.tenancy import settings as tenant_settings
+from core.web.keyset import Slice
 from tenants.cohort.service import cohort_settings
 from tenants.records.ids import new_uuid
 from tenants.risk import repository, serving, worklist_repository
@@ -177,18 +178,22 @@ def read(
     identities: bool = False,
     paging: PageRequest | None = None,
     facility: UUID | None = None,
-) -> tuple[Worklist, Sequence[WorklistEntry]]:
+) -> tuple[Worklist, Slice[WorklistEntry]]:
     """Return an issued list with its people: those of a page, of a facility, or all.
 
     The audit records the read of each person, with or without names.
     """
     worklist = worklist_repository.get_worklist(session, uuid)
-    people = worklist_repository.entries(session, uuid, paging, facility)
+    if paging is None:
+        entries = worklist_repository.entries(session, uuid, facility)
+        people = Slice(entries, len(entries))
+    else:
+        people = worklist_repository.page_of_entries(session, uuid, paging, worklist.entries)
     audit.record_many(
         session,
         "risk:worklist:read",
         "patient",
-        [entry.patient_uuid for entry in people],
+        [entry.patient_uuid for entry in people.rows],
         {"worklist": str(uuid), "identities": identities},
     )
     return worklist, people

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Uuid, cast, or_
 from sqlmodel import col, func, select
 
 from core.errors import NotFound
-from core.web.keyset import Slice, read_slice
+from core.web.cursors import Sort
+from core.web.keyset import Slice, cut, page_statement, read_slice
 from tenants.records.models import Facility
 from tenants.records.reach import within_reach
 from tenants.risk.models import Prediction, ScoreRun, Worklist, WorklistEntry
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.web.paging import PageRequest
+
+BY_FACILITY = Sort("facility")
+"""The order of a list's people where nobody asks for another: by the facility's DATIM id, then by rank."""
+
+_DATIM_ID = func.coalesce(col(Facility.datim_id), "")
 
 
 def candidates(
@@ -130,20 +136,28 @@ def _cut(session: TenantSession, worklists: Sequence[Worklist]) -> list[Worklist
     return cut
 
 
-def entries(
-    session: TenantSession, uuid: UUID, paging: PageRequest | None = None, facility: UUID | None = None
-) -> Sequence[WorklistEntry]:
-    """The people of a list within reach, by facility and rank: those of a page, of a facility, or all."""
-    query = (
-        select(WorklistEntry)
-        .where(WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid))
-        .order_by(col(WorklistEntry.facility_uuid), col(WorklistEntry.rank))
-    )
+def entries(session: TenantSession, uuid: UUID, facility: UUID | None = None) -> Sequence[WorklistEntry]:
+    """The people of a list within reach, or of one facility, by the facility's DATIM id and rank."""
+    query = _entries(session, select(WorklistEntry), uuid).order_by(_DATIM_ID, col(WorklistEntry.rank))
     if facility is not None:
         query = query.where(WorklistEntry.facility_uuid == facility)
-    if paging is not None:
-        query = query.offset(paging.offset).limit(paging.limit)
-    return session.exec(query).all()
+    rows: Sequence[WorklistEntry] = session.exec(query).all()
+    return rows
+
+
+def page_of_entries(session: TenantSession, uuid: UUID, paging: PageRequest, total: int) -> Slice[WorklistEntry]:
+    """One page of the people of a list within reach; ``total`` is the number of all of them."""
+    query = _entries(session, select(WorklistEntry, _DATIM_ID), uuid)
+    rows = session.exec(page_statement(query, paging, {"facility": _DATIM_ID}, col(WorklistEntry.rank))).all()
+    part = cut(rows, paging, total, lambda row: (row[1], row[0].rank))
+    return Slice([entry for entry, _ in part.rows], part.total, part.last)
+
+
+def _entries(session: TenantSession, selected: Any, uuid: UUID) -> Any:  # noqa: ANN401 - a statement of any columns
+    """Select from the people of a list, each with the facility: a person is listed even where it is missing."""
+    return selected.outerjoin(Facility, col(Facility.uuid) == col(WorklistEntry.facility_uuid)).where(
+        WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid)
+    )
 
 
 def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 21 steps."""
+    """Take 23 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -87,10 +87,12 @@ def upgrade() -> None:
         "interventions",
         "outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', 'died', 'refused')",
     )
-    op.create_index("ix_interventions_completed_at", "interventions", ["completed_at", "uuid"], unique=False)
+    op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
     op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
     op.add_column("models", sa.Column("feature_set_version", sa.Integer(), nullable=True))
     op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
+    op.drop_index("ix_predictions_patient_uuid", table_name="predictions")
+    op.create_index("ix_predictions_as_of_uuid", "predictions", ["as_of", "uuid"], unique=False)
     op.create_table(
         "roles",
         sa.Column("name", sa.Text(), nullable=False),

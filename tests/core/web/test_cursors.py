@@ -1,6 +1,7 @@
 """Sort orders and cursors: what a caller may send, and what comes of it."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from core.errors import Invalid
 from core.web.cursors import Cursor, Sort, decode
-from core.web.keyset import cut, keyset_sql
+from core.web.keyset import cut, keyset_sql, slice_of
 from core.web.paging import PageRequest, long_pages, sorted_pages
 
 Long = Annotated[PageRequest, Depends(long_pages({"number": int}, "-number", identity=int))]
@@ -150,6 +151,21 @@ def test_only_declared_fields_sort(client):
 def test_a_list_without_cursors_links_by_page(client):
     page = client.get("/sorted?page=2&page_size=10&sort=-number").json()
     assert (page["offset"], page["next"]) == (10, "/sorted?sort=-number&page=3&page_size=10")
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_rows_in_memory_are_cut_as_rows_of_a_table_are(descending):
+    rows = [SimpleNamespace(id=UUID(int=n), name=f"Clinic {n % 3}") for n in range(7)]
+    ordered = sorted(rows, key=lambda row: (row.name, row.id), reverse=descending)
+    sort = Sort("name", descending=descending)
+    page = slice_of(rows, PageRequest(1, 2, sort=sort, keyed=True), "id")
+    walked = [*page.rows]
+    while page.last:
+        page = slice_of(rows, PageRequest(2, 2, sort=sort, key=page.last, keyed=True), "id")
+        walked += page.rows
+    assert walked == ordered
+    assert slice_of(rows, PageRequest(3, 2, sort=sort, keyed=True), "id").rows == ordered[4:6]
+    assert page.total == len(rows)
 
 
 def test_plain_sql_skips_what_stands_before_the_cursor():

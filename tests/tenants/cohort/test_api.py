@@ -73,7 +73,7 @@ def test_a_patients_status_and_its_history_are_read_and_audited(api, store, pers
 
 
 def test_facilities_say_how_far_they_reach(api, person):
-    (row,) = ok(api.get("/v1/cohort/facilities"))
+    (row,) = ok(api.get("/v1/cohort/facilities"))["items"]
     assert (row["facility"], row["data_date"], row["complete_through"], row["stale"]) == (
         "FAC1",
         "2026-06-30",

@@ -12,11 +12,14 @@ from core.database import node_session
 from core.events import publish
 from core.jobs.runner import Runner
 from core.tenancy import settings as tenant_settings
+from core.web.cursors import Sort
+from core.web.paging import PageRequest
 from tenants.cohort import service
 from tenants.cohort.calendar import period_of
 from tenants.cohort.settings import CohortSettings, FixedRule
 from tenants.records.models import Visit
 
+FACILITIES = PageRequest(1, 50, sort=Sort("facility"))
 START = date(2025, 1, 1)
 QUARTER = period_of("2025Q1")
 
@@ -192,7 +195,7 @@ def test_completeness_is_kept_by_imports_and_flags_what_is_provisional(store, cl
             "imports.finished",
             {"import_uuid": people[0], "data_date": store.data_date, "facilities": [clinic]},
         )
-        (row,) = service.facility_list(session)
+        (row,) = service.facility_list(session, FACILITIES).rows
         assert (row["complete_through"], row["data_date"], row["stale"]) == (last, date(2026, 6, 30), True)
         late = service.indicator_report(session, period_of("2025Q4"), [])
         assert (late.provisional, late.stale) == (["FAC1"], ["FAC1"])
@@ -213,7 +216,7 @@ def test_bookings_are_complete_where_their_outcomes_are_known(store, clinic, per
     )
     with store.session() as session:
         service.refresh_completeness(session)
-        assert service.facility_list(session)[0]["complete_through"] == START + timedelta(99)
+        assert service.facility_list(session, FACILITIES).rows[0]["complete_through"] == START + timedelta(99)
 
 
 def test_a_day_is_told_as_it_was_known(store, clinic, person):

@@ -139,7 +139,8 @@ def test_people_recorded_attempts_and_those_of_today_are_off_the_list(
     tenant = next(each for each in list_tenants() if each.slug == "demo-north")
     officer = sign_ins.of("demo-north", "tracking_officer")
     with tenant_session(tenant, actor=officer.actor) as session:
-        attempts = service.read_list(session, AttemptFilter(recorded_by="me"), PageRequest(1, 500)).items
+        newest = PageRequest(1, 500, sort=service.NEWEST_FIRST)
+        attempts = service.read_list(session, AttemptFilter(recorded_by="me"), newest).items
     assert {attempt.facility for attempt in attempts} == set(officer.facilities or ()) != set()
     assert min(attempt.day for attempt in attempts) >= date(2026, 9, 26)
     planned = {attempt.outcome for tries in (*TO_TRACE.values(), *AT_RISK.values()) for attempt in tries}

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy.dialects import postgresql
 from sqlmodel import select
 
 from core.database import owner_connection, tenant_session
@@ -17,6 +16,7 @@ from tenants.records import hot
 from tenants.records.days import visible
 from tenants.records.models import Visit
 from tenants.records.repository_care import VISITS, sort_columns
+from tests.plans import plan_of, rows_read, rows_read_by
 
 ROWS = 4_000
 PAGE = 20
@@ -48,24 +48,11 @@ def full(module_tenant):
     return module_tenant
 
 
-def rows_read(plan):
-    """Rows that the scans of a plan read, those that a filter removed too."""
-    read = 0
-    if "Scan" in plan["Node Type"] and plan["Node Type"] != "Subquery Scan":
-        read = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
-    return read + sum(rows_read(child) for child in plan.get("Plans", ()))
-
-
-def plan_of(session, query, values=None):
-    return session.cursor().execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", values).fetchall()[0][0][0]["Plan"]
-
-
 def visits_read(tenant, paging):
     with tenant_session(tenant, actor="test:1", readonly=True) as session:
         statement = select(Visit).where(visible(Visit, session.tenant, None))
         page = page_statement(statement, paging, sort_columns(VISITS), VISITS.identity)
-        text = str(page.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
-        return rows_read(plan_of(session, text))
+        return rows_read_by(session, page)
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -32,7 +32,8 @@ def issued(tenant, **order):
     order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
-        return worklist.read(session, uuid)
+        row, people = worklist.read(session, uuid)
+        return row, people.rows
 
 
 def test_a_list_of_who_is_due_soon_holds_nobody_expected_later_and_ranks_anew(trained, scored):

@@ -152,7 +152,7 @@ def test_another_model_scores_where_the_preferred_one_fails_and_every_list_says_
         worklist_row, people = worklist.read(session, uuid)
         preferred = repository.preferred_model(session)
     assert "The preferred model additive-" in worklist_row.note
-    assert any(entry.reasons for entry in people)
+    assert any(entry.reasons for entry in people.rows)
     assert "failed to" in preferred.failure
 
 

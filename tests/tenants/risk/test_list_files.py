@@ -120,6 +120,23 @@ def test_the_people_of_a_list_are_sent_a_page_at_a_time_and_only_those_sent_are_
     assert client.get(f"/v1/worklists/{uuid}", params={"page_size": 501}).status_code == 422
 
 
+def test_the_links_of_a_list_lead_through_its_people_by_facility_and_rank(owner, application_client):
+    client = application_client()
+    body = {"kind": "at_risk", "as_of": str(DAY), "capacity": 50, "due_within": 365}
+    answer = client.post("/v1/worklists", params={"page_size": 3}, json=body).json()
+    uuid, people = answer["id"], answer["people"]
+    while answer["next"]:
+        assert f"/v1/worklists/{uuid}?page_size=3&after=" in answer["next"]
+        answer = client.get(answer["next"]).json()
+        people += answer["people"]
+    order = [(one["facility"], one["rank"]) for one in people]
+    assert len({facility for facility, _ in order}) > 1
+    assert len(order) == answer["entries"] > 6
+    assert order == sorted(order)
+    turned = client.get(f"/v1/worklists/{uuid}", params={"sort": "-facility", "page_size": 500}).json()
+    assert turned["people"] == people[::-1]
+
+
 @pytest.mark.parametrize("form", ["csv", "xlsx", "html"])
 def test_a_file_is_read_clinic_by_clinic_and_holds_everybody(owner, application_client, monkeypatch, form):
     uuid = issued(owner.ref, due_within=365, capacity=100)

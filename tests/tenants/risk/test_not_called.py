@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from core.errors import Conflict
+from core.web.cursors import Sort
 from core.web.paging import PageRequest
 from tenants.cohort.timelines import to_date
 from tenants.records.ids import new_uuid
@@ -114,7 +115,8 @@ def test_of_whom_the_partners_own_list_has_in_iit_no_date_and_no_days_are_made_u
     scoring.score(tenant, opener(tenant), DAY)
     with opener(tenant)() as session:
         everybody = {"risk_level": None, "facility": None, "patient": None, "due_within": None}
-        rows, _ = repository.list_predictions(session, PageRequest(1, 500), as_of=DAY, kind="to_trace", **everybody)
+        whole = PageRequest(1, 500, sort=Sort("as_of"))
+        rows = repository.list_predictions(session, whole, as_of=DAY, kind="to_trace", **everybody).rows
         shown_rows = {row.patient_id: row for row in presenting.predictions(session, rows)}
         order = worklist.order_for(session, "to_trace", DAY, capacity=1000)
     assert (shown_rows[theirs].expected_date, shown_rows[theirs].days_late) == (None, None)

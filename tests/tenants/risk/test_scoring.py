@@ -42,7 +42,8 @@ def issued(tenant, **order):
     order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
     uuid = worklist.issue(tenant, opener(tenant), order)
     with opener(tenant)() as session:
-        return worklist.read(session, uuid)
+        row, people = worklist.read(session, uuid)
+    return row, people.rows
 
 
 def actions(tenant, action):
@@ -318,15 +319,12 @@ def test_models_are_listed_with_their_cards(client):
     assert client.get(f"/v1/risk/models/{uuid}").json()["card"]["intended_use"]
 
 
-def facilities(client):
-    return client.get("/v1/cohort/facilities").json()
-
-
 def test_predictions_are_filtered_and_each_read_is_recorded(client, trained):
     answer = client.get("/v1/risk/predictions", params={"as_of": str(DAY), "risk_level": "high", "page_size": 5}).json()
     assert answer["total"] > 5
     assert {row["risk_level"] for row in answer["items"]} == {"high"}
-    assert {row["facility"] for row in answer["items"]} <= {facility["facility"] for facility in facilities(client)}
+    facilities = client.get("/v1/cohort/facilities").json()["items"]
+    assert {row["facility"] for row in answer["items"]} <= {facility["facility"] for facility in facilities}
     assert {row["patient_id"] for row in answer["items"]} <= {
         str(uuid) for uuid in actions(trained[0].ref, "risk:prediction:read")
     }
