@@ -1,5 +1,8 @@
 """Lists: each takes a page and an order, and long ones a cursor, whose ``next`` links lead through all rows."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.isolation.routes import all_cases
@@ -75,6 +78,12 @@ def test_every_exception_is_one(lists):
     assert not [name for name in SHORT if lists[name] & CURSOR], "it has a cursor: it is not in SHORT"
     assert not [name for name in WHOLE if lists[name] & (PAGE | ORDER | CURSOR)], "it has pages: it is not in WHOLE"
     assert not [name for name in FIRST if lists[name] >= PAGE | ORDER], "it has pages and an order: it is not in FIRST"
+
+
+def test_the_reference_names_every_exception():
+    reference = (Path(__file__).resolve().parents[2] / "docs/reference/api.md").read_text(encoding="utf-8")
+    section = reference.partition("## Lists")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(GET /v1/[^`]+)`", section)) == SHORT.keys() | WHOLE.keys()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
