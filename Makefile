@@ -7,12 +7,13 @@
 #   make bench     ratios against the bare library or the bare database      SCALE=full  ONLY=import  RECORD=1
 #   make docs      run the documentation's examples, follow its links
 #   make shots     a picture of every page, in build/shots                   README=1 for those of the README
+#   make texts     gather the pages' texts in the catalogues of translations
 #   make serve     the API, on the embedded servers
 #   make lock      resolve the dependencies anew
 #   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench results docs shots serve lock clean
+.PHONY: help setup demo test check bench results docs shots texts serve lock clean
 MAKEFLAGS += --no-print-directory
 
 # Bytecode is wanted: without it every start compiles anew.
@@ -65,6 +66,9 @@ docs: setup
 shots: setup
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
 	@$(BIN)/python -m tests.browser.shots $(if $(filter 1,$(README)),--readme)
+
+texts: setup
+	@$(BIN)/python -m core.web.gather_texts
 
 lock: setup
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes $(LOCKFLAGS) \

@@ -13,8 +13,8 @@ from core import telemetry
 from core.errors import Forbidden, Unauthenticated
 from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
+from core.web import texts
 from core.web.pages import Site
-from core.web.texts import translator
 
 _SEND_AGAIN = "Open the page again, and send the form from there."
 
@@ -39,7 +39,7 @@ class PageContext:
         site: Site = self.request.app.state.site
         secret = _session_secret(self.request)
         shared = {
-            "_": translator(None),
+            "language": texts.language(),
             "navigation": site.navigation(frozenset() if principal is None else principal.permissions),
             "csrf_token": "" if secret is None else csrf.token_of(secret),
             "principal": principal,

@@ -27,6 +27,7 @@ from core.errors.problem import MEDIA_TYPE
 from core.web.assets import PATH as ASSETS
 from core.web.page_marks import is_page, mark_as_page
 from core.web.pages import page_headers
+from core.web.texts import language_of, reading_in
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,7 +95,7 @@ class RequestBoundary:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        with telemetry.bound(request_id=request_id):
+        with telemetry.bound(request_id=request_id), reading_in(language_of(scope)):
             answer = _Answer(scope, send, request_id)
             began = time.perf_counter()
             try:

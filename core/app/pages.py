@@ -17,12 +17,12 @@ from core.errors import NotFound, Unauthenticated
 from core.errors.problem import problem
 from core.feature_registry import resolve
 from core.settings import get_settings
+from core.web import texts
 from core.web.assets import PATH, Assets
 from core.web.folders import folders_of
 from core.web.packages import package_files
 from core.web.pages import SEE_OTHER, PageRoute, Site, sign_in_address
 from core.web.templates import Templates
-from core.web.texts import translator
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -92,7 +92,7 @@ def error_page(
         **shown,
         "remedy": remedy or shown["remedy"],
         "request_id": request_id,
-        "_": translator(None),
+        "language": texts.language(),
         "navigation": (),
         "principal": None,
     }

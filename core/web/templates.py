@@ -1,7 +1,8 @@
 """Templates of pages: Jinja2, where every value is escaped and an unknown name is an error.
 
 A feature registers folders of templates by prefix (``Feature.templates``); ``today.html`` in the folder of the prefix
-``portal`` is ``portal/today.html`` everywhere.
+``portal`` is ``portal/today.html`` everywhere. Every template and macro knows ``asset``, and the functions of
+``core.web.texts`` that put texts, dates and numbers into the reader's language.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+
+from core.web import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +35,18 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.globals["asset"] = asset
+        self.environment.globals |= {
+            "asset": asset,
+            "_": texts.gettext,
+            "choices": texts.choices,
+            "languages": texts.LANGUAGES,
+            "ngettext": texts.ngettext,
+            "shown_date": texts.shown_date,
+            "shown_day": texts.shown_day,
+            "shown_time": texts.shown_time,
+            "shown_number": texts.shown_number,
+            "shown_share": texts.shown_share,
+        }
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
         """The text of a template.

@@ -1,14 +1,171 @@
-"""Texts of pages in the reader's language: every template passes each of its texts through ``_``."""
+"""Texts, dates and numbers of pages in the reader's language.
+
+The source of every text is English. Templates pass each text through ``_``; Python does so with ``gettext`` (imported
+as ``_``) inside functions, and marks the texts of a table in a module with ``marked``. ``make texts`` gathers them in
+the catalogues of ``core/web/catalogues``.
+"""
 
 from __future__ import annotations
 
-from gettext import NullTranslations
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from http.cookies import CookieError, SimpleCookie
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping, MutableMapping
+    from datetime import date
+    from typing import Any
+    from zoneinfo import ZoneInfo
+
+LANGUAGES: Final = {"en": "English", "fr": "Français", "pt": "Português"}
+"""The languages of pages: code, and its name in itself."""
+
+SOURCE: Final = "en"
+COOKIE: Final = "iit_language"
+"""The cookie that holds the language which the reader chose. It holds nothing else."""
+
+CATALOGUES: Final = Path(__file__).with_name("catalogues")
+_LOCALES: Final = {"en": "en_GB", "fr": "fr", "pt": "pt_PT"}
+_MOST_WISHES: Final = 20
+_language: Final[ContextVar[str]] = ContextVar("language", default=SOURCE)
+
+DateForm = Literal["short", "medium", "long", "full"]
 
 
-def translator(language: str | None) -> Callable[[str], str]:  # noqa: ARG001 - texts are in English so far
-    """Return the function that translates a text; without a catalogue it returns the English text."""
-    return NullTranslations().gettext
+@contextmanager
+def reading_in(language: str) -> Iterator[None]:
+    """Give texts, dates and numbers in ``language`` until the block ends.
+
+    Raises:
+        KeyError: there is no such language.
+    """
+    token = _language.set(language if language in LANGUAGES else _unknown(language))
+    try:
+        yield
+    finally:
+        _language.reset(token)
+
+
+def language() -> str:
+    """Return the code of the reader's language."""
+    return _language.get()
+
+
+def gettext(text: str) -> str:
+    """Return a text in the reader's language."""
+    return _translations(_language.get()).gettext(text)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """Return the form of a counted text for ``count``, with ``{count}`` filled in."""
+    return _translations(_language.get()).ngettext(one, many, count).format(count=shown_number(count))
+
+
+def marked(text: str) -> str:
+    """Return ``text`` as it is. It marks a text of a module's table, which is translated where it is shown."""
+    return text
+
+
+def choices(table: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the codes of a table of marked texts, each with its text in the reader's language."""
+    return [(code, gettext(text)) for code, text in table.items()]
+
+
+def shown_date(day: date, form: DateForm = "medium") -> str:
+    """Return a day such as ``4 May 2026``; ``full`` adds the day of the week, ``short`` is in digits."""
+    from babel.dates import format_date
+
+    return format_date(day, form, _LOCALES[_language.get()])
+
+
+def shown_day(day: date) -> str:
+    """Return a day of this year as people say it, such as ``Mon, 4 May``."""
+    from babel.dates import format_skeleton
+
+    return format_skeleton("MMMEd", datetime(day.year, day.month, day.day), locale=_LOCALES[_language.get()])  # noqa: DTZ001 - a day has no zone
+
+
+def shown_time(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment such as ``4 May 2026, 14:05``, as the clocks of ``zone`` showed it."""
+    from babel.dates import format_datetime
+
+    locale = _LOCALES[_language.get()]
+    return f"{shown_date(moment.astimezone(zone).date())}, {format_datetime(moment, 'HH:mm', zone, locale)}"
+
+
+def shown_number(value: float, digits: int = 0) -> str:
+    """Return a number with the separators of the reader's language, and at most ``digits`` decimals."""
+    from babel.numbers import format_decimal
+
+    return format_decimal(round(value, digits), "#,##0." + "#" * digits if digits else "#,##0", _LOCALES[language()])
+
+
+def shown_share(share: float | None, digits: int = 0) -> str:
+    """Return a share from 0 to 1 in percent; ``-`` for None."""
+    from babel.numbers import format_percent
+
+    if share is None:
+        return "-"
+    return format_percent(share, "#,##0." + "0" * digits + "%" if digits else "#,##0%", _LOCALES[language()])
+
+
+def language_of(scope: MutableMapping[str, Any]) -> str:
+    """Return the language of a request: the one that the reader chose, else the first that the browser asks for."""
+    headers = dict(scope["headers"])
+    chosen = _cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    if chosen in LANGUAGES:
+        return chosen
+    for wish in _wishes(headers.get(b"accept-language", b"").decode("latin-1")):
+        if wish in LANGUAGES:
+            return wish
+    return SOURCE
+
+
+def _cookie(header: str) -> str:
+    if COOKIE not in header:
+        return ""
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if morsel is None else morsel.value
+
+
+def _wishes(header: str) -> list[str]:
+    """The languages that the header names, the most wanted first, without their regions."""
+    wishes: list[tuple[float, str]] = []
+    for part in header.split(",")[:_MOST_WISHES]:
+        name, _, rest = part.partition(";")
+        quality = rest.strip().removeprefix("q=") or "1"
+        try:
+            wishes.append((-float(quality), name.strip().partition("-")[0].lower()))
+        except ValueError:
+            continue
+    return [name for _, name in sorted(wishes, key=lambda wish: wish[0])]
+
+
+@cache
+def _translations(code: str) -> NullTranslations:
+    """The catalogue of a language, compiled from its text at first use (some milliseconds)."""
+    if code == SOURCE:
+        return NullTranslations()
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with (CATALOGUES / f"{code}.po").open("rb") as file:
+        catalogue = read_po(file)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def _unknown(language: str) -> str:
+    message = f"no such language: {language}"
+    raise KeyError(message)

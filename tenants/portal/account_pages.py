@@ -2,6 +2,7 @@
 
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -39,6 +40,7 @@ def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
         partner="IIT platform" if scope.tenant is None else scope.tenant.name,
         tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
         sessions=sessions.list_sessions(person_id),
+        zone=ZoneInfo("UTC" if scope.tenant is None else scope.tenant.time_zone),
     )
 
 

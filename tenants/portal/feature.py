@@ -1,6 +1,7 @@
 """What the room ``portal`` registers with the kernel."""
 
 from core.feature_registry import Feature, NavigationEntry
+from core.web.texts import marked
 
 feature = Feature(
     name="portal",
@@ -12,8 +13,8 @@ feature = Feature(
     public_pages=("tenants.portal.sign_in_pages:router",),
     sign_in="/sign-in",
     navigation=(
-        NavigationEntry("Today", "/today", "worklists.read", 1),
-        NavigationEntry("Patients", "/patients", "patients.read", 2),
+        NavigationEntry(marked("Today"), "/today", "worklists.read", 1),
+        NavigationEntry(marked("Patients"), "/patients", "patients.read", 2),
     ),
     templates={"portal": "tenants.portal.feature:templates"},
 )

@@ -18,6 +18,7 @@ from core.web.days import IsoDay
 from core.web.pages import SEE_OTHER
 from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest
+from core.web.texts import marked
 from tenants.followup import service
 from tenants.followup.schemas import NOTE_MAX, AttemptPost
 from tenants.portal import patient_words
@@ -203,7 +204,7 @@ def _patient_page(
         view=view,
         reasons=patient_words.reason_rows(view.risk.reasons if view.risk else ()),
         words=patient_words,
-        outcomes={"": "Choose", **OUTCOMES},
+        outcomes={"": marked("Choose"), **OUTCOMES},
         page_number=number,
         pages=-(-view.days // DAYS_ON_PAGE),
         done=done,

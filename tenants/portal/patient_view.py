@@ -14,6 +14,7 @@ from core.clock import today
 from core.identity.people import members
 from core.web.cursors import Sort
 from core.web.paging import PageRequest
+from core.web.texts import shown_date
 from tenants.cohort.presenting import day_asked
 from tenants.cohort.service import patient_status
 from tenants.followup import service as attempts
@@ -141,4 +142,4 @@ def _by_day(
         days[entry.date][words.event_words(entry)] = None
     for attempt in recorded:
         days[attempt.day][words.attempt_words(attempt, names)] = None
-    return [(day.isoformat(), words.day_words(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]
+    return [(day.isoformat(), shown_date(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]

@@ -6,12 +6,13 @@ from itertools import groupby
 from math import exp
 from typing import TYPE_CHECKING, Any, Final
 
-from tenants.portal.words import OUTCOMES
+from core.web.texts import gettext as _
+from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
+from tenants.portal.words import OUTCOMES, SEXES, unnamed
 from tenants.records.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
@@ -20,111 +21,109 @@ if TYPE_CHECKING:
     from tenants.records.schemas import PatientOut, TimelineEntry
 
 MEDIA: Final[dict[str, str]] = {
-    "phone_call": "Phone call",
-    "home_visit": "Home visit",
-    "sms": "SMS",
-    "in_person": "In person",
-    "other": "Another way",
+    "phone_call": marked("Phone call"),
+    "home_visit": marked("Home visit"),
+    "sms": marked("SMS"),
+    "in_person": marked("In person"),
+    "other": marked("Another way"),
 }
 
 REASONS: Final[dict[str, str]] = {
-    "": "Not known",
-    "transport": "Transport or distance",
-    "work": "Work or school",
-    "travel": "Away from home",
-    "illness": "Too ill to come",
-    "feeling_well": "Felt well",
-    "side_effects": "Side effects",
-    "stigma": "Afraid to be seen",
-    "forgot": "Forgot the day",
-    "supply": "Has drugs left",
-    "family": "Family or partner",
-    "clinic": "Problem at the clinic",
-    "other": "Another reason",
+    "": marked("Not known"),
+    "transport": marked("Transport or distance"),
+    "work": marked("Work or school"),
+    "travel": marked("Away from home"),
+    "illness": marked("Too ill to come"),
+    "feeling_well": marked("Felt well"),
+    "side_effects": marked("Side effects"),
+    "stigma": marked("Afraid to be seen"),
+    "forgot": marked("Forgot the day"),
+    "supply": marked("Has drugs left"),
+    "family": marked("Family or partner"),
+    "clinic": marked("Problem at the clinic"),
+    "other": marked("Another reason"),
 }
 """Why a patient stayed away: code and words."""
 
 STATUSES: Final[dict[str, str]] = {
-    "none": "Not on treatment yet",
-    "active": "On treatment",
-    "iit": "Interrupted treatment",
-    "died": "Died",
-    "transferred_out": "Transferred to another facility",
-    "stopped": "Stopped treatment",
-    "unknown": "Not known: a contact in the records cannot be read",
-    "invalid": "Not a valid record in the partner's list",
+    "none": marked("Not on treatment yet"),
+    "active": marked("On treatment"),
+    "iit": marked("Interrupted treatment"),
+    "died": marked("Died"),
+    "transferred_out": marked("Transferred to another facility"),
+    "stopped": marked("Stopped treatment"),
+    "unknown": marked("Not known: a contact in the records cannot be read"),
+    "invalid": marked("Not a valid record in the partner's list"),
 }
+
+DECIMALS: Final = 4
+"""Decimals of a test's result."""
 
 SHAPES: Final[dict[str, str]] = {"active": "low", "iit": "high", "unknown": "medium", "invalid": "medium"}
 """The shape of a status; none for the others."""
 
-_SEXES: Final = {"F": "female", "M": "male"}
-_THEMES: Final = {"viral_load": "Viral load", "cd4": "CD4", "person": "Age and sex"}
+_THEMES: Final = {"viral_load": marked("Viral load"), "cd4": marked("CD4"), "person": marked("Age and sex")}
 _TESTS: Final = {
-    "viral_load": "Viral load",
-    "cd4": "CD4",
-    "who_stage": "WHO stage",
-    "arv_adherence": "Adherence",
-    "pregnancy": "Pregnancy",
-    "weight": "Weight",
-    "height": "Height",
+    "viral_load": marked("Viral load"),
+    "cd4": marked("CD4"),
+    "who_stage": marked("WHO stage"),
+    "arv_adherence": marked("Adherence"),
+    "pregnancy": marked("Pregnancy"),
+    "weight": marked("Weight"),
+    "height": marked("Height"),
 }
 _BOOKINGS: Final = {
-    "scheduled": "Appointment booked",
-    "kept": "Appointment kept",
-    "missed": "Appointment missed",
-    "cancelled": "Appointment cancelled",
+    "scheduled": marked("Appointment booked"),
+    "kept": marked("Appointment kept"),
+    "missed": marked("Appointment missed"),
+    "cancelled": marked("Appointment cancelled"),
 }
+_APPOINTMENT: Final = marked("Appointment")
 _STATES: Final = {
-    "died": "Died",
-    "transferred_out": "Transferred to another facility",
-    "transferred_in": "Came from another facility",
-    "stopped": "Stopped treatment",
-    "invalid": "Record not valid in the source",
+    "died": marked("Died"),
+    "transferred_out": marked("Transferred to another facility"),
+    "transferred_in": marked("Came from another facility"),
+    "stopped": marked("Stopped treatment"),
+    "invalid": marked("Record not valid in the source"),
 }
 _ACTS: Final = {
-    "read": "opened the record",
-    "timeline": "opened the record",
-    "versions": "opened the history of changes",
-    "list": "saw a list with this patient",
-    "export": "exported the record",
-    "create": "added the patient",
-    "update": "changed the record",
-    "void": "voided the record",
-    "merge": "merged the record",
-    "unmerge": "took a merge back",
-    "erase": "erased the patient",
+    "read": marked("opened the record"),
+    "timeline": marked("opened the record"),
+    "versions": marked("opened the history of changes"),
+    "list": marked("saw a list with this patient"),
+    "export": marked("exported the record"),
+    "create": marked("added the patient"),
+    "update": marked("changed the record"),
+    "void": marked("voided the record"),
+    "merge": marked("merged the record"),
+    "unmerge": marked("took a merge back"),
+    "erase": marked("erased the patient"),
 }
 _KINDS: Final = {
-    "api_key": "A connected system",
-    "cli": "An operator at the command line",
-    "job": "The platform",
-    "operator": "An operator",
-    "system": "The platform",
+    "api_key": marked("A connected system"),
+    "cli": marked("An operator at the command line"),
+    "job": marked("The platform"),
+    "operator": marked("An operator"),
+    "system": marked("The platform"),
 }
 
 
 def title_of(patient: PatientOut) -> str:
     """The title of a patient's page: the name, else a number, else the end of the identifier."""
     names = dict.fromkeys(filter(None, (patient.given_name, patient.family_name)))
-    return " ".join(names) or patient.hospital_number or patient.pepfar_id or f"Client {str(patient.id)[-6:]}"
+    return " ".join(names) or patient.hospital_number or patient.pepfar_id or unnamed(patient.id)
 
 
 def age_and_sex(patient: PatientOut) -> str:
     """Age and sex, such as ``36, female``; empty if neither is recorded."""
     age = "" if patient.age is None else str(patient.age)
-    return ", ".join(part for part in (age, _SEXES.get(patient.sex or "", "")) if part)
+    return ", ".join(part for part in (age, _(SEXES[patient.sex]) if patient.sex in SEXES else "") if part)
 
 
 def numbers(patient: PatientOut) -> list[tuple[str, str]]:
     """The patient's numbers, each with its name."""
-    pairs = (("Hospital number", patient.hospital_number), ("Programme number", patient.pepfar_id))
+    pairs = ((_("Hospital number"), patient.hospital_number), (_("Programme number"), patient.pepfar_id))
     return [(name, number) for name, number in pairs if number]
-
-
-def day_words(day: date) -> str:
-    """A day such as ``4 May 2026``."""
-    return f"{day.day} {day:%b} {day.year}"
 
 
 def event_words(entry: TimelineEntry) -> str:
@@ -134,36 +133,38 @@ def event_words(entry: TimelineEntry) -> str:
 
 def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
     """An attempt and its outcome, in one line."""
-    parts = [f"{MEDIA[attempt.medium]}: {OUTCOMES[attempt.outcome].lower()}"]
+    medium, outcome = _(MEDIA[attempt.medium]), _(OUTCOMES[attempt.outcome])
+    parts = [f"{medium}: {outcome.lower()}"]
     if attempt.promised_for is not None:
-        parts[0] += f" on {day_words(attempt.promised_for)}"
-    if attempt.returned_on not in (None, attempt.day):
-        parts[0] += f" on {day_words(attempt.returned_on)}"
+        parts[0] = _("{outcome} on {day}").format(outcome=parts[0], day=shown_date(attempt.promised_for))
+    if attempt.returned_on is not None and attempt.returned_on != attempt.day:
+        parts[0] = _("{outcome} on {day}").format(outcome=parts[0], day=shown_date(attempt.returned_on))
     if attempt.reason:
-        parts.append(f"reason: {REASONS.get(attempt.reason, attempt.reason).lower()}")
-    parts.append(f"by {names[attempt.recorded_by]}")
+        reason = _(REASONS[attempt.reason]) if attempt.reason in REASONS else attempt.reason
+        parts.append(_("reason: {reason}").format(reason=reason.lower()))
+    parts.append(_("by {name}").format(name=names[attempt.recorded_by]))
     return f"{', '.join(parts)}{f'. “{attempt.note}”' if attempt.note else ''}"
 
 
 def actor_words(actor: str, people: Mapping[UUID, str], own: str) -> str:
     """The name of an actor, such as a person of the partner."""
-    kind, _, identifier = actor.partition(":")
+    kind, __, identifier = actor.partition(":")
     if actor == own:
-        return "you"
+        return _("you")
     if kind == "person":
-        return next((name for uuid, name in people.items() if str(uuid) == identifier), "somebody who has left")
-    return _KINDS.get(kind, "The platform")
+        return next((name for uuid, name in people.items() if str(uuid) == identifier), _("somebody who has left"))
+    return _(_KINDS[kind if kind in _KINDS else "system"])
 
 
 def looks(events: Sequence[AuditEvent], names: Mapping[str, str], zone: ZoneInfo) -> list[tuple[str, str, str]]:
     """Who has read the record, newest first: one line for each request, or for each minute of similar requests."""
     lines: list[tuple[str, str, str]] = []
-    for _, acts in groupby(events, key=lambda event: event.request_id or str(event.event_id)):
+    for __, acts in groupby(events, key=lambda event: event.request_id or str(event.event_id)):
         first, *others = acts
         done = dict.fromkeys(_act(event.action) for event in (first, *others))
         name, moment = names[first.actor], first.occurred_at.astimezone(zone)
-        words = f"{name[:1].upper()}{name[1:]} {' and '.join(done)}"
-        line = (moment.isoformat(timespec="minutes"), f"{day_words(moment)}, {moment:%H:%M}", words)
+        words = f"{name[:1].upper()}{name[1:]}: {', '.join(done)}"
+        line = (moment.isoformat(timespec="minutes"), shown_time(moment, zone), words)
         if line not in lines[-1:]:
             lines.append(line)
     return lines
@@ -177,8 +178,11 @@ def reason_rows(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _reason_row(row: Mapping[str, Any], share: float) -> dict[str, Any]:
-    theme = _THEMES.get(row["theme"], row["theme"].replace("_", " ").capitalize())
-    effect = f"{'raises' if share > 0 else 'lowers'}, {exp(row['contribution']):.2f} times"
+    name = row["theme"]
+    theme = _(_THEMES[name]) if name in _THEMES else name.replace("_", " ").capitalize()
+    effect = (_("raises, {times} times") if share > 0 else _("lowers, {times} times")).format(
+        times=shown_number(exp(row["contribution"]), 2)
+    )
     return {
         "text": f"{row['text'][:1].upper()}{row['text'][1:]}",
         "effect": effect,
@@ -187,50 +191,54 @@ def _reason_row(row: Mapping[str, Any], share: float) -> dict[str, Any]:
 
 
 def _act(action: str) -> str:
-    source, _, rest = action.partition(":")
+    source, __, rest = action.partition(":")
+    act = rest.rpartition(":")[2]
     if action == "followup:today:read":
-        return "saw Today's list"
+        return _("saw Today's list")
     if source == "risk":
-        return "opened the record" if rest.endswith(":read") else "scored the patient"
-    return _ACTS.get(rest.rpartition(":")[2], "worked on the record")
+        return _("opened the record") if act == "read" else _("scored the patient")
+    return _(_ACTS[act]) if act in _ACTS else _("worked on the record")
 
 
 def _visit(facts: Mapping[str, Any]) -> str:
     kind = facts.get("visit_type")
-    return _with_next(f"Visit ({kind})" if kind else "Visit", facts)
+    return _with_next(_("Visit ({kind})").format(kind=kind) if kind else _("Visit"), facts)
 
 
 def _dispensation(facts: Mapping[str, Any]) -> str:
     days = facts.get("days_supplied")
-    drugs = facts.get("regimen") or ("ARVs" if facts.get("antiretroviral", True) else "other drugs")
-    return _with_next(f"Refill: {drugs} for {days} days" if days else f"Refill: {drugs}", facts)
+    drugs = facts.get("regimen") or (_("ARVs") if facts.get("antiretroviral", True) else _("other drugs"))
+    refill = _("Refill: {drugs}").format(drugs=drugs)
+    if days:
+        refill = ", ".join((refill, ngettext("{count} day", "{count} days", days)))
+    return _with_next(refill, facts)
 
 
 def _appointment(facts: Mapping[str, Any]) -> str:
-    return _BOOKINGS.get(facts["status"], "Appointment")
+    return _(_BOOKINGS.get(facts["status"], _APPOINTMENT))
 
 
 def _observation(facts: Mapping[str, Any]) -> str:
     name = str(facts["variable_name"])
-    label = _TESTS.get(name, name.replace("_", " ").capitalize())
+    label = _(_TESTS[name]) if name in _TESTS else name.replace("_", " ").capitalize()
     number, text = facts.get("value_numeric"), facts.get("value_coded") or facts.get("value_text")
     if number is not None:
         below = "< " if facts.get("value_text") == "<" else ""
         unit = facts.get("unit") or (VARIABLES[name].unit if name in VARIABLES else None) or ""
-        return f"{label}: {below}{number:,.10g} {unit}".rstrip()
+        return f"{label}: {below}{shown_number(number, DECIMALS)} {unit}".rstrip()
     if text is None and "value_datetime" not in facts:
-        return f"{label}: sample taken, no result"
+        return _("{test}: sample taken, no result").format(test=label)
     return f"{label}: {text or facts['value_datetime']}"
 
 
 def _state(facts: Mapping[str, Any]) -> str:
-    unknown = " (the day is not known)" if facts.get("day_known") is False else ""
-    return f"{_STATES[facts['state']]}{unknown}"
+    state = _(_STATES[facts["state"]])
+    return _("{state} (the day is not known)").format(state=state) if facts.get("day_known") is False else state
 
 
 def _with_next(text: str, facts: Mapping[str, Any]) -> str:
     following = facts.get("next_appointment")
-    return f"{text}, next on {day_words(following)}" if following else text
+    return _("{event}, next on {day}").format(event=text, day=shown_date(following)) if following else text
 
 
 _EVENTS: Final = {

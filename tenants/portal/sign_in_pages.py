@@ -1,6 +1,6 @@
 """Pages to sign in, and to choose a password by a link."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -15,10 +15,12 @@ from core.identity.people.sessions import COOKIE
 from core.identity.people.sign_in import sign_in
 from core.web.pages import SEE_OTHER, safe_next
 from core.web.public_routes import PublicRate
+from core.web.texts import COOKIE as LANGUAGE_COOKIE
 
 router = APIRouter()
 
 START = "/start"
+_YEAR = 365 * 86_400
 RATE = PublicRate(burst=20, per_minute=30)
 """The rate per network address. The people of a clinic often share an address, and sign in at the same time."""
 
@@ -49,6 +51,20 @@ def post_sign_in(
         return _form_again(page, error, email, next)
     answer = RedirectResponse(safe_next(next, START), SEE_OTHER)
     set_credential(answer, request.scope, COOKIE, session.secret)
+    return answer
+
+
+@router.post("/language")
+def post_language(
+    request: Request,
+    language: Annotated[Literal["en", "fr", "pt"], Form()],
+    next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002
+) -> RedirectResponse:
+    """Keeps the language that the reader chose in a cookie of this browser."""
+    answer = RedirectResponse(safe_next(next, "/"), SEE_OTHER)
+    answer.set_cookie(
+        LANGUAGE_COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax", secure=request.url.scheme == "https"
+    )
     return answer
 
 
