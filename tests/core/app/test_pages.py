@@ -263,7 +263,7 @@ class TestMounting:
         ],
     )
     def test_an_entry_that_leads_to_no_such_page_is_rejected(self, entry):
-        with pytest.raises(LookupError, match="navigation entry"):
+        with pytest.raises(LookupError, match="the navigation of"):
             create_app([feature, replace(SAMPLE, navigation=(entry,))])
 
     def test_two_sign_ins_and_two_owners_of_a_prefix_are_rejected(self):
