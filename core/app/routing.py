@@ -43,8 +43,9 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str, dependencies: Sequenc
         options["dependencies"] = [*(options.get("dependencies") or ()), *dependencies]
         options["route_class_override"] = type(route.original_route)
         if options["status_code"] in location.STATUSES:
-            headers = {options["status_code"]: {"headers": location.HEADER}}
-            options["responses"] = {**headers, **(options["responses"] or {})}
+            stated: dict[int | str, dict[str, Any]] = options["responses"] or {}
+            answer = {"headers": location.HEADER, **stated.get(options["status_code"], {})}
+            options["responses"] = {**stated, options["status_code"]: answer}
         if "GET" in (options["methods"] or ()) and HTTPStatus.OK not in (options["responses"] or {}):
             options["responses"] = {HTTPStatus.NOT_MODIFIED.value: UNCHANGED, **(options["responses"] or {})}
         if WRITES & set(options["methods"] or ()):

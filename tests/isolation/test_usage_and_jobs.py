@@ -79,7 +79,7 @@ def test_a_tenant_gives_no_job_of_its_own_to_the_platform(tenant):
 
 
 def test_no_role_can_have_the_name_that_stands_for_the_platform():
-    with pytest.raises(ValueError, match="no identifier"):
+    with pytest.raises(ValueError, match="not an identifier"):
         operations.own_rows_only("SELECT", "node", PLATFORM_ROLE)
 
 
