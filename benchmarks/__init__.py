@@ -1,1 +1,1 @@
-"""What the platform costs over the bare library or the bare database, measured side by side in one run."""
+"""Benchmarks: what the platform costs compared with the bare library or database, measured side by side in one run."""

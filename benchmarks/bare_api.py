@@ -1,4 +1,4 @@
-"""What the API is measured against: FastAPI and a psycopg pool, without tenancy, credentials, audit or encryption."""
+"""The bare API of a comparison: FastAPI and a psycopg pool, without tenancy, credentials, audit or encryption."""
 
 from __future__ import annotations
 

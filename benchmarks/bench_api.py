@@ -1,4 +1,4 @@
-"""GET of a patient and of a page through the whole stack, against a bare FastAPI and psycopg handler.
+"""Benchmark of GET of a patient and of a page through the whole stack, compared with bare FastAPI and psycopg.
 
 Ours has the credential, the tenant's role, the audit row in a durable commit, decryption and all middleware; the bare
 one has a pool and a SELECT. Both run in a uvicorn of their own, one process each, on the same database.
@@ -74,7 +74,7 @@ def _compared(name: str, ours: Load, bare: Load) -> Ratio:
 
 
 def _patients(tenant: TenantRef) -> list[UUID]:
-    """Patients with encrypted names, as an import leaves them; their UUIDs."""
+    """Insert patients with encrypted names, as an import does, and return their UUIDs."""
     from core.database import tenant_session
     from core.privacy import vault
     from tenants.records.facilities import FacilityFacts, ensure

@@ -1,4 +1,4 @@
-"""What backups and moves of one tenant cost, over pg_dump and COPY alone, and pg_dump among N tenants."""
+"""Benchmark of backups and moves of one tenant, compared with pg_dump and COPY; and of pg_dump among N tenants."""
 
 from __future__ import annotations
 

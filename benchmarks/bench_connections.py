@@ -1,7 +1,7 @@
-"""What one backend of PostgreSQL grows to, in bytes of its own memory, when it serves one tenant after the other.
+"""Benchmark of the memory of one PostgreSQL backend that serves one tenant after the other.
 
-Bare: one connection for all of them, as a pool without bounds keeps it. Ours: the pool that replaces a connection when
-it has served its share. Every table of every tenant is read.
+Bare is one connection for all tenants, as in a pool without bounds. Ours is the pool that replaces a connection which
+has served its share. Every table of every tenant is read.
 """
 
 from __future__ import annotations
@@ -59,5 +59,5 @@ def run() -> Iterator[Ratio]:
 
 
 def own_memory(pid: int) -> int:
-    """Bytes of a process that no other shares (Linux)."""
+    """Return the bytes of memory that a process shares with no other process (Linux)."""
     return memory_of(pid, "RssAnon")

@@ -1,4 +1,4 @@
-"""A fleet of tenants: what one costs to make as the fleet grows, and what a migration of all costs, over the same DDL.
+"""Benchmark of a fleet: creating one tenant as the fleet grows, and migrating all, compared with the same bare DDL.
 
 50 tenants; ``IIT_BENCH_SCALE=full``: 1,000.
 """
@@ -86,7 +86,7 @@ def _make() -> None:
 
 
 def _bound_insert(link: psycopg.Connection[tuple[object, ...]]) -> Ratio:
-    """What it costs that the row policy looks up whose id the tenant's role has, over one that compares roles alone."""
+    """Compare inserts under a row policy that looks up the role's tenant id with inserts under one on the role."""
     tenant = create_tenant(f"bench-{secrets.token_hex(8)}", "Benchmark").ref
 
     def insert(check: str) -> Callable[[], None]:
@@ -120,7 +120,10 @@ def _nothing_to_do(size: int) -> Ratio:
 
 
 def _one_step(raw: Raw, size: int) -> Ratio:
-    """ADD COLUMN and CREATE INDEX in every tenant, over the same sent raw on as many connections."""
+    """Compare a migration of every tenant (ADD COLUMN, CREATE INDEX) with the same DDL, sent raw.
+
+    The raw DDL has as many connections.
+    """
     numbers = count(int(scripts.head("tenant")) + 1)
     connections = upgrade.default_options().connections
     with _trees() as folder:

@@ -1,8 +1,8 @@
-"""An import of simulated contacts, over the sum of its bare parts: parse, COPY into staging, set-based upsert.
+"""Benchmark of an import of simulated contacts, compared with its bare parts: parse, COPY, set-based upsert.
 
 Both ways read the same two CSV files (people, and their pick-ups) and fill the same tables with the same indexes: the
-versioned ones and the contacts derived from them. The bare way does it once, without checks, keys, encryption,
-versions or steps. Each way has a fresh tenant.
+versioned ones and the contacts derived from them. The bare way does it once, without checks, keys, encryption, versions
+or steps. Each way has a fresh tenant.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ records:
 
 
 def run(contacts: int = 0, rounds: int = 2) -> Iterator[Ratio]:
-    """Compare the whole import with its bare parts, repeatedly; also the part up to the contacts alone.
+    """Compare an import with its bare parts: up to the contacts, with the cohort's statuses, and by its memory.
 
     Args:
         contacts: pick-ups in the file; 0 for the size that ``IIT_BENCH_SCALE`` names.

@@ -1,4 +1,4 @@
-"""MER indicators of a quarter by facility, sex and age, over one bare SQL statement that counts the main of them.
+"""Benchmark of a quarter's MER indicators by facility, sex and age, compared with one SQL statement for the main ones.
 
 ``IIT_BENCH_SCALE=full`` takes 100,000 patients. The bare statement counts TX_CURR (start and end), TX_NEW, TX_RTT,
 TX_ML and TX_PVLS from the same status table; ours counts all terms, with lengths of interruption and reconciliation.

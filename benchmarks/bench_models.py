@@ -1,4 +1,4 @@
-"""Scoring and explaining: LightGBM against HistGradientBoosting with shap, and our plugins against the bare library.
+"""Benchmark of scoring and explaining: LightGBM against HistGradientBoosting with shap, plugins against their library.
 
 All boosters have the same number of trees of at most 31 leaves on the same 50 features, see the same rows, and use one
 thread. The decision record of the boosting library rests on these figures.

@@ -1,8 +1,9 @@
-"""A whole night (units, features, predict, calibrate, reasons within capacity, save) over the sum of its bare parts.
+"""Benchmark of a whole night's scoring, compared with the sum of its bare parts.
 
-``IIT_BENCH_SCALE=full`` takes 10,000, 100,000 and a million patients with 20 contacts each; ``IIT_BENCH_NIGHT``
-names other sizes, by commas. Up to 100,000 patients the bare parts are measured beside; every size is also set against
-the one before it, times as many patients (1.00: linear).
+A night computes units and features, predicts, calibrates, gives reasons within capacity, and saves.
+``IIT_BENCH_SCALE=full`` takes 10,000, 100,000 and a million patients with 20 contacts each; ``IIT_BENCH_NIGHT`` names
+other sizes, separated by commas. The bare parts are measured up to 100,000 patients. Every size is also compared with
+the size before it; 1.00 means that the time grew in proportion to the patients.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One patient scored and explained online, over the model library's own predict and explain of one row.
+"""Benchmark of scoring and explaining one patient online, compared with the library's predict and explain of one row.
 
 Ours is what ``GET /v1/risk`` of a patient does behind HTTP: the model from this process's memory, the patient's facts
 from the database as known on the day, features, probability, calibration, reasons in words, the audit row, the commit.
@@ -80,7 +80,7 @@ def _timed(ways: dict[str, Callable[[], None]], calls: int) -> dict[str, list[fl
 
 
 def _people(tenant: TenantRef, count: int) -> list[UUID]:
-    """Some of those at risk, spread over all."""
+    """Return ``count`` people at risk, spread over all of them."""
     with tenant_session(tenant, actor=ACTOR) as session, session.cursor() as cursor:
         cursor.execute(
             "SELECT patient_uuid FROM predictions WHERE kind = 'at_risk' ORDER BY md5(patient_uuid::text) LIMIT %s",

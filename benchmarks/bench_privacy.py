@@ -1,4 +1,4 @@
-"""What keeping a name costs over the bare cipher: the patient's key, the bound context, the vault."""
+"""Benchmark of storing a name, compared with the bare cipher: the patient's key, the bound context, the vault."""
 
 from __future__ import annotations
 

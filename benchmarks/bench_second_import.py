@@ -1,4 +1,4 @@
-"""A list that comes again, over the same list the first time, per row: the common import of a partner at work.
+"""Benchmark of importing a list again, compared per row with its first import: what a partner at work does most.
 
 Three cases: the same files; a list that grew by a tenth, of a later day; the grown list into a tenant that holds 20
 imports of it. The first import of each case is the bare side.
@@ -34,7 +34,7 @@ _FIRST = date(2023, 1, 31)
 
 
 def run(contacts: int = 0) -> Iterator[Ratio]:
-    """Import lists again and grown lists.
+    """Compare repeated imports of the same list and of a grown list with the first import.
 
     Args:
         contacts: pick-ups of the grown list; 0 for the size that ``IIT_BENCH_SCALE`` names.
@@ -80,7 +80,7 @@ def _shortened(folder: Path, whole: Path) -> tuple[Path, int]:
 
 
 def _import(tenant: TenantRef, folder: Path, day: date) -> float:
-    """Seconds of an import whose data run to a day."""
+    """Import a list whose data run to a day, and return the seconds."""
 
     def open_session() -> AbstractContextManager[TenantSession]:
         return tenant_session(tenant, actor="cli:benchmark")

@@ -1,4 +1,4 @@
-"""What a tenant's transaction costs over a bare one: role, path, session and pool."""
+"""Benchmark of a tenant's transaction, compared with a bare one: role, path, session and pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a versioned upsert of visits costs over a bare COPY into a temporary table and one INSERT."""
+"""Benchmark of a versioned upsert of visits, compared with a bare COPY into a temporary table and one INSERT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Run as a process by ``bench_import``: one import, and what it took. Arguments: the tenant, its files' folder."""
+"""The process that ``bench_import`` starts: one import, and its costs.
+
+Arguments: the tenant, the folder of its files.
+"""
 
 from __future__ import annotations
 
@@ -67,13 +70,16 @@ def main() -> int:
 
 
 def _cpu() -> float:
-    """Seconds of a processor that this process and those it has begun and seen end have had."""
+    """Return the processor seconds of this process and of its children that have ended."""
     mine, theirs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return mine.ru_utime + mine.ru_stime + theirs.ru_utime + theirs.ru_stime
 
 
 def _childrens_peak() -> int:
-    """Return the peak bytes of this process's children together. A child that lives between two readings is omitted."""
+    """Return the peak bytes of this process's children together.
+
+    A child that starts and ends between two readings is omitted.
+    """
     peak = 0
     for children in Path("/proc/self/task").glob("*/children"):
         for pid in children.read_text(encoding="ascii").split():
@@ -83,7 +89,10 @@ def _childrens_peak() -> int:
 
 
 def _timed_listeners() -> list[float]:
-    """Measure the time of later rooms' listeners: a list with one number of seconds."""
+    """Begin to measure the time of later rooms' listeners.
+
+    Return a list with one number, which grows with their seconds.
+    """
     spent = [0.0]
     listeners = events.listeners
 

@@ -1,4 +1,4 @@
-"""Simulated people, some of them recorded twice with the slips that registers have; and how well the search finds them.
+"""Simulated people, some of them recorded twice with typical slips, and a measure of how well the search finds them.
 
 ``python -m benchmarks.linkage_people 20000 400`` prints precision and recall for 20,000 people of whom 400 are in the
 records twice. Nobody in it exists: names are made of syllables.
@@ -120,7 +120,7 @@ def _again(rng: random.Random, person: Person, number: int) -> Person:
 
 
 def _slip(rng: random.Random, name: str) -> str:
-    """A letter left out, mistaken, doubled, or two changed about."""
+    """Return the name with a slip: a letter left out, replaced or doubled, or two letters swapped."""
     place = rng.randrange(1, len(name))
     ways: tuple[Callable[[], str], ...] = (
         lambda: name[:place] + name[place + 1 :],

@@ -28,7 +28,7 @@ class Load:
         self._pool = ThreadPoolExecutor(clients)
 
     def run(self, requests: int) -> float:
-        """Seconds that it takes to have ``requests`` answered.
+        """Send ``requests`` requests, and return the seconds until all are answered.
 
         Raises:
             RuntimeError: an answer is not 200.

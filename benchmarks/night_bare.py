@@ -104,7 +104,7 @@ def read(session: TenantSession) -> tuple[Timelines, np.ndarray[Any, Any]]:
 
 
 def _texts(cursor: Any, contacts: dict[str, Any], name: str) -> list[str]:  # noqa: ANN401 - a cursor
-    """The texts of a column, which becomes their places."""
+    """Return the distinct texts of a column, and replace the column by their indices."""
     column = {"regimen": "regimen", "line": "regimen_line"}[name]
     cursor.execute(f"SELECT DISTINCT hashtext({column}), {column} FROM contacts WHERE {column} <> ''")  # noqa: S608
     known = sorted(cursor.fetchall())

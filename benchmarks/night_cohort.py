@@ -35,7 +35,7 @@ _FILLED: Final = ("facilities", "patients", "contacts", "observations", "patient
 _SAMPLE: Final = 2_500
 _BATCH: Final = 50_000
 _MANY: Final = 200_000
-"""Patients beyond whom indexes are made when the rows are there."""
+"""With more patients than this, indexes are created after the rows."""
 
 _INDEXES: Final = """
 SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index AS i
@@ -141,9 +141,9 @@ def make(patients: int, *, contacts: int = CONTACTS) -> TenantRef:
 
 @contextmanager
 def _indexes_made_after(tenant: TenantRef) -> Iterator[None]:
-    """Drop the indexes of the tables that are filled, but for primary keys, and make the same again at the end.
+    """Drop the indexes of the tables to fill, except primary keys, and create the same ones again at the end.
 
-    Twenty million rows would else take most of an hour.
+    With the indexes in place, twenty million rows would take most of an hour.
     """
     with psycopg.connect(ensure().database_owner_url, autocommit=True) as link:
         indexes = link.execute(_INDEXES, (tenant.schema_name, list(_FILLED))).fetchall()

@@ -1,4 +1,4 @@
-"""One night in a process of its own, so that its memory is its own: prints seconds, rows and the peak as JSON."""
+"""Scores one night in a process of its own, to measure its memory alone; prints seconds, rows and the peak as JSON."""
 
 from __future__ import annotations
 

@@ -190,7 +190,10 @@ def _statement(script: Source, call: ast.Call) -> ast.expr | None:
 
 
 def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
-    """Yield a problem unless a role gets all rights: the script does not show the rights that it had before."""
+    """Yield a problem unless a role gets all rights.
+
+    It may lose one, because the script does not show the rights that it had before.
+    """
     privileges = {one.strip() for one in script.word(call, 0, "privileges").split(",")}
     if not privileges >= _EVERY_RIGHT:
         yield sql.TAKES

@@ -86,7 +86,7 @@ def _plain(kind: str, text: str) -> str:
 
 
 def _end_of_comment(sql: str, at: int) -> int:
-    """The end of a comment, which may hold others."""
+    """Return the end of a comment, which may contain further comments."""
     depth = 0
     for match in re.compile(r"/\*|\*/").finditer(sql, at):
         depth += 1 if match[0] == "/*" else -1

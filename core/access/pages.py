@@ -80,11 +80,10 @@ async def checked_form(request: Request) -> None:
 
 
 def _from_here(request: Request) -> bool:
-    """Return whether the browser names this origin as the sender.
+    """Return whether the form comes from a page of this server, judged by Origin, Sec-Fetch-Site or Referer.
 
-    Rejects a request without any of the three headers.
-
-    Behind a reverse proxy that is not declared, this server sees http where the browser names https.
+    A request without any of these headers counts as foreign. So does one through an undeclared reverse proxy that ends
+    TLS: this server then sees http where the browser says https.
     """
     own = f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}".lower()
     origin = request.headers.get("origin")

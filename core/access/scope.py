@@ -63,7 +63,7 @@ class PrincipalScope:
         self.confirmation.moment = moment
 
     def while_valid(self, pieces: Iterable[Piece]) -> Generator[Piece]:
-        """The pieces of a long answer, for as long as the credential is valid.
+        """Yield the pieces of a long answer for as long as the credential is valid.
 
         Raises:
             Unauthenticated: it was revoked, or has expired (401).
@@ -85,7 +85,7 @@ class Scope(PrincipalScope):
     def by_at_once(self) -> tuple[str, str] | None:
         """Return ``by`` if the caller reaches all facilities, else None.
 
-        Reads in one round trip do not limit themselves to some facilities, so they need it.
+        A read in one round trip cannot be limited to some facilities, so it is only for callers that reach all.
         """
         return self.by if self.principal.reach.everything else None
 

@@ -125,8 +125,8 @@ class Admission:
     """Admits the requests of one process.
 
     Args:
-        concurrency: requests that run at once. It equals the number of database connections: a request that waits for
-            a connection would occupy a thread that the connection's present user needs.
+        concurrency: requests that run at once, as many as there are database connections. With more, the requests that
+        wait for a connection could occupy every thread.
         patience: seconds that a request waits for its slot.
     """
 

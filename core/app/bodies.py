@@ -19,8 +19,9 @@ IDLE = 30.0
 """Seconds within which the next part of a body must come."""
 
 RATE = 1024
-"""Slowest rate of a body, in bytes a second, measured anew after each ``IDLE`` seconds of waiting. A fast beginning
-does not excuse a slow rest."""
+"""Slowest accepted rate of a body, in bytes per second. It is measured again after each ``IDLE`` seconds of waiting, so
+a fast beginning does not excuse a slow rest.
+"""
 
 _LATE = "the body of the request did not come in time"
 

@@ -1,8 +1,8 @@
 """Identifies the sender of a request before its body is read.
 
-A credential that was accepted before only tells whose share the request counts to. Every request's credential is still
-verified: by this module if the request has a body, else by its route. This module also verifies unknown credentials, a
-few at a time. It answers 429 to an address that sends many invalid ones.
+For a request without a body whose credential was accepted before, this module only looks up the share that the request
+counts to; its route verifies the credential. In all other cases this module verifies it, a few at a time. An address
+that sends many invalid credentials gets 429.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from core.identity.credentials import Credential
 
 KNOWN = 20_000
-"""How many credentials' shares are remembered at most."""
+"""Most credentials whose shares are remembered."""
 
 ADDRESSES = 20_000
-"""For how many addresses rejected credentials are counted at most. One more drops the address counted first."""
+"""Most addresses whose rejected credentials are counted. One more drops the address that was counted first."""
 
 GUESSES = 240
 """Rejected credentials that an address may send at once."""
@@ -42,7 +42,7 @@ GUESSES_A_SECOND = 2.0
 """Rejected credentials that an address may send per second after that."""
 
 VERIFIERS = 2
-"""How many credentials are verified at once. Each takes a database connection, besides those of the slots."""
+"""Most credentials that are verified at once. Each takes a database connection, besides those of the slots."""
 
 VERIFYING_OF_ADDRESS = 64
 VERIFYING_IN_ALL = 512
@@ -68,7 +68,7 @@ class Callers:
         self._verifying: dict[str, int] = {}
 
     async def share_of(self, scope: Scope, address: str, *, with_body: bool) -> UUID | str:
-        """Return whose share a request counts to: the tenant, or the actor if there is no tenant.
+        """Return the share that a request counts to: the tenant's id, or the actor if there is no tenant.
 
         Raises:
             Unauthenticated: there is no credential, or it is not valid (401).

@@ -1,8 +1,8 @@
-"""Examples in the OpenAPI document. If a body or an answer has none, this builds one from its fields' examples.
+"""Examples in the OpenAPI document. If a body or an answer has none, this module builds one from its fields' examples.
 
-All examples can be true together: an identifier stands for one thing, times are in their order, and the answer to a
-write repeats what its body says. A model whose fields depend on each other has an example of its own
-(``json_schema_extra``), and an operation whose answer shows another state of it has one at its route.
+The examples agree with each other: an identifier always stands for the same thing, times are in order, and the answer
+to a write repeats its body. If fields of a model depend on each other, the model has an example of its own
+(``json_schema_extra``). If an answer shows another state of the thing, its route has one.
 """
 
 import re
@@ -23,10 +23,10 @@ _MOMENTS = {
     "last_used_at": "2026-02-03T14:30:00Z",
     "expires_at": "2027-01-31T00:00:00Z",
 }
-"""Examples of times that are later than others, by the names of fields."""
+"""Name of a field -> its example, for times that must be later than those of other fields."""
 
 _THINGS = {"canonical_id": "patient"}
-"""The things of identifiers whose fields say what they are to each other."""
+"""Name of a field -> the thing that it identifies, where the name itself does not say it."""
 
 _FIRST_WORD = re.compile(r"[A-Z][a-z]*")
 _BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 0.5, "boolean": True, "null": None}
@@ -84,7 +84,7 @@ def _object(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> dict
 
 
 def _named(name: str, thing: str, schema: dict[str, Any], example: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return the example of a field, or one that its name asks for where the field's own is by its format alone."""
+    """Return an example that suits the field's name, if the field's own example only follows from its format."""
     if schema.get("examples") or schema.get("default") is not None:
         return example
     if example == _BY_FORMAT["date-time"]:
@@ -118,7 +118,7 @@ def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 def _with_nulls(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """Return a written example with the nulls that FastAPI drops from it."""
+    """Return an example with null for each required field that it lacks, because FastAPI drops nulls from examples."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
     if isinstance(example, list):
@@ -136,7 +136,7 @@ def _is_nullable(schema: dict[str, Any]) -> bool:
 
 
 def _repeating(answer: Any, sent: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return the answer with the values that the body has for the same fields."""
+    """Return the answer, with each field that the body has too set to the body's value."""
     if not isinstance(answer, dict) or not isinstance(sent, dict):
         return answer
     return answer | {name: value for name, value in sent.items() if name in answer and value is not None}

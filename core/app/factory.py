@@ -47,7 +47,7 @@ lists it carries a cursor, `after`, so that a page far into the list takes no lo
 
 
 class Application(FastAPI):
-    """FastAPI with our boundary as the outermost layer, outside Starlette's own error handler."""
+    """FastAPI with ``RequestBoundary`` as its outermost layer, outside Starlette's own error handler."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the whole stack of middleware."""

@@ -81,7 +81,7 @@ class Ready(BaseModel):
 
 
 def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str, Any]:
-    """Return the report as ``/readyz`` shows it, ready or not, or as ``iit status --json`` does (``at_terminal``)."""
+    """Return the report as JSON for ``/readyz``, or with ``at_terminal`` for ``iit status --json``."""
     return {
         "ready": report.ready,
         "checks": [

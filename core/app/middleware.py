@@ -145,7 +145,7 @@ class RequestBoundary:
             self._callers.forget(scope)
 
     def _reject_hasty(self, route: PublicRoute, address: str) -> None:
-        """Count a call of a public route.
+        """Count a call of a public route, and reject it if the address calls the route too often.
 
         Raises:
             TooManyRequests: the address calls the route too often (429).

@@ -51,7 +51,10 @@ class RoutePermissions:
         return any(pattern.match(path) for pattern in self._pages)
 
     def of(self, method: str, path: str) -> frozenset[str]:
-        """Return the permissions of one operation; none if there is no such operation, which the router answers."""
+        """Return the permissions of one operation.
+
+        The set is empty if there is no such operation; the router then answers 404.
+        """
         if self._patterns is None:
             self._patterns = self._read()
         fixed = self._fixed.get((method, path))

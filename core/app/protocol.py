@@ -217,7 +217,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Stop that clock, and start the request that waited for it."""
+        """Stop the clock of the slow client, and start its next request if one is waiting."""
         self._unread_since = None
         super().resume_writing()
         deferred, self._deferred = self._deferred, None

@@ -1,7 +1,7 @@
 """Rate limits: how often one caller may call one operation (GCRA), counted in the memory of the process.
 
-Each process counts by itself: N processes allow N times the rate. In return, no unavailable server opens or closes a
-route. A limiter in Redis for users and tenants has the same method ``take``.
+Each process counts for itself, so N processes allow N times the rate. In return, the limits need no other server. A
+limiter in Redis for users and tenants would have the same method ``take``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.web.public_routes import PublicRate
 
 COUNTED = 50_000
-"""How many callers are counted at most. One more drops the caller that has not called for longest."""
+"""Most callers that are counted. One more drops the caller that has not called for longest."""
 
 
 class Limiter(Protocol):

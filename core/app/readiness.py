@@ -157,7 +157,7 @@ def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None 
 
 
 def _remedy_of(error: AppError) -> str:
-    """Return the remedy of an error, or the page that has it where the error has no more than its kind's."""
+    """Return the error's remedy, or a reference to the how-to page if the remedy is the general one of its class."""
     return error.remedy if error.remedy != error.hint else PAGE
 
 
@@ -318,6 +318,6 @@ CHECKS: dict[CheckName, tuple[Callable[[Report], None], bool]] = {
     "workers": (check_workers, True),
     "queue": (check_queue, True),
 }
-"""For each name, the check, and whether it needs the control database."""
+"""Name of a check -> its function, and whether it needs the control database."""
 
 SERVERS: Final = ("postgresql", "redis")

@@ -22,7 +22,7 @@ UNREAD_BYTES = 131_072
 
 
 CUT_SHORT = "ASGI callable returned without completing response."
-"""uvicorn's error for an answer that ``RequestBoundary`` cut, which has logged why at the right level."""
+"""uvicorn's log message for an answer that ``RequestBoundary`` cut short. ``RequestBoundary`` logs the cause itself."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:

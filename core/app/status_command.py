@@ -32,7 +32,7 @@ def status(*, as_json: bool) -> None:
 
 
 def _report() -> Report:
-    """Return the report. If a server does not run, it has that server's problem, and the checks that need no server."""
+    """Return the report, without starting a server. A server that does not run is a failed check with its problem."""
     from core.app import readiness
     from core.services import status as servers
 

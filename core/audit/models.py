@@ -14,8 +14,8 @@ from core.database import TenantBase
 class AuditEvent(TenantBase, table=True):
     """One act: its actor, its kind and its subject, written in the transaction of the act.
 
-    The tenant's role can set neither number nor time: with a chosen number it could make later events look as if they
-    had been added after the sealing.
+    The tenant's role can set neither the number nor the time. With a chosen number it could make later events look as
+    if they had been added after the sealing.
     """
 
     __tablename__: ClassVar[str] = "audit_events"

@@ -74,11 +74,11 @@ def audited_query(
     by: tuple[str, str],
     detail: dict[str, Any] | None = None,
 ) -> tuple[str, dict[str, object]]:
-    """A query that records each row that it reads in the audit, in the same statement.
+    """Return a query that records each row that it reads in the audit, in the same statement.
 
     Args:
-        query: reads rows with a ``uuid``, the subjects; the result has its order.
-        values: its parameters.
+        query: reads rows with a ``uuid``, which identifies the subject. The new query returns them in the same order.
+        values: the parameters of ``query``.
         action: ``source:subject:action``.
         subject_type: the kind of the rows.
         by: actor and request id.

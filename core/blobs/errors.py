@@ -1,4 +1,4 @@
-"""Errors of stored files, besides their absence."""
+"""Errors of stored files, other than ``NotFound``."""
 
 from __future__ import annotations
 

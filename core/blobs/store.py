@@ -37,7 +37,7 @@ LABEL = 40
 DRAFTS = "drafts"
 MARK = "installation"
 MARK_SECONDS = 5.0
-"""How long a store that had the installation's mark is trusted to have it still."""
+"""Seconds during which a store that had the installation's mark is not checked again."""
 
 DRAFT_SECONDS = 24 * 3600
 

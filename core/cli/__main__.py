@@ -1,4 +1,4 @@
-"""``python -m core.cli`` is ``iit``."""
+"""Runs ``iit`` as ``python -m core.cli``."""
 
 from core.cli.main import main
 

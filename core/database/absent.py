@@ -1,4 +1,4 @@
-"""Errors for temporary absence: a database, its tables, or a tenant that moves."""
+"""Errors when data are unavailable for a while: a database, its tables, or a tenant that is being moved."""
 
 from core.errors import Unavailable
 

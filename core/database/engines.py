@@ -169,9 +169,10 @@ def _for_sqlalchemy(url: str) -> URL:
 
 
 def _begun_by_scope(connection: Any, record: object) -> None:  # noqa: ANN401 - as below
-    """Leave the beginning of transactions to the scope, which names the tenant in the same round trip.
+    """Let the scope begin each transaction, because it names the tenant in the same round trip.
 
-    A statement outside of any scope is a transaction of the login, which has no rights on tenants' tables.
+    The connection is in autocommit mode: a statement outside any scope is a transaction of the login, which has no
+    rights on tenants' tables.
     """
     _no_search_path(connection, record)
     connection.autocommit = True

@@ -146,7 +146,7 @@ class Fleet:
             self._broken = error
 
     def _next(self) -> Behind | None:
-        """Return the next tenant to try; None if none is left. Waits while all that are left are postponed."""
+        """Return the next tenant to try; None if none is left. Waits while every remaining tenant is postponed."""
         while self._broken is None:
             with self._lock:
                 if self._ready:

@@ -6,4 +6,4 @@ from contextlib import AbstractContextManager
 from core.database.sessions import TenantSession
 
 SessionOpener = Callable[[], AbstractContextManager[TenantSession]]
-"""Opens a transaction of an already chosen tenant, for work in steps that are transactions of their own."""
+"""Function that opens a transaction of one tenant. Work in several transactions calls it once for each of them."""

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 _READ_ONLY = "25006"
 _NO_SUCH_ROLE = ("42501", "22023")
-"""Errors of a role that the application may not take any more, or that is gone: the tenant has moved."""
+"""SQLSTATEs when the application may no longer take the tenant's role, or the role is gone: the tenant has moved."""
 
 _NOT_THERE_YET = {"3F000", "42P01", "42703", "42P10", "42883", "42501", "23514"}
-"""Errors of code in a schema that lacks its newest tables, columns, unique indexes, functions, grants or values."""
+"""SQLSTATEs when a schema lacks the code's newest tables, columns, unique indexes, functions, grants or values."""
 
 _S = TypeVar("_S", bound=Session)
 
@@ -121,9 +121,9 @@ class TenantSession(_ScopedSession):
             set_local(cursor, **values)
 
     def leave_role(self) -> None:
-        """Act as the application's login until the transaction ends; no table of the tenant is reachable any more.
+        """Act as the application's login until the transaction ends. No table of the tenant can be reached after that.
 
-        For what the application does to a tenant by a function of ``node`` that the tenant's role may not call.
+        Use it to call a function of ``node`` that the tenant's role may not call.
         """
         with self.cursor() as cursor:
             cursor.execute("SET LOCAL ROLE NONE")

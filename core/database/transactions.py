@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TransactionOpenError(RuntimeError):
-    """The caller would call something slow or foreign within a transaction."""
+    """The caller tried to call something slow or foreign within a transaction."""
 
 
 _open: dict[int, object] = {}

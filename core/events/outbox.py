@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 LARGEST_PAYLOAD: Final = 20_000
-"""Characters of JSON: an event names what changed, it does not carry it."""
+"""Most characters of a payload as JSON. A payload names what changed; it does not contain the changed data."""
 _INSERT: Final = """
 INSERT INTO node.outbox (id, tenant_id, tenant_role, event, subject, payload, actor, request_id)
 VALUES (%s, %s, current_user, %s, %s, %s, %s, %s)
@@ -31,7 +31,7 @@ class Event:
     """An event as a subscriber gets it.
 
     Attributes:
-        id: the same in every delivery: a subscriber recognises by it what it has done already.
+        id: the same in every delivery, so that a subscriber recognises an event that it has handled before.
         name: which event.
         subject: what it is about.
         payload: what it carries.

@@ -22,12 +22,12 @@ SignedIn = Annotated[Principal, Depends(signed_in)]
 KeysRead = Annotated[Principal, Depends(require("keys.read"))]
 KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
 Ordered = Annotated[PageRequest, Depends(sorted_pages({"created_at": datetime, "name": str}, str(NEWEST_FIRST)))]
-"""Without a cursor: people create each key by hand."""
+"""Page and order of the list of keys. It needs no cursor, because people create keys by hand and there are few."""
 
 
 @router.get("/me", tags=["identity"], operation_id="get_me", summary="Get the caller: who it is, what it may do")
 def get_me(principal: SignedIn, scope: AnyScope) -> Me:
-    """Needs a valid credential and no permission."""
+    """Return the caller. Needs a valid credential, but no permission."""
     states = principal.states
     return Me(
         kind=principal.kind,
@@ -54,7 +54,7 @@ def _facilities(principal: Principal, scope: AnyScope) -> list[str] | None:
 
 @router.get("/keys", tags=["identity"], operation_id="list_keys", summary="List API keys, newest first unless sorted")
 def get_keys(_: KeysRead, scope: TenantScope, paging: Ordered) -> Page[ApiKeyOut]:
-    """Revoked and expired keys stay in the list."""
+    """List the API keys. Revoked and expired keys stay in the list."""
     keys = list_keys(scope.tenant, limit=paging.limit, offset=paging.offset, sort=paging.sort or NEWEST_FIRST)
     return Page.of([ApiKeyOut.model_validate(key) for key in keys], paging, count_keys(scope.tenant))
 
@@ -87,7 +87,7 @@ def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response:
 
 @router.get("/keys/{key_id}", tags=["identity"], operation_id="get_key", summary="Get an API key")
 def get_one_key(_: KeysRead, scope: TenantScope, key_id: UUID) -> ApiKeyOut:
-    """The key without its secret, which is not stored."""
+    """Return one key without its secret, which is not stored."""
     return ApiKeyOut.model_validate(get_key(scope.tenant, key_id))
 
 

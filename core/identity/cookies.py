@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 HOST_PREFIX = "__Host-"
-"""A browser takes a cookie of this prefix from this host alone, over HTTPS alone: no neighbour can plant one."""
+"""Prefix of a cookie's name. A browser accepts such a cookie only from this host over HTTPS, so no other host can set
+it.
+"""
 
 
 def is_secure(scope: MutableMapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The facilities that people are confined to: the DATIM ids that callers see, and the ids that memberships store.
+"""Translates between the DATIM ids of facilities, which callers see, and the ids, which memberships store.
 
 The room that has the facilities registers a directory of them (``Feature.facilities``).
 """
@@ -22,13 +22,13 @@ ACTOR = "system:people"
 
 
 class FacilityDirectory(Protocol):
-    """Looks up facilities of a tenant. Both functions omit those that do not exist."""
+    """Looks up facilities of a tenant. Both methods omit facilities that do not exist."""
 
     def ids(self, session: TenantSession, datim_ids: Collection[str]) -> Mapping[str, UUID]:
-        """The id of each DATIM id."""
+        """Return DATIM id -> id of the facility."""
 
     def datim_ids(self, session: TenantSession, ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """The DATIM id of each id."""
+        """Return id of the facility -> DATIM id."""
 
 
 @cache

@@ -326,7 +326,7 @@ class ApiKeys:
 
 
 KIND = ApiKeys()
-"""The kind as ``core.feature`` registers it."""
+"""The instance that ``core.feature`` registers."""
 
 
 def _granted(permissions: Collection[str] | None) -> frozenset[str]:

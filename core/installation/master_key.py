@@ -26,7 +26,7 @@ class MasterKeyWrong(Unavailable):
 
 
 def check_master_key() -> None:
-    """Compare the configured master key with the previous one. The first start remembers the key.
+    """Check that the configured master key is the installation's. The first start records the key.
 
     During a rotation, a new key is accepted if the previous one is right.
 

@@ -1,4 +1,4 @@
-"""Looking at the tenant's jobs over the API."""
+"""API routes that show the tenant's jobs."""
 
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 JobsRead = Annotated[Principal, Depends(require("jobs.read"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID}, "-id"))]
-"""Identifiers grow with time."""
+"""Page and order of the list of jobs: by id, the newest first, because ids grow with time."""
 
 
 @router.get("", operation_id="list_jobs", summary="List jobs, newest first")
@@ -26,7 +26,7 @@ def list_jobs(
     kind: Annotated[str | None, Query(description="Only jobs of this kind.", examples=["imports.run"])] = None,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobOut]:
-    """Work that was asked for: imports, training, scoring."""
+    """List the tenant's jobs: imports, training, scoring."""
     part = repository.list_jobs(db, paging, kind=kind, state=state)
     return Page.of(part.rows, paging, part.total, part.last)
 

@@ -1,6 +1,7 @@
-"""Dramatiq for one use: a message carries a job's id to a free worker.
+"""Dramatiq, used only to carry a job's id to a free worker.
 
-Its retries, delays, time limits and dead letters are left out (no middleware is added): the job's row owns all of that.
+Its middleware for retries, delays, time limits and dead letters is not added, because the job's row handles all of
+that.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.jobs.leases import Hold, Lease
 
 MAX_INTERRUPTIONS = 3
-"""How often a job may die alone or exceed its time limit; then it is a dead letter."""
+"""How many times a job may die alone or exceed its time limit. After the last time it is a dead letter."""
 
 ANNOUNCE = "jobs.announce"
 ANNOUNCE_PLATFORM = "jobs.announce_platform"

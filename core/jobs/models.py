@@ -26,8 +26,8 @@ class Job(NodeBase, table=True):
         payload: what to do, by ids: never a person's data.
         attempts: tries that ended in an error.
         deliveries: times that a worker took it, the killed ones included.
-        suspicion: 0: it runs beside others; 1: its worker vanished, it runs in a process of its own; 2: that vanished
-            together with its worker, nothing else runs beside it.
+        suspicion: 0: the job runs beside others; 1: its worker vanished, so it runs in a process of its own; 2: that
+        process vanished too, so the worker runs nothing else beside it.
         interruptions: times that it died while nothing ran beside it, or exceeded its time limit.
         sends: messages sent since it was last due.
         lease_token: whoever knows it holds the lease, until ``lease_until``.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.jobs.registry import JobKind
 
 LARGEST_PAYLOAD = 100_000
-"""Characters of JSON: a payload names what to work on, it does not carry it."""
+"""Most characters of a payload as JSON. A payload names what to work on; it does not contain the data."""
 
 _INSERT = """
 INSERT INTO node.jobs

@@ -57,7 +57,8 @@ def job(
 ) -> Callable[[Run], Run]:
     """Register the decorated function to run jobs of ``kind``, such as ``imports.run``, each for one tenant.
 
-    Give ``on_end`` if the room's rows show that a job works on them: else they show it for ever after the job died.
+    If the room's rows say that a job works on them, pass ``on_end``. Without it they still say so after the job has
+    died.
 
     Raises:
         ValueError: the name is not ``room.kind``, belongs to another function, or a bound makes no sense.

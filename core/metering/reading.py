@@ -57,7 +57,7 @@ class Usage:
 def read_usage(after: UsageCursor = BEGINNING, *, database: str, limit: int = 10_000) -> list[Usage]:
     """Return the next uses of all tenants of a data database.
 
-    Uses of a transaction that began after the oldest running one appear when that one ends.
+    Uses are returned up to the oldest transaction that still runs. Uses of later transactions follow when it has ended.
 
     Args:
         after: the cursor of the last use that was read.

@@ -23,9 +23,9 @@ _SCHEMA_BYTES: Final = text(
 
 
 def measure(tenant: TenantRef) -> int | None:
-    """Record the bytes of the tenant's tables, indexes and stored files.
+    """Record the bytes of the tenant's tables, indexes and stored files, and return them.
 
-    Return None if today's are recorded already.
+    Returns None if today's bytes are recorded already.
 
     Raises:
         AppError: the tenant's database, or the store of files, cannot be reached.

@@ -20,21 +20,21 @@ def fit_in_process(
     *,
     memory_bytes: int | None = None,
 ) -> Artifact:
-    """Fit a model in a process that is killed at its limits, and give back the verified artifact.
+    """Fit a model in a process that is killed at its limits, and return the verified artifact.
 
     Args:
         plugin_name: name of the model, a key of :func:`core.plugins.models`.
-        data: what to fit on; it travels as files in a private folder.
+        data: the training data; the process gets them as files in a private folder.
         params: the plugin's parameters, as JSON.
         seed: the same data, params and seed give the same predictions.
-        timeout: seconds until the process and all it started are killed.
-        memory_bytes: address space; 4 GiB and eight times the data when absent.
+        timeout: seconds until the process, and every process that it started, is killed.
+        memory_bytes: address space; 4 GiB and eight times the data when None.
 
     Raises:
-        NotFound: no installed plugin gives this model.
+        NotFound: no installed plugin offers this model.
         Invalid: the plugin rejected the data or a parameter.
         PluginTimedOut: it was killed at its time limit.
-        PluginFailed: it raised, died, or gave something that is not an artifact.
+        PluginFailed: it raised, died, or returned something that is not an artifact.
     """
     model = manager.model(plugin_name)
     remote = RemoteModel(manager.origin(plugin_name), model.name, model.version)

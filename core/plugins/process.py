@@ -48,7 +48,7 @@ class Limits:
     file_bytes: int = FILE_BYTES
 
     def to_json(self) -> dict[str, int]:
-        """The limits of the process; processor time is bounded by wall-clock time on all its threads."""
+        """Return the limits as JSON. The processor time allows every thread to work until the time limit."""
         cpu_seconds = int(self.seconds * MAX_THREADS) + 10
         return {"memory_bytes": self.memory_bytes, "file_bytes": self.file_bytes, "cpu_seconds": cpu_seconds}
 

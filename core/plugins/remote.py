@@ -1,4 +1,7 @@
-"""Third-party models behind the same two protocols, each call in its own process."""
+"""Third-party models with the interface of first-party ones (``ModelPlugin``, ``FittedModel``).
+
+Each call runs in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ FIT_SECONDS = 900.0
 SCORE_SECONDS = 120.0
 DESCRIBE_SECONDS = 30.0
 BYTES_PER_INPUT_BYTE = 8
-"""The factor for the copies that fitting makes of its data."""
+"""Bytes of memory that a process gets for each byte of its data, because plugins copy the data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def list_settings(_: SettingsRead, db: TenantDb) -> list[SettingsGroupOut]:
     "/{group}", operation_id="get_settings_group", summary="Get a group of settings", responses=responses(NotFound)
 )
 def get_settings_group(_: SettingsRead, db: TenantDb, group: GroupName, response: Response) -> SettingsGroupDetail:
-    """With the JSON schema of its value, and its ETag."""
+    """Return a group of settings with the JSON schema of its value, and its ETag."""
     return _answer(response, service.read(db, registry.group(group)))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SIZE = 16
 EXACT = ("source", "import")
-"""Purposes that begin so hold keys of machines: ``normalise`` only removes blanks around them."""
+"""Beginnings of the purposes whose texts are keys of machines. ``normalise`` only removes blanks around such texts."""
 
 REMEMBERED = 256
 """The number of pairs of key and purpose whose hash state stays in memory."""

@@ -32,9 +32,9 @@ def remember(session: TenantSession, identifiers: Iterable[Identifier]) -> None:
 
 
 def keep_out(session: TenantSession, arriving: Mapping[UUID, list[Identifier]]) -> frozenset[UUID]:
-    """Mark new patients as erased if they have an identifier of an erased patient; return them. They get no key.
+    """Mark new patients as erased if they have an identifier of an erased patient, and return them. They get no key.
 
-    Never touches patients on record, so that a mistyped identifier cannot destroy anybody's data.
+    Patients on record are never touched, so a mistyped identifier cannot destroy anybody's data.
     """
     with session.cursor() as cursor:
         if not arriving or not cursor.execute(_ANY).fetchall()[0][0]:

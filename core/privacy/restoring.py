@@ -26,7 +26,8 @@ def restore_patient_keys(session: TenantSession, rows: Sequence[tuple[UUID, str,
 
     Args:
         session: the tenant's transaction, as its owner.
-        rows: patient, creation of the first key, and erasure of the patient (then there is no key).
+        rows: for each patient, the UUID, when the first key was created, and when the patient was erased (None if not).
+        An erased patient gets no key.
     """
     ring = key_ring(session)
     version, wrapping = ring.newest, ring.data[ring.newest]

@@ -100,7 +100,7 @@ class Vault:
         return frozenset(uuid for uuid in asked if self._patients.get(uuid) is None)
 
     def forget(self, *_rolled_back: object) -> None:
-        """Forget the loaded keys. Call it after a rollback, also to a savepoint: new keys are not in the table.
+        """Forget the loaded keys after a rollback, also to a savepoint, because the table no longer has the new ones.
 
         The session's own savepoints call this. Plain SQL that rolls back to a savepoint must call it too.
         """

@@ -59,9 +59,9 @@ def confine(spec: Mapping[str, Any]) -> list[str]:
     """Confine this process as far as the system allows; return the measures taken.
 
     Args:
-        spec: ``parent``, a process number; ``limits``, by number of the resource; ``user``, a number, or None to stay;
-            ``reach``, whether that user may read the named files of other users, for one confined to ``files`` and
-            ``calls``; ``read`` and ``write``, the allowed paths, ``write`` for both.
+        spec: ``parent``: number of the parent process. ``limits``: by number of the resource. ``user``: number of the
+        user to become, or None. ``reach``: whether that user may read the ``read`` files of other users, which needs
+        the measures ``files`` and ``calls``. ``read`` and ``write``: the allowed paths; ``write`` allows both.
     """
     if sys.platform != "linux":
         bind({int(name): value for name, value in spec["limits"].items()})
@@ -185,7 +185,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def limits_of(*, memory_bytes: int, cpu_seconds: int, file_bytes: int, processes: int | None) -> dict[int, int]:
-    """The limits of a specification. ``processes`` counts all of the user, so it suits only a user of its own."""
+    """Return the limits for a specification.
+
+    ``processes`` counts all processes of a user, so give it only if the run has its own user.
+    """
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_seconds,

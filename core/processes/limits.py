@@ -1,6 +1,6 @@
 """Limits that a process sets on itself before it does anything else.
 
-It imports nothing of the platform, which a process about to read a foreign file would have to load first.
+The module imports nothing of the platform, so that a process can limit itself before it loads other code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def die_with_parent(parent: int) -> None:
     """Have the system kill this process when the thread that started it ends (Linux only).
 
     Args:
-        parent: the process number of the starter, in case it has ended already.
+        parent: number of the process that started this one. If it has already ended, this process ends at once.
     """
     if sys.platform != "linux":
         return

@@ -70,11 +70,11 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, progress: ProgressCallback | N
 def run_due(stopping: Event) -> dict[str, str]:
     """Do the day's upkeep of each tenant that still needs it: measure storage, and delete old rows.
 
-    Deletion is for active tenants, measuring for all.
+    Deletion is for active tenants, measuring for all. An error of one tenant, such as a schema that lacks a migration,
+    does not stop the others.
 
     Returns:
-        Slug -> error, for each tenant that failed. Any error is that tenant's alone: one that is behind a migration
-        lacks tables, for example.
+        Slug -> error, for each tenant that failed.
     """
     failed: dict[str, str] = {}
     for tenant in list_tenants():

@@ -1,8 +1,8 @@
 """Temporary folders that are removed even after a crash.
 
-Each process has a folder under ``IIT_SCRATCH_DIR``, and each run of a job one in it that is removed when the run ends.
-The system releases a folder's lock when its process ends in any way, so :func:`sweep` can remove the folders without
-one. Temporary files without a name need none of this.
+Each process has a folder under ``IIT_SCRATCH_DIR``. In it each run of a job has a folder, which is removed when the run
+ends. A process locks its folder, and the system releases the lock however the process ends. So :func:`sweep` removes
+the folders that are not locked. Temporary files without a name need none of this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _run: ContextVar[str] = ContextVar("scratch_run", default="")
 
 
 def base() -> Path:
-    """The folder of all processes' folders. Root's can be passed through, so that plugins reach their own."""
+    """Return the folder that contains every process's folder.
+
+    If root owns it, other users may enter it, so that plugins reach their own folders.
+    """
     settings = get_settings()
     if settings.scratch_dir is None:
         make_private(settings.state_dir)

@@ -70,10 +70,10 @@ class BackupPlace:
 
 
 def backup_folder() -> Path:
-    """The folder of all backups, created private where it does not exist.
+    """Return the folder of all backups. Creates it, private, if it does not exist.
 
-    It lies beside the servers' data where those are outside of the state folder, because their account cannot reach
-    that.
+    If the servers' data are outside the state folder, so are the backups: the servers' account cannot reach the state
+    folder.
 
     Raises:
         Unavailable: it cannot be created.

@@ -21,7 +21,9 @@ TEMP_FILE_LIMIT = "8GB"
 _LARGE_OBJECTS: LiteralString = (
     "REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC"
 )
-"""Large objects lie outside every schema, so that a tenant's would be in no backup and outlive the tenant."""
+"""Revokes the functions of large objects. These lie outside every schema, so a tenant's would be in no backup and
+outlive the tenant.
+"""
 
 CLOSED: LiteralString = (
     "pronamespace = 'pg_catalog'::regnamespace AND (proname = 'set_config'"
@@ -30,7 +32,9 @@ CLOSED: LiteralString = (
     " OR proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size')"
     " OR (proname LIKE 'pg\\_stat\\_get\\_%' AND proargtypes = '26'))"
 )
-"""The functions to revoke, as a condition on ``pg_proc``; the statistics are those of one object by number."""
+"""Condition on ``pg_proc`` that selects the functions to revoke. Of the statistics, it selects functions about one
+object by its number.
+"""
 
 _FUNCTIONS = sql.SQL(
     "DO $$ DECLARE closed regprocedure; BEGIN"
@@ -87,4 +91,4 @@ OPEN: LiteralString = (
     " has_table_privilege('public', 'pg_catalog.pg_settings', 'UPDATE') AS settings,"
     " current_setting('temp_file_limit') = '-1' AS unlimited"
 )
-"""The open rights in a database, in one row, asked as the application."""
+"""Query, run as the application, that returns in one row which dangerous rights are open in a database."""

@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     @field_validator("jobs_resend_after", mode="before")
     @classmethod
     def _seconds(cls, value: object) -> object:
-        """A bare number is a count of seconds, as everywhere in the settings."""
+        """Read a bare number as seconds, as everywhere in the settings."""
         return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
 
     @field_validator("database_url", "database_owner_url")

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 QUIET = ("sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "httpx", "httpcore", "asyncio", "alembic")
-"""Libraries whose lines below this level would contain statements with values."""
+"""Libraries whose lines below the level of warnings could contain statements with values."""
 
 PATHS = "uvicorn.access"
-"""The logger that is never written: its lines contain paths with queries, which name people."""
+"""The logger whose lines are never written: they contain paths with queries, which name people."""
 
 _OWN = frozenset({"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception"})
 

@@ -9,7 +9,7 @@ SECONDS = 10.0
 """The seconds between two lines about one event."""
 
 EVENTS = 1000
-"""The number of distinguished events; beyond it, the oldest may be written again early."""
+"""Most distinct events that are remembered. If there are more, the oldest may be logged again too early."""
 
 
 class Repeated:

@@ -88,7 +88,7 @@ def expel(ref: TenantRef, successor: str | None = None) -> None:
 
     Args:
         ref: the tenant's present place.
-        successor: the tenant's new schema in the same database, which ``node`` shall know it by.
+        successor: the tenant's new schema in the same database; ``node`` records it in place of the old one.
     """
     with owner_connection(ref.database) as connection:
         if successor is not None:
@@ -214,7 +214,7 @@ def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[A
 def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: Callable[[], None]) -> None:
     """Copy the rows to another database: insert, commit, then delete in the old one.
 
-    A repetition finds the same keys.
+    After a kill it can run again, because rows that were already copied have the same keys.
     """
     with owner_connection(database) as old, owner_connection(ref.database) as new:
         for table in _followers():

@@ -1,7 +1,7 @@
 """Static files of features. An address changes with its file's content, so a browser never requests it twice.
 
-The digest in an address is that of the whole folder: style sheets and modules name their neighbours by relative paths,
-and these stay right. Files are read and compressed when the application is made.
+The digest in an address is that of the whole folder, so that relative paths between style sheets and modules stay
+valid. Files are read and compressed when the application is made.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route(PATH + "{key:path}", methods=["GET", "HEAD"])
 async def asset(request: Request, key: str) -> Response:
-    """A static file of a feature; it waits for nothing, so it needs no thread and no turn."""
+    """Return a static file of a feature. It waits for nothing, so it needs neither a thread nor a slot."""
     stored: Asset = request.app.state.site.assets.read(key)
     headers = {
         "Cache-Control": FOREVER,

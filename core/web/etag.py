@@ -80,4 +80,4 @@ async def expected_version(
 
 
 IfMatch = Annotated[Expected, Depends(expected_version)]
-"""In the signature of PUT, PATCH and DELETE: call ``if_match.check(row.version_id)`` on the row locked for it."""
+"""In the signature of PUT, PATCH and DELETE. Lock the row, then call ``if_match.check(row.version_id)``."""

@@ -1,4 +1,4 @@
-"""Runs a dependency that only gathers parameters on the event loop, without its own thread."""
+"""Runs a dependency on the event loop instead of in a thread, if it only gathers parameters."""
 
 from __future__ import annotations
 

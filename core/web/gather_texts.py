@@ -1,7 +1,6 @@
 """``make texts``: gathers the texts of pages in the catalogues, one file per language.
 
-New texts come without a translation, for a person to write; a test fails until it is there. Texts that no page has any
-more go.
+A new text has no translation; a test fails until somebody writes it. A text that no page has any more is removed.
 """
 
 from __future__ import annotations

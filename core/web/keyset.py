@@ -34,7 +34,7 @@ class Slice(Generic[Row]):
 
 
 def cut(rows: Sequence[Row], paging: PageRequest, total: int, key: Callable[[Row], Key]) -> Slice[Row]:
-    """Return the page from its rows and one more row, which shows that another page follows."""
+    """Return the page from ``rows``, which may contain one row more to show that another page follows."""
     shown = rows[: paging.page_size]
     return Slice(shown, total, key(shown[-1]) if len(rows) > len(shown) else None)
 

@@ -1,9 +1,8 @@
 """Long reads as NDJSON (application/x-ndjson): one JSON object a line, read in steps, each in its own transaction.
 
-A step commits, its audit rows with it, before its lines are sent: what was sent was recorded. Each step asks again
-whether the key is valid and the tenant active: revoking the one or suspending the other ends the stream. A stream that
-breaks ends with one line that is a problem document and then with a broken connection, so that nobody takes a part for
-the whole.
+A step commits, together with its audit rows, before its lines are sent. Each step checks again that the key is valid
+and the tenant is active; otherwise the stream ends. After an error, the last line is a problem document and the
+connection breaks, so that nobody takes a part for the whole.
 """
 
 from collections.abc import Callable, Generator, Sequence

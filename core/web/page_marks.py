@@ -1,4 +1,4 @@
-"""The mark of requests for pages. Every command imports this module: it imports no framework."""
+"""The mark of requests for pages. Every command imports this module, so it imports no framework."""
 
 from __future__ import annotations
 

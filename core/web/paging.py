@@ -112,7 +112,7 @@ def sorted_pages(fields: Mapping[str, type], default: str = "") -> PageDependenc
     """Return the page and the order that the query names. Use it with ``Depends``.
 
     Args:
-        fields: by what the list can be sorted, as the API names it, with the type of its values.
+        fields: the fields by which the list can be sorted, as the API names them, with the type of their values.
         default: the order without ``sort``; the first field ascending when empty.
     """
     kind, first = _sorts(fields, default)
@@ -132,7 +132,8 @@ def long_pages(fields: Mapping[str, type], default: str = "", *, identity: type 
     """Return the page and the order of a list with cursors. Use it with ``Depends``.
 
     Args:
-        fields: by what the list can be sorted, as the API names it, with the type of its values, which are never null.
+        fields: the fields by which the list can be sorted, as the API names them, with the type of their values, which
+        are never null.
         default: the order without ``sort``; the first field ascending when empty.
         identity: type of the rows' identifiers, which decide between rows of the same value.
     """

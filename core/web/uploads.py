@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 FIELDS = 20
-"""How many fields of an upload may be no files. Each is in memory, with at most 1 MiB; files are not."""
+"""Most fields of an upload that are not files. Such a field is held in memory, up to 1 MiB; files are not."""
 
 FILES = 250
 

@@ -22,7 +22,9 @@ from plugins.sdk import FloatArray, log_loss, sigmoid
 MAX_STEPS = 60
 TOLERANCE = 1e-8
 RIDGE_SHARE = 0.05
-"""Ridge against smoothing: bins are mostly compared with their neighbours, a little with zero."""
+"""The strength of the ridge relative to the smoothing: bins are pulled mostly to their neighbours, and a little to
+zero.
+"""
 REFRESH = 4
 
 

@@ -32,7 +32,7 @@ FILE = "model.json"
 MAX_FEATURES = 1_000
 MAX_TREE_BYTES = 64 * 1024 * 1024
 FEW_ROWS = 256
-"""Below this, threads cost more than they save."""
+"""Rows below which threads cost more than they save."""
 
 
 class BoostingModel:

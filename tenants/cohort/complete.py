@@ -36,7 +36,7 @@ class Complete:
     rate: npt.NDArray[np.float64]
 
     def stale(self, today: int, rules: Completeness) -> BoolArray:
-        """Which facilities never reported, or have records that end too long before ``today``."""
+        """Return a mask of the facilities that never reported, or whose records end too long before ``today``."""
         behind = today - self.through.astype(np.int64)
         return np.asarray((self.through == NO_DAY) | (behind > rules.stale_after_days))
 
@@ -79,7 +79,7 @@ def complete_through(
 def _believable(
     facility: npt.ArrayLike, day: npt.ArrayLike, count: npt.ArrayLike, ends: IntArray
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """The volume up to each facility's data date, in order, one row per facility and day."""
+    """Return facility, day and count up to each facility's data date: one row per facility and day, in order."""
     where, days = np.asarray(facility, dtype=np.int64), np.asarray(day, dtype=np.int64)
     counts = np.asarray(count, dtype=np.int64)
     inside = (days <= ends[where]) & (counts > 0) if where.size else np.zeros(0, dtype=np.bool_)
@@ -130,7 +130,10 @@ def _pool(
     rate: npt.NDArray[np.float64],
     through: IntArray,
 ) -> None:
-    """Give the small facilities the day of their pool, those that fell silent before it excepted."""
+    """Set the complete-through day of small facilities to their pool's day.
+
+    A facility that fell silent before gets an earlier day.
+    """
     pooled = small[where]
     if not pooled.any():
         return

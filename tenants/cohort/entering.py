@@ -62,7 +62,7 @@ def entry(timelines: Timelines, rules: CohortSettings) -> tuple[DayArray, CodeAr
 
 
 def entered_by_list(timelines: Timelines, rules: CohortSettings, began: DayArray) -> BoolArray:
-    """Who came on treatment on a list's day, because nothing earlier of them is readable, (n,).
+    """Return a mask (n,) of people who came on treatment on a list's day: no earlier contact of theirs is readable.
 
     Args:
         timelines: a snapshot, or what is known now.

@@ -145,7 +145,10 @@ def _from_contacts(timelines: Timelines, rules: CohortSettings) -> Episodes:
 
 
 def last_before(gaps: Gaps, owner: IntArray, day: npt.NDArray[np.integer]) -> IntArray:
-    """For each gap, the last row of its patient up to the list's day, by the rows' sorted owners and days; or -1."""
+    """Return for each gap the patient's last row up to the list's day; -1 if there is none.
+
+    ``owner`` and ``day`` are the owners and days of the rows, sorted.
+    """
     patient = gaps.owner
     place = np.searchsorted(row_key(owner, day), row_key(patient, gaps.date), side="right") - 1
     if owner.size == 0:
@@ -220,7 +223,7 @@ def _expected_day(
 
 
 def _latest_of(contacts: Contacts, values: DayArray, mask: BoolArray) -> DayArray:
-    """The value at the last row up to each where ``mask`` is true, within the patient; NO_DAY where there is none."""
+    """Return for each row the value at the patient's last row so far where ``mask`` is true; NO_DAY if none."""
     if values.size == 0:
         return values
     place = np.maximum.accumulate(np.where(mask, np.arange(values.size), -1))
@@ -283,7 +286,7 @@ def _scheduled_days(timelines: Timelines, rule: ScheduleRule) -> IntArray:
 
 
 def _usual_days(contacts: Contacts, rule: UsualIntervalRule) -> IntArray:
-    """The usual of the last intervals that ended at or before each contact. Later intervals do not count."""
+    """Return for each contact the person's usual interval, from the last intervals that had ended by then."""
     n = len(contacts)
     if n == 0:
         return np.zeros(0, dtype=np.int64)

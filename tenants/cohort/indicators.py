@@ -42,10 +42,11 @@ VIRAL_LOAD_MONTHS: Final = 12
 _SEXES: Final = {FEMALE: "F", MALE: "M"}
 
 AGED: Final = "aged_since_start"
-"""The correction of the age bands.
+"""The count that corrects the age bands.
 
-TX_NEW is by age at the start of ART, everything else by age at the end of the period. In each group: TX_NEW by age at
-the end less TX_NEW by age at the start. It is below 0 in the band that people leave, and 0 over all bands.
+TX_NEW counts people by age at the start of ART; all other counts use the age at the end of the period. In each band
+this count is TX_NEW by age at the end less TX_NEW by age at the start. It is below 0 in a band that people leave, and 0
+over all bands.
 """
 IN_TERMS: Final = (
     "TX_NEW",
@@ -151,7 +152,7 @@ class Counts:
 
 
 def measure(moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> dict[str, BoolArray]:
-    """Who counts in each of MEASURES, as (n,) masks. AGED is not among them: it belongs to groups.
+    """Return for each of MEASURES a mask (n,) of the people whom it counts. AGED has none: it belongs to groups.
 
     Args:
         moves: status transitions.

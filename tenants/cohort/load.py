@@ -76,7 +76,9 @@ _GAPS: Final = sql.SQL(
     " AND (t.partner_status IN ('died', 'invalid') OR s.status IN ('active', 'active_restart'))"
     ") END, 'infinity'), t.known_from, coalesce(t.known_to, 'infinity') FROM unread_contacts AS t WHERE {range}"
 )
-"""A newer list of the source that contradicts a death or leave ends it, as in ``tenants.records.chains``."""
+"""Query of unreadable contacts. A death or leave on a list ends when a newer list of the source contradicts it, as in
+``tenants.records.chains``.
+"""
 _STATE_WORDS: Final = 100
 """From this code on, a partner's word is the code of a state: the partner's list says the person died or left."""
 _OBSERVATIONS: Final = sql.SQL(
@@ -99,17 +101,17 @@ def load_timelines(
     chunk_patients: int = CHUNK_PATIENTS,
     texts: Texts | None = None,
 ) -> Iterator[Timelines]:
-    """The timelines, with all versions, of the patients on record now, in order of their UUID.
+    """Yield the timelines, with all versions, of the patients on record now, in order of their UUID.
 
-    What the tenant's history assumes of a person's sex, birth or ART start (a first import without stamps) counts as
-    known from the start: sex and birth are no events, and an ART start shows from its own day on.
+    After a first import without stamps, a person's sex, birth and ART start count as known from the beginning. That
+    shows nothing too early: sex and birth are no events, and an ART start counts from its own day on.
 
     Args:
         session: the tenant's transaction.
         patient_uuids: only these; None for all.
         facility_uuids: only patients of these; None for all.
         chunk_patients: patients per chunk.
-        texts: the texts of earlier calls, to be used again.
+        texts: the texts that earlier calls have read.
     """
     yield from _chunks(Loader(session, patient_uuids, facility_uuids, texts), chunk_patients)
 
@@ -350,9 +352,9 @@ def _together(first: Columns, second: Columns) -> Columns:
 
 
 def limit_of(value: float) -> float | None:
-    """The limit that a loaded result lies just below; None where the result is an exact number.
+    """Return the limit of a result that was reported as below a limit; None for an exact number.
 
-    Laboratories report no number of six nines, and limits of three decimals at most.
+    Such results are loaded as ``_CENSORED`` times the limit. No laboratory reports so many digits, so it is certain.
     """
     limit = round(value / _CENSORED, _LIMIT_DIGITS)
     return limit if limit and limit * _CENSORED == value else None

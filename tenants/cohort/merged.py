@@ -1,4 +1,4 @@
-"""Merged patients in timelines: each fact counts, day by day, for whom ``tenants.records.identities`` names.
+"""Merged patients in timelines: on each day, a fact counts for the patient whom ``tenants.records.identities`` names.
 
 The table of contacts follows merges already; this module moves profiles, bookings, states and observations.
 """
@@ -51,7 +51,7 @@ class Merged:
         return self._canonical.size > 0
 
     def lay(self, facts: Columns) -> Columns:
-        """Facts under the patient for whom they count, cut to those days (``patient``: ``S16``, days: int32)."""
+        """Return the facts under the patients for whom they count (``S16``), each cut to those days (int32)."""
         place = places(self._sources, facts["patient"])
         of_merged = np.flatnonzero(place >= 0)
         if of_merged.size == 0:

@@ -181,7 +181,10 @@ def _require_listed(datim_ids: Sequence[str] | None, listed: Collection[str]) ->
 
 
 def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUID, Listed]:
-    """The list's rows by person: a merged record counts under the other, and a person recorded twice once."""
+    """Return the list's rows by person.
+
+    A row of a merged record counts for the person it was merged into, and a person with two rows counts once.
+    """
     canonical_of = merged_into(session, rows)
     within = patients_within_reach(session, set(canonical_of.values()))
     canonical_of = {uuid: canonical for uuid, canonical in canonical_of.items() if canonical in within}

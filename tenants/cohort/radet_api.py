@@ -57,7 +57,7 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Fa
 def list_radet_disagreements(
     _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Ordered, facility: Facility = None
 ) -> Page[RadetDisagreement]:
-    """List them with both statuses and the likely reason. The audit records the read."""
+    """List the people whose status differs, with both statuses and the likely reason. The audit records the read."""
     day = radet.chosen_day(db, data_date)
     part = slice_of(radet.compare(db, day, facility).disagreements, paging, "patient_id")
     uuids = [item.patient_id for item in part.rows]

@@ -179,7 +179,7 @@ def day_known(timelines: Timelines, moves: Transitions, place: IntArray) -> Bool
 
 
 def by_partner(timelines: Timelines, moves: Transitions, day: int, rules: CohortSettings) -> BoolArray:
-    """Whose status on a day comes from the partner's list, because a contact is not readable, (n,).
+    """Return a mask (n,) of people whose status on a day is the partner's, because a contact is not readable.
 
     Args:
         timelines: a snapshot of the day.
@@ -200,7 +200,10 @@ def by_partner(timelines: Timelines, moves: Transitions, day: int, rules: Cohort
 
 
 def still_in_care(timelines: Timelines, rules: CohortSettings) -> BoolArray:
-    """Who came on treatment and has not died or left, (n,): active, in IIT or unknown. A short form of the rules."""
+    """Return a mask (n,) of people who came on treatment and have neither died nor left: active, in IIT or unknown.
+
+    It applies only the rules of ``transitions`` that decide this.
+    """
     timelines_now = current(timelines) if timelines.day is None else timelines
     began, _ = entry(timelines_now, rules)
     owner, day = contact_days(timelines_now, rules)
@@ -286,7 +289,10 @@ def _overdue(care: Care, rules: CohortSettings, following: IntArray, open_rows: 
 
 
 def _effective(owner: IntArray, status: CodeArray) -> BoolArray:
-    """Which of the ordered candidates count: none after a final one; lateness only of people on treatment."""
+    """Return a mask of the candidates that count, in order.
+
+    None counts after a final status, and one that says late counts only for a person on treatment.
+    """
     place = np.arange(owner.size)
     first = np.concatenate(([True], owner[1:] != owner[:-1]))[: owner.size]
     start = np.maximum.accumulate(np.where(first, place, 0)) if owner.size else place

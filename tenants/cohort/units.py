@@ -72,12 +72,13 @@ class Units:
 
     Attributes:
         patient: (m,) index into the timelines.
-        episode: (m,) index into ``episodes(current(timelines))``, the unit's origin in the draw; -1 when serving.
+        episode: (m,) index into ``episodes(current(timelines))``: the episode that the unit was drawn from; -1 for a
+        unit of ``pending_units``.
         origin: the day that set the expected contact, as known then.
         expected: the expected day, as known then.
         day: the decision day, from origin to expected.
         known_day: the last day whose knowledge the unit may use: take ``snapshot(timelines, patient, known_day)``.
-            Decisions are made in the morning of ``day``, so this is the day before, but never before the origin.
+        Decisions are made in the morning of ``day``, so this is the day before, but never before the origin.
         deadline: ``expected + grace + reporting lag``; folds are cut by it.
         label: 1 no contact by expected + grace, 0 a contact, -1 not labelled (competing outcome or unresolved).
         outcome: code in OUTCOMES.
@@ -179,11 +180,10 @@ def known_on(timelines: Timelines, as_of: int) -> Timelines:
 def pending_units(
     timelines: Timelines, as_of: int, rules: CohortSettings, day_timelines: Timelines | None = None
 ) -> Units:
-    """Who is at risk on a day: on treatment, expected that day or later and not yet returned, as far as was known.
+    """Return the units at risk on a day: on treatment, expected that day or later and not yet returned, as known then.
 
     The units have no label; their ``day`` and ``known_day`` are the day itself. Bookings mode has one unit per pending
-    booking, also for a booking made after an interruption. ``day_timelines`` is a result of :func:`known_on` to use
-    again.
+    booking, even for one made after an interruption. ``day_timelines`` is a :func:`known_on` of the day to reuse.
     """
     day_snapshot = known_on(timelines, as_of) if day_timelines is None else day_timelines
     day = np.full(len(timelines), as_of, dtype=np.int32)
@@ -212,11 +212,10 @@ def pending_units(
 
 
 def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, day_timelines: Timelines | None = None) -> Trace:
-    """Who needs tracing on a day: past the expected contact, within grace (late) or beyond it (IIT).
+    """Return the people who need tracing on a day: past the expected contact, within grace (late) or beyond it (IIT).
 
     Of the people with an unreadable contact, only those in IIT by the partner's own list are included.
-
-    ``day_timelines`` is a result of :func:`known_on` to use again.
+    ``day_timelines`` is a :func:`known_on` of the day to reuse.
     """
     day_snapshot = known_on(timelines, as_of) if day_timelines is None else day_timelines
     waiting_state = pending(day_snapshot, rules)
@@ -260,7 +259,7 @@ def _pending(
     day: IntArray,
     known_day: IntArray,
 ) -> tuple[Units, IntArray]:
-    """The draws that were pending as known then, with the expected day of then, and their indices in the draw."""
+    """Return the drawn units that were pending as far as was known on their day, and their indices in the draw."""
     unit_snapshot = snapshot(_without_measurements(timelines), patient, known_day)
     episodes_then = episodes(unit_snapshot, rules)
     if rules.expected_from == "bookings":

@@ -35,7 +35,8 @@ class Care:
     """The rows that set expected contacts, in order: contacts, bookings, and arrivals without a recorded contact.
 
     Attributes:
-        unread: whether the time after the row is unknowable: a later contact, or the row's supply, is not readable.
+        unread: whether it is unknown what came after the row, because a later contact or the row's supply is not
+        readable.
         word: what the partner's list says of the person then: NO_WORD, THEIRS_ACTIVE or THEIRS_IIT.
         listed: the data date of that list.
     """

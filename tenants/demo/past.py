@@ -58,13 +58,15 @@ AT_RISK: Final[dict[int, tuple[Try, ...]]] = {
     6: (Try(3, "not_reached"), Try(0, "promised", promised_in=2)),
     8: (Try(2, "promised", promised_in=0),),
 }
-"""Place on a facility's list, from 0 -> what was tried. Who is not named waits for a first attempt."""
+"""Place on a facility's list, from 0 -> the attempts at the person in that place. All others wait for a first
+attempt.
+"""
 
 
 def record_past(partner_run: PartnerRun, sign_ins: SignIns) -> int:
     """Record the attempts of the last days, unless there are attempts already. Returns how many were recorded.
 
-    The tracking officer makes those of the facilities that it looks after, the case manager those of the others.
+    The tracking officer makes the attempts at the officer's own facilities, the case manager those at the others.
     """
     slug = partner_run.partner.slug
     tenant = next(each for each in list_tenants() if each.slug == slug)

@@ -77,7 +77,10 @@ class SignIns:
 
 
 def ensure_sign_ins(folder: Path, partners: Sequence[Partner]) -> SignIns:
-    """Create the accounts that do not exist yet, and give each a password where it lacks the one of ``folder``."""
+    """Create the accounts that do not exist yet.
+
+    Every account without a password gets the one in ``folder``; if that is new, every account gets it.
+    """
     password, new = _password(folder)
     accounts = [
         _member(partner, tenant, role)

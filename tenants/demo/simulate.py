@@ -24,7 +24,7 @@ SUPPLIES = np.array([30, 60, 90, 180])
 SUPPLY_SHARES_STABLE = np.array([0.20, 0.20, 0.45, 0.15])
 MAX_CONTACTS = 400
 SETTLED_DAYS = 20
-"""Days before the end of the data in which nobody starts: everybody has been there for that long."""
+"""Days before the end of the data in which nobody starts, so that everybody has been in the cohort for that long."""
 
 
 def day_number(day: date) -> int:

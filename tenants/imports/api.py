@@ -116,7 +116,7 @@ def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
     responses=_example(200, CANCELLED),
 )
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
-    """Possible while it is pending, reading or checking; afterwards it runs to its end (409).
+    """Cancel an import that is pending, reading or checking; afterwards it runs to its end (409).
 
     If its job has failed for good, the answer says how to resume it.
     """
@@ -137,7 +137,7 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> Impor
     responses=_example(202, UNDOING),
 )
 def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Response) -> ImportSummary:
-    """The records become what they would be without it, by a job (state `undoing`, then `undone`).
+    """Undo an import: a job makes the records what they would be without it (state `undoing`, then `undone`).
 
     An import that is not done, or was made by an earlier release, cannot be undone (409).
     """

@@ -218,13 +218,13 @@ class SnapshotFact(PatientBound):
 class UnreadContactFact(PatientBound):
     """A contact of a patient on an unreadable day: the row proves the contact, but not its day.
 
-    ``key`` is the patient's identifier, and the day that bounds it: one list has it of a person one time.
+    ``key`` is the patient's identifier with ``not_after``, so a list has at most one such fact per patient and bound.
 
     Attributes:
         partner_status: the partner's own status of the person in that row, as in ``SnapshotFact``; None where the list
-            has none.
-        not_after: the contact was on this day or before, as another cell of the row says: where the same list has a
-            readable contact then or later, nothing of it is missing.
+        has none.
+        not_after: the contact was on this day or before, as another cell of the row says. If the same list has a
+        readable contact on that day or later, this fact adds nothing.
     """
 
     kind: ClassVar[str] = "unread_contacts"
@@ -271,8 +271,8 @@ class Reading:
         line: line (row of a sheet) that the row begins on, counted from 1 with the heading.
         omissions: cells that are left out, and why; the row counts without them.
         facility_name: the row's name for the facility, if it gives no DATIM id.
-        patient: identifier of the row's patient, if something is rejected and no fact names the patient; ``facility``,
-            the DATIM id.
+        patient: identifier of the row's patient, if something is rejected and no fact names the patient.
+        facility: DATIM id, in the same case.
     """
 
     file: int

@@ -25,7 +25,7 @@ _WORKED_ON = (*UNFINISHED, "undoing")
 
 
 def job_ended(session: TenantSession, end: JobEnd) -> None:
-    """Record on the import of a job that it stalls, or after a retry that it continues."""
+    """Record on a job's import that it stalls, or, after a retry, that it continues."""
     row = repository.find(session, UUID(end.payload["import_uuid"]), lock=True)
     if row is None or row.state not in _WORKED_ON or row.job_uuid != end.job_id:
         return

@@ -64,7 +64,7 @@ def _short(value: object) -> object:
 
 
 def check_date_formats(formats: Sequence[str]) -> None:
-    """Reject date formats of which two read one text as different days: rows would be guesses.
+    """Reject date formats if two of them read the same text as different days, because such a date would be a guess.
 
     Raises:
         ValueError: two of them do, or one is no date format.

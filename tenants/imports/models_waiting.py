@@ -1,4 +1,4 @@
-"""Tables for the events of people whom their own import does not name: their placements, and those that wait."""
+"""Tables for events about people whom the import of the events does not name: where they are, and those that wait."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,8 +17,9 @@ _STAMP = DateTime(timezone=True)
 class ImportPlacement(TenantBase, table=True):
     """The place of an import's events about a person whom it does not name: a patient's record, or waiting.
 
-    The person is known by other imports of the source. Whose the events are changes as these come and are undone
-    (``applying.placing``). Events of one person that name different facilities are placements of their own.
+    Other imports of the source may name the person. When these come or are undone, the events may belong to another
+    patient or wait (``applying.placing``). If a person's events name different facilities, each facility has its own
+    placement.
 
     Attributes:
         patient_key: blind index of the person's identifier.

@@ -48,7 +48,7 @@ FIRST_TREATMENT = date(1987, 1, 1)
 
 OLDEST_YEARS = 120
 MOST_AHEAD = timedelta(days=400)
-"""The most plausible days to a next appointment: one further ahead than a year's supply is a typing error."""
+"""The longest plausible time to a next appointment. One further ahead than a year's supply is a typing error."""
 
 
 class Problem(NamedTuple):
@@ -195,7 +195,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "snapshots": (Rule("last_pickup", _future), Rule("days_supplied", _supply)),
 }
-"""By kind of fact."""
+"""Kind of fact -> its rules."""
 
 _RECORD_ONLY = ("value_numeric", "value_text", "value_coded", "value_datetime", "variable_name")
 

@@ -24,7 +24,9 @@ EMPTY_ROWS = 100_000
 """Number of rows from which the table is truncated instead of deleting its rows."""
 
 EMPTY_PATIENCE = "3s"
-"""Long enough for a vacuum of the table to give way, which PostgreSQL asks of it after a second."""
+"""How long truncating waits for the table. A vacuum gives way within this time, because PostgreSQL stops it after a
+second.
+"""
 
 PART_ROWS = 5_000
 MANY_FILES = 20

@@ -45,10 +45,10 @@ READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
 
 BLOCK_ROWS = 4
-"""Rows that a transaction reads as columns, for each row that it would read one by one."""
+"""How many times as many rows a transaction reads if it reads them as columns."""
 
 READ_FACTS = 25_000
-"""Facts at which such a transaction ends earlier: a row may be a person with a whole history."""
+"""Facts at which a transaction ends before ``READ_ROWS``, because one row may be a person with a whole history."""
 
 
 class Stopped(Conflict):

@@ -81,7 +81,7 @@ def reasons(session: TenantSession, import_uuid: UUID, source: str) -> list[dict
 
 
 def let_go(session: TenantSession, before: datetime) -> int:
-    """Reject a batch of rows that wait since imports that ended before an instant; return the number of people."""
+    """Reject a batch of rows that still wait, of imports that ended before an instant; return the number of people."""
     with session.cursor() as cursor:
         people: int = cursor.execute(_LET_GO, {"before": before, "rows": LET_GO_AT_ONCE}).fetchall()[0][0]
         return people

@@ -20,7 +20,9 @@ QualityOfImports = Annotated[Principal, Depends(require("quality.read"))]
 QualityWrite = Annotated[Principal, Depends(require("quality.write"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"made_at": datetime}, str(service.NEWEST_FIRST)))]
 OrderedPoints = Annotated[PageRequest, Depends(sorted_pages({"data_date": date}))]
-"""Without a cursor: all points are computed for any page, and they are as few as imports or quarters."""
+"""Page and order of the trend. It needs no cursor: every page computes all points, which are as few as imports or
+quarters.
+"""
 FacilityQuery = Annotated[
     str | None,
     Query(

@@ -56,7 +56,7 @@ def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
 
 
 def newest(session: TenantSession, *, import_id: UUID) -> QualityReport | None:
-    """The newest report over all facilities of an import."""
+    """Return a report by its UUID. If the session reaches only some facilities, the report must be of one of them."""
     query = select(QualityReport).where(
         col(QualityReport.import_uuid) == import_id, col(QualityReport.facility_uuid).is_(None)
     )

@@ -34,7 +34,7 @@ Wanted = Annotated[PatientFilter, Depends(on_event_loop(PatientFilter))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID, "known_from": datetime}))]
 OrderedVersions = Annotated[PageRequest, Depends(long_pages({"known_from": datetime}))]
 OrderedEntries = Annotated[PageRequest, Depends(sorted_pages({"date": date}, "-date"))]
-"""Without a cursor: what is recorded of one patient is merged from several tables for any page."""
+"""Page and order of a patient's timeline. It has no cursor, because every page merges several tables anyway."""
 TimelineKind = Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]
 Kinds = Annotated[list[TimelineKind] | None, Query(description="Only these kinds; all when empty.")]
 CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)

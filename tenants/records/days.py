@@ -61,7 +61,9 @@ def start_of_day(tenant: TenantRef, day: date) -> datetime:
 
 
 def end_of_day(tenant: TenantRef, day: date) -> datetime:
-    """The first instant after ``day`` in the tenant's time zone. What was known before it was known as of ``day``.
+    """Return the first instant after ``day`` in the tenant's time zone.
+
+    Facts known before that instant are known as of ``day``.
 
     Raises:
         Invalid: the year of ``day`` is not plausible (422).

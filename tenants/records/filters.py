@@ -53,7 +53,10 @@ class PatientFilter(_Named):
     as_of: AsOf = None
 
     def identifiers(self) -> dict[str, str]:
-        """The personal identifiers that must match, by name. This filter has none: it comes from an address."""
+        """The personal identifiers that must match, by name.
+
+        This filter has none, because its values are in the URL.
+        """
         return {}
 
 

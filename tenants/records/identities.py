@@ -118,7 +118,10 @@ def connected(session: TenantSession, patients: Iterable[UUID]) -> tuple[list[UU
 
 
 def laid(identities: Iterable[Identity]) -> list[Laid]:
-    """For each merged patient, spans without gaps of for whom its facts count: itself outside its merges."""
+    """Return the spans, without gaps, in which each merged patient's facts count for one patient.
+
+    Outside its merges, a patient's facts count for itself.
+    """
     merges: dict[UUID, list[Identity]] = {}
     for each in identities:
         merges.setdefault(each.patient, []).append(each)

@@ -48,12 +48,12 @@ def event_day(table: str, row: str, time_zone: str) -> sql.Composable:
 
 
 def lacked(table: str, parts: Mapping[str, sql.Composable]) -> sql.Composable:
-    """The condition that an earlier list should have the fact but lacks it: it was known from ``first_date`` on.
+    """Return the condition that an earlier list should have the fact but lacks it: it became known at ``first_date``.
 
     Args:
         table: name of the table.
         parts: SQL expressions by name: ``facility``, ``source``, ``patient``, ``kinds`` (array), ``day``, ``assumed``
-            (the day plus the lag), ``first_date`` (data date of the first list that has the fact).
+        (the day plus the lag), ``first_date`` (data date of the first list that has the fact).
     """
     known = {**parts, "table_name": sql.Literal(table)}
     either = _LACKED.format(**known)

@@ -184,7 +184,10 @@ def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bo
 
 
 def _start(ordered: Sequence[Assertion]) -> date | None:
-    """The first start of ART, if it counts from the beginning: no earlier list of its kind lacked it; else None."""
+    """Return the first start of ART; None if an earlier list of its kind lacked it, or if it has a stamp.
+
+    Otherwise it counts from the person's beginning.
+    """
     lacking: list[tuple[str, date]] = []
     for one in ordered:
         start: date | None = one.columns["art_start_date"]

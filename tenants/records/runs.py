@@ -128,8 +128,8 @@ def cover(session: TenantSession, run: Run, table: str, starts: Mapping[UUID, da
         session: the tenant's transaction.
         run: the run.
         table: name of the table.
-        starts: the first complete day by facility, None if the rows are only some; or facilities at which the rows are
-            complete from the beginning.
+        starts: facility -> the first day from which on its rows are complete; None if they are only some of the rows. A
+        collection of facilities instead means that their rows are complete from the beginning.
     """
     days: dict[date | str | None, list[UUID]] = {}
     if isinstance(starts, dict):

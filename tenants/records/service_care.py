@@ -43,10 +43,10 @@ Out = TypeVar("Out", bound=BaseModel)
 def read_list(
     session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, paging: PageRequest
 ) -> Page[Out]:
-    """One page of rows. The audit records the read of each patient on it.
+    """Return one page of rows. The audit records the read of each patient on it.
 
     Raises:
-        NotFound: there is no such patient as the filter names.
+        NotFound: the filter names a patient who does not exist.
         Invalid: there is no such facility.
     """
     facility_named(session, wanted.facility, "query.facility")
@@ -58,10 +58,10 @@ def read_list(
 def export_step(
     session: TenantSession, kind: Kind[Row], out: type[Out], wanted: AnyFilter, cursor: Position | None
 ) -> tuple[list[Out], Position | None]:
-    """The rows of one step of an export, oldest first, and the cursor of the next step (None at the end).
+    """Return the rows of one step of an export, oldest first, and the cursor of the next step (None at the end).
 
     Raises:
-        NotFound: there is no such patient as the filter names.
+        NotFound: the filter names a patient who does not exist.
         Invalid: there is no such facility.
     """
     facility_named(session, wanted.facility, "query.facility")

@@ -1,9 +1,14 @@
 """The versioned upsert: staged rows become versions by a few statements over the whole set.
 
-A staged row is compared with the open version of its entity. New: inserted. The same, and the newest: the run's number
-is added to the version. Different, and the newest: the open version is closed and the next added. Everything else
-(older data, another run of the same day, a row that a person changed) rebuilds the entity's chain (``chains``). What a
-person voided stays voided. README.md of this folder has the semantics in sentences.
+Each staged row is compared with the open version of its entity:
+
+- There is none: the row is inserted.
+- The row is the newest and has the same content: the run's number is added to the version.
+- The row is the newest and has other content: the open version is closed, and the row becomes the next one.
+- In all other cases (older data, another run of the same day, a row that a person changed) the entity's chain is
+  rebuilt (``chains``).
+
+What a person voided stays voided. README.md of this folder has the semantics in sentences.
 """
 
 from __future__ import annotations

@@ -52,4 +52,6 @@ class EarlierFeature:
 
 
 EARLIER: Final[tuple[EarlierFeature, ...]] = ()
-"""Their columns follow those of ``FEATURES`` in the matrix, in this order."""
+"""The earlier features that are still computed. Their columns follow those of ``FEATURES`` in the matrix, in this
+order.
+"""

@@ -1,7 +1,7 @@
 """A person's history: how late earlier contacts were, and how far apart contacts lie.
 
-Everything comes from a snapshot, so only from what was known on the decision day. The last ten form a matrix, newest
-first, missing where there are fewer, so that every feature is a sum over columns.
+Everything comes from a snapshot, so only from what was known on the decision day. The last ten contacts form a matrix,
+newest first, with missing values where there are fewer, so that every feature is a sum over columns.
 """
 
 from __future__ import annotations

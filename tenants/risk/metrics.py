@@ -41,7 +41,7 @@ METRICS: Mapping[str, str] = {
     "calibration_intercept": "log-odds to add to every prediction, slope held at 1; 0 is right, below 0 is too high",
     "ece": f"mean distance of predicted and observed share over {ECE_BINS} bins of equal size",
 }
-"""Definitions. Calibration follows Van Calster and others, BMC Medicine 2019, 17:230."""
+"""Metric -> its definition. Calibration follows Van Calster and others, BMC Medicine 2019, 17:230."""
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece"})
 HIGHER_IS_BETTER = frozenset(
     {

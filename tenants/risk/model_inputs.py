@@ -115,7 +115,7 @@ def _row_median(values: Floats) -> Floats:
 
 
 def _weighted(recent: Floats) -> Floats:
-    """The mean over the last ten, each with DECAY of the weight of the one after it."""
+    """The weighted mean over the last ten values. Each value has DECAY times the weight of the next newer one."""
     weight = np.where(np.isnan(recent), 0.0, DECAY ** np.arange(recent.shape[1]))
     return _ratio((np.nan_to_num(recent) * weight).sum(axis=1), weight.sum(axis=1))
 

@@ -28,7 +28,7 @@ BINS: Final = (
     "no earlier contact",
 )
 PRIOR: Final = (0.08, 0.12, 0.18, 0.25, 0.35, 0.20)
-"""Shares before there is any history: an assumption that 20 resolved contacts each outweigh."""
+"""Shares before there is any history: an assumption. Each weighs as much as 20 resolved contacts."""
 WEIGHT: Final = 20.0
 
 Floats = npt.NDArray[np.float64]
@@ -73,7 +73,7 @@ class NaiveModel:
         return np.asarray(self.shares, dtype=np.float64)[_bin(X[:, NAMES.index(COLUMN)])]
 
     def explain(self, X: Floats) -> Explanation:
-        """The whole difference from the base comes from the lateness at the last contact."""
+        """Return contributions: the lateness at the last contact explains the whole difference from the base."""
         contributions = np.zeros_like(X, dtype=np.float64)
         contributions[:, NAMES.index(COLUMN)] = logit(self.predict(X)) - self.base
         return Explanation(base=self.base, contributions=contributions)

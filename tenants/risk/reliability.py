@@ -1,8 +1,8 @@
 """The outcomes of people with the same score on held-out time: the interval of a score.
 
-The outcome on held-out time is regressed on the log-odds of the calibrated risk (two numbers). Its covariance takes one
-patient's decisions as alike (cluster-robust: Liang and Zeger, Biometrika 1986). The interval of a score is that of the
-fitted share at it.
+The outcome on held-out time is regressed on the log-odds of the calibrated risk (two numbers). The covariance allows
+for one patient's decisions being alike (cluster-robust: Liang and Zeger, Biometrika 1986). The interval of a score is
+the interval of the fitted share at that score.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tenants.risk.metrics import logistic_fit
 FEWEST: Final = 20
 """The fewest outcomes of either kind for an interval."""
 Z: Final = 1.959964
-"""95 %."""
+"""Standard errors on each side of a 95 % interval."""
 EDGE: Final = 1e-6
 TERMS: Final = 2
 

@@ -42,7 +42,7 @@ NEWEST_MODELS = Sort("trained_at", descending=True)
 """The order of models where nobody asks for another."""
 
 PREDICTION_ORDERS = {"as_of": col(Prediction.as_of), "rank": func.coalesce(col(Prediction.rank), 0)}
-"""By what predictions can be sorted."""
+"""Field by which predictions can be sorted -> its column."""
 
 MOST_STANDING_IN = 3
 """The most models to try after the preferred one fails."""

@@ -27,7 +27,9 @@ CALIBRATE_SHARE: Final = 0.15
 HORIZON_QUANTILE: Final = 0.9
 UNSEEN_SHARE: Final = 0.2
 FEWEST_TO_TRAIN: Final = 0.4
-"""The least share of the rows that longer later folds must leave to training."""
+"""The least share of the rows that longer later folds may leave to training. Below it the folds are cut by share
+alone.
+"""
 FEWEST_FACILITIES: Final = 5
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 

@@ -235,7 +235,10 @@ def _candidate(
 
 
 def _probabilities(model: FittedModel, X: Floats) -> Floats:
-    """The model's answer, checked here so that a wrong answer counts as a failure of the model, not of its reader."""
+    """Return the model's probabilities, checked.
+
+    A wrong answer thus counts as a failure of the model, not of its reader.
+    """
     raw = np.asarray(model.predict(X), dtype=np.float64)
     if raw.shape != (len(X),) or not ((raw >= 0) & (raw <= 1)).all():
         message = "the model gave something that is no probability for each decision"

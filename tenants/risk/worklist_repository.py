@@ -154,7 +154,10 @@ def page_of_entries(session: TenantSession, uuid: UUID, paging: PageRequest, tot
 
 
 def _entries(session: TenantSession, selected: Any, uuid: UUID) -> Any:  # noqa: ANN401 - a statement of any columns
-    """Select from the people of a list, each with the facility: a person is listed even where it is missing."""
+    """Select from the people of a list, each with the facility.
+
+    A person is selected even if the facility is missing.
+    """
     return selected.outerjoin(Facility, col(Facility.uuid) == col(WorklistEntry.facility_uuid)).where(
         WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid)
     )

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/roles", tags=["people"])
 RolesRead = Annotated[Principal, Depends(require("people.read"))]
 RolesWrite = Annotated[Principal, Depends(require("roles.write"))]
 Ordered = Annotated[PageRequest, Depends(sorted_pages({"name": str, "built_in": bool}, "-built_in"))]
-"""Without a cursor: a tenant has at most 100 roles of its own."""
+"""Page and order of the list of roles. It needs no cursor, because a tenant has at most 100 roles of its own."""
 RoleName = Annotated[str, Path(description="Name of the role.", examples=["case-lead"], max_length=100)]
 CHANGES = responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired)
 
@@ -37,7 +37,7 @@ def list_roles(_: RolesRead, scope: TenantScope, paging: Ordered) -> Page[RoleOu
 
 @router.post("", operation_id="create_role", status_code=201, summary="Create a role", responses=responses(Conflict))
 def create_role(principal: RolesWrite, scope: TenantScope, body: RoleIn, response: Response) -> RoleOut:
-    """A role permits no more than you may do."""
+    """Create a role of the tenant. It can contain only permissions that you hold yourself."""
     draft = service.RoleDraft(body.name, body.meaning, tuple(body.includes), tuple(body.permissions))
     role = service.create_role(scope.tenant, draft, _author(principal, scope))
     set_location(response, f"/v1/roles/{role.name}")
@@ -77,7 +77,7 @@ def change_role(
     responses=CHANGES,
 )
 def delete_role(principal: RolesWrite, scope: TenantScope, role_name: RoleName, if_match: IfMatch) -> None:
-    """A role that somebody has cannot be deleted."""
+    """Delete a role of the tenant that nobody has."""
     service.delete_role(scope.tenant, role_name, _author(principal, scope), if_match)
 
 

@@ -1,4 +1,4 @@
-"""Changes of a tenant's own roles: marked as unsettled before, settled after, on every process from the next request.
+"""Changes of a tenant's own roles, which take effect in every process with its next request.
 
 The roles are in the tenant's schema and their version in ``platform``: two transactions, maybe two servers. So a change
 
@@ -6,8 +6,8 @@ The roles are in the tenant's schema and their version in ``platform``: two tran
 2. locks the row of the version, then the roles, writes them, and commits them;
 3. commits a higher version with ``settled = true``.
 
-A process that dies after 1 or 2 leaves the mark: requests read the roles each time, until ``settle_all`` settles them.
-It takes both locks, so it never settles while a change is under way.
+If a process dies after step 1 or 2, the mark stays. Requests then read the roles each time, until ``settle_all``
+settles them. ``settle_all`` takes both locks, so it never settles while a change is running.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def hold_roles(platform: Session, tenant_id: UUID) -> None:
 
 
 def settle(tenant: TenantRef) -> bool:
-    """Settle an interrupted change. Return whether there was one, and no other change is running."""
+    """Settle an interrupted change. Return False if there is none, or if another process has the lock of the roles."""
     with platform_session() as platform:
         if platform.execute(_TAKE_UNSETTLED, {"tenant": tenant.id}).first() is None:
             return False

@@ -1,8 +1,8 @@
 """Compiled permissions of a tenant's roles: one set for each role, cached by the version of the roles.
 
-A change marks the version as unsettled before it writes, and settles it after it has committed (``changes``). Nothing
-that was read while the version was unsettled is cached. So a process that dies between the two leaves every other
-process reading the roles again, never with old ones.
+A change marks the version as unsettled before it writes, and settles it after it has committed (``changes``). Roles
+that were read while the version was unsettled are not cached. So if a process dies in between, every other process
+reads the roles for each request, and none uses old ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from core.database import TenantRef, TenantSession
 
 LASTS_SECONDS: Final = 60.0
-"""How long a set stays in the cache at most. A change that raises no version, such as a restore, is seen after it."""
+"""Most seconds that a set stays in the cache. A change that does not raise the version, such as a restore, takes effect
+after this time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,9 @@ def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> fr
     """Return the permissions of these roles together in the tenant. A role that does not exist has none.
 
     Args:
-        tenant: whose roles.
+        tenant: the tenant.
         roles: names of built-in roles and of the tenant's own.
-        at: the version of the roles, read before this call. One read after the roles could be newer than the roles.
+        at: the version of the roles. Read it before this call, so that it is never newer than the roles.
     """
     own = [name for name in roles if name not in ROLES]
     granted = permissions_for(roles)
@@ -107,7 +109,10 @@ def own_roles(tenant: TenantRef, at: RolesAt) -> Mapping[str, frozenset[str]]:
 
 
 def remember(tenant: TenantRef, at: RolesAt, compiled: Compiled, moment: float) -> None:
-    """Cache roles that were read after ``at``, from ``moment`` (``time.monotonic``) on. Never cache unsettled ones."""
+    """Cache the roles that were read at ``moment`` (``time.monotonic``), after the version ``at``.
+
+    If that version is unsettled, remove the tenant's roles from the cache instead.
+    """
     if at.settled and at.version is not None:
         _cache[tenant.id] = _Cached((tenant.database, tenant.schema_name), at.version, moment, compiled)
     else:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 NAME_MAX, MEANING_MAX, MOST = 40, 200, 100
 INCLUDABLE: Final = tuple(sorted(role.name for role in ROLES.values() if not role.operator and role.name != ADMIN))
-"""The built-in roles that a role may include: all but the admin's, whom the guard of the last admin counts by name."""
+"""The built-in roles that a role may include: all except the admin's. The rule that a tenant keeps one admin counts the
+people with that role itself.
+"""
 
 _COLUMNS = "name, meaning, includes, permissions, version_id"
 

@@ -213,7 +213,10 @@ def _copied(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
 
 
 def _opened(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
-    """The lines of a table with encrypted columns: PostgreSQL writes the others, and this decrypts each value."""
+    """Yield the lines of a table with encrypted columns.
+
+    PostgreSQL writes the other columns, and this function adds each decrypted value.
+    """
     assert table.patient  # noqa: S101 - both are set where columns are encrypted
     assert table.row  # noqa: S101 - as above
     safe, place = vault(session), sealed_as(table)

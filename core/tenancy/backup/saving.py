@@ -127,7 +127,7 @@ def backup_all(folder: Path, progress: LineCallback = lambda _slug: None) -> Sav
 
 
 def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) -> Saved:
-    """Write a backup of a schema that the tenant may have left.
+    """Write a backup of one schema, which may be a schema that the tenant has left.
 
     Raises:
         Unavailable: the file cannot be written, or the database fails.

@@ -108,7 +108,7 @@ def follow(source: Place, target: Place, *, check: str) -> Round:
 
 
 def settle_references(target: Place) -> None:
-    """Check references within the copy immediately again, as in every tenant's schema."""
+    """Make references within the copy be checked immediately again, as in every tenant's schema."""
     with owner_connection(target.database) as new:
         _defer_references(new, target.schema, deferred=False)
 
@@ -116,10 +116,10 @@ def settle_references(target: Place) -> None:
 def _same_tables(
     old: psycopg.Connection[Any], source: Place, new: psycopg.Connection[Any], target: Place
 ) -> dict[str, Table]:
-    """The tables of both.
+    """Return the tables of the source's schema, which are the same as the target's.
 
     Raises:
-        Conflict: they differ.
+        Conflict: tables, columns or revisions differ.
     """
     tables, there = shape.tables(old, source.schema), shape.tables(new, target.schema)
     same = shape.revision(old, source.schema) == shape.revision(new, target.schema) and {
@@ -222,7 +222,10 @@ def _pour(old: psycopg.Connection[Any], query: sql.Composed, new: psycopg.Connec
 
 
 def _defer_references(connection: psycopg.Connection[Any], schema: str, *, deferred: bool) -> None:
-    """Check references within a schema at the end of a transaction, since rounds bring rows in any order."""
+    """Set whether references within a schema are checked only at the end of a transaction.
+
+    Rounds bring rows in any order.
+    """
     rows = connection.execute(
         "SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"

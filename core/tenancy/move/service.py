@@ -33,7 +33,7 @@ FEW = 500
 MOST_ROUNDS = 20
 MOVABLE = ("active", "suspended")
 HOLDS = 5
-"""The number of times that writers are paused before the move is put off, each time as long as the caller allows."""
+"""How often a move pauses the writers before it is put off. Each pause lasts at most as long as the caller allows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ ROWS_IN_MEMORY = 5_000
 """Facts applied in one transaction if they pass through this process."""
 
 EVENTS_PER_PATIENT = 20
-"""The number of facts per patient that a step assumes where it counts patients."""
+"""Facts per patient that a step assumes, to convert its limit of facts to a number of patients."""
 
 EVENT_KINDS = tuple(kind for kind in KINDS if kind != "facilities")
 HANDLERS: dict[str, str] = {
@@ -238,8 +238,8 @@ def apply_chunk(session: TenantSession, terms: Terms, kind: str, after: int, end
 def publish_changes(session: TenantSession, terms: Terms) -> int:
     """Rebuild the contacts of the next queued patients, and publish their changes; return the number of patients.
 
-    The patients of the import come first, then those of imports that broke off before this step: perhaps nobody ever
-    runs these again.
+    The patients of this import come first. Then come those of imports that broke off before this step, because nobody
+    may ever run these again.
     """
     # The lock comes first: a writer of these patients' records finishes before they are read.
     lock_for_import(session)

@@ -1,4 +1,4 @@
-"""Move events out of a patient's record, back to waiting: nobody else names the person any more, or several do."""
+"""Moves events from a patient's record back to waiting, when no other import names the person, or several do."""
 
 from __future__ import annotations
 
@@ -135,6 +135,6 @@ def _uncover(
 
 
 def cover_people(cursor: Cursor[Any], run: Run, places: Iterable[UUID]) -> None:
-    """Update the day from which a list is complete of people at facilities, after that of its events."""
+    """Make each list's day from which it is complete of people follow the day of its events, at these facilities."""
     values = {"number": run.number, "of_people": OF_PEOPLE, "facilities": sorted(places)}
     cursor.execute(_COVER_PEOPLE, values)

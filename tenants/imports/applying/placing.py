@@ -1,9 +1,9 @@
-"""Place the events of people whom their own import does not name, while imports of the source come and are undone.
+"""Moves events of people whom their own import does not name, when imports of the source come or are undone.
 
-Whose such events are follows from who is on record (``staging.unnamed``), so from the set of imports. After each import
-and each undoing, placements that no longer agree with the records move: events leave a patient's record and wait, or
-stop waiting and enter the record, each as an assertion of the import that brought it. The running import settles all
-people whose events moved (``settling``).
+Which patient such an event belongs to follows from who is on record (``staging.unnamed``). After each import and each
+undoing, events whose placement no longer agrees with the records move: from a patient's record back to waiting, or from
+waiting into a record. They stay facts of the import that brought them. The running import settles the people concerned
+(``settling``).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class PlacementCounts:
 
 
 def note_gaps(session: TenantSession, import_uuid: UUID, number: int) -> None:
-    """Record the people, unnamed by the import, of whom it had a rejected row."""
+    """Record the people whom the import does not name, but of whom it had a rejected row."""
     with session.cursor() as cursor:
         cursor.execute(_GAPS, {"import": import_uuid, "number": number})
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tenants.records.runs import Run
 
 SETTLE = "settle"
-"""The kind, in the queue, of a person whose chains are all to be rebuilt."""
+"""The kind, in the queue, for a person all of whose chains must be rebuilt."""
 REFOLD = "refold"
-"""The kind, in the queue, of a person who may begin on another day, since an earlier fact came."""
+"""The kind, in the queue, for a person whose history may begin on another day, because an earlier fact came."""
 
 _AT_FACILITIES = """
 INSERT INTO import_touched (import_uuid, patient_uuid, kind)

@@ -1,9 +1,10 @@
-"""Apply staged snapshots to ``radet_snapshots``, which has, for each day, the list that counts.
+"""Applies staged snapshots to ``radet_snapshots``, which has, for each day, the list that counts.
 
-A RADET has the status of everybody on it. Every list's rows are stored (``radet_list_rows``). Among several lists of
-one source and day, the later in their order (precedence, digest) replaces the earlier at the facilities that it names.
-If it has fewer people there than it leaves out, it has only corrections, and its rows replace only their own. From the
-lists that count, ``tenants.records.chains`` derives which states a later list supersedes.
+A RADET has the status of everybody on it. Every list's rows are stored (``radet_list_rows``). Of several lists of one
+source and day, the later in their order (precedence, digest) replaces the earlier at the facilities that it names. A
+later list that names fewer people of a facility than it leaves out is taken for corrections: it replaces only the rows
+of the people whom it names. From the lists that count, ``tenants.records.chains`` derives which states a later list
+supersedes.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def take_out(session: TenantSession, run: Run) -> None:
 
 
 def count_day(session: TenantSession, run: Run, at: list[UUID] | None = None) -> list[int]:
-    """Compute what counts for a run's day, at its facilities or others; return that day's list numbers there."""
+    """Compute what counts on a run's day, at ``at`` or the run's facilities; return the numbers of the lists there."""
     with session.cursor() as cursor:
         places = at or [row[0] for row in cursor.execute(_PLACES, (run.number,)).fetchall()]
         values: dict[str, Any] = {"source": run.source, "data_date": run.data_date, "places": uuid_array(places)}

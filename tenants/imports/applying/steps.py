@@ -91,4 +91,4 @@ _SPECIAL: dict[str, Callable[[TenantSession, Import, Terms], int | None]] = {
     "settling": _settle,
     "contacts": _publish_changes,
 }
-"""Steps that do not apply a chunk of a kind."""
+"""Step -> its function, for the steps that do not apply a chunk of a kind."""

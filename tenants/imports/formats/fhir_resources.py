@@ -101,7 +101,7 @@ class Resource:
         ]()
 
     def unread(self) -> UnreadContactFact | None:
-        """Return that the person came, after ``into`` failed on the day of a contact."""
+        """Return an unread contact, after ``into`` failed on a day; None if the resource does not prove a contact."""
         if self.about is None or not self._is_contact or self._voided:
             return None
         return UnreadContactFact(key=self.about, patient=self.about, labels=self._fields.labels({}))

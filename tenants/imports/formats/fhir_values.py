@@ -72,7 +72,7 @@ def measure(variable: str, quantity: object) -> tuple[float | None, str | None, 
 
 
 def supplied_by(fields: Fields) -> str:
-    """The field of the day of handing over, else of preparing.
+    """Return the name of the field with the day of handing over the drugs, or else of preparing them.
 
     Raises:
         BadFieldError: neither is there.

@@ -58,7 +58,8 @@ class MissedAppointments(ListReader):
     def facts(self, row: Row, reading: Reading, mapping: Mapping) -> None:
         """Add the person, if the facility is known; the appointment; and the visit, if there was one after all.
 
-        The list has no day of booking. It counts as the due day, so that nothing is known before.
+        The list does not say when the appointment was booked. The due day counts, so the booking is not known any
+        earlier.
         """
         patient, due_day, visit_day = row.needed("patient_id"), row.day("due"), row.day("visited")
         if due_day is None:

@@ -336,7 +336,7 @@ class Message:
         self._add(fact)
 
     def _add(self, fact: Fact) -> None:
-        """Add a fact. If an event comes again in a message with other values, its order distinguishes it."""
+        """Add a fact. If a message has an event several times with different values, their order distinguishes them."""
         key, count = fact.key, 1
         while (fact.kind, fact.key) in self._facts_by_key:
             before = self._facts_by_key[fact.kind, fact.key]

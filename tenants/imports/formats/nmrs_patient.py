@@ -269,7 +269,7 @@ class Container:
             each_of(self._bad, self._observation, item)
 
     def _unasked(self, content: Mapping[str, Any]) -> bool:
-        """Whether an observation is certainly not imported, checked before anything of it is read: most are not."""
+        """Whether an observation is certainly not imported. It is checked first, because most observations are not."""
         return self._terms.unasked(content.get("conceptId", 0), content.get("variableName", 0))
 
     def _observation(self, item: Fields) -> None:

@@ -239,7 +239,7 @@ def is_unread(
 ) -> bool:
     """Whether the day of the last pick-up, or the end of its drugs, is unknown.
 
-    A refill that is blank or 0 is unknown too, if the partner has the person active: then the partner's status counts.
+    A refill that is blank or 0 also counts as unknown if the partner's status says that the person is active.
 
     Args:
         row: the cells.

@@ -51,7 +51,10 @@ class Refills:
 
 
 def _packs(months: float, days: int) -> int:
-    """The days of a number of months; of whole packs, if the number is a rounded one: LAMIS+ writes 28 days as 0.9."""
+    """Return the days of a number of months.
+
+    A rounded number of whole packs counts as packs: LAMIS+ writes 28 days as 0.9.
+    """
     packs = round(days / PACK) * PACK
     return packs if not months.is_integer() and round(packs / values.DAYS_A_MONTH, 1) == months else days
 

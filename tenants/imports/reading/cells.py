@@ -1,6 +1,7 @@
-"""Converted cells, and which of them are odd by the rules for rows that are read one by one.
+"""Converted cells, and the check for odd cells.
 
-A row is odd if reading it by itself might reject it; that reading then gives the reason.
+A cell is odd if it makes its row odd. A row is odd if reading it by itself might reject it; that reading then gives the
+reason.
 """
 
 from __future__ import annotations

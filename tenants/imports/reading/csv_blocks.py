@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 _END = "x"
 BATCH_ROWS = 1000
-"""Number of rows that are then read one by one."""
+"""Rows of a batch. If one of them has a fault, all of them are read one by one."""
 MOST_CHARACTERS = 16 << 20
 """Number of characters of lines in memory at one time."""
 

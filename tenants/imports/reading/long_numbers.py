@@ -8,7 +8,7 @@ LOST_DIGITS = 10**15
 """From here on a spreadsheet's number has lost digits: two people could become one."""
 _DIGITS_KEPT = 15
 _FLOAT_DIGITS, _ZEROS_OF_FLOAT = 17, 3
-"""Programs that keep numbers as floats write up to 17 digits, then zeros. Chance seldom makes three of them."""
+"""Programs that store numbers as floats write up to 17 digits, then zeros. Three zeros at the end are seldom chance."""
 _ZEROS_OF_SPREADSHEET = 2
 """Number of zeros at the end that mark a rounded number: one zero alone ends every tenth real number."""
 _LONG_NUMBER = re.compile(r"([1-9]\d*?)(0*)([.,]0*)?$")
@@ -29,9 +29,9 @@ def is_rounded(text: str) -> bool:
 
 
 def written_out(text: str) -> str | None:
-    """The whole number of a text in scientific notation; any other text unchanged; None: digits are lost.
+    """Return the whole number that a text in scientific notation means; None if digits are lost.
 
-    The decimal mark is a point or a comma, by the spreadsheet's language.
+    Any other text is returned unchanged. The decimal mark is a point or a comma, by the spreadsheet's language.
     """
     match = _SCIENTIFIC.match(text)
     if match is None:

@@ -37,7 +37,7 @@ def fold(heading: object) -> str:
 class NoRecord:
     """Recognises rows that are a total or repeated headings, which lists compiled by hand have.
 
-    A total has no day: a person with the name of a total is kept if the row has a day.
+    A row with a day is never a total, so that a person whose name is the word for a total is not lost.
 
     Args:
         headings: the headings of the table.

@@ -245,7 +245,10 @@ class _RecordPlan:
 
     @staticmethod
     def _omitted(reading: Reading, before: int, values: dict[str, Any]) -> bool:
-        """Whether a result was left out: an observation without it would mean that there is none."""
+        """Whether an observation's result was left out.
+
+        The observation must not stay: it would say that there is no result.
+        """
         return len(reading.omissions) > before and not any(name.startswith("value_") for name in values)
 
     def _identity(self, patient: str, values: dict[str, Any], cells: Cells) -> str | None:

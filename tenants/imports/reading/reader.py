@@ -192,10 +192,10 @@ def reader(name: str) -> Reader:
 
 
 def detect(sources: Sequence[Source]) -> Reader:
-    """The format of all the files.
+    """Return the format of all the files.
 
-    If each file is one row, the recognised files decide, and the reader rejects the others file by file: broken files,
-    and text of no known format that is not named as a table.
+    If a file of the recognised format is one row, the other files do not matter: the reader rejects broken files and
+    text of no known format one by one.
 
     Raises:
         Invalid: no reader recognises them, or they are of several formats.

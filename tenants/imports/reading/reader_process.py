@@ -1,10 +1,9 @@
 """Read files in a separate process, so that a hostile file harms only that process.
 
-Files come from strangers. The reading process has a memory limit, and is killed if it makes no progress for a long
-time. Then the import fails and names the file, and the worker survives. The process reads one portion ahead of the
-process that stages the rows, so a large import uses two processors. Rows come over a pipe, in order; the reading
-process waits until they are taken. It has no connection to the database. The request, with the key of the tenant's
-blind indexes, comes over a pipe of its own. The process ends with the import, for any reason.
+The process has a memory limit, no connection to the database, and ends with the import. If it makes no progress for a
+long time, it is killed, and the import fails and names the file. It reads one portion ahead of the process that stages
+the rows, so a large import uses two processors. One pipe brings the request, with the key of the tenant's blind
+indexes; another takes the rows, in order, and waits until they are taken.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ _OTHERS = ("PYTEST_CURRENT_TEST",)
 """Variables of the environment that a reading process does not need."""
 
 YOUNG = (50_000, 20, 100)
-"""Objects between collections of garbage while rows are read: a portion makes many that live, and none in circles."""
+"""Thresholds of the garbage collector while rows are read: a portion makes many objects that live, and no cycles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ HEAD_BYTES = 64 * 1024
 CHUNK = 1 << 20
 MIN_BOMB_BYTES = 64 << 20
 MAX_RATIO = 300
-"""No real table expands more than this many times; below ``MIN_BOMB_BYTES`` it does no harm and is not looked at."""
+"""The largest factor by which a file may expand; no real table expands more. Up to ``MIN_BOMB_BYTES`` any factor is
+harmless.
+"""
 MOST_FILES = 30_000
 
 

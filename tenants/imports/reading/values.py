@@ -26,7 +26,9 @@ DAYS_A_MONTH = 30
 MOST_DAYS = 366
 """Days of treatment that one pick-up can hand out: no programme gives more than a year's."""
 _NO_FRACTION = 1e-6
-"""A formula's result may miss a whole number of days by so much."""
+"""The largest difference from a whole number of days that is ignored, because the result of a formula may miss it
+slightly.
+"""
 
 _MONTH_NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",

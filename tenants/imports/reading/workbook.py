@@ -25,7 +25,7 @@ HEADING_ROWS = 20
 MAX_WIDTH = 500
 MAX_ROWS = 1_048_576
 MAX_EMPTY = 10_000
-"""Number of successive empty rows that no list has: a file can easily have a false row number."""
+"""Most successive empty rows. No list has so many, but a damaged file may give a row a huge number."""
 MERGED_ACROSS = Unreadable(
     "the cell is part of cells merged across columns", "unmerge them and fill in each cell by itself"
 )

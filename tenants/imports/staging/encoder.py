@@ -53,7 +53,7 @@ STAGED_TYPES: dict[str, str] = {
 COPY_STAGED = f"COPY import_staging ({', '.join(STAGED_TYPES)}) FROM STDIN (FORMAT BINARY)"
 _COMMON = tuple(STAGED_TYPES)[: tuple(STAGED_TYPES).index("digest")]
 _NO_DOCUMENT = binary_copy.field("bytea", b"") * 2 + binary_copy.NULL * 3
-"""Digest, content and what follows them up to the number, of events: they lie in columns of their own."""
+"""The empty fields from digest to birth date in the row of an event, whose content has columns of its own."""
 _NO_EVENT = binary_copy.NULL * (4 + len(SLOT_TYPES))
 """Identities and columns of facts that are staged as JSON."""
 _ROWS_A_WRITE = 1000
@@ -242,7 +242,10 @@ def _joined(
 
 
 def _sixteen(values: list[bytes], names: tuple[bytes, ...]) -> list[Iterable[bytes]]:
-    """A field of 16 bytes in each row; empty if the patient's facility is unknown, which an empty name means."""
+    """Return the pieces of a column of 16 bytes.
+
+    An empty name means that the patient's facility is unknown: the field is null.
+    """
     if all(names):
         return [repeat(binary_copy.SIXTEEN), values]
     return [

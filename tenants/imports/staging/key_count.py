@@ -1,4 +1,4 @@
-"""Whether a key of an import is repeated, known while rows are staged: most files repeat no row."""
+"""Detects, while rows are staged, whether a key of an import is repeated. Most files repeat none."""
 
 from __future__ import annotations
 

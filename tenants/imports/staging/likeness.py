@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SHORTEST = 6
-"""Length of the longer of two codes from which they are compared: C1 and C2 resemble each other by chance."""
+"""Codes are compared only if the longer has at least so many characters: C1 and C2 resemble each other by chance."""
 
 
 def folded(name: str) -> str:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 MANY_THERE = 20
-"""People of the source at a facility from which on some must be known."""
+"""If a facility has at least so many people of the source, an import of it must name some of them."""
 
 MANY_NAMED = 5
-"""People whom the import names there from which on some must be known."""
+"""The check applies only where the import names at least so many people."""
 
 MOST_ZEROS = 8
 """Leading zeros that are tried before a number."""

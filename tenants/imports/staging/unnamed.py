@@ -49,7 +49,9 @@ resolved AS (
     LEFT JOIN homes AS n ON n.source_key = e.patient_key AND n.datim_id = w.code AND e.facility = ''
 )
 """
-"""Of ``events`` (patient_key, facility, facility_name; empty for none): the patient whose they are, if anybody's."""
+"""SQL that finds, for each of ``events`` (patient_key, facility, facility_name; empty for none), the patient whom it is
+about.
+"""
 
 _FACILITY_NAMES = "SELECT datim_id, name FROM facilities WHERE name <> datim_id"
 

@@ -155,6 +155,6 @@ def label(part: str, place: int) -> str | None:
 
 
 def agrees(part: str, place: int) -> bool:
-    """Whether that level is evidence for one person."""
+    """Whether a part's level is evidence that the two patients are one person."""
     levels = next(each.levels for each in PARTS if each.name == part)
     return place >= 0 and levels[len(levels) - 1 - place].agrees

@@ -26,7 +26,7 @@ TRAIN_LEAST: Final = 50
 """With fewer pairs the shares cannot be estimated, and the defaults in ``agreement`` apply."""
 
 STATED_PAIRS: Final = 5_000
-"""The number of pairs of strangers whose weight the default shares have."""
+"""The weight of the default shares, as a number of pairs of strangers."""
 
 DUPLICATES: Final = 0.01
 """Prior share of patients who are in the records twice. It is raised where identifiers show more."""

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from tenants.quality.linkage.keys import KeyMaker, NameKeys
 
 BLOCK_LARGEST: Final = 200
-"""A key that more people share is too common to be evidence, and would pair them all."""
+"""Most people who may share a key. A key of more people is too common to be evidence, and would pair them all."""
 
 PLACEHOLDER: Final = 20
-"""A phone or programme identifier of more people is a filler (0000000000) and counts as missing."""
+"""Most people with the same phone or programme identifier. If more have it, it is a filler (0000000000) and counts as
+missing.
+"""
 
 
 @dataclass(frozen=True, slots=True)

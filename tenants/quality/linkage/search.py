@@ -132,7 +132,10 @@ def search(session: TenantSession) -> Outcome:
 
 
 def evidence_hash(evidence: dict[str, Any]) -> str:
-    """A hash that changes when what agrees, differs or is missing changes, or the care; never with probabilities."""
+    """Return a hash that changes when the parts that agree, differ or are missing change, or the care.
+
+    Probabilities do not count.
+    """
     text = json.dumps({name: evidence[name] for name in ("agree", "differ", "care")}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
