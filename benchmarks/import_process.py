@@ -28,7 +28,7 @@ from tenants.imports.service import GivenFile, Order
 
 
 def main() -> int:
-    """Import, and print as JSON: seconds by step, those of later rooms' listeners, CPU, and the peak of memory."""
+    """Import, and print as JSON the seconds by step and of later rooms' listeners, the CPU, and the peak of memory."""
     tenant, folder = get_tenant(sys.argv[1]), Path(sys.argv[2])
     steps: dict[str, float] = defaultdict(float)
     last = [time.perf_counter()]

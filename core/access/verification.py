@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.identity.principal import Identified
 
 FRESH_SECONDS = 1.0
-"""How long a verification counts. When the body takes longer to arrive, the credential is verified again."""
+"""Seconds for which a verification counts. If the body takes longer to arrive, the credential is verified again."""
 
 _PLACE = "iit.verification"
 

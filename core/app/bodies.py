@@ -77,7 +77,10 @@ class Body:
             raise TooLarge(detail)
 
     async def receive(self) -> Message:
-        """Return the next message for the application; a late body ends as a broken connection does."""
+        """Return the next message for the application.
+
+        If the body came too late, the message reports a broken connection.
+        """
         if self._buffer:
             return self._buffer.pop(0)
         if self.whole:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 OPEN_FILES = 4096
 IDLE = 512
-"""How many connections without a request are kept open at most."""
+"""Most connections without a request that are kept open."""
 
 SPARE_FILES = 256
 """Files kept free for database connections, uploads and libraries, beside the connections of clients."""

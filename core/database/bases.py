@@ -1,17 +1,20 @@
 """Base classes of the tables, one registry for each place of tables.
 
-A table's ``info`` (the last item of ``__table_args__``) states its grants:
+A table's ``info`` (the last item of ``__table_args__``) states its grants.
 
-- a tenant's table: ``{"info": {"append_only": True}}`` lets the tenant's role only insert and read (``"given"`` lists
-the
-  columns that it may fill), ``"read_only"`` only read, ``"emptied"`` TRUNCATE too; the default is all four;
-- a tenant's table whose rows belong to a person by a blind index alone: ``{"info": {"erased_by": "column"}}`` deletes
-  them when the person is erased (rows of the person's ``facility`` or of none, without a ``patient_uuid``);
-- a table of ``node`` or ``platform``: ``app`` and ``tenant`` list the rights of the application's and the tenants'
-roles,
-  such as ``{"info": {"app": "SELECT, INSERT", "tenant": "SELECT"}}``. By default the application has all four and
-  tenants none. A table of ``node`` that tenants reach has a column ``tenant_role``: row policies limit each tenant to
-  its own rows, and to its own ``tenant_id`` in what it writes.
+A tenant's table grants the tenant's role SELECT, INSERT, UPDATE and DELETE, unless ``info`` has one of these keys:
+
+- ``"append_only": True``: only INSERT and SELECT; ``"given"`` lists the columns that the role may fill;
+- ``"read_only"``: only SELECT;
+- ``"emptied"``: TRUNCATE too.
+
+``"erased_by": "column"`` is for a tenant's table whose rows belong to a person by a blind index alone. Erasing the
+person deletes such rows of the person's ``facility`` or of none, without a ``patient_uuid``.
+
+A table of ``node`` or ``platform`` lists the rights of the application's and the tenants' roles, such as ``{"app":
+"SELECT, INSERT", "tenant": "SELECT"}``. By default the application has all four and tenants none. A table of ``node``
+that tenants reach has a column ``tenant_role``: row policies limit each tenant to its own rows, and to its own
+``tenant_id`` in what it writes.
 """
 
 from sqlalchemy import MetaData

@@ -266,7 +266,7 @@ PostgreSQL's error repeats that text. The text depends on the rows, so PostgreSQ
 
 
 def _failure(result: PGresult, one: Behind) -> Exception:
-    """The server's error, in its own words or in those of ``_CHECK``."""
+    """Return the server's error, or ``MisplacedSchema`` if ``_CHECK`` failed."""
     error = psycopg.errors.error_from_result(result)
     _, mark, rest = (error.diag.message_primary or "").partition(f";{_MISPLACED};")
     if not mark:

@@ -79,9 +79,9 @@ def path_of_schema(schema: str) -> str:
 
 
 def fence_number(role: str) -> int:
-    """The number of this tenant's lock within ``FENCES``: 32 of the 80 random bits of its role's name.
+    """Return the number of this tenant's lock within ``FENCES``: 32 of the 80 random bits of its role's name.
 
-    Two tenants with the same number would only wait together while one of them moves.
+    If two tenants have the same number, both wait while one of them moves; nothing else happens.
     """
     return int(role[2:10], 16) - 2**31
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 SIMILAR = 0.6
-"""How much of a name must agree before it is offered instead of another (``difflib``)."""
+"""The least similarity of two names (``difflib``) at which one is offered instead of the other."""
 
 
 def field_of(place: str, name: str) -> str:

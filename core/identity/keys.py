@@ -75,7 +75,7 @@ def issue(
 
     Args:
         session: a platform session.
-        tenant_id: whose key it is.
+        tenant_id: the tenant of the key.
         name: what it is for, in the operator's words.
         permissions: what it may do; None for every declared permission.
         expires_at: when it stops working; None for never.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 IDLE_MILLISECONDS = 250
-"""How long Dramatiq's threads sleep when there is nothing to do."""
+"""Milliseconds that Dramatiq's threads sleep when there is nothing to do."""
 
 WAITS = 60
 """Seconds that a message waits for an unavailable database."""

@@ -1,6 +1,6 @@
 """Limits what a plugin's process may do: run, read its modules, and use one folder. It loses all other rights.
 
-Some systems cannot take all of them: :func:`gaps` lists what remains, and the manager warns of it.
+Some systems cannot take away every right: :func:`gaps` lists what remains, and the manager warns of it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Text that is injected into a tenant's statement is an expression. With these rights an expression can become another
 tenant (``set_config('role', ...)``), take another tenant's locks by number, read another tenant's row counts, or fill
-the queue of notifications and the write-ahead log without a table. Only a superuser can revoke them. The embedded
-server's does so in each new database; on another server its operator runs what ``iit database rights --sql`` prints.
+the queue of notifications and the write-ahead log without a table. Only a superuser can revoke the rights. On the
+embedded server the platform does so in each new database. On another server its operator runs the SQL that ``iit
+database rights --sql`` prints.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ CLOSED: LiteralString = (
     " OR proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size')"
     " OR (proname LIKE 'pg\\_stat\\_get\\_%' AND proargtypes = '26'))"
 )
-"""Condition on ``pg_proc`` that selects the functions to revoke. Of the statistics, it selects functions about one
-object by its number.
-"""
+"""Condition on ``pg_proc`` that selects the functions to revoke, such as the statistics functions about one object."""
 
 _FUNCTIONS = sql.SQL(
     "DO $$ DECLARE closed regprocedure; BEGIN"

@@ -49,7 +49,10 @@ class _Tenants(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """List the commands with their help; for those of ``LAZY``, with the help from there."""
+        """List the commands with their help.
+
+        The help of a command in ``LAZY`` comes from there, so that nothing is imported.
+        """
         own = {name: command.get_short_help_str(90) for name, command in self.commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted({**own, **{name: text for name, (_, text) in LAZY.items()}}.items()))

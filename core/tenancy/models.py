@@ -69,7 +69,7 @@ class Tenant(PlatformBase, table=True):
 
 
 class TenantSchema(NodeBase, table=True):
-    """A tenant's schema in this data database and its migration, so that one query finds the tenants behind."""
+    """A tenant's schema in this data database and its migration, so that one query finds tenants that are behind."""
 
     __tablename__: ClassVar[str] = "tenant_schemas"
     __table_args__ = (UniqueConstraint("tenant_id"), {"info": {"app": "SELECT"}})

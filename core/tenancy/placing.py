@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 GRACE = timedelta(days=7)
-"""How long a schema that a tenant left is retained by default."""
+"""Time for which a schema that a tenant has left is retained by default."""
 
 UNFINISHED = timedelta(days=1)
-"""How long an interrupted restore's schema is retained: longer than any restore takes."""
+"""Time for which the schema of an interrupted restore is retained: longer than any restore takes."""
 
 _OF_ONE_DATABASE = ("transaction_id",)
 """Columns that get a new value in a moved row, because a transaction's number means nothing in another database."""

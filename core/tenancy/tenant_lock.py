@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_SECONDS = 3.0
-"""Longer than the server takes to notice that the process with the lock was killed."""
+"""Seconds to wait for the lock: longer than the server takes to notice that the process with the lock was killed."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('tenant:turn:' || %s, 0))"
 

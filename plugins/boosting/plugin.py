@@ -33,7 +33,7 @@ DEFAULTS: Mapping[str, Json] = {
 }
 MAX_THREADS = 8
 ROWS_PER_THREAD = 10_000
-"""With fewer rows, threads wait for each other longer than they work."""
+"""Rows per thread. With fewer rows, threads wait for each other longer than they work."""
 SMALL_LEAF_SHARE = 0.02
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from plugins.sdk.contract import FloatArray
 
 MAX_LOG_ODDS = 30.0
-"""Beyond this the probability is 0 or 1 to 13 digits; predictions stay inside the open interval."""
+"""Log-odds beyond which a prediction is cut, to stay inside (0, 1). There the probability is 0 or 1 to 13 digits."""
 
 
 def sigmoid(log_odds: FloatArray) -> FloatArray:

@@ -278,7 +278,7 @@ class Loader:
         return Merged(identities_of_chunk, uuids, self._zone) if identities_of_chunk else None
 
     def _range(self, uuids: npt.NDArray[np.bytes_], column: str = "patient_uuid") -> sql.Composable:
-        """The condition for the chunk's rows, and for those of patients merged into one of the chunk."""
+        """Return the condition for the chunk's rows, and for rows of patients merged into a patient of the chunk."""
         if self._merges_of_chunk is None or not self._merges_of_chunk.outside:
             return self._own_range(uuids, column)
         of_others = sql.SQL("{} = ANY({})").format(sql.Identifier("t", column), self._merges_of_chunk.outside)
@@ -329,7 +329,7 @@ class Loader:
         return rows
 
     def _gaps(self, uuids: npt.NDArray[np.bytes_], columns: Columns) -> tuple[Columns, Columns]:
-        """Unreadable contacts, and those of them whose list says that the person died or left, as states."""
+        """Return the unreadable contacts, and, as states, those whose list says that the person died or left."""
         columns["until"] = local_days(columns["until"], self._zone)
         rows = self._with_patients(uuids, "gaps", columns)
         until = np.minimum(rows.pop("until"), rows["known_to"])

@@ -225,7 +225,7 @@ class _Contacts:
         supply: NDArray[np.int64],
         expected: NDArray[np.int64],
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Who never returns, and for the others the days from the expected contact to the next one."""
+        """Return who never returns, and for the others the days from the expected contact to the next one."""
         rng, count = self.rng, len(who)
         age = (today[who] - self.birth[who]) / 365.25
         month = _month(expected)

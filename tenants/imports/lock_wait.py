@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from core.database import SessionOpener, TenantSession
 
 PATIENCE_SECONDS = 120
-"""Longer than any step of a healthy import: a process that has a lock for longer has stopped."""
+"""Seconds to wait for a lock: longer than any step of a healthy import, so a process that has it for longer has
+stopped.
+"""
 
 _HOLDERS = """
 WITH open AS (SELECT uuid FROM imports WHERE state IN ('pending', 'reading', 'checking', 'applying')),

@@ -182,7 +182,10 @@ class ImportStaging(TenantBase, table=True):
 
 
 class ImportTouched(TenantBase, table=True):
-    """A patient of whom a running import has changed a table, until it publishes the change to later features."""
+    """A patient whose rows in one table a running import has changed.
+
+    It stays until later features learn of the change.
+    """
 
     __tablename__ = "import_touched"
 

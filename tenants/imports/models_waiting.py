@@ -1,4 +1,4 @@
-"""Tables for events about people whom the import of the events does not name: where they are, and those that wait."""
+"""Tables for events about people whom their own import does not name: the placements, and the events that wait."""
 
 from datetime import datetime
 from uuid import UUID

@@ -9,7 +9,7 @@ from tenants.imports.examples import DONE
 
 
 class ProblemCount(BaseModel):
-    """A problem for which rows were rejected or cells left out, and its number of times."""
+    """A problem for which rows were rejected or cells left out, and how often it occurred."""
 
     file: str = Field(description="Name of the file.", examples=["visits.csv.gz"])
     field: str = Field(description="Column, as the file calls it.", examples=["visit_date"])

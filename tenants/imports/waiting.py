@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 RELEASED = "released"
-"""Among an import's counts: rows of earlier imports that waited for the people whom it names."""
+"""Key in an import's counts: rows of earlier imports that waited for the people whom it names."""
 
 _COUNT = "SELECT coalesce(sum(rows), 0)::bigint FROM import_placements WHERE import_uuid = %s AND patient_uuid IS NULL"
 _WHY = """

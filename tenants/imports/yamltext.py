@@ -16,7 +16,10 @@ _DROPPED = ("bool", "int", "float", "timestamp")
 
 
 class _Loader(yaml.SafeLoader):
-    """``yes``, ``no``, ``on`` and dates are texts, ``1:30`` too; repeated keys, aliases and deep nesting are errors."""
+    """A loader that reads ``yes``, ``no``, ``on``, dates and ``1:30`` as texts.
+
+    Repeated keys, aliases and deep nesting are errors.
+    """
 
     depth = 0
 

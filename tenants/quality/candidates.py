@@ -207,7 +207,7 @@ def _candidate(session: TenantSession, uuid: UUID, *, lock: bool) -> LinkageCand
 
 
 def _later(session: TenantSession, pair: tuple[UUID, UUID]) -> UUID:
-    """The one of the two with the later last contact, where the person is in care."""
+    """Return the patient of the pair with the later last contact, because the person is probably in care there."""
     places = repository.where_of(session, pair)
     last = {uuid: places.get(uuid, {}).get("last_contact") or date.min for uuid in pair}
     return max(pair, key=lambda uuid: (last[uuid], uuid))

@@ -198,10 +198,10 @@ BY_NAME: Final = {measure.name: measure for measure in MEASURES}
 
 
 def score(shares: dict[str, tuple[int, int]]) -> tuple[int | None, dict[str, int]]:
-    """The score and that of each dimension, in whole percent, from the measures that have data.
+    """Return the whole score and each dimension's score, in percent, from the measures that have data.
 
-    A dimension's score is the weighted mean of its measures' shares; the score is that of the unrounded dimensions. A
-    measure with denominator 0 does not count.
+    A dimension's score is the weighted mean of its measures' shares. The whole score is the weighted mean of the
+    dimensions, before rounding. A measure with denominator 0 does not count.
 
     Args:
         shares: measure -> (numerator, denominator).

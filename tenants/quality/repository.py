@@ -50,13 +50,13 @@ def store(session: TenantSession, rows: Sequence[tuple[QualityReport, Shares]]) 
 
 
 def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
-    """Return a report by its UUID: for a session of some facilities, only one of these."""
+    """Return a report by its UUID. If the session reaches only some facilities, the report must be of one of them."""
     conditions = (col(QualityReport.uuid) == uuid, within_reach(session, QualityReport.facility_uuid))
     return session.exec(select(QualityReport).where(*conditions)).one_or_none()
 
 
 def newest(session: TenantSession, *, import_id: UUID) -> QualityReport | None:
-    """Return a report by its UUID. If the session reaches only some facilities, the report must be of one of them."""
+    """Return the newest report over all facilities of an import."""
     query = select(QualityReport).where(
         col(QualityReport.import_uuid) == import_id, col(QualityReport.facility_uuid).is_(None)
     )

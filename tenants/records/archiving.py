@@ -1,9 +1,9 @@
-"""Move old observations to the tenant's encrypted blobs, year by year, and restore them.
+"""Moves old observations to the tenant's encrypted blobs, year by year, and restores them.
 
-Features and reports read only a patient's latest results (of weights the last two), so older ones can go. An
+Features and reports read only a patient's latest results (the last two weights), so older ones can be moved. An
 observation of a year before ``before`` is archived if at least ``LATER_RESULTS`` later results of the same patient and
-variable stay in the table, dated and known before ``before`` began. Answers as of 1 January of ``before`` or later do
-not change. Answers as of earlier days do change, until the years are restored.
+variable stay in the table. Those results must be dated before ``before``, and known before it. Answers as of 1 January
+of ``before`` or later do not change. Answers as of earlier days do change, until the years are restored.
 
 All versions of an observation are archived together, and are restored exactly.
 """

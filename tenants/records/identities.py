@@ -72,7 +72,10 @@ def history_of(session: TenantSession, patient: UUID) -> Sequence[PatientIdentit
 
 
 def concerning(session: TenantSession, patients: Iterable[UUID]) -> list[Identity]:
-    """All merges, past ones too, in which any of these patients is merged or canonical, without those of no length."""
+    """Return all merges, past ones too, in which any of these patients is merged or canonical.
+
+    A merge that ended at the instant at which it began is left out.
+    """
     with session.cursor() as cursor:
         cursor.execute(
             "WITH asked AS (SELECT uuid FROM unnest(%s::uuid[]) AS a (uuid))"

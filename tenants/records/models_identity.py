@@ -16,9 +16,10 @@ class PatientIdentity(TenantBase, table=True):
     A merge rewrites no fact, so answers about earlier days do not change. An unmerge closes the row.
 
     Attributes:
-        through_uuid: the row of the merge that moved this patient along with the patient into whom it was merged;
-            empty if this patient was merged by itself.
-        decided_by: who merged; ``closed_by``, who unmerged, or merged again.
+        through_uuid: the row of the merge that moved this patient along with the patient into whom it was merged; empty
+        if this patient was merged by itself.
+        decided_by: who merged.
+        closed_by: who unmerged, or merged again.
     """
 
     __tablename__ = "patient_identities"

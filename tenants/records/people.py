@@ -1,6 +1,6 @@
-"""Compute the versions of a person from all statements about the person, attribute by attribute, without a database.
+"""Computes the versions of a person from all statements about the person, attribute by attribute, without a database.
 
-The result depends only on the set of statements: their order is that of data date, stamp, precedence of the kind, and
+The result depends only on the set of statements, which are ordered by data date, stamp, precedence of the kind, and
 digest. README.md of this folder has the rules in sentences.
 """
 
@@ -75,7 +75,8 @@ class World:
 
     Attributes:
         start_of_day: returns the first instant of a day in the tenant's time zone.
-        first_fact: the day of the person's earliest fact; ``first_known``, the earliest day on which a fact was known.
+        first_fact: the day of the person's earliest fact.
+        first_known: the earliest day on which a fact was known.
         lists: full lists of the person's source at the facility.
         gaps: runs in which a row of the person was rejected.
     """

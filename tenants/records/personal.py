@@ -1,7 +1,7 @@
-"""Encrypt the fields that name a patient for the table, and decrypt them for readers with the permission.
+"""Encrypts the fields that name a patient for the table, and decrypts them for readers with the permission.
 
 The patient's own key encrypts the five fields. Identifiers and the phone also have blind indexes, so that a search can
-find equal values. ``personal_hash`` is the keyed digests of the five fields in a row: by it an import detects changes.
+find equal values. ``personal_hash`` joins the keyed digests of the five fields; an import detects changes by it.
 """
 
 from __future__ import annotations

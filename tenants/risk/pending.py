@@ -41,7 +41,10 @@ def matrix(
 
 
 def one_each(pending: Units, risk: Floats) -> list[int]:
-    """One expected contact per patient: the nearest; of several on that day the one most likely to be missed."""
+    """Return one expected contact per patient: the nearest.
+
+    If several are on that day, the likeliest to be missed counts.
+    """
     order = np.lexsort((pending.origin, -risk, pending.expected, pending.patient))
     first = np.unique(pending.patient[order], return_index=True)[1]
     return [int(index) for index in order[first]]

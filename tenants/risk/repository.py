@@ -268,7 +268,7 @@ def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[
 
 
 def delete_others(session: TenantSession, as_of: date, model_version: str) -> None:
-    """Delete predictions of the date that this scoring did not write: those of patients no longer on record."""
+    """Delete predictions of the date that this scoring did not write, because the patients are no longer on record."""
     with session.cursor() as cursor:
         cursor.execute(
             "DELETE FROM predictions AS p WHERE as_of = %s AND (model_version <> %s OR NOT EXISTS"

@@ -37,7 +37,7 @@ LOW_CD4, GOOD_CD4 = 200, 350
 ADVANCED_STAGE: Final = 3
 REGULAR, IRREGULAR = 0.2, 0.5
 EARLIER_LATE: Final = 7
-"""The days late at one of the last ten contacts from which a sentence mentions it."""
+"""The least days late at one of the last ten contacts that a sentence mentions."""
 ADHERENCES: Final = ("poor", "fair", "good")
 
 

@@ -54,7 +54,7 @@ _LEVEL = 3
 """The level of gzip: lines are so alike that a higher one hardly makes them smaller."""
 
 _GZIP = 31
-"""What zlib calls its largest window, in the gzip format."""
+"""zlib's number for the gzip format with the largest window."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,6 @@ def _uncover(
 
 
 def cover_people(cursor: Cursor[Any], run: Run, places: Iterable[UUID]) -> None:
-    """Make each list's day from which it is complete of people follow the day of its events, at these facilities."""
+    """Set the day from which a run names everybody at these facilities to the day from which it has all events."""
     values = {"number": run.number, "of_people": OF_PEOPLE, "facilities": sorted(places)}
     cursor.execute(_COVER_PEOPLE, values)

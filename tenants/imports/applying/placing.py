@@ -117,7 +117,7 @@ class PlacementCounts:
 
 
 def note_gaps(session: TenantSession, import_uuid: UUID, number: int) -> None:
-    """Record the people whom the import does not name, but of whom it had a rejected row."""
+    """Record the people whom the import does not name itself, and of whom it had a rejected row."""
     with session.cursor() as cursor:
         cursor.execute(_GAPS, {"import": import_uuid, "number": number})
 
@@ -177,7 +177,7 @@ def move(session: TenantSession, import_uuid: UUID, source: str) -> PlacementCou
 
 
 def _move_of(session: TenantSession, import_uuid: UUID, owner_uuid: UUID, encoded: dict[str, Any]) -> None:
-    """Move the events of one import, and queue the people for whom its lists now show something else."""
+    """Move the events of one import, and queue the people whose records the moved events change."""
     run, mapping = _run(session, owner_uuid), check_mapping(encoded)
     full = is_full(run, mapping)
     facilities_left = leave(session, run, full=full, covers_from=mapping.covers_from)

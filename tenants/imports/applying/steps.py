@@ -66,7 +66,10 @@ def _register(session: TenantSession, row: Import, _: Terms) -> None:
 
 
 def _place_waiting(session: TenantSession, row: Import, _: Terms) -> int | None:
-    """Store the import's waiting events, and move the next events whose people have changed; None when none is left."""
+    """Store the import's waiting events, and move the next events whose placement has changed.
+
+    Returns None when none is left.
+    """
     if row.cursor_seq == 0:
         placing.keep(session, row.uuid, lists.run_of(session, row.uuid).number)
         row.cursor_seq = 1

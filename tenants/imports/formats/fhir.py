@@ -36,7 +36,7 @@ class FhirResources(Reader):
     description: ClassVar[str] = "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
 
     def detect(self, head: Head) -> float:
-        """Certain if the beginning of the file names a type of resource."""
+        """Return certainty if the beginning of the file names a type of resource."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"{" and _TYPE.search(start) else NO
 

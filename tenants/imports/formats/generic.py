@@ -42,7 +42,7 @@ class GenericCsv(Reader):
     mapping_needed: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Possible for any text with headings. A format that knows its headings is more certain."""
+        """Return a low confidence for any text with headings. A format that knows its headings is more certain."""
         if head.is_archive:
             return NO
         first = head.data.split(b"\n", 1)[0].decode(find_encoding(head.data), errors="replace")
@@ -155,7 +155,7 @@ class GenericCsv(Reader):
             yield table, FilePlan(alias, table.headings, file.source, mapping, join_sources)
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> dict[str, list[int]]:
-        """For each file name in the mapping, the numbers of the files that match it.
+        """Return, for each file name in the mapping, the numbers of the files that match it.
 
         Raises:
             Invalid: a required file is missing, or a file matches two names.

@@ -237,7 +237,7 @@ class ListReader(Reader):
     dated_by: ClassVar[tuple[str, ...]] = ()
 
     def detect(self, head: Head) -> float:
-        """Certain if the file has the headings of the list."""
+        """Return certainty if the file has the headings of the list."""
         return CERTAIN if recognised(self.layout, head) else NO
 
     def profile(self, source: Source, mapping: Mapping) -> Profile:

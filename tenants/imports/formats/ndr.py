@@ -34,7 +34,10 @@ class NdrMessages(Reader):
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Certain if the root is ``Container`` with a header or report in it. Of an archive, the first XML decides."""
+        """Return certainty if the root is ``Container`` with a header or report in it.
+
+        In an archive, the first XML file decides.
+        """
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"<" and _ROOT.search(start) and _INSIDE.search(start) else NO
 

@@ -33,7 +33,10 @@ class NmrsContainers(Reader):
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
-        """Certain if the beginning has ``messageData``. Of an archive, the beginning of the first JSON decides."""
+        """Return certainty if the beginning has ``messageData``.
+
+        In an archive, the beginning of the first JSON file decides.
+        """
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"{" and _MARK.search(start) else NO
 

@@ -34,10 +34,12 @@ class ColumnProfile:
     """The profile of a column of dates.
 
     Attributes:
-        day_first: texts that can only have the day first; ``month_first``, the month.
+        day_first: texts that can only have the day first.
+        month_first: texts that can only have the month first.
         open_line: the line of the first ambiguous text; 0 if there is none.
         open_date: that text.
-        early_days: real dates of a workbook on days up to 12; ``late_days``, on later days.
+        early_days: real dates of a workbook on days of the month up to 12.
+        late_days: real dates on later days.
     """
 
     day_first: int = 0
@@ -78,7 +80,10 @@ class Profile:
     latest: dict[tuple[str, str], date] = field(default_factory=dict)
 
     def orders(self) -> dict[str, str]:
-        """The order of each column, proved by it or its file; a column that proves both orders has none."""
+        """Return the order of day and month of each column, as the column or its file proves it.
+
+        A column that proves both orders has none.
+        """
         orders_of = {name: column.orders for name, column in self.columns.items()}
         alone = {next(iter(orders)) for orders in orders_of.values() if len(orders) == 1}
         decided = {name: next(iter(orders)) for name, orders in orders_of.items() if len(orders) == 1}
@@ -139,10 +144,12 @@ class _CellProfile(NamedTuple):
     """The profile of one cell of a column of dates.
 
     Attributes:
-        early: whether it is a real date on a day up to 12; ``late``, on a later day.
-        day_first: whether it can only have the day first; ``month_first``, the month.
+        early: whether it is a real date on a day of the month up to 12.
+        late: whether it is a real date on a later day.
+        day_first: whether it can only have the day first.
+        month_first: whether it can only have the month first.
         open_date: the ambiguous date.
-        days: by the order of day and month; no order if its form is clear.
+        days: its day, by the order of day and month; under no order if its form is clear.
     """
 
     early: bool

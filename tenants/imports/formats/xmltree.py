@@ -24,7 +24,7 @@ class BadXmlError(Exception):
 
 
 class _Builder:
-    """Target of the parser: an element becomes a dict of lists; an element without elements in it, a text.
+    """Target of the parser. An element becomes a dict of lists, or a text if it contains no elements.
 
     Args:
         skipped: elements to skip with everything in them.

@@ -40,12 +40,16 @@ class Events:
     """Events of one kind, column by column; each comes from a row of a file.
 
     Attributes:
-        file: number of the file of the rows; ``rows`` are their places in the block, and ``lines`` their lines.
-        patients: the source's identifiers; ``keys``, the facts' keys.
+        file: number of the file of the rows.
+        rows: places of the rows in the block.
+        lines: lines of the rows.
+        patients: the source's identifiers of the patients.
+        keys: the facts' keys.
         blind: the blind indexes of the keys, after ``make_blind``, which deletes ``keys``.
         fingerprint_parts: the content of the fingerprints, without the patients.
-        days: their days; ``stamps``, the times from which they are known; and ``content``, the fields of the kind: each
-            in COPY's binary format.
+        days: the days of the events, in COPY's binary format.
+        stamps: the times from which they are known, in the same format.
+        content: the fields of the kind, in the same format.
         facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
         named: the facilities as facts, with the place and the line of the row that names them first.
         voided: whether the source has voided them.

@@ -32,7 +32,7 @@ def local(tag: str) -> str:
 def elements(
     source: Source, part: IO[bytes], wanted: AbstractSet[str], *, inside: str | None = None
 ) -> Iterator[tuple[str, Element]]:
-    """The elements of these local names, each with the local name of its parent.
+    """Yield the elements of these local names, each with the local name of its parent.
 
     Parsed in C; entities cannot expand, since a part that declares any is rejected before.
 
@@ -40,7 +40,7 @@ def elements(
         source: the file, for messages.
         part: the XML.
         wanted: local names; elements within such an element belong to it.
-        inside: their ancestor: reading ends with it.
+        inside: local name of the element that contains them; reading ends at its end.
 
     Raises:
         Invalid: the part declares entities, or an element is larger than any that a table has.

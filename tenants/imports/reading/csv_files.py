@@ -28,7 +28,7 @@ DELIMITERS = ",;\t|"
 MAX_LINES = 200
 """Number of lines that one row may span, by line breaks inside quotation marks."""
 REPLACED = ("cp1252", "utf-16")
-"""Encodings whose undecodable bytes cannot be distinguished: a replacement character takes their place."""
+"""Encodings in which undecodable bytes cannot be preserved: a replacement character takes their place."""
 MAX_LINE = MAX_FIELD * 16
 
 
@@ -260,7 +260,7 @@ def _joined_up(rows: Iterator[Row], width: int) -> Iterator[Row]:
 
 
 MOST_AMBIGUOUS = 4
-"""In tables of at most this many columns, two short rows may look like one row cut in two: both are filled up."""
+"""Most columns of a table in which two short rows are both filled up: they may only look like one row cut in two."""
 
 
 def filled(row: Row, width: int) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LOST_DIGITS = 10**15
-"""From here on a spreadsheet's number has lost digits: two people could become one."""
+"""The number from which on a spreadsheet has lost digits, so that two people could become one."""
 _DIGITS_KEPT = 15
 _FLOAT_DIGITS, _ZEROS_OF_FLOAT = 17, 3
 """Programs that store numbers as floats write up to 17 digits, then zeros. Three zeros at the end are seldom chance."""

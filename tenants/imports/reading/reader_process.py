@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tenants.imports.reading.survey import Survey, Surveyed
 
 LARGE_BYTES = 8 << 20
-"""Bytes of a command's files from which a process of its own pays: it takes a second to start."""
+"""Bytes of a command's files from which on a separate process is worth the second that its start takes."""
 
 MOST_MESSAGE_BYTES = 512 << 20
 """The largest message: no portion of real rows is so large."""

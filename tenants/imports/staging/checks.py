@@ -298,7 +298,7 @@ class _Checks:
         return self._cursor.execute(statement, self._values | more).rowcount
 
     def place_unnamed(self) -> None:
-        """Find the people of events whose people the import does not name."""
+        """Find the patients of events about people whom the import does not name."""
         unnamed.place(self._cursor, self._values["import"], self._values["source"])
 
     def all(self, statement: str, **more: object) -> list[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ MEMORY: Final = "1GB"
 SAMPLE_PAIRS: Final = 500_000
 TRAIN_PAIRS: Final = 100_000
 TRAIN_LEAST: Final = 50
-"""With fewer pairs the shares cannot be estimated, and the defaults in ``agreement`` apply."""
+"""Fewest pairs from which the shares are estimated. With fewer, the defaults in ``agreement`` apply."""
 
 STATED_PAIRS: Final = 5_000
 """The weight of the default shares, as a number of pairs of strangers."""
