@@ -1,7 +1,7 @@
 """Identifies the sender of a request before its body is read.
 
-For a request without a body whose credential was accepted before, this module only looks up the share that the request
-counts to; its route verifies the credential. In all other cases this module verifies it, a few at a time. An address
+For a request without a body whose credential was accepted before, this module only looks up who sends
+it; its route verifies the credential. In all other cases this module verifies it, a few at a time. An address
 that sends many invalid credentials gets 429.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.identity.credentials import Credential
 
 KNOWN = 20_000
-"""Most credentials whose shares are remembered."""
+"""Credentials whose senders are remembered, at most."""
 
 ADDRESSES = 20_000
 """Most addresses whose rejected credentials are counted. One more drops the address that was counted first."""
@@ -48,6 +48,26 @@ VERIFYING_OF_ADDRESS = 64
 VERIFYING_IN_ALL = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The sender of a request, as far as the boundary needs to know.
+
+    Attributes:
+        kind: of the principal, such as ``person`` or ``api_key``.
+        actor: the principal, as ``kind:id``.
+        tenant_id: its tenant; None for operators.
+    """
+
+    kind: str
+    actor: str
+    tenant_id: UUID | None
+
+    @property
+    def share(self) -> UUID | str:
+        """Whose share of the server the request counts to: the tenant's, else the actor's."""
+        return self.tenant_id or self.actor
+
+
 @dataclass(slots=True)
 class Guesses:
     """Rejected credentials of one address that still count."""
@@ -63,12 +83,12 @@ class Callers:
         self._permissions = permissions
         self._patience = patience
         self._verifiers = anyio.CapacityLimiter(VERIFIERS)
-        self._shares: OrderedDict[bytes, UUID | str] = OrderedDict()
+        self._known: OrderedDict[bytes, Caller] = OrderedDict()
         self._guesses: OrderedDict[str, Guesses] = OrderedDict()
         self._verifying: dict[str, int] = {}
 
-    async def share_of(self, scope: Scope, address: str, *, with_body: bool) -> UUID | str:
-        """Return the share that a request counts to: the tenant's id, or the actor if there is no tenant.
+    async def caller_of(self, scope: Scope, address: str, *, with_body: bool) -> Caller:
+        """Return the sender of a request.
 
         Raises:
             Unauthenticated: there is no credential, or it is not valid (401).
@@ -78,7 +98,7 @@ class Callers:
         """
         credential = credential_for(scope)
         digest = _digest(credential)
-        known = self._shares.get(digest)
+        known = self._known.get(digest)
         if known is not None and not with_body:
             return known
         if known is None:
@@ -86,7 +106,7 @@ class Callers:
         try:
             verification = await self._verify(credential, address)
         except Unauthenticated as error:
-            self._shares.pop(digest, None)
+            self._known.pop(digest, None)
             if credential.kind.counts_as_guess(error):
                 self._count_guess(address)
             raise
@@ -97,16 +117,17 @@ class Callers:
             detail = f"the permission {lacking[0]} is needed"
             raise Forbidden(detail)
         leave_for_the_route(scope, verification)
-        share = identified.principal.actor if identified.tenant is None else identified.tenant.id
-        self._shares[digest] = share
-        self._shares.move_to_end(digest)
-        if len(self._shares) > KNOWN:
-            self._shares.popitem(last=False)
-        return share
+        principal = identified.principal
+        caller = Caller(principal.kind, principal.actor, None if identified.tenant is None else identified.tenant.id)
+        self._known[digest] = caller
+        self._known.move_to_end(digest)
+        if len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+        return caller
 
     def forget(self, scope: Scope) -> None:
-        """Forget the share of a request's credential, because its route rejected the credential."""
-        self._shares.pop(_digest(credential_for(scope)), None)
+        """Forget the sender of a request, because its route rejected the credential."""
+        self._known.pop(_digest(credential_for(scope)), None)
 
     async def _verify(self, credential: Credential, address: str) -> Verification:
         waiting = self._verifying.get(address, 0)

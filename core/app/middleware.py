@@ -17,13 +17,16 @@ from core.app.admission import Admission, Slot
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
 from core.app.conditional import Conditional
+from core.app.entrance import Entrance
 from core.app.errors import answer as error_answer
 from core.app.errors import log_failure
 from core.app.pages import asset_origin
+from core.app.quotas import Quotas
 from core.app.rates import Limiter, ProcessLimiter
 from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
+from core.settings import get_settings
 from core.web.assets import PATH as ASSETS
 from core.web.page_marks import is_page, mark_as_page
 from core.web.pages import page_headers
@@ -87,6 +90,8 @@ class RequestBoundary:
         self._permissions = permissions
         self._callers = Callers(permissions, patience)
         self._limiter: Limiter = ProcessLimiter()
+        self._entrance = Entrance(get_settings())
+        self._quotas = Quotas(get_settings())
         self._open = anyio.CapacityLimiter(OPEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +105,11 @@ class RequestBoundary:
             began = time.perf_counter()
             try:
                 _reject_nul(scope)
-                await self._admit(scope, receive, answer)
+                early = self._entrance.answer(scope, to_api=scope["path"].startswith(API))
+                if early is None:
+                    await self._admit(scope, receive, answer)
+                else:
+                    await early(scope, receive, answer.send)
             except Exception as caught:
                 error = _own_error(caught)
                 failure = as_app_error(error)
@@ -135,8 +144,13 @@ class RequestBoundary:
                 await answer.slot.take()
                 await self._app(scope, body.receive, answer.send)
             return
-        share = await self._callers.share_of(scope, address, with_body=not body.whole)
-        with self._admission.enter(share, address) as place:
+        caller = await self._callers.caller_of(scope, address, with_body=not body.whole)
+        quotas = self._quotas.of(caller.kind, caller.actor, caller.tenant_id, address)
+        taken = await self._quotas.take(quotas, scope["method"])
+        answer.more = taken.headers
+        if taken.error is not None:
+            raise taken.error
+        with self._admission.enter(caller.share, address) as place:
             await body.take_in()
             answer.body, answer.slot = body, place.slot(long=not body.whole)
             await answer.slot.take()
@@ -178,6 +192,7 @@ class _Answer:
         self._replaced = False
         self.body: Body | None = None
         self.slot: Slot | None = None
+        self.more: list[tuple[bytes, bytes]] = []
         self._long = False
         self._conditional = Conditional(scope, API)
         self._head: Message | None = None
@@ -242,7 +257,7 @@ class _Answer:
         added = [(name, value) for name, value in dict(reversed(wanted)).items() if name not in present]
         if self._scope.get("scheme") == "https":
             added.append(_HSTS)
-        return [*own, *added, (b"x-request-id", self._request_id.encode())]
+        return [*own, *added, *self.more, (b"x-request-id", self._request_id.encode())]
 
 
 def _reject_nul(scope: Scope) -> None:

@@ -169,6 +169,15 @@ class UnsupportedMedia(AppError):
     hint = "Send one of the media types that the operation lists."
 
 
+class MisdirectedRequest(AppError):
+    """The request names a host that this server does not serve."""
+
+    status = 421
+    slug = "misdirected-request"
+    title = "This server does not serve that host"
+    hint = "Use the address that the operator gave you."
+
+
 class Invalid(AppError):
     """The request is readable, but a value in it is wrong."""
 

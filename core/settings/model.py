@@ -103,6 +103,25 @@ class Settings(BaseSettings):
         description="Addresses and networks of reverse proxies, with commas between. Their X-Forwarded-For, -Proto and"
         " -Host count, nobody else's.",
     )
+    hosts: str = Field(
+        default="",
+        description="Host names of this server, with commas between; `*.example.org` is every name under it. Requests"
+        " to others are rejected. Unset: any.",
+    )
+    https_only: bool = Field(
+        default=False,
+        description="Redirect pages to HTTPS, and reject everything else that comes in plain HTTP. Behind a reverse"
+        " proxy, declare it in `IIT_PROXIES`.",
+    )
+    rate_person: int = Field(default=100, ge=0, description="Requests of one person within 60 seconds; 0: any number.")
+    rate_key: int = Field(default=600, ge=0, description="Requests of one API key within 60 seconds; 0: any number.")
+    rate_tenant: int = Field(default=6000, ge=0, description="Requests of one tenant within 60 seconds; 0: any number.")
+    rate_address: int = Field(
+        default=1200,
+        ge=0,
+        description="Requests with a credential from one address within 60 seconds; 0: any number. The people of a"
+        " hospital often share one address.",
+    )
     asset_url: str = Field(
         default="",
         pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?)?$",

@@ -1,0 +1,213 @@
+"""Quotas: how many requests a person, an API key, a tenant and an address may send within a minute.
+
+The counts are in Redis, so that they hold for all processes together: GCRA, in one script, with the clock of the
+server. While Redis is not there, reads are not limited, and each process limits the writes that it gets.
+Headers: draft-ietf-httpapi-ratelimit-headers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from anyio.to_thread import run_sync
+from redis import Redis
+from redis.exceptions import RedisError
+
+from core import telemetry
+from core.app.rates import ProcessLimiter
+from core.errors import TooManyRequests
+from core.services import ensure
+from core.web.public_routes import PublicRate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from core.settings import Settings
+
+WINDOW: Final = 60
+"""Seconds of every quota."""
+
+SECONDS: Final = 0.25
+"""Seconds that Redis may take to count a request."""
+
+PAUSE: Final = 5.0
+"""Seconds without Redis after it did not answer."""
+
+READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CONNECTIONS: Final = 16
+_SCRIPT: Final = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local answers, due, over = {}, {}, false
+for i, key in ipairs(KEYS) do
+  local window = tonumber(ARGV[i * 2])
+  local interval = window / tonumber(ARGV[i * 2 - 1])
+  local from = math.max(tonumber(redis.call('GET', key) or '0'), now)
+  due[i] = from + interval
+  local wait = due[i] - now - window
+  if wait > 0 then over = true end
+  local left = math.max(0, math.floor((window - (due[i] - now)) / interval + 0.000001))
+  answers[i] = {string.format('%.0f', math.max(0, wait)), left, string.format('%.0f', due[i] - now)}
+end
+if not over then
+  for i, key in ipairs(KEYS) do
+    redis.call('SET', key, string.format('%.0f', due[i]), 'PX', math.ceil((due[i] - now) / 1000) + 1)
+  end
+end
+return answers
+"""
+
+log = telemetry.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A quota of one caller.
+
+    Attributes:
+        name: of the policy, in the headers.
+        key: whom it counts, such as ``person:019c…``.
+        limit: requests within ``WINDOW`` seconds; as many may come at once.
+    """
+
+    name: str
+    key: str
+    limit: int
+
+    @property
+    def stored_as(self) -> str:
+        """The key in Redis. It names nobody: an address is personal."""
+        return f"iit:quota:{hashlib.sha256(f'{self.name} {self.key}'.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is left of a quota.
+
+    Attributes:
+        wait: seconds until the next request is accepted; 0 if this one was.
+        left: requests that may follow at once.
+        reset: seconds until the whole quota is there again, if no request follows.
+    """
+
+    quota: Quota
+    wait: float
+    left: int
+    reset: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The result of counting a request.
+
+    Attributes:
+        headers: of its answer.
+        error: the answer, if a quota is used up.
+    """
+
+    headers: list[tuple[bytes, bytes]]
+    error: TooManyRequests | None = None
+
+
+class Quotas:
+    """Counts the requests of one process's callers in Redis.
+
+    Args:
+        settings: the limits; 0 is no limit.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = {
+            "person": settings.rate_person,
+            "key": settings.rate_key,
+            "tenant": settings.rate_tenant,
+            "address": settings.rate_address,
+        }
+        self._clock = clock
+        self._paused_until = 0.0
+        self._process = ProcessLimiter()
+        self._client: Redis | None = None
+        self._threads = anyio.CapacityLimiter(_CONNECTIONS)
+
+    def of(self, kind: str, actor: str, tenant: object, address: str) -> list[Quota]:
+        """Return the quotas that a request counts to.
+
+        Args:
+            kind: of the principal: ``api_key``, or another for persons and operators.
+            actor: the principal, as ``kind:id``.
+            tenant: its tenant; None for operators.
+            address: of the client.
+        """
+        callers = (("key" if kind == "api_key" else "person", actor), ("tenant", tenant), ("address", address))
+        return [
+            Quota(name, str(key), self._limits[name]) for name, key in callers if key is not None and self._limits[name]
+        ]
+
+    async def take(self, quotas: Sequence[Quota], method: str) -> Taken:
+        """Count a request. If a quota is used up, the request counts to none of them, and the answer has an error."""
+        standings = await self._count(quotas) if quotas else []
+        if standings is None:
+            standings = [] if method in READS else self._count_here(quotas)
+        late = [standing for standing in standings if standing.wait > 0]
+        if late:
+            last = max(late, key=lambda standing: standing.wait)
+            return Taken(headers_of([last]), _exceeded(last))
+        return Taken(headers_of(standings) if standings else [])
+
+    async def _count(self, quotas: Sequence[Quota]) -> list[Standing] | None:
+        """Count in Redis; None while Redis does not answer."""
+        if self._clock() < self._paused_until:
+            return None
+        arguments = [value for quota in quotas for value in (quota.limit, WINDOW * 1_000_000)]
+        try:
+            names = [quota.stored_as for quota in quotas]
+            answers = await run_sync(self._run, names, arguments, limiter=self._threads)
+        except (RedisError, OSError) as error:
+            self._paused_until = self._clock() + PAUSE
+            self._client = None  # the embedded server may come back at another port
+            log.warning("requests are not counted: Redis does not answer", error=type(error).__name__)
+            return None
+        return [
+            Standing(quota, int(wait) / 1e6, int(left), int(reset) / 1e6)
+            for quota, (wait, left, reset) in zip(quotas, answers, strict=True)
+        ]
+
+    def _count_here(self, quotas: Sequence[Quota]) -> list[Standing]:
+        """Count in this process; return only the quotas that are used up."""
+        waits = [
+            (quota, self._process.take(quota.stored_as, PublicRate(burst=quota.limit, per_minute=quota.limit)))
+            for quota in quotas
+        ]
+        return [Standing(quota, wait, 0, wait) for quota, wait in waits if wait]
+
+    def _run(self, names: list[str], arguments: list[int]) -> list[tuple[bytes, bytes, bytes]]:
+        """Run the script.
+
+        Raises:
+            RedisError: Redis does not answer in time.
+        """
+        if self._client is None:
+            self._client = Redis.from_url(ensure().redis_url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+        answers: list[tuple[bytes, bytes, bytes]] = self._client.register_script(_SCRIPT)(names, arguments)
+        return answers
+
+
+def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
+    """Return ``RateLimit-Policy`` with all quotas, and ``RateLimit`` with the one of which the least part is left."""
+    policies = ", ".join(f'"{one.quota.name}";q={one.quota.limit};w={WINDOW}' for one in standings)
+    nearest = min(standings, key=lambda one: one.left / one.quota.limit)
+    left = f'"{nearest.quota.name}";r={nearest.left};t={math.ceil(nearest.wait or nearest.reset)}'
+    return [(b"ratelimit-policy", policies.encode("ascii")), (b"ratelimit", left.encode("ascii"))]
+
+
+def _exceeded(standing: Standing) -> TooManyRequests:
+    who = {"person": "you send", "key": "this API key sends", "tenant": "your tenant sends"}
+    subject = who.get(standing.quota.name, "this address sends")
+    detail = f"{subject} more than {standing.quota.limit} requests in {WINDOW} seconds"
+    return TooManyRequests(detail, retry_after=max(1, math.ceil(standing.wait)))
