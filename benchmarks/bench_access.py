@@ -1,7 +1,7 @@
 """Benchmark of one decision, "may this person do this?", compared with Casbin's answer to the same question.
 
 Ours is what the boundary does after its look-up: join the compiled sets of the person's roles, and look for the
-permission. 1,000 tenants with roles of their own take turns, so no tenant's sets stay in the processor's caches.
+permission. A thousand tenants with roles of their own take turns, so no tenant's sets stay in the processor's caches.
 """
 
 from __future__ import annotations

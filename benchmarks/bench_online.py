@@ -1,7 +1,8 @@
 """Benchmark of scoring and explaining one patient online, compared with the library's predict and explain of one row.
 
-Ours is what ``GET /v1/risk`` of a patient does behind HTTP: the model from this process's memory, the patient's facts
-from the database as known on the day, features, probability, calibration, reasons in words, the audit row, the commit.
+Ours is what ``GET /v1/risk`` of a patient does behind HTTP. It takes the model from this process's memory and the
+patient's facts, as known on the day, from the database. It computes features, probability, calibration and reasons in
+words, and commits the audit row.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ class Explanation:
     """Whether a caller holds a permission, and the roles that grant it.
 
     Attributes:
-        through: for a person, each role that grants the permission, and the built-in role that it includes if the
-            permission comes from there; for a key, a sentence about the key's permissions.
+        through: for a person, the roles that grant the permission; if it comes from a built-in role that such a role
+        includes, that role too. For a key, a sentence about the key's permissions.
         reasons: why the caller does not hold the permission; empty if the caller holds it.
         facilities: DATIM ids of the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.

@@ -1,6 +1,6 @@
 """Examples in the OpenAPI document. If a body or an answer has none, this module builds one from its fields' examples.
 
-The examples agree with each other: an identifier always stands for the same thing, times are in order, and the answer
+The examples agree with each other. An identifier always stands for the same thing, times are in order, and the answer
 to a write repeats its body. If fields of a model depend on each other, the model has an example of its own
 (``json_schema_extra``). If an answer shows another state of the thing, its route has one.
 """

@@ -1,8 +1,8 @@
 """Headers of reverse proxies: uses X-Forwarded-For, -Proto and -Host only if a trusted proxy sends them.
 
 Anybody can send these headers. So they are removed from every request, and their values are used only if the connection
-comes from a declared proxy. ``Forwarded`` (RFC 7239) is removed and never used: a proxy that sets one family of headers
-passes the other on, so that a client could forge it.
+comes from a declared proxy. ``Forwarded`` (RFC 7239) is removed and never used. A proxy that sets one family of headers
+passes the other on, so a client could forge it.
 """
 
 from __future__ import annotations

@@ -228,8 +228,9 @@ def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) 
     """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction in one round trip.
 
     The first statement locks out other upgrades, moves and deletions of this tenant. The last one fails if the schema
-    was not at the expected revision, so that everything is rolled back. libpq is called directly, because Python's work
-    on each of some ten results would cost as much as PostgreSQL's.
+    was not at the expected revision, so that everything is rolled back.
+
+    ``libpq`` is called directly, because Python's work on some ten results would cost as much as PostgreSQL's.
 
     Raises:
         MisplacedSchema: the schema was not at that revision.

@@ -127,8 +127,9 @@ def cookie_names() -> dict[str, str]:
 def credential_for(scope: MutableMapping[str, Any]) -> Credential:
     """Return the request's credential. Call ``verify`` to learn whether it is valid.
 
-    A page takes credentials from cookies alone. An operation under /v1 takes all kinds, and one from a cookie only with
-    the session's token in the header X-CSRF-Token: another site can make a browser send the cookie, not the header.
+    A page takes credentials from cookies alone. An operation under /v1 takes all kinds. It takes one from a cookie only
+    with the session's token in the header X-CSRF-Token, because another site can make a browser send the cookie, but
+    not the header.
 
     Raises:
         Unauthenticated: there is none, or no kind recognises it (401).
@@ -148,15 +149,15 @@ def credential_for(scope: MutableMapping[str, Any]) -> Credential:
 def credential_of(
     headers: Iterable[tuple[bytes, bytes]], *, secure: bool = False, cookies_only: bool = False
 ) -> Credential:
-    """The credential that headers carry.
+    """Return the credential that the headers carry.
 
-    The header Authorization wins over X-API-Key, and both over cookies: a browser adds its cookies to requests that
-    another site started, so a cookie never replaces a credential that the client chose.
+    Authorization wins over X-API-Key, and both win over cookies. A browser adds its cookies to requests that another
+    site started, so a cookie must not replace a credential that the client chose.
 
     Args:
-        headers: of the request.
-        secure: the connection is encrypted: only cookies that are bound to this host count.
-        cookies_only: the request is for a page.
+        headers: the headers of the request.
+        secure: whether the connection is encrypted: then only cookies that are bound to this host count.
+        cookies_only: whether the request is for a page.
 
     Raises:
         Unauthenticated: there is none, or no kind recognises it (401).

@@ -104,8 +104,8 @@ class Isolation:
         """Run the job in its own process, and wait for its end.
 
         Returns:
-            ``ended`` if the process ended by itself or ``release`` killed it; otherwise the process died, and this is
-            the job's new state, or None if this worker had lost the job.
+            ``ended`` if the process ended by itself or ``release`` killed it. If it died, the job's new state, or None
+            if this worker had lost the job.
 
         Raises:
             Unavailable: the process died, and the database does not answer to record that.

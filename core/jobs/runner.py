@@ -121,8 +121,8 @@ class Runner:
             token: token of its lease; a new one when None.
 
         Returns:
-            ``done``, ``queued`` (another try follows), ``dead`` or ``lost``; ``ended`` if it ran in a process of its
-            own, whose log has the outcome; None if there was nothing to do.
+            ``done``, ``queued`` (another try follows), ``dead`` or ``lost``. ``ended`` if the job ran in a process of
+            its own, whose log has the outcome. None if there was nothing to do.
 
         Raises:
             Unavailable: the database does not answer; the job is tried again.

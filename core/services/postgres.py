@@ -213,8 +213,8 @@ class Postgres:
     def _await_ending(self) -> None:
         """Wait for a server that is starting or stopping, and remove the pid file of a dead one.
 
-        PostgreSQL itself notices a free process number. It does not notice that the number now belongs to another
-        program (after a restart of the machine or container) or to a zombie process, and would not start.
+        PostgreSQL itself notices if the process number in the file is free. It does not notice if another program or a
+        zombie process has the number now, as after a restart of the machine or container. Then it would not start.
         """
         deadline = time.monotonic() + START_SECONDS
         while self._alive(facts := self._facts()):

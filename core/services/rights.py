@@ -1,10 +1,10 @@
 """Rights of PUBLIC that a tenant's role must not have, and the SQL that revokes them.
 
 Text that is injected into a tenant's statement is an expression. With these rights an expression can become another
-tenant (``set_config('role', ...)``), take another tenant's locks by number, read another tenant's row counts, or fill
-the queue of notifications and the write-ahead log without a table. Only a superuser can revoke the rights. On the
-embedded server the platform does so in each new database. On another server its operator runs the SQL that ``iit
-database rights --sql`` prints.
+tenant (``set_config('role', ...)``), take its locks by number, or read its row counts. It can also fill the queue of
+notifications and the write-ahead log without a table. Only a superuser can revoke the rights. On the embedded server
+the platform does so in each new database. On another server its operator runs the SQL that ``iit database rights
+--sql`` prints.
 """
 
 from __future__ import annotations

@@ -24,9 +24,10 @@ class AdditivePlugin:
     """Regularised additive model.
 
     Parameters, all optional:
-    ``max_bins`` (24) bins per numeric feature; ``min_rows`` (30) training rows in a bin at least; ``strengths``
-    penalties to choose from, strongest first; ``inner_share`` (0.2) of the patients left out for that choice when no
-    validation rows come with the data.
+        ``max_bins`` (24): bins per numeric feature.
+        ``min_rows`` (30): training rows in a bin at least.
+        ``strengths``: penalties to choose from, strongest first.
+        ``inner_share`` (0.2): share of the patients left out for that choice if the data have no validation rows.
     """
 
     name: str = "additive"

@@ -98,8 +98,8 @@ def fit_path(
 ) -> list[FloatArray]:
     """Return the coefficients for each penalty strength, from strong to weak. Each fit starts from the one before.
 
-    Newton's method; the curvature is the costly part and changes slowly, so it is counted again only every few steps,
-    and a step that does not lower the loss is halved.
+    It uses Newton's method. The curvature is the costly part and changes slowly, so it is counted again only every few
+    steps. A step that does not lower the loss is halved.
     """
     from scipy.linalg import cho_factor, cho_solve
 

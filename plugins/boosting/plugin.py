@@ -42,11 +42,14 @@ class BoostingPlugin:
     """Gradient boosting of trees.
 
     Parameters, all optional:
-    ``learning_rate`` (0.05), ``num_leaves`` (15), ``min_rows_in_leaf`` (50; fewer on small data, never fewer than
-    10), ``max_trees`` (600), ``patience`` (40 trees without a lower log loss end the fit), ``feature_share`` (0.7)
-    and ``row_share`` (0.8) drawn for each tree, ``l2`` (5), ``inner_share`` (0.2) of the patients left out to stop
-    early when no validation rows come with the data, ``monotone`` (none) feature name to 1 or -1, ``threads`` (0: as
-    many as there are, 8 at most).
+        ``learning_rate`` (0.05), ``num_leaves`` (15), ``l2`` (5): as in LightGBM.
+        ``min_rows_in_leaf`` (50): fewer on small data, never fewer than 10.
+        ``max_trees`` (600): most trees.
+        ``patience`` (40): trees without a lower log loss that end the fit.
+        ``feature_share`` (0.7), ``row_share`` (0.8): shares drawn for each tree.
+        ``inner_share`` (0.2): share of the patients left out to stop early if the data have no validation rows.
+        ``monotone`` (none): feature name to 1 or -1.
+        ``threads`` (0): as many as there are, 8 at most.
     """
 
     name: str = "boosting"

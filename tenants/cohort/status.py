@@ -114,9 +114,9 @@ def transitions(timelines: Timelines, rules: CohortSettings) -> Transitions:
     """Return every change of status of these (pseudo-)patients, from the open versions of the facts.
 
     A person is on treatment on day ``expected + grace`` and in IIT on the next. A person with an unreadable contact is
-    never called late: the status is ``unknown`` from the day after the expected one, or what the partner's own list
-    says. Death and an invalidated record are final until voided. A contact after a transfer out or a stop is a return;
-    a contact on the same day is not.
+    never called late. From the day after the expected one, the status is then ``unknown``, or the status on the
+    partner's own list. Death and an invalidated record are final until voided. A contact after a transfer out or a stop
+    is a return; a contact on the same day is not.
     """
     timelines_now = current(timelines) if timelines.day is None else timelines
     began, entry_reason = entry(timelines_now, rules)

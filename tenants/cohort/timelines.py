@@ -266,11 +266,11 @@ def select(timelines: Timelines, patient_index: npt.ArrayLike) -> Timelines:
 
 
 def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayLike) -> Timelines:
-    """One pseudo-patient per (patient, day), with only the facts known at the end of that day.
+    """Return one pseudo-patient per (patient, day), with only the facts known at the end of that day.
 
     A row counts when ``known_from <= day < known_to`` and its event day is not after the day. An ART start or birth
-    after the day is not recorded yet. A booking before its due day is ``scheduled``, unless a version made after the
-    booking day already cancelled it: the outcome that a later file gives is not known yet.
+    after the day is not recorded yet. A booking before its due day is ``scheduled``, because its outcome, from a later
+    file, is not known yet. It is cancelled if a version made after the booking day says so.
 
     Args:
         timelines: all versions.

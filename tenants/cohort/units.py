@@ -131,12 +131,13 @@ def units(
     seed: int = 0,
     resolved_only: bool = True,
 ) -> Units:
-    """Prediction units with labels. Their decision days are drawn over the whole of each interval.
+    """Return prediction units with labels. Their decision days are drawn over the whole of each interval.
 
     The draw takes one day per episode and sample, from origin to expected. It gives no unit where the person had
     returned by then, or was not on treatment, as far as was known. A unit is resolved when its deadline is at or before
-    the facility's complete-through date, whether or not the person returned; never where a contact or supply after the
-    origin is not readable. The draw depends on the seed, the patient and the episode alone, so chunks do not change it.
+    the facility's complete-through date, whether or not the person returned. If a contact or supply after the origin is
+    not readable, it is never resolved. The draw depends on the seed, the patient and the episode alone, so chunks do
+    not change it.
 
     Args:
         timelines: all versions.

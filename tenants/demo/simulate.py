@@ -1,8 +1,8 @@
 """A simulated cohort: people on ART, their pick-ups, samples, deaths and transfers.
 
-Contacts are drawn one after another for all people at once. Whether somebody interrupts after a contact depends on what
-a tracker would also see (lateness, earlier interruptions, time on ART, age, supply), and on a frailty that nobody sees,
-so no model can be perfect on it. ``parameters.py`` has the parameters and their sources.
+Contacts are drawn one after another for all people at once. Whether somebody interrupts after a contact depends on
+lateness, earlier interruptions, time on ART, age and supply, which a tracker would also see. It also depends on a
+frailty that nobody sees, so no model can be perfect. ``parameters.py`` has the parameters and their sources.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A reader yields one ``Reading`` per row (or per person, where a file holds one). ``tenants.imports.staging.stager``
 decides what a rejection affects: a wrong event rejects its whole row; a wrong date of death does not reject the person.
-Identifiers (``patient``, ``key``) are the source's own texts: they live only in memory, between the file and the
-staging table, where they become keyed blind indexes; a number is also stored there, encrypted, until the import ends.
+Identifiers (``patient``, ``key``) are the source's own texts. They live only in memory, and become keyed blind indexes
+in the staging table. If an identifier is a number, the table also stores it, encrypted, until the import ends.
 """
 
 from __future__ import annotations

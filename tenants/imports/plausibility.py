@@ -217,10 +217,10 @@ class Judgement(NamedTuple):
 
 
 def judged(fact: Fact, data_date: date, today: date) -> Judgement:
-    """The accepted part of a fact, and why the rest cannot be true or cannot be stored.
+    """Return the accepted part of a fact, and why the rest cannot be true or cannot be stored.
 
-    If a fact is useful without a wrong field, only the field is rejected: a slip in a date must not reject a person's
-    whole history, nor a wrong refill the visit. Fields that are left out keep their known values.
+    If a fact is useful without a wrong field, only the field is rejected. A slip in a date must not reject a person's
+    whole history, and a wrong refill must not reject the visit. Fields that are left out keep their known values.
 
     Args:
         fact: the fact that was read.

@@ -1,10 +1,16 @@
 """The fields of facilities, patients and each kind of event: the one place where a column of care is declared.
 
-From these classes derive the tables (``models``, ``models_people``, ``models_care``), the API's bodies and answers
-(``schemas``, ``schemas_care``), the facts of imports (``imports.facts``), the fields that a mapping may fill
-(``imports.fields``, ``imports.mapping``), the statements that write facilities (``facilities``), the attributes of
-people (``people``), the staging table of events (``imports.slots``) and, for what is dispensed, the contacts
-(``contacts``). docs/how-to/add-a-column.md has the steps.
+These parts derive from the classes here:
+
+- the tables: ``models``, ``models_people``, ``models_care``;
+- the API's bodies and answers: ``schemas``, ``schemas_care``;
+- the facts of imports, and the fields that a mapping may fill: ``imports.facts``, ``imports.fields``,
+  ``imports.mapping``;
+- the statements that write facilities, and the attributes of people: ``facilities``, ``people``;
+- the staging table of events: ``imports.slots``;
+- for what is dispensed, the contacts: ``contacts``.
+
+docs/how-to/add-a-column.md has the steps.
 
 ``…Details`` are the fields that a person may leave out or change. ``…Fields`` adds those without which there is no
 event. What names a facility or a patient is not here: each of those modules has it.

@@ -1,9 +1,9 @@
 """Contacts: one row per patient and day, derived from the versions of the day's facts.
 
-A contact's history follows from the histories of its facts. At each instant at which a fact of the day begins or stops
-to be known, the day is merged again, and a new version begins only if the result differs. So contacts as of a day D are
-the merge of the facts as of D, and the order in which the facts were read does not matter. README.md of this folder has
-the rules in sentences.
+A contact's history follows from the histories of its facts. Whenever a fact of the day begins or stops to be known, the
+day is merged again. A new version begins only if the result differs. So contacts as of a day D are the merge of the
+facts as of D, and the order in which the facts were read does not matter. README.md of this folder has the rules in
+sentences.
 """
 
 from __future__ import annotations

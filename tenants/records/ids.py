@@ -1,7 +1,7 @@
 """UUIDs of imported entities, and fingerprints of the content of rows.
 
 An entity's UUID is a function of table, facility, source and the source's identifier. So a visit can name its patient
-before the patient is read, two imports at the same time agree, and an import repeated after a kill gives equal UUIDs.
+before the patient is read. Two imports at the same time agree, and so does an import that is repeated after a kill.
 """
 
 from __future__ import annotations

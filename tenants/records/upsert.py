@@ -306,8 +306,8 @@ def _all_new(
 ) -> Upserted | None:
     """Insert the staged rows without comparing them, if this is the first import of their source at their facilities.
 
-    Return None, and insert nothing, if an earlier import exists, or if one of the rows exists after all: because
-    another import of the source is running, or two steps staged the same key.
+    Return None, and insert nothing, if an earlier import exists, or if one of the rows exists after all. That happens
+    if another import of the source is running, or two steps staged the same key.
     """
     asked = stage.asked
     if asked is not None:

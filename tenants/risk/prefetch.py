@@ -60,8 +60,8 @@ class People:
 def people_after(tenant: TenantRef, after: UUID | None, chunk_patients: int) -> Iterator[People]:
     """Yield the people of all facilities after one: about ``chunk_patients`` at a time, at least one facility.
 
-    The last item has no facilities. Each item is read in a transaction that has ended when it is yielded: a caller who
-    waits for the reader holds no connection that the reader needs, and the other way round.
+    The last item has no facilities. Each item is read in a transaction that has ended when it is yielded. So the caller
+    and the reader never wait for a connection that the other one holds.
     """
     texts = Texts()
     people = None

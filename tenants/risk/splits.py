@@ -1,8 +1,7 @@
 """Folds in the order of time: train, calibrate, test.
 
-A decision belongs to a later fold only if it was made after that fold began, and to an earlier one only if its outcome
-was known before the next fold began. Decisions that cross a border are left out, so no fold knows the outcomes of
-another fold's decisions.
+A decision belongs to a fold only if it was made after the fold began, and its outcome was known before the next fold
+began. Decisions that cross a border are left out, so no fold knows the outcomes of another fold's decisions.
 """
 
 from __future__ import annotations

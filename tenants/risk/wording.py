@@ -42,10 +42,10 @@ ADHERENCES: Final = ("poor", "fair", "good")
 
 
 def raising(row: Floats, themes: Floats, most: int) -> list[dict[str, Any]]:
-    """The themes that raise one person's risk most, strongest first.
+    """Return the themes that raise one person's risk most, strongest first.
 
     It leaves out contributions below :data:`LEAST`, and sentences that contradict themselves, such as "no earlier
-    interruption" as a reason for a high risk: models find such effects, but to readers they look wrong.
+    interruption" as a reason for a high risk. Models find such effects, but to readers they look wrong.
     """
     contributions = themes.tolist()
     order = sorted(

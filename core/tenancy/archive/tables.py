@@ -1,10 +1,10 @@
 r"""A tenant's tables, from the catalog of its schema, and their rows as canonical lines.
 
-A line is a JSON object with the columns in the table's order, written by PostgreSQL itself: whole and floating numbers
-and booleans as JSON has them, JSON as it is, everything else as text (``bytea`` as hexadecimal after ``\x``, times in
-UTC). Encrypted columns come last, as their plain text under a key of their own; what belongs to an erased patient is
-null. Lines are in the order of the primary key, texts in that of their bytes. So two tenants with the same records
-have the same bytes, whatever their keys, ids and installations.
+A line is a JSON object with the columns in the table's order, written by PostgreSQL itself. Whole and floating numbers,
+booleans and JSON stay as they are. Everything else is text: ``bytea`` as hexadecimal after ``\x``, times in UTC.
+Encrypted columns come last, as their plain text under a key of their own; values of an erased patient are null. Lines
+are ordered by the primary key, and texts by their bytes. So two tenants with the same records have the same bytes,
+whatever their keys, ids and installations.
 """
 
 from __future__ import annotations

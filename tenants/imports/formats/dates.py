@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Dates:
     """Reads the dates of one file of a list.
 
-    Dates with a numbered month are decided per column over the whole file: a first number over 12 means that days come
-    first, a second one that months do. A column with neither follows the other columns of its file if they agree. If a
-    date stays ambiguous, its cell is rejected: nothing is guessed.
+    Dates with a numbered month are decided per column over the whole file. If a first number is over 12, days come
+    first; if a second one is, months do. A column with neither follows the other columns of its file if they agree. If
+    a date stays ambiguous, its cell is rejected: nothing is guessed.
 
     Args:
         profile: profile of the file.

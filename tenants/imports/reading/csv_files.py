@@ -236,8 +236,8 @@ def _raw_rows(
 def _joined_up(rows: Iterator[Row], width: int) -> Iterator[Row]:
     """Yield the rows, filling up those with too few cells: spreadsheets leave out empty cells at the end of a row.
 
-    If two successive short rows look like one row that a line break cut inside a cell, both are rejected (in tables of
-    more than ``MOST_AMBIGUOUS`` columns).
+    Two successive short rows may look like one row that a line break cut inside a cell. Then both are rejected, in
+    tables of more than ``MOST_AMBIGUOUS`` columns.
     """
     short: Row | None = None
     for row in rows:

@@ -194,8 +194,8 @@ def reader(name: str) -> Reader:
 def detect(sources: Sequence[Source]) -> Reader:
     """Return the format of all the files.
 
-    If a file of the recognised format is one row, the other files do not matter: the reader rejects broken files and
-    text of no known format one by one.
+    In some formats a whole file is one row. If the recognised files are of one such format, the other files do not
+    matter: the reader rejects broken files and text of no known format one by one.
 
     Raises:
         Invalid: no reader recognises them, or they are of several formats.

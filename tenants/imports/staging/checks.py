@@ -1,7 +1,7 @@
 """The rules that facts must satisfy together, checked in the staging table by statements over the whole set.
 
-A rejected event rejects its whole row (except facilities, which other rows may name too); where the row is a person,
-only the wrong fact is rejected. Most files have few wrong rows, and a patient has about twenty events: so the checks
+A rejected event rejects its whole row, except for facilities, which other rows may name too. If the row is a person,
+only the wrong fact is rejected. Most files have few wrong rows, and a patient has about twenty events. So the checks
 look for problems among patients first, and read the rows only if there are any.
 """
 

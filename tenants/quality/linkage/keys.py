@@ -1,8 +1,9 @@
 """Keys that compare people without their names. One search builds them in memory; nothing stores them.
 
-A name becomes a keyed digest of itself, a keyed digest of its sound, and a Bloom filter of its pairs of letters (a
-cryptographic long-term key, after Schnell, Bachteler and Reiher 2009). The tenant's own index key makes all three, so
-keys of two tenants never compare. docs/explanation/people-recorded-twice.md says what each would still tell a thief.
+A name becomes a keyed digest of itself, a keyed digest of its sound, and a Bloom filter of its pairs of letters. The
+filter is a cryptographic long-term key, after Schnell, Bachteler and Reiher 2009. The tenant's own index key makes all
+three, so keys of two tenants never compare. docs/explanation/people-recorded-twice.md says what each would still tell a
+thief.
 """
 
 from __future__ import annotations
