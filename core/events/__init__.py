@@ -1,22 +1,23 @@
 """Events between rooms: a room publishes within its transaction, and does not know its subscribers.
 
 An earlier room publishes; a later one names a function under ``listeners`` of its ``feature.py``. A listener runs in
-the publisher's transaction, so an event and its effects commit together or not at all: heavy work is enqueued as a job
+the publisher's transaction, so an event and its effects commit together or not at all. Heavy work is enqueued as a job
 there.
 
 ``core.events.outbox`` publishes events that are delivered after the act.
 
-Events for listeners and what they carry:
-    ``records.changed``: ``patients``, the UUIDs whose records a step of an import (or a request) changed;
-        ``kind``, the table that changed, where it was one.
-    ``settings.changed``: ``key``, the group of the tenant's settings that was changed, by API, command or an import's
-        mapping (then before its records change); ``keys``, the dotted names whose values changed.
-    ``tenant.restored``: nothing: an archive has just created the tenant; its unfinished work does not continue.
-    ``jobs.given_up``: ``job_uuid``, ``kind`` and ``payload`` of a job that became a dead letter; ``reason``, which is
-        ``attempts``, ``interruptions`` or ``refused``; ``error``, kind and place of the last error, or None.
-    ``jobs.retried``, ``jobs.discarded``: the same without ``reason``: what an operator decided about a dead letter.
-    ``attempts.changed``: ``patient`` and ``attempt``, UUIDs; ``outcome``, None where the attempt was undone.
-    ``imports.finished``: ``import_uuid``, ``data_date`` and ``facilities``, the UUIDs it had rows of.
+Events for listeners, and their payloads:
+
+- ``records.changed``: a step of an import, or a request, changed records. ``patients``: UUIDs of the patients.
+  ``kind``: the table that changed, if it was one.
+- ``settings.changed``: a group of the tenant's settings was changed, by API, command or an import's mapping (then
+  before its records change). ``key``: the group. ``keys``: the dotted names whose values changed.
+- ``tenant.restored``: an archive has just created the tenant; its unfinished work does not continue. Empty.
+- ``jobs.given_up``: a job became a dead letter. ``job_uuid``, ``kind`` and ``payload`` of the job. ``reason``:
+  ``attempts``, ``interruptions`` or ``refused``. ``error``: kind and place of the last error, or None.
+- ``jobs.retried``, ``jobs.discarded``: an operator decided so about a dead letter. The same without ``reason``.
+- ``attempts.changed``: ``patient`` and ``attempt``: UUIDs. ``outcome``: None if the attempt was undone.
+- ``imports.finished``: ``import_uuid``, ``data_date``, and ``facilities``: the UUIDs of facilities that it had rows of.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class StepContext(ABC, Generic[_S]):
             self._finishing = False
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
-        """Store the job's progress: with the open step, visible after its commit; without a step, at once.
+        """Store the job's progress. With an open step it becomes visible when the step commits, otherwise at once.
 
         Args:
             done: units done.

@@ -19,14 +19,14 @@ ALIVE = "state IN ('queued', 'sent', 'running')"
 class Job(NodeBase, table=True):
     """Work to be done for one tenant, or for the platform (``bounds.PLATFORM_ROLE`` and ``PLATFORM_ID``).
 
-    ``queued`` waits for ``run_after`` and its tenant's turn; ``sent`` has a message under way; ``running`` is leased by
-    a worker; ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are the ends.
+    States: ``queued`` waits for ``run_after`` and its tenant's turn. ``sent`` has a message under way. ``running`` is
+    leased by a worker. ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are final.
 
     Attributes:
         payload: what to do, by ids: never a person's data.
         attempts: tries that ended in an error.
         deliveries: times that a worker took it, the killed ones included.
-        suspicion: 0: the job runs beside others; 1: its worker vanished, so it runs in a process of its own; 2: that
+        suspicion: 0: the job runs beside others. 1: its worker vanished, so it runs in a process of its own. 2: that
         process vanished too, so the worker runs nothing else beside it.
         interruptions: times that it died while nothing ran beside it, or exceeded its time limit.
         sends: messages sent since it was last due.

@@ -34,7 +34,7 @@ def safe(cell: Cell) -> Cell:
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]]) -> bytes:
-    """Yield rows as CSV: RFC 4180, but with LF as line end; dates in ISO form, booleans as ``true`` and ``false``."""
+    """Yield rows as CSV by RFC 4180, but with LF as line end. Dates are in ISO form, booleans ``true`` or ``false``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([_plain(safe(cell)) for cell in row] for row in rows)

@@ -7,10 +7,10 @@ from types import ModuleType
 
 
 def lightgbm() -> ModuleType:
-    """Return the library.
+    """Return the library, with threads that sleep while they wait for each other.
 
-    Its threads spin while they wait for each other. That is fast on an idle machine. On a busy one it is ten times
-    slower, because the thread that they wait for is not running. OpenMP reads the policy once, when it is loaded.
+    By default they spin. That is fast on an idle machine, and ten times slower on a busy one, where the thread that
+    they wait for is not running. OpenMP reads the policy once, when it is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import lightgbm as library

@@ -77,7 +77,9 @@ MEASURES: Final = (
     "TX_PVLS_D",
     "TX_PVLS_N",
 )
-"""The counts, in the order of the report: TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; others are parts of these."""
+"""The counts, in the order of the report. TX_CURR = TX_CURR_start + IN_TERMS - OUT_TERMS; all others are parts of
+these.
+"""
 
 
 _PLACE: Final = {name: place for place, name in enumerate(MEASURES)}

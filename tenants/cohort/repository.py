@@ -148,7 +148,7 @@ def _facilities_within_reach(session: TenantSession) -> tuple[UUID, ...]:
 
 
 def _of_chunk(session: TenantSession, column: str, uuids: npt.NDArray[np.bytes_]) -> sql.Composable:
-    """The condition for a chunk's patients: a range along the index; their list where others lie between them."""
+    """Return the condition for a chunk's patients: a range of the index; a list if other patients lie between them."""
     name = sql.Identifier(*column.split("."))
     if session.reach.everything:
         return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))

@@ -26,18 +26,20 @@ HEADINGS = ("file", "line", "field", "problem", "remedy")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An import in numbers: ``rows_read`` is accepted, rejected and waiting; rows that are left out count separately.
+    """An import in numbers.
+
+    ``rows_read`` is the sum of accepted, rejected and waiting rows, without rows that are left out.
 
     Attributes:
         rows_waiting: rows about people whom no import of the source has named. They enter the records when an import
-            names their people, and wait again if that import is undone.
+        names their people, and wait again if that import is undone.
         rows_released: rows of earlier imports that waited for people whom this import names.
         waiting: why rows wait, and what releases them: field, problem, remedy, rows, people.
         rows_in_part: accepted rows with cells that were left out; the report names the cells.
         people: the people whom the accepted rows name.
         rows_repeated: accepted rows that repeat another row of the import, or that a later row replaces.
-        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided
-        by a person).
+        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided by
+        a person).
         failure: why it failed as a whole: field, problem, remedy; empty if it did not.
         problems: the number of times of each problem, the most frequent first, at most 50.
     """

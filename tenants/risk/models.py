@@ -64,10 +64,13 @@ class RiskModel(TenantBase, table=True):
 class ScoreRun(TenantBase, table=True):
     """One scoring of all patients as of a date, with the cursor from which a killed run resumes.
 
-    ``rates`` are the facility rates of the reference day, computed once, so that all steps and later explanations use
-    the same. ``inputs`` is the fingerprint of the inputs: the run continues, and ends as done, only while they stay the
-    same. ``usual_risk`` is the model's risk of an average person. ``note`` says which model failed, if another one
-    scored. ``failed``: its job was given up; the next scoring of the date starts from the beginning.
+    Attributes:
+        rates: the facility rates of the reference day, computed once, so that all steps and later explanations use the
+        same.
+        inputs: fingerprint of the inputs. The run continues, and ends as done, only while they stay the same.
+        usual_risk: the model's risk of an average person.
+        note: which model failed, if another one scored.
+        failed: its job was given up. The next scoring of the date starts from the beginning.
     """
 
     __tablename__: ClassVar[str] = "score_runs"
@@ -97,11 +100,13 @@ class ScoreRun(TenantBase, table=True):
 
 
 class Prediction(TenantBase, table=True):
-    """The prediction for one patient as of a date.
+    """The prediction for one patient as of a date, on one of two lists.
 
-    ``at_risk``: on treatment, the expected contact still ahead; ``risk`` is the calibrated probability of interruption.
-    ``to_trace``: past the expected date; nothing is predicted (``risk`` is null), ``days_late`` orders the list. For
-    people in IIT by the partner's own list alone the expected date is unknown: it is null, and ``days_late`` 0.
+    ``at_risk``: the patient is on treatment, and the expected contact is still ahead. ``risk`` is the calibrated
+    probability of interruption.
+
+    ``to_trace``: the expected date has passed. Nothing is predicted (``risk`` is null), and ``days_late`` orders the
+    list. If only the partner's own list says IIT, the expected date is unknown: it is null, and ``days_late`` is 0.
     """
 
     __tablename__: ClassVar[str] = "predictions"
@@ -175,7 +180,10 @@ class Worklist(TenantBase, table=True):
 
 
 class WorklistEntry(TenantBase, table=True):
-    """One patient on an issued list: rank, score and reasons as issued; contact and outcome are filled in later."""
+    """One patient on an issued list.
+
+    Rank, score and reasons stay as issued; contact and outcome are filled in later.
+    """
 
     __tablename__: ClassVar[str] = "worklist_entries"
     __table_args__ = (

@@ -175,7 +175,7 @@ def rows_at_risk(people: AtRisk, context: ScoringContext) -> Iterator[bytes]:
 
 
 def rows_late(people: Late, context: ScoringContext) -> Iterator[bytes]:
-    """Rows of the list ``to_trace``: first late people, nearest to IIT first; then people in IIT, latest first."""
+    """Yield the rows of ``to_trace``: late people, nearest to IIT first; then people in IIT, latest first."""
     if not people.iit.size:
         return
     days = people.days_late

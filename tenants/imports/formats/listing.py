@@ -43,7 +43,8 @@ class Wrong(NamedTuple):
 class _Converted(dict[Any, Any]):
     """The converted cells of a column, each distinct one converted once. A wrong cell becomes ``Wrong``.
 
-    The key of a text is the text; of any other cell, a triple: its type, whether days count from 1904, and the cell.
+    The key of a text is the text itself. The key of any other cell is its type, whether days count from 1904, and the
+    cell.
     """
 
     def __init__(self, convert: Callable[[object, bool], Any], missing: frozenset[str]) -> None:

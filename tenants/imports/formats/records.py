@@ -235,7 +235,7 @@ def is_zero_date(text: str) -> bool:
 
 
 def is_true(value: object) -> bool:
-    """Whether a flag is set: true, 1, "1", "yes"; in fact anything but no."""
+    """Whether a flag is set. Any value counts as set, such as true, 1, "1" or "yes", unless it means no."""
     if isinstance(value, str):
         return value.strip().casefold() not in _FALSE
     return bool(value)

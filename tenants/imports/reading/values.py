@@ -66,7 +66,7 @@ _MARKS = str.maketrans(
     dict.fromkeys([0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x180E, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " ")
     | dict.fromkeys([0x00AD, 0x200C, 0x200D], None)
 )
-"""Marks without width, as in texts copied from web pages and PDFs: a space replaces them; inside words, nothing."""
+"""Marks without width, as in texts copied from web pages and PDFs. A space replaces them, except inside words."""
 _CENSORED = re.compile(r"([<>])=?\s*([\d.,eE+]+)$")
 _WHOLE = re.compile(r"([+-]?\d+)(?:\.0*|,0{1,2})$")
 _TRUE = frozenset({"1", "true", "yes", "y", "t"})

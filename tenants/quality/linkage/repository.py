@@ -76,10 +76,14 @@ def patients(session: TenantSession, after: UUID, limit: int) -> list[tuple[Any,
 
 
 def care(session: TenantSession, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], dict[str, Any]]:
-    """The care of each pair, for pairs whose patients are both on record and not merged.
+    """Return the care of each pair, for pairs whose patients are both on record and not merged.
 
-    ``care`` is ``consecutive`` (all contacts of one lie before those of the other), ``overlapping`` (in turns, at two
-    facilities), ``together`` (in turns, at one facility: registered twice) or ``unknown`` (one has no contacts).
+    ``care`` is one of these:
+
+    - ``consecutive``: all contacts of one patient lie before those of the other;
+    - ``overlapping``: they come in turns, at two facilities;
+    - ``together``: they come in turns, at one facility, so the person is registered twice;
+    - ``unknown``: one has no contacts.
     """
     if not pairs:
         return {}
