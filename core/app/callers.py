@@ -64,7 +64,7 @@ class Caller:
 
     @property
     def share(self) -> UUID | str:
-        """Whose share of the server the request counts to: the tenant's, else the actor's."""
+        """The id of the tenant, or else the actor, whose share of the server the request counts to."""
         return self.tenant_id or self.actor
 
 

@@ -52,7 +52,7 @@ def warn_of_open_rights() -> None:
 
 
 def closing_sql(database: str, others: Sequence[str] = ()) -> str:
-    """The SQL that revokes those rights, for a superuser to run in the data database.
+    """Return the SQL that revokes the dangerous rights of PUBLIC, for a superuser to run in the data database.
 
     Raises:
         LookupError: no data database has this name.

@@ -10,7 +10,7 @@ TIMEOUT_SECONDS = 300
 
 
 def settings_of(archive: str | None) -> str:
-    """The lines of the server's settings that archive to the folder ``archive``, or nowhere.
+    """Return the lines of the server's settings that archive its WAL to a folder, or nowhere if ``archive`` is None.
 
     ``archive_mode`` can change only at a start, so it is always on. The command can change while the server runs.
     """

@@ -130,7 +130,7 @@ def reset(say: LineCallback = to_stderr) -> None:
 
 
 def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
-    """External addresses as they are set, and those of our own servers with their generated passwords."""
+    """Return the addresses: external ones as set, and those of our own servers with their generated passwords."""
     database_url = settings.database_url
     if database_url is not None:
         owner_given = settings.database_owner_url

@@ -104,7 +104,7 @@ def _usual_rate(days: IntArray, counts: IntArray, end: int, rules: Completeness)
 
 
 def _last_supported(days: IntArray, counts: IntArray, rate: float, rules: Completeness) -> int:
-    """The last day whose trailing window holds its share of the usual number."""
+    """Return the last day whose trailing window holds its share of the usual number of contacts."""
     window_days = max(float(rules.window_days), rules.minimum_contacts / rate if rate > 0 else float(_LONGEST_WINDOW))
     window = int(min(np.ceil(window_days), max(_LONGEST_WINDOW, rules.window_days)))
     total = np.concatenate(([0], np.cumsum(counts)))
@@ -116,7 +116,7 @@ def _last_supported(days: IntArray, counts: IntArray, rate: float, rules: Comple
 
 
 def _end_of_reporting(last: int, end: int, rate: float, rules: Completeness) -> int:
-    """The end of the data, unless more contacts are missing since the last one than chance explains."""
+    """Return the end of the data, or ``last`` if more contacts are missing since then than chance explains."""
     return end if rate * (end - last) <= rules.silence else last
 
 

@@ -217,7 +217,7 @@ def _at(values: npt.NDArray[np.generic], place: IntArray) -> IntArray:
 
 
 def _came_on_treatment(moves: Transitions, start: int, end: int, reason: int) -> BoolArray:
-    """Who came on treatment at the facility for the first time within the period, for this reason."""
+    """Return who came on treatment at the facility for the first time within the period, for this reason."""
     some = np.diff(moves.offsets) > 0
     first = moves.offsets[:-1][some]
     came = np.zeros(some.size, dtype=np.bool_)

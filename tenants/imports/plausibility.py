@@ -278,7 +278,7 @@ def _breaks(rule: Rule, data_date: date, values: tuple[Any, ...]) -> bool:
 
 
 def _comparable(kind: str, name: str, facts: Sequence[Fact]) -> list[Any]:
-    """The values of a field of facts; of times their days, which depend on the zone."""
+    """Return the values of a field in these facts; for times, only their days."""
     values = list(map(attrgetter(name), facts))
     if FIELDS[kind][name].type == "datetime":
         return [value and _day(value) for value in values]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CLEAR_ROWS = 20_000
 EMPTY_ROWS = 100_000
-"""Number of rows from which the table is truncated instead of deleting its rows."""
+"""Number of an import's rows from which the table is truncated, instead of deleting the rows."""
 
 EMPTY_PATIENCE = "3s"
 """How long truncating waits for the table. A vacuum gives way within this time, because PostgreSQL stops it after a
@@ -30,7 +30,7 @@ second.
 
 PART_ROWS = 5_000
 MANY_FILES = 20
-"""Number of files from which problems are counted over all files: a folder of patients has thousands."""
+"""Number of files from which problems are counted over all files together: a folder of patients has thousands."""
 
 
 def find(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Import | None:

@@ -45,7 +45,7 @@ READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
 
 BLOCK_ROWS = 4
-"""How many times as many rows a transaction reads if it reads them as columns."""
+"""Factor by which a transaction reads more rows if it reads them as columns."""
 
 READ_FACTS = 25_000
 """Facts at which a transaction ends before ``READ_ROWS``, because one row may be a person with a whole history."""

@@ -319,7 +319,10 @@ def _parts(session: TenantSession, today: date) -> dict[str, Any]:
 
 
 def _less_heap(total: str, heaped: str, expected: float) -> sql.Composed:
-    """The count without the values heaped beyond chance (chance: the standard deviations of a binomial)."""
+    """Return SQL for the count without the values that heap more than chance explains.
+
+    Chance explains up to ``HEAPS`` standard deviations of a binomial distribution.
+    """
     return sql.SQL(
         "{n} - least({n}, floor(greatest(0, {heaped} - {n} * {share} - {sds} * sqrt({n} * {share} * (1 - {share}))))"
         "::bigint)"

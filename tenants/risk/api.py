@@ -111,7 +111,7 @@ def list_predictions(
         int | None, Query(description="Only people expected within this many days of the date.", ge=0, le=MOST_DAYS)
     ] = None,
 ) -> Page[PredictionOut]:
-    """Sort by `rank`, with `facility`, `kind` and `as_of`, to read one list from its top.
+    """List predictions. To read one list from its top, sort by `rank` with `facility`, `kind` and `as_of`.
 
     Scores of the same day, or of the same rank, come in the order of their `id`. The audit records the read of each
     patient.

@@ -25,7 +25,7 @@ MAX_POINTS = 50
 MIN_BLOCK = 30
 MIN_OUTCOMES = 20
 MIN_GAIN = 3e-4
-"""Nats of log loss. A more complicated calibrator must gain more to be chosen."""
+"""The least gain of a more complicated calibrator, in nats of log loss, to be chosen."""
 EDGE = 1e-6
 """The smallest distance of a calibrated probability from 0 and 1: nobody is certain to come or to stay away."""
 

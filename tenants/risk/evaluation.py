@@ -34,7 +34,7 @@ INTERCEPT: Final = (-0.1, 0.1)
 INTERCEPT_BOUNDS: Final = (-0.35, 0.35)
 """Hard limits of the intercept, however wide its interval."""
 GROUP_INTERCEPT: Final = 0.7
-"""A group fails when the whole interval of its intercept lies farther from 0 than this, in log-odds."""
+"""A group fails if the whole interval of its intercept, in log-odds, lies farther than this from 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STEP: Final = 28
 """Days between two reference days."""
 WINDOW: Final = 364
-"""The window before the reference day, in days: contacts count whose outcome was due in it."""
+"""Length of the window before the reference day, in days. A contact counts if its outcome was due in it."""
 PRIOR: Final = 50.0
 """Weight of the tenant's own share in a facility's share, in contacts."""
 TENANT_PRIOR: Final = 20.0

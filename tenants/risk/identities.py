@@ -26,9 +26,9 @@ _COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, SEALED))
 
 
 def identities_of(session: TenantSession, patients: Sequence[UUID]) -> Mapping[UUID, Identity]:
-    """The personal identifiers of these patients within reach, in two statements, without erased and voided patients.
+    """Return the personal identifiers of these patients within reach, in two statements.
 
-    A damaged value is missing alone; the rest of its row and list remain.
+    Erased and voided patients are left out. A damaged value is missing alone; the rest of its row and list remain.
     """
     query = _PEOPLE.format(columns=_COLUMNS, within_reach=within_reach_sql(session, "p.facility_uuid"))
     with session.cursor() as cursor:

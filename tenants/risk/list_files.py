@@ -64,7 +64,7 @@ def pieces(form: str, lists: Iterable[WorklistView]) -> Iterator[bytes]:
 
 
 def _lines(lists: Iterable[WorklistView]) -> Iterator[bytes]:
-    """Rows of all lists under one head. A text that a spreadsheet would take for a formula is quoted."""
+    """Yield the rows of all lists under one heading. A text that a spreadsheet would run as a formula is guarded."""
     for number, view in enumerate(lists):
         columns = _columns(view)
         cells = [_cells([row.get(column) for column in columns]) for row in presenting.rows(view)]

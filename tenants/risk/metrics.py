@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LEAKAGE_ROC_AUC = 0.90
-"""Published models of interruption reach 0.65 to 0.77 on later time; above this, suspect the features."""
+"""The ROC-AUC above which features are suspect. Published models of interruption reach 0.65 to 0.77 on later time."""
 CAPACITIES = (0.10, 0.20, 0.30)
 ECE_BINS = 10
 REPLICATES = 200

@@ -230,7 +230,7 @@ def _basis(session: TenantSession, run: ScoreRun, model: Serving) -> _Basis:
 
 
 def _inputs(session: TenantSession) -> str:
-    """Fingerprint of everything that a scoring reads besides its model: records, facilities' facts, settings."""
+    """Return a fingerprint of all that a scoring reads besides its model: records, facilities' facts, settings."""
     parts = (
         cohort_settings(session).model_dump_json(),
         tenant_settings.get(session, RiskSettings).model_dump_json(include={"capacity_share", "reasons"}),

@@ -265,7 +265,7 @@ def _why(choice: Candidate, candidates: Sequence[Candidate], failures: Sequence[
 
 
 def _unseen(choice: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[str, Any]:
-    """The chosen kind, fitted without some patients or facilities, and measured on those alone in the test fold."""
+    """Fit the chosen kind without some patients or facilities, and measure it on those alone in the test fold."""
     if choice.name == naive.NAME:
         return {}
     evaluations: dict[str, Any] = {}

@@ -111,7 +111,7 @@ def list_worklists(
 
 
 def _concerns(session: TenantSession) -> list[ColumnElement[bool]]:
-    """The condition that a list is of a facility within reach, or names one; none for the whole tenant."""
+    """Return the condition that a list is of a facility within reach, or names one; none for the whole tenant."""
     if session.reach.everything:
         return []
     named = func.jsonb_array_elements(col(Worklist.facilities)).table_valued("value").render_derived("named")

@@ -161,7 +161,10 @@ def _described(table: str, columns: list[tuple[str, str]], key: list[str]) -> Ta
 
 
 def sealed_as(table: TableInfo) -> str:
-    """The table name with which this table's values are encrypted. Two tables may exchange ciphertexts."""
+    """Return the table name under which this table's values are encrypted.
+
+    Two tables with the same name here can exchange ciphertexts.
+    """
     known = TenantBase.metadata.tables.get(table.name)
     return table.name if known is None else str(known.info.get("sealed_as", table.name))
 

@@ -117,7 +117,10 @@ def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, An
 
 
 def end(session: TenantSession, terms: Terms) -> None:
-    """After all snapshots of a list are stored: compute what counts for its day, and which states it supersedes."""
+    """Compute what counts for a list's day, and which states it supersedes.
+
+    Call it after all its snapshots are stored.
+    """
     run = run_of(session, terms.import_uuid)
     lists = count_day(session, run)
     with session.cursor() as cursor:

@@ -64,7 +64,7 @@ class FhirResources(Reader):
         return without_rows(sources, self.read(sources, mapping))
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> tuple[FhirTerms, Beforehand]:
-        """The meaning of the mapping's codes, and the facts that resources state about others, from all files."""
+        """Return the meaning of the mapping's codes, and the facts of resources about others, from all files."""
         terms = FhirTerms(mapping)
         return terms, look_through(sources, terms)
 

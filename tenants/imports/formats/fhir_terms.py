@@ -107,7 +107,10 @@ class Beforehand:
     aliases: dict[str, str] = field(default_factory=dict)
 
     def target(self, reference: object, kinds: frozenset[str]) -> str | None:
-        """The id in a reference: ``Patient/id``, its absolute form or ``urn:uuid:``; None for another kind."""
+        """Return the id in a reference such as ``Patient/id``; None if it refers to another kind of resource.
+
+        The reference may also be absolute, or a ``urn:uuid:``.
+        """
         text = reference.get("reference") if isinstance(reference, dict) else None
         if not isinstance(text, str) or not text or len(text) > 1000:  # noqa: PLR2004 - no address is so long
             return None
@@ -198,7 +201,7 @@ def _place(fields: Fields, content: dict[str, Any], terms: FhirTerms) -> Place:
 
 
 def identifier(content: Map[str, Any], kinds: frozenset[str], terms: FhirTerms) -> str | None:
-    """The identifier of these types or systems; the official one of several, else the first.
+    """Return the identifier of these types or systems: if there are several, the official one, else the first.
 
     Raises:
         BadFieldError: it is no text.

@@ -199,6 +199,6 @@ def _readings(table: Table, plan: FilePlan, number: int, skip: int) -> Iterator[
 
 
 def _in_order(mapping: Mapping) -> list[str]:
-    """The files' aliases, those with patients first: an event without a facility is at its patient's."""
+    """Return the files' aliases, those with patients first, because an event without a facility is at its patient's."""
     people = {record.file for record in mapping.records if record.into == "patients"}
     return sorted(mapping.files, key=lambda alias: alias not in people)

@@ -192,7 +192,7 @@ class Row:
         return value
 
     def code(self, name: str, codes: Table[str, str]) -> str | None:
-        """The code of the list's word; an unknown word is a problem of the field."""
+        """Return the code for a word of the list. An unknown word is a problem of the field."""
         if (word := self.word(name)) == "":
             return None
         if (code := codes.get(word)) is None:

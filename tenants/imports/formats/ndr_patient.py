@@ -191,7 +191,7 @@ class Message:
         self._add(fact)
 
     def _contact_day(self, item: Fields, not_after: date | None) -> date:
-        """The day of a contact; if it is not readable, an unread contact is added.
+        """Return the day of a contact. If it is not readable, add an unread contact.
 
         Raises:
             BadFieldError: it is missing or not readable.

@@ -137,7 +137,7 @@ class Care:
         )
 
     def _labels(self, encounter: Encounter, question: str) -> Labels:
-        """The labels of the encounter's fields; for its observations, the place of the first one."""
+        """Return the labels of an encounter's fields. A field from its observations has their list as its place."""
         names = {
             "date_dispensed": "encounterDatetime",
             "date_started": "encounterDatetime",

@@ -161,7 +161,7 @@ class Container:
             fact.birthdate_estimated = estimated or self._person.flag("birthdateEstimated")
 
     def _listed_identifier(self, types: frozenset[str]) -> str | None:
-        """The identifier of these types; the preferred of several, else the first."""
+        """Return the identifier of these types: if there are several, the preferred one, else the first."""
         candidates: list[tuple[bool, str]] = []
         for owner in (self._body, self._person):
             for _, item in owner.each("patientIdentifiers", []):
@@ -196,7 +196,7 @@ class Container:
         return frozenset(voided)
 
     def _came(self, item: Fields, name: str, not_after: date | None, *, contact: bool) -> datetime:
-        """The time of a contact; if it is not readable, an unread contact is added.
+        """Return the time of a contact. If it is not readable, add an unread contact.
 
         Raises:
             BadFieldError: it is missing or not readable.

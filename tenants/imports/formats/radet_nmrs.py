@@ -157,7 +157,7 @@ class NmrsRadet(ListReader):
 
 
 def _regimen(row: Row) -> str | None:
-    """The current regimen; if the list has one column per line, that of the line with the latest start."""
+    """Return the current regimen. If the list has one column per line, it is that of the line with the latest start."""
     if (regimen := row.text("regimen")) is not None:
         return regimen
     first, second = row.text("first_line"), row.text("second_line")

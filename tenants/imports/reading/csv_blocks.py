@@ -134,7 +134,7 @@ def _block(batch: Batch, plan: FilePlan, columns: FileColumns, number: int) -> B
 
 
 def _joined(plan: FilePlan, cells: Cells) -> Cells:
-    """The cells with the joined ones; empty for a row that lacks required ones or has a faulty key."""
+    """Return a row's cells with the joined ones; empty if required ones are missing, or the key is faulty."""
     try:
         return plan.joined(cells) or ()
     except BadValueError:

@@ -270,7 +270,9 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _size_of_file(path: Path) -> int:
-    """The size of a regular file. A link could lead to any file of the machine, and a pipe may never end.
+    """Return the size of a regular file.
+
+    Anything else is rejected: a link could lead to any file of the machine, and a pipe may never end.
 
     Raises:
         Invalid: the path is not a regular file.

@@ -22,9 +22,9 @@ LATEST = date(2200, 1, 1)
 EXCEL_EPOCH = date(1899, 12, 30)
 EXCEL_LEAST, EXCEL_MOST = 1, 109_574
 DAYS_A_MONTH = 30
-"""A month of refill is 30 days: how programmes count multi-month dispensing (3 months are 90 days)."""
+"""Days in a month of refill, as programmes count multi-month dispensing (3 months are 90 days)."""
 MOST_DAYS = 366
-"""Days of treatment that one pick-up can hand out: no programme gives more than a year's."""
+"""Most days of treatment that one pick-up can hand out, because no programme gives more than a year's."""
 _NO_FRACTION = 1e-6
 """The largest difference from a whole number of days that is ignored, because the result of a formula may miss it
 slightly.

@@ -47,7 +47,7 @@ _NO_DATE = Unreadable("the cell holds a number that is no spreadsheet date", "fo
 
 @contextmanager
 def soundness(source: Source) -> Iterator[None]:
-    """The errors from damaged parts: each means that the workbook is damaged."""
+    """Turn errors from damaged parts into the error that the workbook is damaged."""
     try:
         yield
     except _UNSOUND as error:

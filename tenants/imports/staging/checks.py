@@ -274,7 +274,7 @@ _TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
 BEFORE_BIRTH = "{} listed with an event before the date of birth on record: kept; find out which of the two is wrong"
 
 MEMORY = "64MB"
-"""The memory of a sort or hash of a check on the server, before it goes to disk."""
+"""Memory of a sort or hash of a check on the server, before it goes to disk."""
 
 
 class _Checks:

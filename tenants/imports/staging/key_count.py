@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MOST = 4_000_000
-"""Number of keys kept in memory, eight bytes of each; for larger imports, a query of the staging table decides."""
+"""Most keys in memory, eight bytes of each. For larger imports, a query of the staging table decides."""
 
 
 class KeyCount:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 MOST_REMEMBERED = 100_000
-"""Number of patients whose facility is kept in memory; then the memory is cleared."""
+"""Most patients whose facility is kept in memory; then the memory is cleared."""
 
 _FACILITIES = "SELECT datim_id, uuid FROM facilities WHERE datim_id = ANY(%s)"
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 MANY_THERE = 20
-"""If a facility has at least so many people of the source, an import of it must name some of them."""
+"""Number of people of the source at a facility, from which on an import of it must name some of them."""
 
 MANY_NAMED = 5
-"""The check applies only where the import names at least so many people."""
+"""Number of people whom the import names at the facility, from which on some of them must be known."""
 
 MOST_ZEROS = 8
 """Leading zeros that are tried before a number."""

@@ -49,7 +49,7 @@ _BASES: Final = str.maketrans(
 
 
 def normalise(name: str) -> str:
-    """A name in capital letters without accents, hooks or marks, and nothing else; empty if no letter remains."""
+    """Return a name as capital letters without accents, hooks, marks or anything else; empty if no letter remains."""
     plain = unicodedata.normalize("NFKD", name).translate(_BASES).upper().translate(_BASES)
     return "".join(letter for letter in plain if unicodedata.category(letter) in ("Lu", "Lo"))
 

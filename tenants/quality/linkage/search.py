@@ -33,7 +33,7 @@ THRESHOLD: Final = 0.9
 """The lowest probability of a candidate."""
 
 OVERLAPPING_THRESHOLD: Final = 0.999
-"""The lowest probability where the two were in care at two facilities in turns, which one person rarely is."""
+"""The lowest probability of a pair in care at two facilities in turns, because one person seldom is."""
 
 MAY_BE_TWINS: Final = "may be twins: born on one day, and a name differs"
 """A note on a pair that agrees in all that twins share. Such a pair is never more probable than ``THRESHOLD``."""
