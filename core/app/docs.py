@@ -16,7 +16,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""Own scripts only. Styles may be inline: Swagger UI writes style attributes."""
+"""Content security policy: only scripts of this server. Styles may be inline, because Swagger UI writes style
+attributes.
+"""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -260,7 +260,8 @@ _CHECK = (
     "SELECT CASE count(*) FILTER (WHERE version_num = '{newest}') WHEN 1 THEN 1"
     " ELSE (';{misplaced};' || coalesce(string_agg(version_num, ', '), 'no revision') || ';')::int END FROM {table}"
 )
-"""Fails unless the schema is at the newest revision: casts a text with the present revision to a number.
+"""Expression that fails unless the schema is at the newest revision: it casts a text with the present revision to a
+number.
 
 PostgreSQL's error repeats that text. The text depends on the rows, so PostgreSQL cannot evaluate the cast too early.
 """

@@ -38,7 +38,7 @@ _FEW: Final = 50
 """The most patients whose facts one statement reads: for few patients, round trips cost more than the rows."""
 
 _CENSORED: Final = 0.999999
-"""A result below a limit (value_text '<') counts as just below it."""
+"""Factor for a result that was reported as below a limit (value_text '<'): it counts as just below the limit."""
 _LIMIT_DIGITS: Final = 3
 
 _PATIENTS: Final = sql.SQL(
@@ -80,7 +80,7 @@ _GAPS: Final = sql.SQL(
 ``tenants.records.chains``.
 """
 _STATE_WORDS: Final = 100
-"""From this code on, a partner's word is the code of a state: the partner's list says the person died or left."""
+"""The first code of a state: from it on, the partner's list says that the person died or left."""
 _OBSERVATIONS: Final = sql.SQL(
     "SELECT t.patient_uuid, t.obs_datetime, (array_position({variables}::text[], t.variable_name) - 1)::int2,"
     " coalesce(CASE t.variable_name"
