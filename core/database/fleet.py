@@ -1,8 +1,8 @@
-"""Migration of tenants' schemas to head: many at a time, each in one transaction. One query finds those behind.
+"""Migration of tenants' schemas to head: many at a time, each in one transaction.
 
-Where a script is plain DDL, its SQL is written one time and sent to each tenant as one string. A tenant whose tables
-are in use is retried later. A tenant that fails is recorded in ``node.migration_failures``, and the others go on. The
-next run resumes a killed one.
+One query finds the tenants that are behind. Where a script is plain DDL, its SQL is written one time and sent to each
+tenant as one string. A tenant whose tables are in use is retried later. A tenant that fails is recorded in
+``node.migration_failures``, and the others go on. The next run resumes a killed one.
 """
 
 from __future__ import annotations

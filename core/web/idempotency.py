@@ -1,7 +1,7 @@
 """``Idempotency-Key``: the caller's name for one write, which each retry repeats.
 
-The form is that of draft-ietf-httpapi-idempotency-key-header-07, a quoted string; a bare key is the same key. This
-module reads and checks the header; every write under /v1 declares it (``core.app.routing``).
+The form is that of draft-ietf-httpapi-idempotency-key-header-07, a quoted string. A bare key means the same as a quoted
+one. This module reads and checks the header; every write under /v1 declares it (``core.app.routing``).
 """
 
 import re

@@ -13,14 +13,16 @@ from tenants.imports.fields import SNAPSHOT_STATUSES
 class RadetSnapshot(TenantBase, table=True):
     """One patient on one RADET. Kept for each day to which a list ran; the same day again replaces it.
 
-    The partner states it, the platform does not compute it: ``tenants.cohort.radet`` compares the two.
+    The partner states the status, and the platform does not compute it. ``tenants.cohort.radet`` compares it with the
+    platform's own.
 
     Attributes:
         data_date: the day to which the list runs.
         status: the partner's status of the person on that day.
-        status_date: its first day, from the list.
+        status_date: the first day of the status, from the list.
         previous_status: the status before, where the list has it.
-        last_pickup: the last pick-up on the list, and ``days_supplied`` what it handed out, in days.
+        last_pickup: the last pick-up on the list.
+        days_supplied: what that pick-up handed out, in days.
     """
 
     __tablename__ = "radet_snapshots"

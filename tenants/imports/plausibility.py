@@ -1,7 +1,8 @@
-"""The rules that a single fact must satisfy, in every format. Across facts: ``tenants.imports.staging.checks``.
+"""The rules that a single fact must satisfy, in every format.
 
 The rules are data: the same ones apply to rows read one by one and to blocks read column by column. They include what
 can be stored (``tenants.records.storable``), so that the import accepts nothing that it cannot write.
+``tenants.imports.staging.checks`` has the rules across facts.
 """
 
 from __future__ import annotations

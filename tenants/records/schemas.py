@@ -154,7 +154,10 @@ class PatientPost(_PatientFacts):
 
 
 class PatientSearch(Body):
-    """The patients to find: every identifier in the body must match. It is a body, because addresses are logged."""
+    """The patients to find: every identifier in the body must match.
+
+    Identifiers are not in the URL, because URLs are logged.
+    """
 
     pepfar_id: Identifier | None = Field(
         default=None, description="Exactly this programme identifier; letters' case is ignored.", examples=["PID-0042"]

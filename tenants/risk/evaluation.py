@@ -1,4 +1,4 @@
-"""A model on held-out later time: figures with intervals, by group, beside the naive rule, and the gates."""
+"""A model's figures on held-out later time: with intervals, by group, and beside the naive rule's; and the gates."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A tenant's move: copy it while it stays in use, follow its changes, pause its writers for the last few, switch.
 
-Asked for again, a killed move resumes. ``abort`` cancels it.
+If a move is killed, calling ``move`` again resumes it. ``abort`` cancels it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Converted cells, and the check for odd cells.
+"""Converted cells, and the check for odd rows: reading an odd row by itself might reject it, and gives the reason.
 
-A cell is odd if it makes its row odd. A row is odd if reading it by itself might reject it; that reading then gives the
-reason.
+An odd cell is one that makes its row odd.
 """
 
 from __future__ import annotations
