@@ -48,6 +48,7 @@ serve: setup
 test: setup
 	@$(BIN)/python .ci/pgbouncer.py $(VENV)
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
+	@$(BIN)/python .ci/node_packages.py $(VENV) tests/oidc_provider
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: setup

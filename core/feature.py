@@ -8,10 +8,12 @@ feature = Feature(
         "core.audit.api:router",
         "core.identity.api:router",
         "core.identity.people.api:router",
+        "core.identity.oidc.api:router",
         "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
         "core.preferences.api:router",
     ),
+    public_routers=("core.identity.oidc.back_channel:router",),
     jobs=("core.jobs.announcing", "core.jobs.deliveries"),
     credentials=("core.identity.keys:KIND", "core.identity.people.sessions:KIND"),
     tables=(
@@ -26,6 +28,7 @@ feature = Feature(
         "core.tenancy.archive.models",
         "core.identity.models",
         "core.identity.people.models",
+        "core.identity.oidc.models",
         "core.identity.tenant_roles.models",
         "core.installation.models",
     ),
@@ -44,6 +47,7 @@ feature = Feature(
         Permission("people.read", "See the people of the tenant, and what they may do."),
         Permission("people.write", "Invite, change and remove people, and make links to new passwords."),
         Permission("roles.write", "Create, change and delete roles of the tenant, with at most one's own permissions."),
+        Permission("sso.manage", "Set up, test and enforce sign-in by the partner's own provider; claim domains."),
         Permission("retention.write", "Change how long to retain rows that are not part of the record."),
         Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
@@ -57,6 +61,14 @@ feature = Feature(
         *(f"{source}:person:link" for source in ("api", "cli", "page")),
         "api:person:list",
         *(f"{source}:role:{act}" for source in ("api", "cli") for act in ("create", "change", "delete")),
+        *(f"{source}:sso:{act}" for source in ("api", "cli", "page") for act in ("change", "remove")),
+        *(
+            f"{source}:sso_domain:{act}"
+            for source in ("api", "cli", "page")
+            for act in ("add", "prove", "lose", "remove")
+        ),
+        *(f"page:sso:{act}" for act in ("sign_in", "reject", "break_glass")),
+        "api:sso:log_out",
         "cli:operator:add",
         "settings:group:change",
         "system:retention:run",
@@ -100,6 +112,7 @@ feature = Feature(
         "people": Command(
             "core.identity.people.commands:people", "Add, list and remove people; make links to passwords"
         ),
+        "sso": Command("core.identity.oidc.commands:sso", "Set up and test sign-in by a tenant's own provider"),
         "roles": Command(
             "core.identity.tenant_roles.commands:roles", "List the roles of a tenant; create, change and delete its own"
         ),
@@ -118,6 +131,7 @@ feature = Feature(
     },
     tags={
         "identity": "The caller, and the API keys of the tenant.",
+        "sso": "Sign-in by the tenant's own OpenID Connect provider, and the domains that it proved.",
         "people": "The people of the tenant, their roles, and links by which they choose a password.",
         "audit": "Who did what, to which subject, and when.",
         "jobs": "Work in the background: its state and progress.",

@@ -133,6 +133,11 @@ class Settings(BaseSettings):
     session_hours: int = Field(default=12, ge=1, description="Hours after which a person signs in again.")
     invitation_hours: int = Field(default=72, ge=1, description="Hours for which an invitation can be used.")
     reset_minutes: int = Field(default=60, ge=1, description="Minutes for which a link to a new password can be used.")
+    sso_private_addresses: bool = Field(
+        default=False,
+        description="Whether tenants' sign-in providers may have addresses inside this network. Off, a tenant cannot"
+        " make this server call what only it can reach.",
+    )
     body_max_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
     )

@@ -11,9 +11,11 @@ from core.access import AnyScope, signed_in
 from core.access.pages import Page
 from core.identity import Principal
 from core.identity.cookies import clear_credential, set_credential
+from core.identity.oidc.logout import end_session_address
 from core.identity.people import members, sessions
 from core.identity.people.sessions import COOKIE
 from core.web.pages import SEE_OTHER, Site
+from tenants.portal.sso_sign_in_pages import leave_for, origin_of
 
 router = APIRouter()
 
@@ -32,7 +34,8 @@ def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
 def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
     """Show the signed-in person, their partner, and their sessions."""
     person_id = UUID(principal.id)
-    tenants = members.tenants_of(person_id)
+    # One partner's provider opens that partner alone, and learns of no other.
+    tenants = [] if principal.signed_in_by == "oidc" else members.tenants_of(person_id)
     return page.render(
         "portal/me.html",
         principal,
@@ -52,10 +55,16 @@ def post_end(principal: SignedIn, session_id: UUID) -> RedirectResponse:
 
 
 @router.post("/sign-out")
-def post_sign_out(request: Request, principal: SignedIn) -> Response:
-    """End the current session."""
-    sessions.end(UUID(str(principal.credential_id)), UUID(principal.id))
-    answer = RedirectResponse("/sign-in", SEE_OTHER)
+def post_sign_out(request: Request, page: Page, principal: SignedIn) -> Response:
+    """End the current session. If a provider began it, continue there, to end the session of the provider, too."""
+    session_id = UUID(str(principal.credential_id))
+    there = None
+    if principal.signed_in_by == "oidc":
+        there = end_session_address(session_id, f"{origin_of(request)}/sign-in")
+    sessions.end(session_id, UUID(principal.id))
+    answer: Response = RedirectResponse("/sign-in", SEE_OTHER)
+    if there is not None:
+        answer = leave_for(page, "portal/sso_leave.html", there)
     clear_credential(answer, request.scope, COOKIE)
     return answer
 

@@ -9,6 +9,8 @@ from core.access.pages import Page
 from core.errors import AppError, Forbidden, Invalid, TooManyRequests, Unauthenticated
 from core.identity.cookies import set_credential
 from core.identity.credentials import credential_for
+from core.identity.oidc.errors import SignInRejected
+from core.identity.oidc.providers import provider_of_email
 from core.identity.people import links
 from core.identity.people.passwords import SHORTEST
 from core.identity.people.sessions import COOKIE
@@ -16,6 +18,7 @@ from core.identity.people.sign_in import sign_in
 from core.web.pages import SEE_OTHER, safe_next
 from core.web.public_routes import PublicRate
 from core.web.texts import COOKIE as LANGUAGE_COOKIE
+from tenants.portal.sso_sign_in_pages import address_of, go_to
 
 router = APIRouter()
 
@@ -32,7 +35,9 @@ def show_sign_in(request: Request, page: Page, next: str = "", done: str = "") -
     """Show the sign-in form, or redirect a person who is signed in. ``next`` is the page that the person wanted."""
     if _is_signed_in(request):
         return RedirectResponse(safe_next(next, START), SEE_OTHER)
-    return page.render("portal/sign_in.html", next=safe_next(next, ""), email="", problem=None, done=done == "password")
+    return page.render(
+        "portal/sign_in.html", next=safe_next(next, ""), email="", problem=None, done=done == "password", provider=None
+    )
 
 
 @router.post("/sign-in", dependencies=[Depends(RATE)])
@@ -40,10 +45,19 @@ def post_sign_in(
     request: Request,
     page: Page,
     email: Text,
-    password: Text,
+    password: Annotated[str, Form(max_length=300)] = "",
+    partner: Annotated[str, Form(max_length=10)] = "",
     next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002
 ) -> Response:
-    """Begin a session and redirect to the page that the person wanted. If the sign-in fails, show the form again."""
+    """Begin a session and redirect to the page that the person wanted. If the sign-in fails, show the form again.
+
+    Without a password, continue at the provider of the tenant that proved the address's domain.
+    """
+    if partner or not password:
+        provider = provider_of_email(email)
+        if provider is not None:
+            return go_to(page, provider, next)
+        return _form_again(page, SignInRejected("unknown") if partner else _no_password(), email, next)
     address = "" if request.client is None else request.client.host
     try:
         session = sign_in(email, password, address=address, device=request.headers.get("user-agent", ""))
@@ -95,7 +109,13 @@ def _is_signed_in(request: Request) -> bool:
     return True
 
 
+def _no_password() -> Invalid:
+    detail = "you gave no password"
+    return Invalid(detail, remedy="Give your password.")
+
+
 def _form_again(page: Page, error: AppError, email: str, following: str) -> HTMLResponse:
+    provider = provider_of_email(email)
     answer = page.render(
         "portal/sign_in.html",
         status=error.status,
@@ -103,6 +123,7 @@ def _form_again(page: Page, error: AppError, email: str, following: str) -> HTML
         email=email,
         problem=error,
         done=False,
+        provider=None if provider is None else (provider.tenant.name, address_of(provider, following)),
     )
     if error.retry_after is not None:
         answer.headers["Retry-After"] = str(error.retry_after)

@@ -7,13 +7,27 @@ from tests.isolation.routes import World
 
 
 @pytest.fixture(scope="module")
+def module_patch():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
 def two(make_tenant):
     """The owner of everything that a case makes, and a stranger."""
     return make_tenant(), make_tenant()
 
 
+class NoRecords:
+    """Domains without records: no case asks a name server."""
+
+    def txt_records(self, domain):
+        return []
+
+
 @pytest.fixture(scope="module")
-def world(application, two):
+def world(application, two, module_patch):
+    module_patch.setattr("core.identity.oidc.domains.prover", NoRecords())
     owner, stranger = two
     with (
         TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,

@@ -14,6 +14,8 @@ from tests.isolation.pages import Row
 ROWS = [
     Row("GET", "/sign-in", "public", status=303),
     Row("POST", "/sign-in", "public", form={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    Row("GET", "/sign-in/sso", "public", status=403),
+    Row("GET", "/sign-in/sso/callback", "public", status=403),
     Row("POST", "/language", "public", form={"language": "pt"}, status=303),
     Row("GET", "/password/{secret}", "public", status=404),
     Row("POST", "/password/{secret}", "public", form={"password": "seven green bicycles"}, status=404),

@@ -88,7 +88,7 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
     address, shown, scope = normal_email(email), normal_name(name), _scope(tenant, grant)
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
-        person_id = _ensure_person(session, address, shown, actor)
+        person_id = ensure_person(session, address, shown, actor)
         added = session.execute(
             text(
                 "INSERT INTO platform.memberships"
@@ -109,7 +109,7 @@ def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
     """Make the membership count, in the caller's transaction: the person used the tenant's invitation."""
     session.execute(
         text(
-            "UPDATE platform.memberships SET accepted_at = coalesce(accepted_at, :now)"
+            "UPDATE platform.memberships SET accepted_at = coalesce(accepted_at, :now), sso_only = false"
             " WHERE person_id = :person AND tenant_id = :tenant"
         ),
         {"person": person_id, "tenant": tenant_id, "now": now()},
@@ -130,9 +130,9 @@ def change_member(
     scope = _scope(tenant, grant)
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
-        before = _locked(session, tenant, person_id, expected)
+        before = lock_roles(session, tenant, person_id, expected)
         if ADMIN in before and (ADMIN not in roles or grant.facilities is not None or grant.states is not None):
-            _reject_last_admin(session, tenant, person_id)
+            reject_last_admin(session, tenant, person_id)
         session.execute(
             text(
                 "UPDATE platform.memberships SET roles = :roles, facility_ids = :facilities, states = :states"
@@ -154,8 +154,8 @@ def remove_member(
         Conflict: the person is the last admin of the tenant.
     """
     with platform_session() as session:
-        if ADMIN in _locked(session, tenant, person_id, expected):
-            _reject_last_admin(session, tenant, person_id)
+        if ADMIN in lock_roles(session, tenant, person_id, expected):
+            reject_last_admin(session, tenant, person_id)
         values = {"person": person_id, "tenant": tenant.id, "now": now(), "creator": f"person:{person_id}"}
         session.execute(
             text("DELETE FROM platform.memberships WHERE person_id = :person AND tenant_id = :tenant"), values
@@ -263,7 +263,7 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
         names = ", ".join(known.name for known in ROLES.values() if known.operator)
         raise Invalid(detail, errors=[FieldError("role", "is not an operator role", f"Give one of {names}.")])
     with platform_session() as session:
-        person_id = _ensure_person(session, address, shown, actor)
+        person_id = ensure_person(session, address, shown, actor)
         member = session.execute(
             text("SELECT 1 FROM platform.memberships WHERE person_id = :person"), {"person": person_id}
         ).first()
@@ -316,7 +316,12 @@ def _scope(tenant: TenantRef, grant: Grant) -> dict[str, Any]:
     }
 
 
-def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
+def ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
+    """Return the account with this address, which is created if there is none, and lock its row.
+
+    Raises:
+        Conflict: it is deactivated, or an operator's.
+    """
     session.execute(
         text(
             "INSERT INTO platform.people (id, email, name, state, created_at, created_by)"
@@ -333,7 +338,7 @@ def _ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
     return UUID(str(row.id))
 
 
-def _locked(session: Session, tenant: TenantRef, person_id: UUID, expected: Expected | None = None) -> list[str]:
+def lock_roles(session: Session, tenant: TenantRef, person_id: UUID, expected: Expected | None = None) -> list[str]:
     """Lock all memberships of the tenant until the commit, and return the person's roles.
 
     The roles are empty until the person accepts the invitation.
@@ -354,7 +359,12 @@ def _locked(session: Session, tenant: TenantRef, person_id: UUID, expected: Expe
     return [] if row["invited"] else list(row["roles"])
 
 
-def _reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> None:
+def reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> None:
+    """Reject a change that takes the role of the tenant's last admin.
+
+    Raises:
+        Conflict: nobody else is an admin of the whole tenant.
+    """
     other = session.execute(
         text(
             "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"

@@ -55,6 +55,7 @@ class Membership(PlatformBase, table=True):
         states: the states whose facilities the person reaches; None for all.
         accepted_at: when the person used this tenant's invitation; None until then, and the membership permits nothing.
             Whoever invited an address first could have chosen the account's password.
+        sso_only: the tenant's provider accepted it (``core.identity.oidc``), so a password does not open it.
     """
 
     __tablename__: ClassVar[str] = "memberships"
@@ -71,6 +72,7 @@ class Membership(PlatformBase, table=True):
     facility_ids: list[UUID] | None = Field(default=None, sa_column=Column(ARRAY(Uuid), nullable=True))
     states: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text), nullable=True))
     accepted_at: datetime | None = Field(default=None, sa_type=STAMP)
+    sso_only: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     created_by: str = Field(sa_type=Text)
 

@@ -16,6 +16,7 @@ from core.clock import now
 from core.database import TenantRef, look_up, platform_session
 from core.errors import Forbidden, NotFound, Unauthenticated
 from core.identity.credentials import cookie
+from core.identity.oidc.enforcement import OPEN_LOCALLY
 from core.identity.principal import Identified, Principal
 from core.identity.roles import permissions_for
 from core.identity.secrets import digest_of
@@ -159,7 +160,9 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
                 "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"  # noqa: S608 - a constant
                 " ON m.person_id = s.person_id AND m.tenant_id = :tenant AND m.accepted_at IS NOT NULL"
                 f" JOIN platform.tenants t ON t.id = m.tenant_id AND {USABLE}"
-                " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL FOR UPDATE OF s"
+                " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL"
+                # One tenant's provider must not open another tenant.
+                f" AND s.signed_in_by <> 'oidc' AND {OPEN_LOCALLY} FOR UPDATE OF s"
             ),
             {"id": session_id, "person": person_id, "tenant": tenant_id},
         ).first()

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from core.clock import now
 from core.database import platform_session
 from core.errors import Forbidden, Invalid, TooManyRequests, Unauthenticated
+from core.identity.oidc.enforcement import CLOSED_LOCALLY, OPEN_LOCALLY, report_break_glass
 from core.identity.people import passwords, sessions
 from core.identity.people.names import normal_email
 from core.identity.tenants import USABLE
@@ -48,11 +49,15 @@ def sign_in(email: str, password: str, *, address: str, device: str = "") -> New
     _reject_waiting(digest)
     with platform_session() as session:
         person = session.execute(
-            text("SELECT id, password_hash, operator_role, state FROM platform.people WHERE email = :email"),
+            text(
+                f"SELECT id, password_hash, operator_role, state, {CLOSED_LOCALLY} AS closed"  # noqa: S608 - constants
+                " FROM platform.people p WHERE email = :email"
+            ),
             {"email": account},
         ).first()
     stored = None if person is None or person.state != "active" else person.password_hash
-    if not passwords.matches(password, stored) or person is None:
+    # Whoever guesses a password learns nothing where a tenant takes none: the same answer, counted as well.
+    if not passwords.matches(password, stored) or person is None or person.closed:
         _count_failure(digest)
         raise Unauthenticated(_WRONG, remedy="Try again, or ask your administrator for a link to a new password.")
     with platform_session() as session:
@@ -63,7 +68,9 @@ def sign_in(email: str, password: str, *, address: str, device: str = "") -> New
                 {"hash": passwords.hash_of(password), "person": person.id},
             )
         tenant = None if person.operator_role is not None else _tenant_of(session, person.id)
-        return sessions.begin(session, person.id, tenant, signed_in_by="password", device=device)
+        begun = sessions.begin(session, person.id, tenant, signed_in_by="password", device=device)
+    report_break_glass(tenant, person.id)
+    return begun
 
 
 def _tenant_of(session: Session, person_id: UUID) -> UUID:
@@ -76,6 +83,7 @@ def _tenant_of(session: Session, person_id: UUID) -> UUID:
         text(
             "SELECT m.tenant_id FROM platform.memberships m JOIN platform.tenants t ON t.id = m.tenant_id"  # noqa: S608 - a constant
             f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE}"
+            f" AND {OPEN_LOCALLY}"
             " ORDER BY (SELECT max(s.last_seen_at) FROM platform.sessions s"
             "  WHERE s.person_id = m.person_id AND s.tenant_id = m.tenant_id) DESC NULLS LAST, t.name, t.id LIMIT 1"
         ),

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 from migrations.operations import grant_application
 
@@ -12,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 16 steps."""
+    """Take 32 steps."""
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -44,6 +45,13 @@ def upgrade() -> None:
         schema="platform",
     )
     op.create_table(
+        "sso_logout_tokens",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_sso_logout_tokens")),
+        schema="platform",
+    )
+    op.create_table(
         "memberships",
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -51,6 +59,7 @@ def upgrade() -> None:
         sa.Column("facility_ids", sa.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("states", sa.ARRAY(sa.Text()), nullable=True),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sso_only", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_memberships_person_id")),
@@ -117,9 +126,118 @@ def upgrade() -> None:
     )
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False, schema="platform")
     op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "sso_domains",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("challenge", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("proved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sso_domains_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sso_domains")),
+        sa.UniqueConstraint("tenant_id", "domain", name=op.f("uq_sso_domains_tenant_id_domain")),
+        schema="platform",
+    )
+    op.create_index(
+        "uq_sso_domains_proved",
+        "sso_domains",
+        ["domain"],
+        unique=True,
+        schema="platform",
+        postgresql_where=sa.text("proved_at IS NOT NULL"),
+    )
+    op.create_table(
+        "sso_flows",
+        sa.Column("state_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("browser_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("nonce", sa.Text(), nullable=False),
+        sa.Column("code_verifier", sa.Text(), nullable=False),
+        sa.Column("redirect_uri", sa.Text(), nullable=False),
+        sa.Column("following", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sso_flows_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("state_digest", name=op.f("pk_sso_flows")),
+        schema="platform",
+    )
+    op.create_index("ix_sso_flows_expires_at", "sso_flows", ["expires_at"], unique=False, schema="platform")
+    op.create_table(
+        "sso_identities",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_sso_identities_person_id")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sso_identities_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sso_identities")),
+        sa.UniqueConstraint("tenant_id", "issuer", "subject", name=op.f("uq_sso_identities_tenant_id_issuer_subject")),
+        schema="platform",
+    )
+    op.create_index("ix_sso_identities_person_id", "sso_identities", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "sso_providers",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("roles_claim", sa.Text(), nullable=False),
+        sa.Column("role_mapping", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("default_role", sa.Text(), nullable=True),
+        sa.Column("enforced", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("break_glass_person_id", sa.Uuid(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["break_glass_person_id"], ["platform.people.id"], name=op.f("fk_sso_providers_break_glass_person_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sso_providers_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_sso_providers")),
+        schema="platform",
+    )
+    op.create_table(
+        "sso_sessions",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("provider_session", sa.Text(), nullable=True),
+        sa.Column("sealed_id_token", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["platform.sessions.id"], name=op.f("fk_sso_sessions_session_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sso_sessions_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_sso_sessions")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_sso_sessions_subject", "sso_sessions", ["tenant_id", "issuer", "subject"], unique=False, schema="platform"
+    )
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
     grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
     grant_application("SELECT, INSERT, UPDATE", "platform", "role_versions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sessions")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_domains")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_flows")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_identities")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_providers")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_sessions")

@@ -97,7 +97,7 @@ def test_a_role_that_somebody_has_cannot_be_deleted(tenant, create):
 def test_a_role_that_is_being_given_is_not_deleted_meanwhile(tenant, create, monkeypatch):
     create("lead", "jobs.read")
     checked, ended = threading.Event(), []
-    real = members._ensure_person
+    real = members.ensure_person
 
     def slow(*arguments):
         checked.set()
@@ -110,7 +110,7 @@ def test_a_role_that_is_being_given_is_not_deleted_meanwhile(tenant, create, mon
             service.delete_role(tenant, "lead", AUTHOR)
         ended.append(True)
 
-    monkeypatch.setattr(members, "_ensure_person", slow)
+    monkeypatch.setattr(members, "ensure_person", slow)
     deleter = threading.Thread(target=delete)
     deleter.start()
     members.add_member(tenant, "given@example.org", "Person", Grant(["lead"]), actor="test:1")

@@ -1,0 +1,1 @@
+"""Sign-in by a tenant's own OpenID Connect provider (SSO)."""

@@ -1,0 +1,130 @@
+"""Calls to providers reach nothing but the provider."""
+
+import socket
+
+import pytest
+
+from core.database import TransactionOpenError
+from core.identity.oidc import fetching
+from core.identity.oidc.fetching import ProviderFaultError, ask, reject_address
+from core.settings import get_settings
+
+
+@pytest.fixture
+def production(monkeypatch):
+    """Settings of a production installation, with further changes: ``production(sso_private_addresses=True)``."""
+
+    def change(**changed):
+        settings = get_settings().model_copy(update={"environment": "production", **changed})
+        monkeypatch.setattr(fetching, "get_settings", lambda: settings)
+
+    change()
+    return change
+
+
+@pytest.fixture
+def resolved(monkeypatch):
+    """Makes every name resolve to an address: ``resolved("10.0.0.1")``."""
+
+    def to(*addresses):
+        def look_up(host, port, *_, **__):
+            assert host == NAME or host in addresses, "another name was looked up"
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    return to
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://sign-in.example.org",
+        "ftp://sign-in.example.org",
+        "https://user:secret@sign-in.example.org",
+        "https://",
+        "https://sign-in.example.org/#part",
+        "javascript:alert(1)",
+        "nonsense",
+        "http://127.0.0.1.example.org",
+    ],
+)
+def test_only_https_is_called(address):
+    with pytest.raises(ProviderFaultError, match="no HTTPS address"):
+        reject_address(address)
+
+
+def test_loopback_is_called_outside_production_only(issuer, production):
+    with pytest.raises(ProviderFaultError, match="no HTTPS address"):
+        ask("GET", f"{issuer.url}/keys")
+    assert issuer.asked == []
+
+
+NAME = "sign-in.example.org"
+PRIVATE = [
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",  # noqa: S104 - must not be called
+    "127.0.0.1",
+    "224.0.0.1",
+    "::1",
+    "fe80::1",
+    "fd00::1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::a00:1",
+    "2002:a00:1::1",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_an_address_inside_the_network_is_not_called(address, production, resolved, monkeypatch):
+    resolved("93.184.216.34", address)
+    monkeypatch.setattr(fetching, "_trusted", lambda: pytest.fail("a connection was prepared"))
+    with pytest.raises(ProviderFaultError, match="inside this network"):
+        ask("GET", f"https://{NAME}/keys")
+
+
+def test_a_setting_allows_private_addresses_but_not_those_of_the_machine_itself(production):
+    production(sso_private_addresses=True)
+    assert fetching._may_be_called("10.0.0.1")
+    assert not fetching._may_be_called("169.254.169.254")
+    assert not fetching._may_be_called("127.0.0.1")
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_called(issuer, resolved, monkeypatch):
+    port = issuer.url.rpartition(":")[2]
+    resolved("127.0.0.1")
+    monkeypatch.setattr(fetching, "_is_loopback", lambda host: host == NAME)
+    assert ask("GET", f"http://{NAME}:{port}/keys").status == 200
+    assert issuer.hosts == [f"{NAME}:{port}"]
+
+
+def test_redirects_are_not_followed(issuer):
+    assert ask("GET", f"{issuer.url}/moved").status == 302
+    assert issuer.asked == [("GET", "/moved")]
+
+
+def test_a_large_answer_is_cut_off(issuer):
+    with pytest.raises(ProviderFaultError, match="too much"):
+        ask("GET", f"{issuer.url}/large")
+
+
+def test_nobody_there_is_a_fault_with_a_remedy():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ProviderFaultError, match="does not answer"):
+        ask("GET", f"http://127.0.0.1:{port}/keys")
+
+
+def test_no_call_is_made_within_a_transaction(issuer, tenant, open_session):
+    with open_session(tenant), pytest.raises(TransactionOpenError):
+        ask("GET", f"{issuer.url}/keys")
+
+
+def test_calls_to_one_host_are_bounded(issuer, monkeypatch):
+    monkeypatch.setattr(fetching, "AT_ONCE", 0)
+    with pytest.raises(ProviderFaultError, match="answers slowly"):
+        ask("GET", f"{issuer.url}/keys")
