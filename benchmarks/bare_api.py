@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def create_app() -> FastAPI:
-    """The bare handlers, over the schema that ``BARE_SCHEMA`` names in the database of ``BARE_URL``."""
+    """Return the bare application, which reads the schema ``BARE_SCHEMA`` in the database of ``BARE_URL``."""
     schema = os.environ["BARE_SCHEMA"]
     one = f'SELECT {_COLUMNS} FROM "{schema}".patients WHERE uuid = %s AND known_to IS NULL AND NOT voided'  # noqa: S608 - a name of our own
     many = (

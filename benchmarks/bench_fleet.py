@@ -122,7 +122,7 @@ def _nothing_to_do(size: int) -> Ratio:
 def _one_step(raw: Raw, size: int) -> Ratio:
     """Compare a migration of every tenant (ADD COLUMN, CREATE INDEX) with the same DDL, sent raw.
 
-    The raw DDL has as many connections.
+    Both use the same number of connections.
     """
     numbers = count(int(scripts.head("tenant")) + 1)
     connections = upgrade.default_options().connections

@@ -25,7 +25,8 @@ _PRIVILEGES = re.compile(r"[A-Z]+( \([a-z_]+(, [a-z_]+)*\))?(, [A-Z]+( \([a-z_]+
 def concurrently(schema: str, index: str) -> Iterator[None]:
     """Leave the transaction for CREATE INDEX CONCURRENTLY, after dropping the half-built index of a killed try.
 
-    The earlier steps of the script are committed, so this comes first in it, and its statement says IF NOT EXISTS.
+    Leaving commits the earlier steps of the script. So this must be the first step, and its statement must say IF NOT
+    EXISTS.
     """
     with op.get_context().autocommit_block():
         connection = op.get_bind()

@@ -50,7 +50,7 @@ class AuditSeal(TenantBase, table=True):
 
     Attributes:
         number: 1, 2, 3, ... without gaps.
-        members: the numbers of its events, one by one: a transaction may commit after one with higher numbers.
+        members: the numbers of its events, one by one, as a transaction may commit after one that has higher numbers.
         settled_through: every event up to this number is sealed by now; one that appears later is forged.
         rows_digest: SHA-256 of the events' canonical lines.
         previous: the digest of the previous seal; zeros for the first.

@@ -142,11 +142,11 @@ def open(tenant: TenantRef, key: str) -> BinaryIO:  # noqa: A001 - blobs.open, a
 
 
 def get(tenant: TenantRef, key: str, *, sha256: str | None = None) -> bytes:
-    """All bytes of a blob.
+    """Return all bytes of a blob.
 
     Args:
         tenant: the owner.
-        key: of its :class:`BlobRef`.
+        key: the key in its :class:`BlobRef`.
         sha256: the hash in the row that refers to it; verified unless None.
 
     Raises:

@@ -194,7 +194,7 @@ def _shared(connection: Connection, database: str, options: Options, progress: L
 
 
 def _upgrade_shared(connection: Connection, name: str, options: Options, progress: LineCallback) -> bool:
-    """Migrate the schema ``platform`` or ``node`` to head; return False if it was there."""
+    """Migrate the schema ``platform`` or ``node`` to head; return False if it was at head already."""
     with connection.begin():
         table = connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{name}.{VERSION_TABLE}"})
         if table is not None:

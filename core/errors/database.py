@@ -32,7 +32,10 @@ _DETAILS = {
 
 
 def as_app_error(error: BaseException) -> AppError:
-    """The error to answer with: the family's own unchanged, the database's by its SQLSTATE, any other as internal.
+    """Return the error to answer with.
+
+    An ``AppError`` is returned unchanged. An error of the database is translated by its SQLSTATE, and any other error
+    becomes an internal one.
 
     Serialization failures, deadlocks, timeouts of locks and statements, lost connections and an exhausted pool become
     ``Unavailable`` with a time to retry. A full disk becomes ``StorageFull``, data errors ``Invalid``, and broken

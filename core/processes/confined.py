@@ -105,7 +105,7 @@ def _become(user: int) -> bool:
 
 
 def _keep_capability(*, reach: bool) -> None:
-    """Drop every capability, also for children, except, with ``reach``, the one to read other users' files."""
+    """Drop every capability, also for children. With ``reach``, keep the one to read other users' files."""
     retained = 1 << _CAP_DAC_READ_SEARCH if reach else 0
     libc = _libc()
     libc.capset(struct.pack("=Ii", _CAPABILITIES, 0), struct.pack("=6I", retained, retained, retained, 0, 0, 0))

@@ -168,7 +168,7 @@ class Postgres:
         return int(facts[0]) if self._alive(facts) else None
 
     def _start_once(self, programs: Programs, port: int, *, fsync: bool) -> str | None:
-        """Try one start on ``port``. Return None if the server runs, else all output."""
+        """Try one start on ``port``. Return None if the server runs, else its whole output."""
         self.configure(port, fsync=fsync)
         if faults.size(self.log) > _LOG_LIMIT:
             self.log.unlink()

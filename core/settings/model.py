@@ -31,7 +31,7 @@ class DataDatabase(BaseModel):
 
 
 def _url(name: str, description: str) -> SecretStr | None:
-    """Return a field for an optional address with a password; its variable has no prefix of ours."""
+    """Return a field for an optional address with a password. Its variable does not begin with ``IIT_``."""
     field: SecretStr | None = Field(default=None, validation_alias=AliasChoices(name), description=description)
     return field
 

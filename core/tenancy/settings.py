@@ -71,8 +71,8 @@ def field_errors(error: ValidationError, model: type[BaseModel], place: str = ""
     An unknown name has the nearest known name beside it.
 
     Args:
-        error: what pydantic says.
-        model: of the settings.
+        error: pydantic's error.
+        model: the model of the settings.
         place: where the settings are in the caller's request: ``body``; empty at the command line.
     """
     errors = []

@@ -190,5 +190,5 @@ class Page(BaseModel, Generic[Item]):
 
     @classmethod
     def of(cls, items: Sequence[Item], paging: PageRequest, total: int, last: Key | None = None) -> "Page[Item]":
-        """The page that ``paging`` asked for; ``last`` as ``PageRequest.head`` takes it."""
+        """Return the page that ``paging`` asked for. For ``last``, see ``PageRequest.head``."""
         return cls(items=list(items), **paging.head(total, last))

@@ -26,7 +26,10 @@ class Bins:
 
     @property
     def known(self) -> int:
-        """Number of bins without the one for missing values; they are in order unless categorical."""
+        """The number of bins without the one for missing values.
+
+        These bins are in order, unless the column is categorical.
+        """
         return self.categories or len(self.edges) + 1
 
     @property

@@ -143,7 +143,10 @@ class Counts:
             self._sums[tuple(group)] += total
 
     def rows(self, facilities: Sequence[str]) -> list[tuple[dict[str, str], dict[str, int]]]:
-        """Each group's labels (``facilities`` names facilities) and counts, in order; one row without dimensions."""
+        """Return each group's labels and counts, in order; one row if there are no dimensions.
+
+        ``facilities`` has the name of each facility by its index.
+        """
         if not self.by and not self._sums:
             self._sums[()] += 0
         rows = []

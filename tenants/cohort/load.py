@@ -145,9 +145,9 @@ def _chunks(loader: Loader, chunk_patients: int) -> Iterator[Timelines]:
 def load_expectations_after(
     session: TenantSession, after: UUID | None, chunk_patients: int = CHUNK_PATIENTS
 ) -> Timelines:
-    """One chunk of ``load_expectations``: the patients after a UUID.
+    """Return one chunk of ``load_expectations``: the patients after a UUID.
 
-    For work whose steps are transactions of their own.
+    For work in several transactions.
     """
     return Loader(session, None, None, since=NO_DAY).chunk(after or _FIRST, chunk_patients)
 

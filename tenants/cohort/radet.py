@@ -129,8 +129,8 @@ def chosen_day(session: TenantSession, data_date: date | None, name: str = "data
 def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None = None) -> Comparison:
     """Compare the partner's statuses with ours at the end of the list's day, from what was known then.
 
-    People of the list's facilities who are missing on the list count where the records have them on treatment. The
-    answer has everybody who differs; memory grows with the list, not with the history.
+    People at the list's facilities who are not on the list count if the records have them on treatment. The answer
+    has everybody who differs; memory grows with the list, not with the history.
 
     Args:
         session: the tenant's transaction.

@@ -147,7 +147,10 @@ def write_lamisplus(cohort: Cohort, folder: Path, *, prefix: str, broken: bool =
 
 
 def write_contacts(cohort: Cohort, folder: Path, *, prefix: str) -> Path:
-    """Write ``contacts.csv``, a list of names and phones, and return its path. No number in it is anybody's."""
+    """Write ``contacts.csv``, a list of names and phones, and return its path.
+
+    No phone number in it belongs to anybody.
+    """
     path = folder / "contacts.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = ((_person(prefix, i), _facility(prefix, int(cohort.facility[i])), *_identity(i)) for i in _seen(cohort))

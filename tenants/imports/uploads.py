@@ -34,7 +34,7 @@ MOST_FILES = 200
 
 
 def store(tenant: TenantRef, uploads: Sequence[tuple[str, BinaryIO]]) -> list[GivenFile]:
-    """Store uploaded files, encrypted. Not within a transaction, since the store may be slow.
+    """Store uploaded files, encrypted. Call it outside a transaction, because the store may be slow.
 
     Raises:
         Invalid: there is no file, too many, or two of one name.

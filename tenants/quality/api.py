@@ -61,7 +61,7 @@ def list_quality_reports(
 ) -> Page[ReportHead]:
     """List reports of one facility, or of all facilities of a run together. Each has its scores, without measures.
 
-    Callers who reach some facilities get the reports of each of these.
+    Callers who reach only some facilities get the reports of these.
     """
     reports = service.list_reports(db, paging, facility=facility, import_id=import_id)
     return Page.of([ReportHead.model_validate(row) for row in reports.rows], paging, reports.total, reports.last)

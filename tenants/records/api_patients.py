@@ -102,7 +102,10 @@ def read_patient_timeline(
 def read_patient_versions(
     _: PatientsRead, db: TenantDb, paging: OrderedVersions, patient_id: UUID
 ) -> Page[PatientVersionOut]:
-    """Return one page of the versions. That of a voided patient says who voided it, when and why."""
+    """Return one page of the versions of a patient.
+
+    If the patient is voided, the newest says who voided it, when and why.
+    """
     part = service.read_versions(db, patient_id, paging)
     return Page.of(part.rows, paging, part.total, part.last)
 

@@ -17,7 +17,7 @@ def observations() -> None:
 @click.option("--before", type=click.IntRange(1900, 9000), required=True, help="Years before this one.")
 @json_option
 def archive_(slug: str, before: int, *, as_json: bool) -> None:
-    """Move old observations of the tenant SLUG that no present answer reads to its encrypted store, year by year."""
+    """Move old observations that no present answer reads to the encrypted store of the tenant SLUG, year by year."""
     from tenants.records.archiving import archive
 
     owner = tenant(slug)

@@ -72,7 +72,7 @@ def gives_data_not_code(subject: Subject) -> None:
 
 
 def predicts_probabilities(subject: Subject) -> None:
-    """Check that predictions are float64, one per row, inside (0, 1), and none for no rows."""
+    """Check that predictions are float64, one per row, inside (0, 1). No rows give no predictions."""
     p = subject.fitted.predict(subject.rows)
     _require(getattr(p, "dtype", None) == np.float64, "predict must give a float64 array")
     _require(p.shape == (len(subject.rows),), f"predict must give shape ({len(subject.rows)},), not {p.shape}")

@@ -123,7 +123,7 @@ class Beforehand:
 
 
 def look_through(sources: Sequence[Source], terms: FhirTerms) -> Beforehand:
-    """Collect the facts that earlier resources need. Errors in them are reported when they are read.
+    """Collect the facts of resources that other resources need. Errors in them are reported when they are read.
 
     Raises:
         Invalid: a file is not readable to its end.

@@ -125,7 +125,7 @@ class GenericCsv(Reader):
         data_date: date,
         limits: PortionLimits,
     ) -> Iterator[Block]:
-        """Yield the same rows in blocks; rows of a table whose records are all events come as columns.
+        """Yield the rows as ``rows`` does, but in blocks; rows of a table whose records are all events come as columns.
 
         Args:
             sources: the files.

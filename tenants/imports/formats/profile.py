@@ -92,7 +92,7 @@ class Profile:
         return decided
 
     def take(self, name: str, days: dict[str, date], limit: date) -> None:
-        """Record the day of a cell, by the order of its reading, unless it lies after ``limit``."""
+        """Record the day of a cell for each order of day and month. Days after ``limit`` are ignored."""
         for order, day in days.items():
             if day <= limit and day > self.latest.get((name, order), date.min):
                 self.latest[name, order] = day

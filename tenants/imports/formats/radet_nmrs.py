@@ -168,10 +168,10 @@ def _regimen(row: Row) -> str | None:
 
 
 def _status_day(row: Row, status: str | None) -> tuple[date | None, str | None]:
-    """The first day of the status, and the field that gives it.
+    """Return the first day of the status, and the field that gives it.
 
-    The list has the day of death; only newer forms have that of a transfer or stop. Without it, the list's own day
-    counts.
+    The list gives the day of death. Only newer forms give the day of a transfer or stop. Without a day, the list's own
+    day counts.
     """
     fields: tuple[str, ...] = ()
     if status == "died":

@@ -206,7 +206,7 @@ class Fields:
 
 
 def each_of(rejections: list[Rejection], read: Callable[_P, _T], *args: _P.args, **words: _P.kwargs) -> _T | None:
-    """Return the result of ``read``; for a wrong field, None, with the reason among the rejections."""
+    """Return the result of ``read``. If a field is wrong, return None, and add the reason to the rejections."""
     try:
         return read(*args, **words)
     except BadFieldError as bad:

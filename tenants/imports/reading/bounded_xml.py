@@ -82,7 +82,7 @@ def elements(
 def _check_prolog(source: Source, start: bytes) -> None:
     """Reject a part that declares entities; its first element must be within the inspected bytes.
 
-    Without the zeros, text in UTF-16 reads as if it were ASCII.
+    The zeros are removed before the search, so that UTF-16 text is searched like ASCII.
     """
     plain = start.replace(b"\x00", b"")
     if _ENTITIES.search(plain):

@@ -288,8 +288,8 @@ class _Checks:
     def plan(self, *, sort: bool) -> None:
         """Keep the planner from nested loops, and from sorts where a hash is enough.
 
-        The rows are fresh and not analysed (only their owner may): the planner takes them for a few. A nested loop
-        over them would take hours, and to sort them all takes several times what a hash does.
+        The rows are fresh, and only the table's owner may analyse them, so the planner expects few. A nested loop over
+        them would take hours, and sorting them all takes several times as long as a hash.
         """
         set_local(self._cursor, work_mem=MEMORY, enable_nestloop="off", enable_sort="on" if sort else "off")
 

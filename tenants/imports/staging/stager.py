@@ -318,7 +318,7 @@ def _gap(reading: Reading) -> list[UnreadContactFact]:
 
 
 def _says(fact: Fact) -> bool:
-    """Whether a fact has data about a person: facilities and unread contacts do not."""
+    """Whether a fact has data about a person. A facility and an unread contact have none."""
     return not isinstance(fact, FacilityFact | UnreadContactFact)
 
 
