@@ -37,6 +37,8 @@ _MOST_MB = 500
 _FACILITIES = 50
 _DATA_DATE = date(2024, 6, 30)
 _SOURCE = "csv:benchmark"
+_SYLLABLES = ("ba", "da", "fu", "ki", "la", "mu", "na", "ra", "sa", "ti", "wo", "zu")
+"""Of simulated names: people have about as many different ones as those of one clinic."""
 _REGIMENS = ("TDF/3TC/DTG", "TDF/3TC/EFV", "ABC/3TC/DTG", "AZT/3TC/NVP", "TDF/3TC/ATVr")
 MAPPING = f"""
 source: {_SOURCE}
@@ -100,7 +102,8 @@ def simulate(folder: Path, contacts: int) -> None:
             born = date(1950, 1, 1) + timedelta(random.randrange(18_000))
             phone = f"080{random.randrange(10**8):08}"
             sex = random.choice("FFM")
-            patients.writerow([identifier, f"C{clinic:03}", f"Clinic {clinic}", "Givenname", phone, sex, born, day])
+            name = " ".join("".join(random.choices(_SYLLABLES, k=3)).capitalize() for _ in range(2))
+            patients.writerow([identifier, f"C{clinic:03}", f"Clinic {clinic}", name, phone, sex, born, day])
             for _ in range(_PER_PATIENT):
                 supply = random.choice((30, 30, 60))
                 following = day + timedelta(supply)

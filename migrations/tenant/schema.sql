@@ -595,6 +595,8 @@ CREATE TABLE patient_statements (
     date_voided TIMESTAMP WITH TIME ZONE, 
     void_reason TEXT, 
     changed_by TEXT NOT NULL, 
+    given_name_bidx SMALLINT[], 
+    family_name_bidx SMALLINT[], 
     CONSTRAINT pk_patient_statements PRIMARY KEY (statement_id), 
     CONSTRAINT ck_patient_statements_dated CHECK ((runs IS NULL) = (data_date IS NOT NULL))
 );
@@ -666,6 +668,8 @@ CREATE TABLE patients (
     art_start_date DATE, 
     transferred_in BOOLEAN DEFAULT false NOT NULL, 
     case_manager TEXT, 
+    given_name_bidx SMALLINT[], 
+    family_name_bidx SMALLINT[], 
     CONSTRAINT pk_patients PRIMARY KEY (version_id), 
     CONSTRAINT ck_patients_known_order CHECK (known_to IS NULL OR known_to >= known_from), 
     CONSTRAINT ck_patients_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)), 
@@ -674,10 +678,12 @@ CREATE TABLE patients (
 CREATE INDEX ix_patients_datim_id ON patients (datim_id) WHERE known_to IS NULL;
 CREATE INDEX ix_patients_facility_uuid ON patients (facility_uuid);
 CREATE INDEX ix_patients_hospital_number_bidx ON patients (hospital_number_bidx) WHERE known_to IS NULL;
+CREATE INDEX ix_patients_name_bidx ON patients USING gin (given_name_bidx, family_name_bidx) WHERE known_to IS NULL;
 CREATE INDEX ix_patients_pepfar_id_bidx ON patients (pepfar_id_bidx) WHERE known_to IS NULL;
 CREATE INDEX ix_patients_phone_bidx ON patients (phone_bidx) WHERE known_to IS NULL;
 CREATE INDEX ix_patients_state_province ON patients (state_province) WHERE known_to IS NULL;
 CREATE INDEX ix_patients_uuid ON patients (uuid);
+CREATE INDEX ix_patients_without_name_keys ON patients (uuid) WHERE (given_name_enc IS NOT NULL AND given_name_bidx IS NULL) OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL);
 CREATE UNIQUE INDEX uq_patients_uuid_open ON patients (uuid) WHERE known_to IS NULL;
 CREATE TABLE predictions (
     uuid UUID NOT NULL, 

@@ -1,5 +1,6 @@
-"""Pages of patients: search by number or phone, the record of one patient, and recording attempts."""
+"""Pages of patients: search by name, number or phone, the record of one patient, and recording attempts."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
@@ -35,7 +36,7 @@ Reader = Annotated[Principal, Depends(require("patients.read", confined=True))]
 Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True))]
 PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 
-MOST: Final = 20
+MOST: Final = 50
 """Patients of one search; whoever has more matches searches more narrowly."""
 
 _SEARCHED: Final = ("hospital_number", "pepfar_id", "phone")
@@ -81,7 +82,7 @@ def show_search(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
 def post_search(
     page: Page, _: Reader, scope: TenantScope, text: Annotated[str, Form(max_length=100)] = ""
 ) -> HTMLResponse:
-    """Show the patients with the number or phone in the form. It is in no address, because addresses are logged."""
+    """Show the patients with the name, number or phone in the form. It is in no address: addresses are logged."""
     searches = _searches(text)
     if not searches:
         return _search_page(page, scope, text=text, problem=True)
@@ -91,7 +92,7 @@ def post_search(
     for search in searches:
         part = ListPage[PatientOut].model_validate_json(search_patients(scope, search, paging))
         patients |= {patient.id: patient for patient in part.items}
-        more = more or part.next is not None
+        more = more or part.next is not None or (search.name is not None and part.total == MOST)
     return _search_page(page, scope, text=text, patients=list(patients.values()), more=more)
 
 
@@ -146,7 +147,7 @@ def post_undo(_: Recorder, scope: TenantScope, patient_id: UUID, attempt_id: UUI
 
 
 def _searches(text: str) -> list[PatientSearch]:
-    """The searches for a text: as a programme identifier, as a hospital number, or as a phone."""
+    """The searches for a text: by either number, by phone, and by name where it has no digit."""
     if not any(character.isalnum() for character in text):
         return []
     searches = []
@@ -155,6 +156,9 @@ def _searches(text: str) -> list[PatientSearch]:
             searches.append(PatientSearch.model_validate({field: text}))
         except ValidationError:
             continue  # the text is no phone
+    if not any(character.isdigit() for character in text):
+        with suppress(ValidationError):  # the text has no word of a name
+            searches.append(PatientSearch(name=text))
     return searches
 
 

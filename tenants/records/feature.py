@@ -1,12 +1,14 @@
 """What the room ``records`` registers with the kernel."""
 
-from core.feature_registry import Command, Feature, Permission
+from core.feature_registry import Command, Feature, Loop, Permission
 
 feature = Feature(
     name="records",
     routers=("tenants.records.api:router",),
+    jobs=("tenants.records.jobs",),
     tables=("tenants.records.models",),
     facilities="tenants.records.places:DIRECTORY",
+    loops=(Loop("names", "tenants.records.name_keys:enqueue_where_missing", seconds=3600.0, first_seconds=30.0),),
     permissions=(
         Permission(
             "facilities.read",

@@ -67,6 +67,7 @@ class IdentifierFilter(PatientFilter):
     pepfar_id: str | None = None
     hospital_number: str | None = None
     phone: str | None = None
+    name: str | None = None
 
     def identifiers(self) -> dict[str, str]:
         """The personal identifiers that must match, by name."""

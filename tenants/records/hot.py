@@ -26,6 +26,7 @@ from tenants.records.repository import completed_years, page_of_versions, patien
 from tenants.records.schemas import PatientOut
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
@@ -100,15 +101,20 @@ def page(session: TenantSession, wanted: PatientFilter, paging: PageRequest) -> 
     """
     if wanted.used() or not session.reach.everything:
         part = page_of_versions(session, wanted, paging)
-        end = None if wanted.as_of is None else end_of_day(session.tenant, wanted.as_of)
-        values = {"versions": [row.version_id for row in part.rows], "end": end}
-        rows = _in_order(_read(session, _THESE, values, wanted.as_of), paging)
-        return Slice(rows, part.total, part.last)
+        rows = versions(session, [row.version_id for row in part.rows], wanted.as_of)
+        return Slice(_in_order(list(rows.values()), paging), part.total, part.last)
     query, values = page_query(paging)
     with psycopg_connection(session).cursor(binary=True) as cursor:
         rows_read = cursor.execute(query, values).fetchall()
         ((total,),) = cursor.execute(_COUNT).fetchall()
     return _slice(session.tenant, vault(session), rows_read, total, paging)
+
+
+def versions(session: TenantSession, ids: Sequence[UUID], as_of: date | None) -> dict[UUID, dict[str, Any]]:
+    """The patients of these versions as the API says them, by the version's identifier."""
+    end = None if as_of is None else end_of_day(session.tenant, as_of)
+    rows = _read(session, _THESE, {"versions": list(ids), "end": end}, as_of)
+    return {row["version_id"]: row for row in rows}
 
 
 def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:

@@ -76,6 +76,13 @@ class Facility(FacilityDetails, _NamedFacility, table=True):
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
 
 
+WITHOUT_NAME_KEYS = (
+    "(given_name_enc IS NOT NULL AND given_name_bidx IS NULL)"
+    " OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL)"
+)
+"""The condition of rows whose names have no keys yet: an earlier release wrote them."""
+
+
 class Patient(PatientContent, Versioned, table=True):
     """A person at a facility. ``people`` computes the versions from all statements about the person."""
 
@@ -87,6 +94,14 @@ class Patient(PatientContent, Versioned, table=True):
         Index("ix_patients_pepfar_id_bidx", "pepfar_id_bidx", postgresql_where=text("known_to IS NULL")),
         Index("ix_patients_hospital_number_bidx", "hospital_number_bidx", postgresql_where=text("known_to IS NULL")),
         Index("ix_patients_phone_bidx", "phone_bidx", postgresql_where=text("known_to IS NULL")),
+        Index(
+            "ix_patients_name_bidx",
+            "given_name_bidx",
+            "family_name_bidx",
+            postgresql_using="gin",
+            postgresql_where=text("known_to IS NULL"),
+        ),
+        Index("ix_patients_without_name_keys", "uuid", postgresql_where=text(WITHOUT_NAME_KEYS)),
         Index("ix_patients_datim_id", "datim_id", postgresql_where=text("known_to IS NULL")),
         Index("ix_patients_state_province", "state_province", postgresql_where=text("known_to IS NULL")),
         Index("ix_patients_facility_uuid", "facility_uuid"),

@@ -1,9 +1,10 @@
 """The table of statements about patients, and the columns that it shares with ``patients``."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Date, DateTime, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import CheckConstraint, Column, Date, DateTime, Index, Integer, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
@@ -11,11 +12,16 @@ from core.database import TenantBase
 from tenants.records.care_fields import PatientDetails
 from tenants.records.ids import new_uuid
 
+_UNHASHED: dict[str, Any] = {"info": {"unhashed": True}}
+"""``personal_hash`` has the names themselves, and a row from before there were keys is the same row."""
+
 
 class _Person(TenantBase):
     """Mixin: who a person is. Names and identifiers are encrypted (``_enc``) and blind-indexed (``_bidx``).
 
     Attributes:
+        given_name_bidx, family_name_bidx: keys of the words of the names (``names``); None also where an earlier
+            release wrote the row: the job ``records.index_names`` adds them.
         personal_hash: keyed digests of the encrypted fields; through it, ``row_hash`` changes when a field does.
         datim_id: DATIM id of the facility, repeated here for filters.
     """
@@ -25,7 +31,9 @@ class _Person(TenantBase):
     hospital_number_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
     hospital_number_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
     given_name_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    given_name_bidx: list[int] | None = Field(default=None, sa_type=ARRAY(SmallInteger), sa_column_kwargs=_UNHASHED)
     family_name_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    family_name_bidx: list[int] | None = Field(default=None, sa_type=ARRAY(SmallInteger), sa_column_kwargs=_UNHASHED)
     phone_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
     phone_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
     personal_hash: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -1,7 +1,8 @@
 """Encrypts the fields that name a patient for the table, and decrypts them for readers with the permission.
 
 The patient's own key encrypts the five fields. Identifiers and the phone also have blind indexes, so that a search can
-find equal values. ``personal_hash`` joins the keyed digests of the five fields; an import detects changes by it.
+find equal values; names have the keys of their words (``names``). ``personal_hash`` joins the keyed digests of the five
+fields; an import detects changes by it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from core import telemetry
 from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
 from core.telemetry.repeated import Repeated
+from tenants.records.names import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("pepfar_id", "hospital_number", "given_name", "family_name", "phone")
 INDEXED = ("pepfar_id", "hospital_number", "phone")
+NAMES = ("given_name", "family_name")
 SEALED = tuple(f"{name}_enc" for name in FIELDS)
 TABLE = "patients"
 UNREADABLE = "(cannot be read)"
@@ -86,6 +89,7 @@ def seal_patients(
         for name in FIELDS
     ]
     indexes = {f"{name}_bidx": _indexes(safe, name, texts[name]) for name in INDEXED}
+    keys = {f"{name}_bidx": [keys_of(safe.maker, text) if text else None for text in texts[name]] for name in NAMES}
     none = bytes(DIGEST_BYTES)
     sealed: list[dict[str, object]] = []
     for at, (uuid, _) in enumerate(people):
@@ -93,7 +97,7 @@ def seal_patients(
         columns |= safe.encrypt_row(
             uuid, TABLE, uuid, {f"{name}_enc": text for name in FIELDS if (text := texts[name][at])}
         )
-        columns |= {name: values[at] for name, values in indexes.items()}
+        columns |= {name: values[at] for name, values in (indexes | keys).items()}
         columns["personal_hash"] = b"".join([(values[at] or none)[:DIGEST_BYTES] for values in digests])
         sealed.append(columns)
     return sealed
@@ -151,12 +155,30 @@ def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> 
                 fields[name] = safe.decrypt(patient_uuid, TABLE, column, patient_uuid, data)
             except CannotDecrypt as error:
                 unreadable.append(name)
-                left_out = _logged.due((str(patient_uuid), column))
-                if left_out is not None:
-                    log.error(  # noqa: TRY400 - where it was read does not matter
-                        "a stored value does not open", row=str(patient_uuid), reason=error.detail, left_out=left_out
-                    )
+                _log_unreadable(patient_uuid, column, error)
         return Legible(fields, tuple(unreadable))
+
+
+def legible_texts(
+    safe: Vault, patient_uuid: UUID, columns: Sequence[str], sealed: Sequence[bytes | None]
+) -> list[str | None]:
+    """Some columns of a row as text; None for what is empty, was erased, or does not open."""
+    texts: list[str | None] = []
+    for column, data in zip(columns, sealed, strict=True):
+        try:
+            texts.append(None if data is None else safe.decrypt(patient_uuid, TABLE, column, patient_uuid, data))
+        except PatientErased:
+            texts.append(None)
+        except CannotDecrypt as error:
+            _log_unreadable(patient_uuid, column, error)
+            texts.append(None)
+    return texts
+
+
+def _log_unreadable(patient_uuid: UUID, column: str, error: CannotDecrypt) -> None:
+    left_out = _logged.due((str(patient_uuid), column))
+    if left_out is not None:
+        log.error("a stored value does not open", row=str(patient_uuid), reason=error.detail, left_out=left_out)
 
 
 def open_sealed(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from core.web.days import IsoDay, IsoInstant
 from tenants.records.care_fields import FacilityDetails, PatientDetails
 from tenants.records.days import plausible, plausible_moment
 from tenants.records.field_spec import FieldType, read_as
+from tenants.records.names import words_of
 from tenants.records.storable import storable_text
 from tenants.records.vocabulary import EARLIEST
 
@@ -46,6 +47,10 @@ _STRICT: dict[FieldType, Any] = {
 
 SHORTEST_PHONE = 6
 """Number of digits of the shortest phone number."""
+
+
+SHORTEST_NAME = 2
+"""Letters of the shortest word that a search by name takes."""
 
 
 class Body(BaseModel):
@@ -154,11 +159,18 @@ class PatientPost(_PatientFacts):
 
 
 class PatientSearch(Body):
-    """The patients to find: every identifier in the body must match.
+    """The patients to find: everything in the body must match.
 
-    Identifiers are not in the URL, because URLs are logged.
+    Names and identifiers are not in the URL, because URLs are logged.
     """
 
+    name: Line | None = Field(
+        default=None,
+        max_length=100,
+        description="Words of the name, in any order. The first 3 letters of a word are enough; misspelt ones are"
+        " found too. At most 50 patients: exact matches first, then beginnings of names, then misspelt ones.",
+        examples=["Amina Mus"],
+    )
     pepfar_id: Identifier | None = Field(
         default=None, description="Exactly this programme identifier; letters' case is ignored.", examples=["PID-0042"]
     )
@@ -179,10 +191,18 @@ class PatientSearch(Body):
         examples=["2026-03-31"],
     )
 
+    @field_validator("name")
+    @classmethod
+    def _enough_letters(cls, value: str | None) -> str | None:
+        if value is not None and not any(len(word) >= SHORTEST_NAME for word in words_of(value)):
+            message = f"needs a word of at least {SHORTEST_NAME} letters"
+            raise ValueError(message)
+        return value
+
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
-        if self.pepfar_id is None and self.hospital_number is None and self.phone is None:
-            message = "needs pepfar_id, hospital_number or phone"
+        if self.name is None and self.pepfar_id is None and self.hospital_number is None and self.phone is None:
+            message = "needs name, pepfar_id, hospital_number or phone"
             raise ValueError(message)
         return self
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from core.privacy import vault
 from core.web.etag import Expected
 from core.web.keyset import Slice
 from core.web.paging import PageRequest
-from tenants.records import contacts, hot, personal, writing
+from tenants.records import contacts, hot, name_search, personal, writing
 from tenants.records.days import end_of_day
 from tenants.records.filters import IdentifierFilter, PatientFilter
 from tenants.records.identities import merged_into
@@ -111,12 +112,31 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
 
 
 def search_patients(scope: Scope, body: PatientSearch, paging: PageRequest) -> bytes:
-    """One page of the patients with these identifiers, in the form of ``read_patients``.
+    """One page of the patients who match, in the form of ``read_patients``; by name, the best match comes first.
 
     Raises:
-        Invalid: an identifier has no letter or digit, or a phone no digit.
+        Invalid: an identifier has no letter or digit, or a phone no digit; ``sort`` or ``after`` came with a name.
     """
-    return read_patients(scope, IdentifierFilter(**body.model_dump()), paging)
+    wanted = IdentifierFilter(**body.model_dump())
+    if body.name is None:
+        return read_patients(scope, wanted, paging)
+    wrong = [
+        FieldError(f"query.{name}", "does not go with a name", "Leave it out: the best match comes first.")
+        for name, sent in (("sort", any(name == "sort" for name, _ in paging.query)), ("after", paging.key is not None))
+        if sent
+    ]
+    if wrong:
+        detail = "a search by name has its own order"
+        raise Invalid(detail, errors=wrong)
+    with scope.session() as session:
+        facility_named(session, wanted.facility, "body.facility")
+        matches = name_search.ranked(session, body.name, wanted)
+        ranked = replace(paging, keyed=False)
+        shown = matches[ranked.offset : ranked.offset + ranked.limit]
+        rows = hot.versions(session, [each.version for each in shown], wanted.as_of)
+        audit.record_many(session, hot.LIST, SUBJECT, [each.patient for each in shown], {"filters": wanted.used()})
+        answers = [rows[each.version] for each in shown if each.version in rows]
+    return hot.encoded({"items": answers, **ranked.head(len(matches))})
 
 
 def _page(part: Slice[dict[str, Any]], paging: PageRequest) -> bytes:

@@ -46,7 +46,8 @@ class Shape:
     Attributes:
         columns: names of the content columns, in the table's order; ``names``, the same as a set.
         types: their PostgreSQL types.
-        hashed: positions of the columns in ``row_hash``; encrypted ones are not in it, because each ciphertext differs.
+        hashed: positions of the columns in ``row_hash``; encrypted ones are not in it, because each ciphertext differs,
+            nor are columns marked ``unhashed``.
         convert: positions of columns whose values need converting to one form, with the function.
         defaults: positions of columns that are never empty, with the value for a missing one.
     """
@@ -79,7 +80,11 @@ def shape(model: type[Versioned]) -> Shape:
         columns=tuple(column.name for column in columns),
         names=frozenset(column.name for column in columns),
         types=tuple("float8" if isinstance(column.type, Float) else column.type.compile(dialect) for column in columns),
-        hashed=tuple(i for i, column in enumerate(columns) if not column.name.endswith("_enc")),
+        hashed=tuple(
+            i
+            for i, column in enumerate(columns)
+            if not column.name.endswith("_enc") and not column.info.get("unhashed")
+        ),
         convert=tuple(convert),
         defaults=tuple(
             (position, model.model_fields[column.name].default)

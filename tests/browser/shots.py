@@ -15,6 +15,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from tests.browser.chromium import chromium
 
@@ -64,6 +65,33 @@ def _nothing(page: Page) -> None:
     page.wait_for_load_state()
 
 
+def _patient(page: Page) -> None:
+    page.goto(page.locator("article.card a").first.get_attribute("href") or "")
+
+
+def _patient_form(page: Page) -> None:
+    _patient(page)
+    page.get_by_text("Record an attempt").click()
+
+
+def _search(page: Page, text: str) -> None:
+    page.get_by_label("Name, number or phone").fill(text)
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_load_state()
+
+
+def _search_name(page: Page) -> None:
+    _search(page, "ami")
+
+
+def _search_nobody(page: Page) -> None:
+    _search(page, "Nobody")
+
+
+def _search_nothing(page: Page) -> None:
+    _search(page, "--")
+
+
 FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = (
     ("sign-in", "/sign-in", None, _nothing),
     ("sign-in-refused", "/sign-in", None, _wrong_password),
@@ -75,6 +103,15 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
     ("today-all-clinics", "/today", "case_manager", _nothing),
     ("today-no-clinic", "/today?facility=none", "case_manager", _nothing),
     ("today-not-allowed", "/today", "viewer", _nothing),
+    ("patients", "/patients", "case_manager", _nothing),
+    ("patients-by-name", "/patients", "case_manager", _search_name),
+    ("patients-nobody", "/patients", "case_manager", _search_nobody),
+    ("patients-wrong", "/patients", "case_manager", _search_nothing),
+    ("patients-not-allowed", "/patients", "viewer", _nothing),
+    ("patient", "/today", "case_manager", _patient),
+    ("patient-late", "/today?list=to_trace", "case_manager", _patient),
+    ("patient-attempt", "/today", "case_manager", _patient_form),
+    ("patient-not-there", f"/patients/{UUID(int=0)}", "case_manager", _nothing),
     ("me", "/me", "tracking_officer", _nothing),
     ("not-there", "/nothing-is-at-this-address", "tracking_officer", _nothing),
 )

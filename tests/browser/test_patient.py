@@ -1,4 +1,4 @@
-"""The page of a patient in a browser: find by number, read, record, undo; on a phone, without script, by keyboard."""
+"""The page of a patient in a browser: found by name or number, read, recorded, undone; on a phone, without script."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +36,8 @@ def clinic(make_tenant, application):
             "patients", facility=datim_id, hospital_number=NUMBER, phone=PHONE_NUMBER, sex="F", birthdate="1990-05-01",
             art_start_date=(day - timedelta(days=200)).isoformat(),
         )  # fmt: skip
+        for name in ("Aminatu", "Amina"):
+            add("patients", facility=datim_id, given_name=name, family_name="Garba", sex="F")
         for ago, following in ((200, 170), (150, 120), (100, 10), (5, -25)):
             visited, expected = (day - timedelta(days=days) for days in (ago, following))
             add(
@@ -96,7 +98,7 @@ def reasons(monkeypatch):
 @pytest.mark.parametrize("text", [NUMBER, "h-0412", "08030000412"])
 def test_a_number_or_phone_leads_to_the_patient_and_stays_out_of_the_address(visit, address, text, script):
     page = visit("/patients", java_script_enabled=script)
-    page.get_by_label("Number or phone").fill(text)
+    page.get_by_label("Name, number or phone").fill(text)
     page.get_by_role("button", name="Search").click()
     page.get_by_text("1 patient").wait_for()
     assert page.url.endswith("/patients")
@@ -105,15 +107,27 @@ def test_a_number_or_phone_leads_to_the_patient_and_stays_out_of_the_address(vis
     assert page.get_by_role("heading", level=1).inner_text() == NUMBER
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_name_leads_to_its_patients_the_best_match_first(visit, accessible, script):
+    page = visit("/patients", java_script_enabled=script)
+    page.get_by_label("Name, number or phone").fill("garba amina")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_text("2 patients").wait_for()
+    assert page.locator("article h2").all_inner_texts() == ["Amina Garba", "Aminatu Garba"]
+    if script:
+        accessible(page)
+
+
 @pytest.mark.parametrize(
-    ("text", "words"), [("9999", "No patient has this number or phone"), ("--", "Write a number or a phone.")]
+    ("text", "words"),
+    [("9999", "No patient has this name, number or phone"), ("--", "Write a name, a number or a phone.")],
 )
 def test_a_search_without_a_match_says_what_to_do(visit, accessible, text, words):
     page = visit("/patients")
-    page.get_by_label("Number or phone").fill(text)
+    page.get_by_label("Name, number or phone").fill(text)
     page.get_by_role("button", name="Search").click()
     page.get_by_text(words).first.wait_for()
-    assert page.get_by_label("Number or phone").input_value() == text
+    assert page.get_by_label("Name, number or phone").input_value() == text
     accessible(page)
 
 

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 23 steps."""
+    """Take 29 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -90,6 +90,31 @@ def upgrade() -> None:
     op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
     op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
     op.add_column("models", sa.Column("feature_set_version", sa.Integer(), nullable=True))
+    op.add_column(
+        "patient_statements", sa.Column("given_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True)
+    )
+    op.add_column(
+        "patient_statements", sa.Column("family_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True)
+    )
+    op.add_column("patients", sa.Column("given_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True))
+    op.add_column("patients", sa.Column("family_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True))
+    op.create_index(
+        "ix_patients_name_bidx",
+        "patients",
+        ["given_name_bidx", "family_name_bidx"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_where=sa.text("known_to IS NULL"),
+    )
+    op.create_index(
+        "ix_patients_without_name_keys",
+        "patients",
+        ["uuid"],
+        unique=False,
+        postgresql_where=sa.text(
+            "(given_name_enc IS NOT NULL AND given_name_bidx IS NULL) OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL)"
+        ),
+    )
     op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
     op.drop_index("ix_predictions_patient_uuid", table_name="predictions")
     op.create_index("ix_predictions_as_of_uuid", "predictions", ["as_of", "uuid"], unique=False)

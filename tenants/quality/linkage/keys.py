@@ -8,13 +8,12 @@ thief.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from jellyfish import metaphone
+from tenants.records.names import normalise, sounds_like
 
 WORDS: Final = 2
 BITS: Final = 64 * WORDS
@@ -39,26 +38,6 @@ class NameKeys:
     sound: int
     words: tuple[int, int]
     size: int
-
-
-_BASES: Final = str.maketrans(
-    "ƁƊƘƳƙɓɗƴƲŊŋƐƆØŁĐŦıƏɛɔəʋ",
-    "BDKYKBDYVNNEOOLDTIEEOEV",
-)
-"""Letters of Hausa, Fulfulde, Ewe, Akan and others -> the letter that people type when they lack the key."""
-
-
-def normalise(name: str) -> str:
-    """Return a name as capital letters without accents, hooks, marks or anything else; empty if no letter remains."""
-    plain = unicodedata.normalize("NFKD", name).translate(_BASES).upper().translate(_BASES)
-    return "".join(letter for letter in plain if unicodedata.category(letter) in ("Lu", "Lo"))
-
-
-def sounds_like(normalised: str) -> str:
-    """How a name sounds, roughly: Metaphone's consonants without a leading vowel. Ebrahim is near Ibrahim."""
-    code = metaphone(normalised)
-    bare = code.lstrip("AEIOU")
-    return bare or code or normalised
 
 
 class KeyMaker:

@@ -7,7 +7,8 @@ import pytest
 
 from core.privacy import vault
 from core.privacy.errors import PatientErased
-from tenants.records import personal, writing
+from tenants.records import name_search, personal, writing
+from tenants.records.filters import PatientFilter
 from tenants.records.ids import entity_uuid, new_uuid
 from tenants.records.models import Patient
 from tenants.records.service import find_patient
@@ -38,6 +39,23 @@ def test_an_imported_patient_is_opened_and_found_by_what_was_sealed(session):
     row = find_patient(session, "pid-0042")
     assert row.uuid == uuid
     assert personal.open_patient(session, row) == PERSON
+
+
+def test_an_imported_patient_is_found_by_name(session):
+    (uuid,) = load(session, PERSON | {"family_name": "Abubakar"}, date(2024, 3, 1)).patients
+    assert [one.patient for one in name_search.ranked(session, "Abubacar", PatientFilter())] == [uuid]
+    load(session, PERSON | {"family_name": "Yusuf"}, date(2024, 4, 1))
+    assert name_search.ranked(session, "Abubacar", PatientFilter()) == []
+    assert [one.patient for one in name_search.ranked(session, "Yusuf", PatientFilter())] == [uuid]
+
+
+def test_a_row_of_before_names_had_keys_is_the_same_row(session):
+    load(session, PERSON, date(2024, 3, 1))
+    with session.cursor() as cursor:
+        cursor.execute("UPDATE patients SET given_name_bidx = NULL, family_name_bidx = NULL")
+        cursor.execute("UPDATE patient_statements SET given_name_bidx = NULL, family_name_bidx = NULL")
+    assert load(session, PERSON, date(2024, 4, 1)).counts == UpsertCounts(unchanged=1)
+    assert load(session, PERSON, date(2024, 2, 1)).counts == UpsertCounts(superseded=1)
 
 
 def test_the_same_patient_twice_is_unchanged_though_ciphertexts_differ(session):
