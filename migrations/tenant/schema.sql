@@ -433,6 +433,8 @@ CREATE TABLE interventions (
     date_voided TIMESTAMP WITH TIME ZONE, 
     void_reason TEXT, 
     promised_for DATE, 
+    new_phone_enc BYTEA, 
+    wrong_phone_enc BYTEA, 
     CONSTRAINT pk_interventions PRIMARY KEY (uuid), 
     CONSTRAINT ck_interventions_intervention_type CHECK (intervention_type IN ('phone_call', 'home_visit', 'sms', 'in_person', 'counselling', 'transport_support', 'rescheduling', 'peer_support', 'community_delivery', 'other')), 
     CONSTRAINT ck_interventions_status CHECK (status IN ('planned', 'assigned', 'in_progress', 'completed', 'cancelled', 'failed')), 
@@ -597,6 +599,7 @@ CREATE TABLE patient_statements (
     changed_by TEXT NOT NULL, 
     given_name_bidx SMALLINT[], 
     family_name_bidx SMALLINT[], 
+    wrong_phone_bidx BYTEA, 
     CONSTRAINT pk_patient_statements PRIMARY KEY (statement_id), 
     CONSTRAINT ck_patient_statements_dated CHECK ((runs IS NULL) = (data_date IS NOT NULL))
 );

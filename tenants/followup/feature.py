@@ -30,6 +30,8 @@ feature = Feature(
     audit_actions=(
         "followup:attempt:record",
         "followup:attempt:undo",
+        "followup:phone:correct",
+        "followup:phone:restore",
         "followup:attempt:read",
         "followup:attempt:list",
         "followup:today:read",

@@ -22,6 +22,7 @@ class Intervention(TenantBase, table=True):
             ``promised_for`` the day on which the patient promised to come.
         interruption_reason: code of the patient's own reason.
         notes_enc: free text, encrypted with the patient's key, since people write names into notes.
+        new_phone_enc: the right phone, in the place of a wrong one, which ``wrong_phone_enc`` keeps for an undo.
     """
 
     __tablename__ = "interventions"
@@ -71,6 +72,8 @@ class Intervention(TenantBase, table=True):
     promised_for: date | None = Field(default=None, sa_type=Date)
     interruption_reason: str | None = Field(default=None, sa_type=Text)
     notes_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    new_phone_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
+    wrong_phone_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     created_by: str = Field(sa_type=Text)
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))

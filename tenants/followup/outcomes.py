@@ -61,3 +61,19 @@ OUTCOMES: Final[dict[str, Outcome]] = {
 
 Medium = Literal["phone_call", "home_visit", "sms", "in_person", "other"]
 """How somebody tried to reach the patient."""
+
+ReasonName = Literal[
+    "transport",
+    "work",
+    "travel",
+    "illness",
+    "feeling_well",
+    "side_effects",
+    "stigma",
+    "forgot",
+    "supply",
+    "family",
+    "clinic",
+    "other",
+]
+"""Why a patient stayed away, in the patient's own words brought to a code."""

@@ -40,7 +40,7 @@ def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Interve
         within_reach(session, Intervention.facility_uuid),
     )
     if lock:
-        query = query.with_for_update()
+        query = query.with_for_update().execution_options(populate_existing=True)
     return session.exec(query).first()
 
 

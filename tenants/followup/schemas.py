@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.web.days import IsoDay
-from tenants.followup.outcomes import Medium, OutcomeName
+from tenants.followup.outcomes import Medium, OutcomeName, ReasonName
+from tenants.records.schemas import PhoneNumber, with_enough_digits
 
 NOTE_MAX = 2000
 
@@ -35,12 +36,21 @@ class AttemptPost(BaseModel):
         description="`returned` only: the day of the contact; the day of the attempt when left out.",
         examples=["2026-02-03"],
     )
-    reason: str | None = Field(
-        default=None, max_length=200, description="Why the patient stayed away, as a code.", examples=["transport"]
+    new_phone: PhoneNumber | None = Field(
+        default=None,
+        description="`wrong_number` only: the right number, stored as the patient's phone. An import replaces it only"
+        " by a number that is neither empty nor the wrong one.",
+        examples=[None],
     )
+    reason: ReasonName | None = Field(default=None, description="Why the patient stayed away.", examples=["transport"])
     note: str | None = Field(
         default=None, max_length=NOTE_MAX, description="Free text, stored encrypted.", examples=[None]
     )
+
+    @field_validator("new_phone")
+    @classmethod
+    def _enough_digits(cls, value: str | None) -> str | None:
+        return with_enough_digits(value)
 
 
 class AttemptOut(BaseModel):
@@ -54,6 +64,7 @@ class AttemptOut(BaseModel):
     day: date = Field(description="Day of the attempt.", examples=["2026-02-03"])
     promised_for: date | None = Field(description="The day on which the patient will come.", examples=[None])
     returned_on: date | None = Field(description="The day of the contact that it led to.", examples=["2026-02-03"])
+    new_phone: bool = Field(description="Whether it replaced a wrong phone by the right one.", examples=[False])
     reason: str | None = Field(description="Why the patient stayed away, as a code.", examples=["transport"])
     note: str | None = Field(description="Free text; null: none, or it cannot be read.", examples=[None])
     recorded_at: datetime = Field(description="When it was recorded.")

@@ -19,6 +19,7 @@ from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost
 from tenants.records.days import start_of_day
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_patient
+from tenants.records.phones import correct_phone, restore_phone
 from tenants.records.repository import datim_ids
 from tenants.records.service import find_patient
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.web.paging import PageRequest
 
-TABLE, NOTE = "interventions", "notes_enc"
+TABLE, NOTE, NEW_PHONE, WRONG_PHONE = "interventions", "notes_enc", "new_phone_enc", "wrong_phone_enc"
 SUBJECT = "attempt"
 NEWEST_FIRST = Sort("recorded_at", descending=True)
 """The order of attempts where nobody asks for another."""
@@ -48,11 +49,11 @@ def record(session: TenantSession, body: AttemptPost) -> Recorded:
 
     Raises:
         NotFound: there is no such patient.
-        Invalid: a day lies in the future, or does not fit the outcome.
+        Invalid: a day lies in the future, something does not fit the outcome, or the new phone is the wrong one.
         Conflict: another attempt has this id, or an attempt with this id was undone.
     """
     day = body.day or today(session.tenant.time_zone)
-    _check_days(session, body, day)
+    _check(session, body, day)
     patient = find_patient(session, str(body.patient_id))
     lock_patient(session, patient.uuid)
     same = repository.get(session, body.id, lock=True)
@@ -72,9 +73,14 @@ def record(session: TenantSession, body: AttemptPost) -> Recorded:
         promised_for=body.promised_for,
         returned_on=_returned_on(body, day),
         interruption_reason=body.reason,
-        notes_enc=_sealed(session, patient.uuid, body.id, body.note),
+        notes_enc=_sealed(session, patient.uuid, body.id, NOTE, body.note),
         created_by=session.actor,
     )
+    if body.new_phone is not None:
+        wrong = correct_phone(session, patient.uuid, body.new_phone, "body.new_phone")
+        row.new_phone_enc = _sealed(session, patient.uuid, body.id, NEW_PHONE, body.new_phone)
+        row.wrong_phone_enc = _sealed(session, patient.uuid, body.id, WRONG_PHONE, wrong)
+        audit.record(session, "followup:phone:correct", "patient", patient.uuid, {"attempt": str(body.id)})
     session.add(row)
     session.flush()
     repository.note_on_lists(session, patient.uuid)
@@ -90,7 +96,10 @@ def undo(session: TenantSession, attempt: UUID) -> None:
         NotFound: there is no such attempt.
         Forbidden: somebody else recorded it, or on another day.
     """
-    row = repository.get(session, attempt, lock=True)
+    row = repository.get(session, attempt)
+    if row is not None:
+        lock_patient(session, row.patient_uuid)
+        row = repository.get(session, attempt, lock=True)
     if row is None:
         raise NotFound(_NO_SUCH)
     if row.created_by != session.actor:
@@ -101,6 +110,7 @@ def undo(session: TenantSession, attempt: UUID) -> None:
     if row.created_at < start_of_day(session.tenant, today(session.tenant.time_zone)):
         detail = "the attempt was recorded on another day"
         raise Forbidden(detail, remedy="Record what is true as a new attempt.")
+    _restore_phone(session, row)
     row.voided, row.voided_by, row.date_voided, row.void_reason = True, session.actor, now(), "undone"
     row.version_id, row.updated_at = new_uuid(), now()
     session.add(row)
@@ -144,7 +154,7 @@ def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest
 _NO_SUCH = "there is no such attempt"
 
 
-def _check_days(session: TenantSession, body: AttemptPost, day: date) -> None:
+def _check(session: TenantSession, body: AttemptPost, day: date) -> None:
     present = today(session.tenant.time_zone)
     wrong = []
     if day > present:
@@ -157,9 +167,21 @@ def _check_days(session: TenantSession, body: AttemptPost, day: date) -> None:
         wrong.append(FieldError("body.returned_on", f"does not go with {body.outcome}", "leave it out"))
     elif body.returned_on is not None and body.returned_on > present:
         wrong.append(FieldError("body.returned_on", "lies in the future", "give a date up to today"))
+    if body.new_phone is not None and body.outcome != "wrong_number":
+        wrong.append(FieldError("body.new_phone", f"does not go with {body.outcome}", "leave it out"))
     if wrong:
         detail = "the attempt cannot be recorded"
         raise Invalid(detail, errors=wrong)
+
+
+def _restore_phone(session: TenantSession, row: Intervention) -> None:
+    """Take back the phone that an attempt corrected, where nobody changed it since."""
+    corrected = _opened(session, row, NEW_PHONE)
+    if corrected is None:
+        return
+    restored = restore_phone(session, row.patient_uuid, corrected, _opened(session, row, WRONG_PHONE))
+    facts = {"attempt": str(row.uuid), "restored": restored}
+    audit.record(session, "followup:phone:restore", "patient", row.patient_uuid, facts)
 
 
 def _returned_on(body: AttemptPost, day: date) -> date | None:
@@ -178,18 +200,20 @@ def _repeated(session: TenantSession, row: Intervention, body: AttemptPost, day:
     shown = _shown(session, row, repository.datim_id_of(session, row.facility_uuid))
     on_record = (row.patient_uuid, row.intervention_type, row.outcome, row.promised_for, row.returned_on)
     sent = (body.patient_id, body.medium, body.outcome, body.promised_for, _returned_on(body, row.outcome_date or day))
-    if on_record != sent or row.created_by != session.actor or (shown.note or None) != (body.note or None):
+    texts = (shown.note, _opened(session, row, NEW_PHONE))
+    sent_texts = ((body.note or "").strip() or None, body.new_phone)
+    if on_record != sent or row.created_by != session.actor or texts != sent_texts:
         detail = "another attempt has this id"
         raise Conflict(detail, remedy="Give each attempt an id of its own.")
     return shown
 
 
-def _sealed(session: TenantSession, patient: UUID, attempt: UUID, note: str | None) -> bytes | None:
-    if not (note or "").strip():
+def _sealed(session: TenantSession, patient: UUID, attempt: UUID, column: str, text: str | None) -> bytes | None:
+    if not (text or "").strip():
         return None
     safe = vault(session)
     safe.ensure_patient_keys([patient])
-    return safe.encrypt(patient, TABLE, NOTE, attempt, str(note).strip())
+    return safe.encrypt(patient, TABLE, column, attempt, str(text).strip())
 
 
 def _shown(session: TenantSession, row: Intervention, datim_id: str) -> AttemptOut:
@@ -204,18 +228,20 @@ def _shown(session: TenantSession, row: Intervention, datim_id: str) -> AttemptO
             "promised_for": row.promised_for,
             "returned_on": row.returned_on,
             "reason": row.interruption_reason,
-            "note": _note(session, row),
+            "new_phone": row.new_phone_enc is not None,
+            "note": _opened(session, row, NOTE),
             "recorded_at": row.created_at,
             "recorded_by": row.created_by,
         }
     )
 
 
-def _note(session: TenantSession, row: Intervention) -> str | None:
-    if row.notes_enc is None:
+def _opened(session: TenantSession, row: Intervention, column: str) -> str | None:
+    sealed: bytes | None = getattr(row, column)
+    if sealed is None:
         return None
     try:
-        return vault(session).decrypt(row.patient_uuid, TABLE, NOTE, row.uuid, row.notes_enc)
+        return vault(session).decrypt(row.patient_uuid, TABLE, column, row.uuid, sealed)
     except (CannotDecrypt, PatientErased):
         return None
 

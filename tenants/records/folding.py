@@ -29,7 +29,7 @@ EVENT_TABLES = ("visits", "encounters", "observations", "dispensations", "appoin
 
 _STATEMENT = (
     "patient_uuid", "facility_uuid", "source", "source_key", "runs", "stamps", "data_date", "said", "fallback",
-    "voided", "voided_by", "date_voided", "void_reason", "changed_by",
+    "voided", "voided_by", "date_voided", "void_reason", "changed_by", "wrong_phone_bidx",
 )  # fmt: skip
 _STATEMENTS = sql.SQL("SELECT {columns} FROM patient_statements WHERE patient_uuid = ANY({patients}::uuid[])")
 _RUNS = """

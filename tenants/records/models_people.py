@@ -57,6 +57,7 @@ class PatientStatement(PatientContent, table=True):
         stamps: the source's stamp in each of ``runs``, in the same order; None if no run has one.
         attributes: the attributes that it states (column ``said``). One of them without a value is stated to be empty.
         fallback: the attributes that count only if no other statement has a value.
+        wrong_phone_bidx: the phone that a user marked as wrong and replaced; empty bytes if there was none.
         voided: the source has withdrawn the patient, or a user has voided the record (``runs`` empty).
     """
 
@@ -83,3 +84,4 @@ class PatientStatement(PatientContent, table=True):
     date_voided: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     void_reason: str | None = Field(default=None, sa_type=Text)
     changed_by: str = Field(sa_type=Text)
+    wrong_phone_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -242,9 +242,15 @@ def _line(
     key: object = None
     ever = False
     lacking: list[tuple[str, date]] = []
+    wrong: set[bytes] = set()
     for one, instant in zip(ordered, instants, strict=True):
         if one.columns["voided"]:
             continue
+        if name == "phone":
+            if (mark := one.columns.get("wrong_phone_bidx")) is not None:
+                wrong.add(bytes(mark))
+            elif _repeats_wrong(one, wrong):
+                continue
         stated = name in one.attributes and (name in one.fallback) == fallback
         value = _key(name, one.columns) if stated else None
         if value is None:
@@ -261,6 +267,12 @@ def _line(
         last = line.changes[-1][0] if line.changes else beginning
         line.changes.append((max(since, last), value, one))
     return line
+
+
+def _repeats_wrong(one: Assertion, wrong: set[bytes]) -> bool:
+    """Whether a list only repeats a phone that a person has marked as wrong, or has none in its place."""
+    phone = one.columns["phone_bidx"]
+    return bool(wrong) and not one.by_hand and (phone is None or bytes(phone) in wrong)
 
 
 def _voids(ordered: Sequence[Assertion], instants: Sequence[datetime], beginning: datetime) -> _Line:

@@ -49,6 +49,18 @@ SHORTEST_PHONE = 6
 """Number of digits of the shortest phone number."""
 
 
+def with_enough_digits(phone: str | None) -> str | None:
+    """The phone.
+
+    Raises:
+        ValueError: it has too few digits.
+    """
+    if phone is not None and sum(character.isdigit() for character in phone) < SHORTEST_PHONE:
+        message = f"needs at least {SHORTEST_PHONE} digits"
+        raise ValueError(message)
+    return phone
+
+
 SHORTEST_NAME = 2
 """Letters of the shortest word that a search by name takes."""
 
@@ -138,10 +150,7 @@ class _PatientFacts(PatientDetails, _Person):
     @field_validator("phone")
     @classmethod
     def _enough_digits(cls, value: str | None) -> str | None:
-        if value is not None and sum(character.isdigit() for character in value) < SHORTEST_PHONE:
-            message = f"needs at least {SHORTEST_PHONE} digits"
-            raise ValueError(message)
-        return value
+        return with_enough_digits(value)
 
     @model_validator(mode="after")
     def _treatment_after_birth(self) -> Self:

@@ -278,21 +278,24 @@ def _parts(session: TenantSession, stage: Stage, run: Run) -> dict[str, sql.Comp
     }
 
 
-def note_by_hand(session: TenantSession, row: Patient, attributes: Collection[str]) -> None:
+def note_by_hand(
+    session: TenantSession, row: Patient, attributes: Collection[str], *, wrong_phone: bytes | None = None
+) -> None:
     """Store a user's change or voiding of a patient as a statement, so that later folds keep it.
 
     Args:
         session: the transaction, which holds the patient's lock.
         row: the version that the change added.
         attributes: the changed attributes; none if the record was voided.
+        wrong_phone: blind index of the phone that the user marks as wrong.
     """
     columns = shape(Patient).columns
     statement = sql.SQL("""
 INSERT INTO patient_statements
     (statement_id, patient_uuid, facility_uuid, source, source_key, statement_hash, stamps, data_date, said, voided,
-     voided_by, date_voided, void_reason, changed_by, {content})
+     voided_by, date_voided, void_reason, changed_by, wrong_phone_bidx, {content})
 SELECT {new_uuid}, p.uuid, p.facility_uuid, p.source, p.source_key, p.row_hash, ARRAY[p.known_from], p.data_date,
-       %(said)s, p.voided, p.voided_by, p.date_voided, p.void_reason, p.changed_by, {content}
+       %(said)s, p.voided, p.voided_by, p.date_voided, p.void_reason, p.changed_by, %(wrong_phone)s, {content}
 FROM patients AS p
 WHERE p.version_id = %(version)s AND EXISTS (SELECT FROM patient_statements AS t WHERE t.patient_uuid = p.uuid)
 """)
@@ -300,4 +303,15 @@ WHERE p.version_id = %(version)s AND EXISTS (SELECT FROM patient_statements AS t
         query = statement.format(
             content=sql.SQL(", ").join(map(sql.Identifier, columns)), new_uuid=new_uuid_sql(cursor)
         )
-        cursor.execute(query, {"said": sorted(attributes), "version": row.version_id})
+        values = {"said": sorted(attributes), "version": row.version_id, "wrong_phone": wrong_phone}
+        cursor.execute(query, values)
+
+
+def forget_wrong_phone(session: TenantSession, patient: UUID, right: bytes) -> None:
+    """Take back that a person marked a phone as wrong when they gave the right one, by its blind index."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "UPDATE patient_statements SET wrong_phone_bidx = NULL"
+            " WHERE patient_uuid = %s AND runs IS NULL AND phone_bidx = %s AND wrong_phone_bidx IS NOT NULL",
+            (patient, right),
+        )

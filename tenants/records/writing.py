@@ -83,8 +83,14 @@ def create(
     return row
 
 
-def change(session: TenantSession, row: Row, changes: Mapping[str, object]) -> Row:
+def change(session: TenantSession, row: Row, changes: Mapping[str, object], *, wrong_phone: bytes | None = None) -> Row:
     """Close the (locked) open version and add the next one, and return it. Without a change, return the same row.
+
+    Args:
+        session: the tenant's transaction.
+        row: the open version.
+        changes: value by column.
+        wrong_phone: blind index of a patient's phone that the person marks as wrong.
 
     Raises:
         ValueError: a name is not a content column of the table.
@@ -94,7 +100,7 @@ def change(session: TenantSession, row: Row, changes: Mapping[str, object]) -> R
     _, fingerprint = content_values(type(row), content)
     if fingerprint == row.row_hash:
         return row
-    return _next(session, row, content, row_hash=fingerprint)
+    return _next(session, row, content, wrong_phone=wrong_phone, row_hash=fingerprint)
 
 
 def void(session: TenantSession, row: Row, reason: str) -> Row:
@@ -135,7 +141,14 @@ def void_care_of(session: TenantSession, patient_uuid: UUID, reason: str) -> int
     return total
 
 
-def _next(session: TenantSession, row: Row, content: Mapping[str, object], **bookkeeping: object) -> Row:
+def _next(
+    session: TenantSession,
+    row: Row,
+    content: Mapping[str, object],
+    *,
+    wrong_phone: bytes | None = None,
+    **bookkeeping: object,
+) -> Row:
     moment = max(now(), row.known_from)
     row.known_to = moment
     session.add(row)
@@ -157,5 +170,6 @@ def _next(session: TenantSession, row: Row, content: Mapping[str, object], **boo
     session.flush()
     if isinstance(row, Patient) and isinstance(following, Patient):
         # The next import computes the patient again from all statements, so a user's change must be one of them.
-        note_by_hand(session, following, differing(row.model_dump(), following.model_dump()))
+        attributes = differing(row.model_dump(), following.model_dump())
+        note_by_hand(session, following, attributes, wrong_phone=wrong_phone)
     return following

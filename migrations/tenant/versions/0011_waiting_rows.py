@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 29 steps."""
+    """Take 32 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -73,6 +73,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_import_waiting_facts_patient_key", "import_waiting_facts", ["patient_key"], unique=False)
     op.add_column("interventions", sa.Column("promised_for", sa.Date(), nullable=True))
+    op.add_column("interventions", sa.Column("new_phone_enc", sa.LargeBinary(), nullable=True))
+    op.add_column("interventions", sa.Column("wrong_phone_enc", sa.LargeBinary(), nullable=True))
     op.drop_constraint("ck_interventions_intervention_type", "interventions", type_="check")
     # allow: no released code has ever written to the table, so there is no row to look at
     op.create_check_constraint(
@@ -96,6 +98,7 @@ def upgrade() -> None:
     op.add_column(
         "patient_statements", sa.Column("family_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True)
     )
+    op.add_column("patient_statements", sa.Column("wrong_phone_bidx", sa.LargeBinary(), nullable=True))
     op.add_column("patients", sa.Column("given_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True))
     op.add_column("patients", sa.Column("family_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True))
     op.create_index(
