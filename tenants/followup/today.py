@@ -15,7 +15,7 @@ from core.database import psycopg_connection, tenant_session
 from tenants.followup.outcomes import OUTCOMES
 from tenants.records.reach import within_reach_sql
 from tenants.records.repository import completed_years
-from tenants.risk import presenting, worklist, worklist_repository
+from tenants.risk import worklist, worklist_repository
 from tenants.risk.identities import identities_of
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ PAGE_SIZE: Final = 20
 _WAITING: Final = sql.SQL("""
 FROM worklist_entries e
 JOIN facilities f ON f.uuid = e.facility_uuid
-LEFT JOIN patients p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
+JOIN patients p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
 LEFT JOIN LATERAL (
   SELECT i.outcome, i.outcome_date, i.promised_for, count(*) OVER () AS attempts FROM interventions i
-  WHERE i.patient_uuid = e.patient_uuid AND NOT i.voided AND i.outcome IS NOT NULL
+  WHERE i.patient_uuid = e.patient_uuid AND NOT i.voided AND i.outcome IS NOT NULL AND {reach_of_attempt}
   ORDER BY i.outcome_date DESC, i.completed_at DESC, i.uuid DESC LIMIT 1
 ) last ON true
 CROSS JOIN LATERAL (
@@ -42,7 +42,8 @@ CROSS JOIN LATERAL (
     coalesce(last.promised_for, last.outcome_date + (%(rests)s::jsonb ->> last.outcome)::int) > %(day)s, false
   ) AS rests
 ) rest
-WHERE e.worklist_uuid = %(worklist)s AND {reach} AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
+WHERE e.worklist_uuid = %(worklist)s AND {reach_of_entry} AND {reach_of_patient}
+  AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
 """)
 _PEOPLE: Final = sql.SQL("""
 SELECT e.patient_uuid, f.datim_id, f.name AS clinic, e.expected_date, e.days_late, e.score, e.risk_level, e.reasons,
@@ -71,7 +72,7 @@ class Card:
 
     Attributes:
         age: age in completed years; None if the birth date is unknown.
-        why: why the person is on the list, in one line.
+        raising: the reasons that put the person on the list, strongest first; ``lowering`` speak against it.
         identity: name, phone and identifiers; None if the reader may not see them.
         attempts: number of attempts so far; ``last_outcome`` and ``last_day`` are those of the latest.
     """
@@ -85,7 +86,8 @@ class Card:
     days_late: int
     score: float
     risk_level: str
-    why: str
+    raising: Sequence[str]
+    lowering: Sequence[str]
     identity: Identity | None
     attempts: int
     last_outcome: str | None
@@ -101,6 +103,8 @@ class Today:
         day: today in the tenant's time zone.
         as_of: the scored day of the lists.
         data_date: the day to which the records run.
+        usual_risk: the risk of an average person; None if unknown.
+        capacity_share: the share of each facility's people at risk whose level is ``high``; None if unknown.
         clinics: the clinics of both lists, by kind of list.
     """
 
@@ -109,7 +113,8 @@ class Today:
     as_of: date
     data_date: date | None
     model_version: str
-    meaning: str
+    usual_risk: float | None
+    capacity_share: float | None
     clinics: Mapping[str, Sequence[Clinic]]
     people: Sequence[Card]
 
@@ -159,16 +164,16 @@ def read_today(
     lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
     with open_session() as session:
         issued = worklist_repository.as_issued(session, lists[kind])
-        shown = presenting.WorklistView(issued, (), {}, None)
         return Today(
             kind=kind,
             day=day,
             as_of=as_of,
             data_date=issued.data_date,
             model_version=issued.model_version,
-            meaning=shown.meaning,
+            usual_risk=issued.usual_risk,
+            capacity_share=None if issued.capacity_share is None else float(issued.capacity_share),
             clinics={name: _clinics(session, uuid, day, facility) for name, uuid in lists.items()},
-            people=_people(session, shown, day, facility, page, identities=identities),
+            people=_people(session, issued.uuid, day, facility, page, identities=identities),
         )
 
 
@@ -180,25 +185,30 @@ def _clinics(session: TenantSession, worklist_id: UUID, day: date, facility: str
 
 def _people(
     session: TenantSession,
-    shown: presenting.WorklistView,
+    worklist_id: UUID,
     day: date,
     facility: str | None,
     page: int,
     *,
     identities: bool,
 ) -> list[Card]:
-    values = _values(shown.worklist.uuid, day, facility) | {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+    values = _values(worklist_id, day, facility) | {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
         rows: list[dict[str, Any]] = cursor.execute(_PEOPLE.format(waiting=_waiting(session)), values).fetchall()
     patients = [row["patient_uuid"] for row in rows]
     names = identities_of(session, patients) if identities else {}
-    facts = {"worklist": str(shown.worklist.uuid), "identities": identities}
+    facts = {"worklist": str(worklist_id), "identities": identities}
     audit.record_many(session, "followup:today:read", "patient", patients, facts)
-    return [_card(shown, row, day, names.get(row["patient_uuid"])) for row in rows]
+    return [_card(row, day, names.get(row["patient_uuid"])) for row in rows]
 
 
 def _waiting(session: TenantSession) -> sql.Composable:
-    return _WAITING.format(reach=within_reach_sql(session, "e.facility_uuid"))
+    """Entries within reach: of facilities and of patients, since a patient may be elsewhere now. So are attempts."""
+    return _WAITING.format(
+        reach_of_entry=within_reach_sql(session, "e.facility_uuid"),
+        reach_of_patient=within_reach_sql(session, "p.facility_uuid"),
+        reach_of_attempt=within_reach_sql(session, "i.facility_uuid"),
+    )
 
 
 def _values(worklist_id: UUID, day: date, facility: str | None) -> dict[str, Any]:
@@ -206,7 +216,8 @@ def _values(worklist_id: UUID, day: date, facility: str | None) -> dict[str, Any
     return {"worklist": worklist_id, "day": day, "facility": facility, "rests": Jsonb(rests)}
 
 
-def _card(shown: presenting.WorklistView, row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
+def _card(row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
+    reasons = [(reason["text"], reason["contribution"]) for reason in row["reasons"] or []]
     return Card(
         patient_id=row["patient_uuid"],
         facility=row["datim_id"],
@@ -217,7 +228,8 @@ def _card(shown: presenting.WorklistView, row: Mapping[str, Any], day: date, ide
         days_late=row["days_late"],
         score=row["score"],
         risk_level=row["risk_level"],
-        why=shown.line(row["score"], row["reasons"] or []),
+        raising=[text for text, contribution in reasons if contribution is None or contribution > 0],
+        lowering=[text for text, contribution in reasons if contribution is not None and contribution < 0],
         identity=identity,
         attempts=row["attempts"] or 0,
         last_outcome=row["outcome"],

@@ -19,12 +19,13 @@ from core.web.days import IsoDay
 from core.web.pages import SEE_OTHER
 from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest
+from core.web.texts import gettext as _
 from core.web.texts import marked
 from tenants.followup import service
 from tenants.followup.schemas import NOTE_MAX, AttemptPost
 from tenants.portal import patient_words
 from tenants.portal.patient_view import DAYS_ON_PAGE, read_view
-from tenants.portal.words import OUTCOMES
+from tenants.portal.words import OUTCOMES, WRONG_PHONE
 from tenants.records.ids import new_uuid
 from tenants.records.repository import facility_names
 from tenants.records.schemas import PatientOut, PatientSearch
@@ -41,12 +42,15 @@ MOST: Final = 50
 
 _SEARCHED: Final = ("hospital_number", "pepfar_id", "phone")
 _WRONG: Final = {
-    "outcome": "Choose what happened.",
-    "medium": "Choose how you tried.",
-    "promised_for": "A promised day goes with “Will come” alone. It is today or later, written as YYYY-MM-DD.",
-    "returned_on": "A day of return goes with “Came back” alone. It is today or earlier, written as YYYY-MM-DD.",
-    "reason": "Choose a reason.",
-    "note": f"Write a note of at most {NOTE_MAX} characters.",
+    "outcome": marked("Choose what happened."),
+    "medium": marked("Choose how you tried."),
+    "promised_for": marked("A promised day goes with “Will come” alone. It is today or later, written as YYYY-MM-DD."),
+    "returned_on": marked(
+        "A day of return goes with “Came back” alone. It is today or earlier, written as YYYY-MM-DD."
+    ),
+    "reason": marked("Choose a reason."),
+    "new_phone": WRONG_PHONE,
+    "note": marked("Write a note of at most {count} characters."),
 }
 
 
@@ -60,6 +64,7 @@ class AttemptForm(BaseModel):
     medium: str = Field(default="phone_call", max_length=40)
     promised_for: str = Field(default="", max_length=40)
     returned_on: str = Field(default="", max_length=40)
+    new_phone: str = Field(default="", max_length=100)
     reason: str = Field(default="", max_length=200)
     note: str = Field(default="", max_length=2 * NOTE_MAX)
 
@@ -214,7 +219,7 @@ def _patient_page(
         done=done,
         form=AttemptForm(id=new_uuid()) if wrong is None else wrong.form,
         form_again=wrong is not None,
-        errors={} if wrong is None else {field: _WRONG[field] for field in wrong.fields},
+        errors={} if wrong is None else {field: _(_WRONG[field]).format(count=NOTE_MAX) for field in wrong.fields},
         note_max=NOTE_MAX,
         may_record="attempts.write" in scope.principal.permissions,
     )

@@ -139,6 +139,8 @@ def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
         parts[0] = _("{outcome} on {day}").format(outcome=parts[0], day=shown_date(attempt.promised_for))
     if attempt.returned_on is not None and attempt.returned_on != attempt.day:
         parts[0] = _("{outcome} on {day}").format(outcome=parts[0], day=shown_date(attempt.returned_on))
+    if attempt.new_phone:
+        parts.append(_("right number noted"))
     if attempt.reason:
         reason = _(REASONS[attempt.reason]) if attempt.reason in REASONS else attempt.reason
         parts.append(_("reason: {reason}").format(reason=reason.lower()))

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.access import TenantScope, require
-from core.access.pages import Page
+from core.access import Scope, TenantScope, require
+from core.access.pages import Page, PageContext
+from core.errors import Invalid
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
+from core.web.texts import gettext as _
 from tenants.followup import service, today
 from tenants.followup.outcomes import OutcomeName
 from tenants.followup.schemas import AttemptPost
@@ -65,6 +67,18 @@ class AttemptForm(ViewForm):
     patient_id: UUID
     outcome: OutcomeName
     title: str = Field(default="", max_length=200)
+    new_phone: str = Field(default="", max_length=100)
+
+    @property
+    def attempt(self) -> AttemptPost:
+        """The attempt that the form says.
+
+        Raises:
+            ValidationError: the new phone is no number.
+        """
+        return AttemptPost(
+            id=self.id, patient_id=self.patient_id, outcome=self.outcome, new_phone=self.new_phone or None
+        )
 
 
 def view_of(
@@ -84,6 +98,18 @@ def show_today(
     page: Page, principal: Tracker, scope: TenantScope, view: Viewed, done: UUID | None = None
 ) -> HTMLResponse:
     """Show one page of today's list. ``done`` is the attempt that was just recorded, and can be undone."""
+    return _today_page(page, principal, scope, view, done=done)
+
+
+def _today_page(
+    page: PageContext,
+    principal: Principal,
+    scope: Scope,
+    view: View,
+    *,
+    done: UUID | None = None,
+    wrong: AttemptForm | None = None,
+) -> HTMLResponse:
     work = today.read_today(
         scope.tenant,
         scope.session,
@@ -108,6 +134,10 @@ def show_today(
         may_open="patients.read" in principal.permissions,
         page_size=today.PAGE_SIZE,
         outcomes=words.OUTCOMES,
+        meaning="" if work is None else words.meaning(work),
+        wrong=wrong,
+        phone_problem=_(words.WRONG_PHONE),
+        status=200 if wrong is None else Invalid.status,
     )
 
 
@@ -116,8 +146,11 @@ def post_attempt(
     request: Request, page: Page, principal: Recorder, scope: TenantScope, form: Annotated[AttemptForm, Form()]
 ) -> Response:
     """Record the attempt. Sending the same form again records nothing more."""
-    with scope.session() as session:
-        service.record(session, AttemptPost(id=form.id, patient_id=form.patient_id, outcome=form.outcome))
+    try:
+        with scope.session() as session:
+            service.record(session, form.attempt)
+    except (ValidationError, Invalid):
+        return _today_page(page, principal, scope, form.view, wrong=form)
     if "hx-request" not in request.headers:
         return RedirectResponse(form.view.address(done=form.id), SEE_OTHER)
     return page.render(

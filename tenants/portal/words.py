@@ -1,13 +1,14 @@
 """Texts about a person on a list, in the words of the people who call them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, ngettext, shown_day
+from core.web.texts import marked, ngettext, shown_day, shown_share
 from tenants.followup.today import Card, Today
 from tenants.risk.identities import full_name
 
@@ -24,14 +25,21 @@ OUTCOMES: Final[dict[str, str]] = {
 }
 """The outcomes as buttons, the most frequent first."""
 
+WRONG_PHONE: Final = marked("Give another number than the one on record, with 6 digits or more, or leave it empty.")
+"""What is wrong with the new number of who has a wrong one."""
+
 LEVELS: Final[dict[str, tuple[str, str]]] = {
-    "high": (marked("High"), "high"),
-    "medium": (marked("Raised"), "medium"),
-    "low": (marked("Usual"), "low"),
+    "high": (marked("Call first"), "high"),
+    "medium": (marked("Call next"), "medium"),
+    "low": (marked("Call later"), "low"),
     "late": (marked("Late"), "medium"),
     "iit": (marked("Interrupted"), "high"),
 }
-"""Word and shape of each level."""
+"""Word and shape of each level. Those of people at risk follow the order at their clinic, not the risk alone."""
+
+AT_RISK: Final = frozenset({"high", "medium", "low"})
+EVEN: Final = 0.5
+"""From this risk on odds are shown as so many of ten."""
 
 _NATIONAL: Final = re.compile(r"0[0-9]{10}")
 SEXES: Final = {"F": marked("female"), "M": marked("male")}
@@ -56,8 +64,6 @@ def shown_card(card: Card, work: Today) -> ShownCard:
     """The texts of a card. Days are counted from the day that the list was made for; attempts from today."""
     phone = None if card.identity is None else card.identity.get("phone")
     word, shape = LEVELS[card.risk_level]
-    scored = card.risk_level in ("high", "medium", "low") and card.score > 0
-    levels = [_(word), *([_("1 in {number}").format(number=round(1 / card.score))] if scored else [])]
     one_clinic = sum(len(clinics) for clinics in work.clinics.values()) <= len(work.clinics)
     clinic = "" if one_clinic else card.clinic
     who = [
@@ -68,14 +74,61 @@ def shown_card(card: Card, work: Today) -> ShownCard:
     return ShownCard(
         patient_id=card.patient_id,
         title=name_of(card),
-        meta=" · ".join(part for part in (", ".join(part for part in who[:2] if part), who[2], clinic) if part),
-        level=" · ".join(levels),
+        meta=" · ".join(filter(None, (", ".join(filter(None, who[:2])), who[2], odds(card), clinic))),
+        level=_(word),
         shape=shape,
-        why=f"{card.why[:1].upper()}{card.why[1:]}.",
+        why=why(card, work.usual_risk),
         last=last_attempt(card, work.day),
         phone=grouped(phone) if phone else None,
         phoneless=card.identity is not None and not phone,
     )
+
+
+def odds(card: Card) -> str:
+    """The risk in words; empty for who is late already."""
+    if card.risk_level not in AT_RISK or card.score <= 0:
+        return ""
+    if card.score >= EVEN:
+        return _("{count} in 10 may interrupt").format(count=round(card.score * 10))
+    return _("1 in {number} may interrupt").format(number=round(1 / card.score))
+
+
+def why(card: Card, usual: float | None) -> str:
+    """Why the person is on the list: the reasons, then how the risk compares where the reasons alone would mislead."""
+    sentences = [_sentence(card.raising)]
+    if card.risk_level in AT_RISK and usual is not None:
+        share = shown_share(usual)
+        if shown_share(card.score) == share:
+            sentences.append(_("About the usual risk of {share}.").format(share=share))
+        elif card.score < usual:
+            text = (
+                _("Still below the usual risk of {share}.") if card.raising else _("Below the usual risk of {share}.")
+            )
+            sentences.append(text.format(share=share))
+        elif not card.raising:
+            sentences.append(_("Above the usual risk of {share}; no single reason stands out.").format(share=share))
+    if not card.raising:
+        sentences.append(_sentence(card.lowering))
+    return " ".join(filter(None, sentences)) or _("No single reason stands out.")
+
+
+def _sentence(reasons: Sequence[str]) -> str:
+    text = "; ".join(reasons)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def meaning(work: Today) -> str:
+    """What the words of a list's badges mean."""
+    if work.kind == "to_trace":
+        return _("“Late” is past the expected contact, “Interrupted” longer than the grace period.")
+    sentences = []
+    if work.capacity_share is not None:
+        share = shown_share(work.capacity_share)
+        text = _("“Call first” marks the {share} of each clinic's people with the highest risk; the others follow.")
+        sentences.append(text.format(share=share))
+    if work.usual_risk is not None:
+        sentences.append(_("The usual risk is {share}.").format(share=shown_share(work.usual_risk)))
+    return " ".join(sentences)
 
 
 def name_of(card: Card) -> str:

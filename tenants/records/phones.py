@@ -48,7 +48,7 @@ def correct_phone(session: TenantSession, patient: UUID, phone: str, field: str)
 
 
 def restore_phone(session: TenantSession, patient: UUID, corrected: str, wrong: str | None) -> bool:
-    """Take a correction back, unless the phone changed since; say whether it was taken back.
+    """Undo a correction, unless the phone changed since; return whether it was undone.
 
     Args:
         session: the tenant's transaction, which holds the patient's lock.

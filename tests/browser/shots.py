@@ -35,11 +35,16 @@ OFFICER: Final = "tracking_officer@demo-north.example.org"
 
 
 def _card(page: Page, place: int) -> None:
-    page.locator("article.card").nth(place).locator("summary").click()
+    page.locator("article.card").nth(place).locator("summary").first.click()
 
 
 def _outcomes(page: Page) -> None:
     _card(page, 0)
+
+
+def _wrong_number(page: Page) -> None:
+    _card(page, 0)
+    page.locator("article.card").first.get_by_text("Wrong number", exact=True).click()
 
 
 def _recorded(page: Page) -> None:
@@ -97,6 +102,7 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
     ("sign-in-refused", "/sign-in", None, _wrong_password),
     ("today", "/today", "tracking_officer", _nothing),
     ("today-outcomes", "/today", "tracking_officer", _outcomes),
+    ("today-wrong-number", "/today", "tracking_officer", _wrong_number),
     ("today-recorded", "/today", "tracking_officer", _recorded),
     ("today-undone", "/today", "tracking_officer", _undone),
     ("today-late", "/today?list=to_trace", "tracking_officer", _nothing),

@@ -197,7 +197,7 @@ def test_an_attempt_is_recorded_by_keyboard(visit, address):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("Not")
-    for _ in range(12):
+    for _ in range(16):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent.trim()") == "Save":
             break

@@ -104,6 +104,28 @@ def test_the_same_works_without_script(sign_in):
     assert page.get_by_role("heading", name=title).is_visible()
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_wrong_number_takes_the_right_one_which_the_card_calls_until_an_undo(signed_in, accessible, script):
+    page = signed_in(path="/today?list=to_trace", java_script_enabled=script)
+    card = page.locator("article.card").first
+    card.get_by_text("What happened?").click()
+    card.get_by_text("Wrong number", exact=True).click()
+    card.get_by_label("The right number").fill("0800 000 04 12")
+    card.get_by_role("button", name="Save wrong number").click()
+    page.get_by_text("The attempt is not recorded").wait_for()
+    assert card.get_by_label("The right number").input_value() == "0800 000 04 12"
+    if script:
+        accessible(page)
+    title = card.get_by_role("heading").inner_text()
+    card.get_by_label("The right number").fill("0803 555 0199")
+    card.get_by_role("button", name="Save wrong number").click()
+    page.get_by_text("Saved.").wait_for()
+    assert page.get_by_role("heading", name=title).count() == 0
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("heading", name=title).wait_for()
+    assert card.get_by_role("link", name="Call").get_attribute("href") == "tel:08000000412"
+
+
 def test_the_same_works_by_keyboard(signed_in):
     page = signed_in(size=DESKTOP)
     summary = page.locator("summary").first

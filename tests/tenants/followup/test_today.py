@@ -43,7 +43,7 @@ def test_a_card_says_who_why_and_until_when(world):
     card = read(tenant, identities=True).people[0]
     assert str(card.patient_id) in people["at_risk"]
     assert (card.sex, card.risk_level, card.identity["phone"]) == ("F", "high", "08000000412")
-    assert card.why == "12 days late at the last refill"
+    assert (card.raising, card.lowering) == (["12 days late at the last refill"], [])
     assert card.expected_date == today(ZONE) + timedelta(days=3)
     assert read(tenant).people[0].identity is None
 
@@ -122,6 +122,34 @@ def test_who_reaches_one_clinic_sees_its_people_and_the_list_stays_whole(world):
     assert [str(card.patient_id) for card in work.people] == [people["at_risk"][0], people["at_risk"][2]]
     assert (len(work.clinics["at_risk"]), work.waiting("at_risk"), work.waiting("to_trace")) == (1, 2, 1)
     assert len(listed(tenant)) == 3
+
+
+def test_a_patient_who_is_elsewhere_now_is_on_the_list_of_who_reaches_both_clinics_alone(world):
+    from core.database import Reach
+
+    tenant, _, people = world
+    moved = people["at_risk"][0]
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        rows = cursor.execute("SELECT uuid::text, facility_uuid FROM patients WHERE known_to IS NULL").fetchall()
+        before = dict(rows)[moved]
+        after = next(facility for _, facility in rows if facility != before)
+    assert moved in listed(tenant)
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE patients SET facility_uuid = %s WHERE uuid = %s", (after, moved))
+    for reached in ({before}, {after}):
+        reach = Reach(facility_ids=frozenset(reached))
+        work = read_today(tenant, lambda: tenant_session(tenant, actor="test:1", reach=reach), "at_risk")  # noqa: B023
+        assert moved not in {str(card.patient_id) for card in work.people}
+    assert moved in listed(tenant)
+
+
+def test_a_voided_patient_is_on_no_list(world):
+    tenant, client, people = world
+    gone = people["at_risk"][0]
+    assert gone in listed(tenant)
+    answer = client.delete(f"/v1/patients/{gone}", params={"reason": "entered twice"}, headers={"If-Match": "*"})
+    assert answer.status_code == 204
+    assert gone not in listed(tenant)
 
 
 def test_who_reaches_no_clinic_of_the_list_has_no_work(world):
