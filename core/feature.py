@@ -12,6 +12,7 @@ feature = Feature(
         "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
         "core.preferences.api:router",
+        "core.tenancy.origins.api:router",
     ),
     public_routers=("core.identity.oidc.back_channel:router",),
     jobs=("core.jobs.announcing", "core.jobs.deliveries"),
@@ -19,6 +20,7 @@ feature = Feature(
     tables=(
         "core.tenancy.models",
         "core.tenancy.models_places",
+        "core.tenancy.origins.models",
         "core.jobs.models",
         "core.events.models",
         "core.metering.models",
@@ -60,6 +62,7 @@ feature = Feature(
         *(f"{source}:person:{act}" for source in ("api", "cli", "page") for act in ("add", "change", "remove")),
         *(f"{source}:person:link" for source in ("api", "cli", "page")),
         "api:person:list",
+        "api:origins:change",
         *(f"{source}:role:{act}" for source in ("api", "cli") for act in ("create", "change", "delete")),
         *(f"{source}:sso:{act}" for source in ("api", "cli", "page") for act in ("change", "remove")),
         *(

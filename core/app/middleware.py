@@ -17,6 +17,7 @@ from core.app.admission import Admission, Slot
 from core.app.bodies import Body
 from core.app.callers import Callers, address_of
 from core.app.conditional import Conditional
+from core.app.cors import Cors
 from core.app.entrance import Entrance
 from core.app.errors import answer as error_answer
 from core.app.errors import log_failure
@@ -30,12 +31,15 @@ from core.settings import get_settings
 from core.web.assets import PATH as ASSETS
 from core.web.page_marks import is_page, mark_as_page
 from core.web.pages import page_headers
+from core.web.public_routes import DEFAULT_RATE
 from core.web.texts import language_of, reading_in
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from core.app.permissions import PublicRoute, RoutePermissions
+    from core.web.public_routes import PublicRate
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """Form of a caller's X-Request-ID. It is logged, so that anything but a UUID is replaced."""
@@ -92,6 +96,7 @@ class RequestBoundary:
         self._limiter: Limiter = ProcessLimiter()
         self._entrance = Entrance(get_settings())
         self._quotas = Quotas(get_settings())
+        self._cors = Cors()
         self._open = anyio.CapacityLimiter(OPEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,8 +138,14 @@ class RequestBoundary:
         elif not scope["path"].startswith(API):
             await self._open_to_all(scope, receive, answer)
             return
-        body = Body(scope, receive)
         address = address_of(scope)
+        if not is_page(scope):
+            preflight = await self._preflight(scope, address)
+            if preflight is not None:
+                await preflight(scope, receive, answer.send)
+                return
+            answer.more = self._cors.headers_of_rejection(scope)
+        body = Body(scope, receive)
         public = None if self._permissions is None else self._permissions.public(scope["method"], scope["path"])
         if public is not None:
             self._reject_hasty(public, address)
@@ -148,6 +159,8 @@ class RequestBoundary:
         quotas = self._quotas.of(caller.kind, caller.actor, caller.tenant_id, address)
         taken = await self._quotas.take(quotas, scope["method"])
         answer.more = taken.headers
+        if not is_page(scope):
+            answer.more += await self._cors.headers(scope, caller.tenant_id)
         if taken.error is not None:
             raise taken.error
         with self._admission.enter(caller.share, address) as place:
@@ -158,13 +171,26 @@ class RequestBoundary:
         if answer.status == Unauthenticated.status:
             self._callers.forget(scope)
 
+    async def _preflight(self, scope: Scope, address: str) -> Response | None:
+        """Return the answer to a browser that asks whether a page may call the API.
+
+        Raises:
+            TooManyRequests: the address asks too often (429).
+        """
+        if scope["method"] == "OPTIONS":
+            self._reject_excess("preflight", DEFAULT_RATE, address)
+        return await self._cors.preflight(scope)
+
     def _reject_hasty(self, route: PublicRoute, address: str) -> None:
         """Count a call of a public route, and reject it if the address calls the route too often.
 
         Raises:
             TooManyRequests: the address calls the route too often (429).
         """
-        wait = self._limiter.take(f"{route.name} {address}", route.rate)
+        self._reject_excess(route.name, route.rate, address)
+
+    def _reject_excess(self, name: str, rate: PublicRate, address: str) -> None:
+        wait = self._limiter.take(f"{name} {address}", rate)
         if wait:
             detail = "this address calls this operation too often"
             remedy = "Wait for as many seconds as the header Retry-After says."

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 32 steps."""
+    """Take 35 steps."""
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -210,6 +210,20 @@ def upgrade() -> None:
         schema="platform",
     )
     op.create_table(
+        "tenant_origins",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("length(origin) <= 300", name=op.f("ck_tenant_origins_origin")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_tenant_origins_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "origin", name=op.f("pk_tenant_origins")),
+        schema="platform",
+    )
+    op.create_index("ix_tenant_origins_origin", "tenant_origins", ["origin"], unique=False, schema="platform")
+    op.create_table(
         "sso_sessions",
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -240,4 +254,5 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_flows")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_identities")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_providers")
+    grant_application("SELECT, INSERT, DELETE", "platform", "tenant_origins")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_sessions")
