@@ -52,7 +52,7 @@ class Raw:
         return int(str(row[0])) if row else 0
 
     def add_column(self, name: str, connections: int) -> None:
-        """Add a column and its index in every tenant's schema, over this many connections."""
+        """Add a column and its index in every tenant's schema, over ``connections`` connections."""
         rows = self.link.execute("SELECT schema_name FROM node.tenant_schemas ORDER BY 1").fetchall()
         schemas = [str(row[0]) for row in rows]
         with ThreadPoolExecutor(connections) as pool:

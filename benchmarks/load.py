@@ -14,10 +14,10 @@ class Load:
     """Sends requests to one server.
 
     Args:
-        port: on loopback.
-        paths: asked for in turn.
-        headers: of every request.
-        clients: connections.
+        port: the server's port on loopback.
+        paths: the paths to request in turn.
+        headers: the headers of every request.
+        clients: the number of connections.
     """
 
     def __init__(self, port: int, paths: Sequence[str], headers: Mapping[str, str], clients: int = 4) -> None:

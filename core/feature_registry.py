@@ -68,8 +68,8 @@ class Meter:
         name: unique among all rooms, such as ``import_rows``.
         unit: what one is, such as ``row``.
         description: what is counted and when, in one line.
-        dimensions: names of what a use can be divided by, such as ``model``; a use may name some of them, no others.
-        gauge: its values are measurements: the latest counts, not the sum.
+        dimensions: names by which the use can be divided, such as ``model``. A use may have values for these only.
+        gauge: its values are measurements, and only the latest counts; otherwise the values are added up.
     """
 
     name: str
@@ -110,7 +110,7 @@ class SettingsGroup:
         title: what the group is about, in one line.
         change: the permission needed to change it, besides ``settings.write``.
         lock: ``"module:function"``, called with the session before a change reads the group. It takes locks, if changes
-            must wait for more than each other.
+            must also wait for other work, such as an import.
     """
 
     model: str

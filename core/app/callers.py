@@ -70,7 +70,7 @@ class Caller:
 
 @dataclass(slots=True)
 class Guesses:
-    """Rejected credentials of one address that still count."""
+    """The count of rejected credentials from one address at a moment. It falls with time."""
 
     count: float
     moment: float

@@ -70,8 +70,8 @@ class Quota:
     """A quota of one caller.
 
     Attributes:
-        name: of the policy, in the headers.
-        key: whom it counts, such as ``person:019c…``.
+        name: the name of the policy in the headers.
+        key: the caller whose requests count, such as ``person:019c…``.
         limit: requests within ``WINDOW`` seconds; as many may come at once.
     """
 
@@ -106,8 +106,8 @@ class Taken:
     """The result of counting a request.
 
     Attributes:
-        headers: of its answer.
-        error: the answer, if a quota is used up.
+        headers: the headers to add to the answer.
+        error: the error to answer with, if a quota is used up.
     """
 
     headers: list[tuple[bytes, bytes]]

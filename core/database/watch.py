@@ -72,7 +72,7 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A table summed over all schemas that have it: how many, bytes with indexes, rows."""
+    """The tables of one name in all schemas: the number of schemas, the bytes with indexes, and the rows."""
 
     table: str
     schemas: int

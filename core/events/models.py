@@ -18,7 +18,7 @@ class OutboxEvent(NodeBase, table=True):
     """An event, written in the transaction of the act that it describes.
 
     Attributes:
-        id: of the event; every delivery carries it.
+        id: the event's id; every delivery carries it.
         event: its name, which a feature declares.
         subject: what it is about; a subscriber gets the events of a subject in the order of ``published_at``.
         published_at: by the clock of the database, when the row was written.

@@ -32,7 +32,7 @@ class Event:
 
     Attributes:
         id: the same in every delivery, so that a subscriber recognises an event that it has handled before.
-        name: which event.
+        name: the event's name.
         subject: what it is about.
         payload: what it carries.
         published_at: when it was published.

@@ -20,9 +20,9 @@ class Role:
     """A built-in role.
 
     Attributes:
-        name: as memberships store it.
-        meaning: who has it, in one line.
-        operator: of the installation, for people without a tenant.
+        name: the name that memberships store.
+        meaning: the people who have it, in one line.
+        operator: whether it is a role of operators, who have no tenant.
     """
 
     name: str

@@ -56,8 +56,9 @@ class Confinement:
     """The confinement of one run.
 
     Attributes:
-        user: the number of its user, another for each run, so that two cannot interfere; None: the platform's own.
-        specification: for ``core.processes.confined``.
+        user: the number of the operating system's user that runs it. Each run has its own, so that two runs cannot
+            interfere. None: the platform's user.
+        specification: the argument of ``core.processes.confined``, as JSON.
     """
 
     user: int | None

@@ -32,7 +32,7 @@ MEASURED: Final = ("active", "suspended", "deleting")
 
 @dataclass(frozen=True, slots=True)
 class Let:
-    """The result of a run: deleted rows by kind, and the number of expired blobs."""
+    """The result of a run of retention: deleted rows by kind, and the number of expired blobs."""
 
     rows: dict[str, int]
     blobs: int

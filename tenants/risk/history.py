@@ -50,9 +50,9 @@ class Past:
         late: signed days late of each; unanswered ones are late as of the decision day.
         answer_day: day of the answer to each; the decision day where there is none.
         recent: (m, DEPTH) ``late`` of the last ten, newest first, NaN where there are fewer.
-        source: (m,) source code of the pending one.
-        other_pending: (m,) other bookings still ahead.
-        same_day: (m,) other bookings due on the pending one's day.
+        source: (m,) the code of what set the pending expected contact, such as FROM_APPOINTMENT.
+        other_pending: (m,) number of other bookings still ahead.
+        same_day: (m,) number of other bookings due on the day of the pending expected contact.
     """
 
     offsets: Ints

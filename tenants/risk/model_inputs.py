@@ -102,7 +102,7 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
 def _row_median(values: Floats) -> Floats:
     """The median of the recorded values in each row; missing where there are none.
 
-    numpy's own is slow on single rows.
+    numpy's own median is slow on single rows.
     """
     sorted_values = np.sort(values, axis=1)  # what is missing comes last
     count = (~np.isnan(values)).sum(axis=1)

@@ -57,9 +57,10 @@ class AtRisk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Late:
-    """People past their expected contact, in order of their UUID: within grace, or (``iit``) beyond it.
+    """People whose expected contact has passed, in order of their UUID.
 
-    ``by_partner``: a contact of theirs is not readable, and the partner's own list says IIT.
+    ``iit``: the days of grace have passed too. ``by_partner``: a contact of the person is not readable, and the
+    partner's own list says IIT.
     """
 
     patient: npt.NDArray[np.void]

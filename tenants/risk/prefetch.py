@@ -47,7 +47,7 @@ class People:
     """The people of one or more whole facilities.
 
     Attributes:
-        after: the facility before them.
+        after: the facility that comes before these in the order; None at the start.
         facilities: UUIDs of the facilities; none at the end.
         chunks: timelines of the people.
     """

@@ -258,7 +258,7 @@ class _Step:
 
     Attributes:
         done: whether nothing is left to do.
-        has_moved: whether the cursor is not where the people were read: another process scores the same day.
+        has_moved: whether another process, which scores the same day, has moved the cursor since the people were read.
     """
 
     after: UUID | None

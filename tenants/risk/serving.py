@@ -134,7 +134,7 @@ class _InTurn:
 
 
 class _ModelCache:
-    """A cache of the models that this process has read, without the least recently used. Stored models never change."""
+    """A cache of the models that this process used last. Stored models never change."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -64,7 +64,7 @@ class FhirResources(Reader):
         return without_rows(sources, self.read(sources, mapping))
 
     def shared(self, sources: Sequence[Source], mapping: Mapping) -> tuple[FhirTerms, Beforehand]:
-        """Return the meaning of the mapping's codes, and the facts of resources about others, from all files."""
+        """Return the meaning of the mapping's codes, and the facts from all files that other resources need."""
         terms = FhirTerms(mapping)
         return terms, look_through(sources, terms)
 

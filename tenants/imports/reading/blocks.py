@@ -48,12 +48,13 @@ class Events:
         blind: the blind indexes of the keys, after ``make_blind``, which deletes ``keys``.
         fingerprint_parts: the content of the fingerprints, without the patients.
         days: the days of the events, in COPY's binary format.
-        stamps: the times from which they are known, in the same format.
-        content: the fields of the kind, in the same format.
-        facilities: DATIM ids, or None where an event is at its patient's facility; None where all are.
-        named: the facilities as facts, with the place and the line of the row that names them first.
-        voided: whether the source has voided them.
-        facility_name: the rows' name for the facility where they give no DATIM id, folded.
+        stamps: the times from which the events are known, in COPY's binary format; None if the rows have no stamps.
+        content: the other fields of the events, in COPY's binary format.
+        facilities: the DATIM id of each event's facility; None for an event at its patient's facility. The whole list
+            is None if all events are at their patients' facilities.
+        named: each facility that the rows name: place and line of the first such row, and the facility as a fact.
+        voided: whether the source has voided the events.
+        facility_name: the facility's name in the rows, folded, if they give no DATIM id.
     """
 
     record: RecordNames

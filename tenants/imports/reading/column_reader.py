@@ -36,10 +36,10 @@ MOST_CACHED = 100_000
 
 
 class Converted(dict[Any, Any]):
-    """Converts the cells of one column, or the tuples of several, each distinct one once.
+    """Converts the cells of one column, or tuples of cells of several columns. Each distinct one is converted once.
 
     Attributes:
-        odd: whether any was ``ODD``.
+        odd: whether any converted value was ``ODD``.
     """
 
     def __init__(self, at: Sequence[int], get: Getter, finish: Callable[[Any], Any]) -> None:

@@ -20,7 +20,7 @@ _LAST_MONTH = 12
 
 @dataclass(frozen=True, slots=True)
 class NumberedDate:
-    """The three numbers of such a date.
+    """The three numbers of a date that gives its month as a number.
 
     Attributes:
         short: whether its year has two digits.

@@ -278,7 +278,7 @@ MEMORY = "64MB"
 
 
 class _Checks:
-    """The statements of one step."""
+    """Runs the SQL of one step of the checks of an import."""
 
     def __init__(self, cursor: Cursor[Any], import_uuid: UUID, source: str) -> None:
         self._cursor = cursor
