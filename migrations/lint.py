@@ -190,9 +190,9 @@ def _statement(script: Source, call: ast.Call) -> ast.expr | None:
 
 
 def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
-    """Yield a problem unless a role gets all rights.
+    """Yield a problem if the call grants fewer than all rights to a role.
 
-    It may lose one, because the script does not show the rights that it had before.
+    The role could lose a right by it, because the script does not show the rights that the role had before.
     """
     privileges = {one.strip() for one in script.word(call, 0, "privileges").split(",")}
     if not privileges >= _EVERY_RIGHT:

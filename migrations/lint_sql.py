@@ -87,7 +87,7 @@ class Words:
         return self.tokens[self.at].text if self.at < len(self.tokens) else ""
 
     def named(self) -> tuple[str, str]:
-        """Skip a name; return its schema, which may be empty, and itself."""
+        """Skip a name; return its schema (empty if it has none) and the name without the schema."""
         parts = [self._part()]
         while self.take("."):
             parts.append(self._part())

@@ -110,8 +110,9 @@ def own_rows_only(privileges: str, schema: str, table: str) -> None:
 def make_own_tenant_function() -> None:
     """Create ``node.own_tenant_id()``, which returns the tenant of the acting role, and NULL for any other role.
 
-    Tenants cannot read ``node.tenant_schemas``, so it runs with its owner's rights, for the caller's own role alone.
-    PL/pgSQL keeps its plan for the life of a connection; a function in SQL would be planned at every call.
+    Tenants cannot read ``node.tenant_schemas``, so the function runs with the rights of its owner. It answers about the
+    caller's own role only. PL/pgSQL keeps its plan for the life of a connection; a function in SQL would be planned at
+    every call.
     """
     op.execute(
         "CREATE FUNCTION node.own_tenant_id() RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER"

@@ -1,8 +1,8 @@
 """Identifies the sender of a request before its body is read.
 
-For a request without a body whose credential was accepted before, this module only looks up who sends
-it; its route verifies the credential. In all other cases this module verifies it, a few at a time. An address
-that sends many invalid credentials gets 429.
+If a request has no body and its credential was accepted before, this module only looks up the sender, and the route
+verifies the credential. In all other cases this module verifies the credential, a few at a time. An address that sends
+many invalid credentials gets 429.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class Entrance:
 
         Raises:
             MisdirectedRequest: the request names another host (421).
-            Forbidden: the request came in plain HTTP, with what it carries; a redirect would hide that (403).
+            Forbidden: the request came over plain HTTP, so that others could read its credential or its body. A
+                redirect would hide that (403).
         """
         if scope["path"] in PROBES:
             return None

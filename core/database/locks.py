@@ -30,6 +30,6 @@ def try_lock_installation(connection: psycopg.Connection[Any], number: int) -> b
 
     Args:
         connection: of the application's own login; a tenant's role takes locks by name alone.
-        number: of one lock in the control database.
+        number: the lock's number in the control database.
     """
     return bool(connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (number,)).fetchall()[0][0])

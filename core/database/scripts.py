@@ -98,7 +98,8 @@ def sql_for_many(revision: str, newest: str) -> str | None:
     Alembic's work is done one time for all tenants at the same revision.
 
     Returns:
-        None where a script sets ``DATA_STEPS = True``: it reads what it changes, so it runs tenant by tenant.
+        None if a script sets ``DATA_STEPS = True``. Such a script reads the rows that it
+            changes, so it runs tenant by tenant.
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext

@@ -206,7 +206,7 @@ def as_owner(
     Args:
         session: a transaction of the application in ``node``.
         ended: the job.
-        tenant: whose job it is.
+        tenant: the tenant of the job; None if the tenant is gone, or for a job of the platform.
         actor: who acts.
         request_id: the request that it serves.
 

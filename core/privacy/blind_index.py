@@ -36,9 +36,9 @@ CALLING_CODES = (
 def normalise(purpose: str, text: str) -> str:
     """Return the form of ``text`` in which values that mean the same are equal.
 
-    ``phone...``: the digits of the national number, so that 0803 123 4567 and +234 803 123 4567 are equal. Machine keys
-    (``EXACT``): without the blanks around them. Everything else is an identifier: in Unicode's form NFKC, in upper
-    case, without blanks.
+    A phone (``phone...``) becomes the digits of its national number, so that 0803 123 4567 and +234 803 123 4567 are
+    equal. A machine key (``EXACT``) loses the blanks around it. Everything else is an identifier, and becomes upper
+    case in Unicode's form NFKC, without blanks.
 
     Raises:
         Invalid: no character is left to search for.

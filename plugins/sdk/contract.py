@@ -197,7 +197,7 @@ class FittedModel(Protocol):
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
-        """The columns that it was fitted on, in order."""
+        """The columns that the model was fitted on, in order."""
         ...
 
     def predict(self, X: FloatArray) -> FloatArray:

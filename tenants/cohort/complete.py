@@ -46,10 +46,10 @@ def complete_through(
 ) -> Complete:
     """The complete-through day of each facility, from its number of contacts per day.
 
-    A contact is supported when the window of days that ends with it holds at least ``share`` of the facility's usual
-    number. Reporting ends at the last supported contact. It ends at the data date when chance explains the contacts
-    missing since then. All facilities whose usual window holds too few contacts form a pool: each takes the pool's day,
-    unless it fell silent improbably long before.
+    A contact is supported if the window of days that ends with it holds at least ``share`` of the facility's usual
+    number. Reporting ends at the last supported contact, or at the data date if chance explains the contacts missing
+    since then. Facilities with too few contacts in a usual window form a pool, and take the pool's day. A facility of
+    the pool that fell silent improbably long before that day takes an earlier one.
 
     Args:
         facility: (k,) index of the facility.

@@ -1,4 +1,4 @@
-"""Expected contacts: the day on which each contact (or booking) expects the person next, and the day they came."""
+"""Expected contacts: the day on which a contact (or booking) expects the person next, and the day the person came."""
 
 from __future__ import annotations
 

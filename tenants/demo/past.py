@@ -66,7 +66,7 @@ attempt.
 def record_past(partner_run: PartnerRun, sign_ins: SignIns) -> int:
     """Record the attempts of the last days, unless there are attempts already. Returns how many were recorded.
 
-    The tracking officer makes the attempts at the officer's own facilities, the case manager those at the others.
+    The tracking officer makes the attempts at the officer's own facilities. The case manager makes all others.
     """
     slug = partner_run.partner.slug
     tenant = next(each for each in list_tenants() if each.slug == slug)

@@ -79,7 +79,7 @@ class SignIns:
 def ensure_sign_ins(folder: Path, partners: Sequence[Partner]) -> SignIns:
     """Create the accounts that do not exist yet.
 
-    Every account without a password gets the one in ``folder``; if that is new, every account gets it.
+    Accounts without a password get the password in ``folder``. If that password is new, all accounts get it.
     """
     password, new = _password(folder)
     accounts = [

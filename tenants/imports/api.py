@@ -116,7 +116,7 @@ def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
     responses=_example(200, CANCELLED),
 )
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
-    """Cancel an import that is pending, reading or checking; afterwards it runs to its end (409).
+    """Cancel an import that is pending, reading or checking. An import in any later state is not cancelled (409).
 
     If its job has failed for good, the answer says how to resume it.
     """

@@ -224,7 +224,9 @@ class Runner:
         return Terms(row.uuid, row.source, row.data_date, mapping.assumed_lag_days)
 
     def _twice(self, act: Callable[[], None]) -> None:
-        """Read; if the reading process ends twice at one place, blame the file.
+        """Call ``act``, which reads files, and again if the reading process ends.
+
+        If the process ends twice at one place, the file is to blame.
 
         Raises:
             Invalid: a file cannot be read.

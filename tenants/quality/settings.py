@@ -1,4 +1,4 @@
-"""The feature's memory of its last search for people recorded twice, per tenant."""
+"""The stored result of a tenant's last search for people recorded twice."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ These parts derive from the classes here:
 
 docs/how-to/add-a-column.md has the steps.
 
-``…Details`` are the fields that a person may leave out or change. ``…Fields`` adds those without which there is no
-event. What names a facility or a patient is not here: each of those modules has it.
+``…Details`` are the fields that a person may leave out or change. ``…Fields`` adds the fields that every event
+must have. The fields that name a facility or a patient are not here: the modules above declare them themselves.
 """
 
 from __future__ import annotations

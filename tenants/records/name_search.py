@@ -81,9 +81,9 @@ def ranked(session: TenantSession, name: str, wanted: PatientFilter) -> list[Mat
 
 
 def _near(word: str, keys: WordKeys) -> tuple[int, ...]:
-    """The keys of which a patient needs one: those of the whole word, of its sound and of its first letters.
+    """Return the keys of a word of which a patient must have one: its sound and its first letters.
 
-    A misspelt word shares its sound or its first letters with the right one.
+    A misspelt word shares one of these with the right word. A very short word has only the key of the whole word.
     """
     return (keys.whole,) if len(word) < min(PREFIXES) else (keys.sound, keys.prefixes[0])
 

@@ -1,7 +1,8 @@
 """Names as a search compares them, and the keys by which it finds them without storing a letter.
 
 A word of a name has a key of its whole, of its first 3 and 5 letters, and of its sound. Each is 16 bits of a keyed
-hash: rare names share their keys with others, and the search removes what only shares a key after it has decrypted.
+hash, so rare names share their keys with other names. The search decrypts the names that it finds, and then removes
+the names that only share a key.
 docs/decisions/0032-search-by-name.md says what the keys tell somebody who has the table and not the tenant's key.
 """
 

@@ -185,9 +185,9 @@ def _beginning(ordered: Sequence[Assertion], world: World) -> tuple[datetime, bo
 
 
 def _start(ordered: Sequence[Assertion]) -> date | None:
-    """Return the first start of ART; None if an earlier list of its kind lacked it, or if it has a stamp.
+    """Return the start of ART that counts from the person's beginning: the first one that an assertion states.
 
-    Otherwise it counts from the person's beginning.
+    Return None if that assertion has a stamp, or if an earlier list of the same kind lacked the start.
     """
     lacking: list[tuple[str, date]] = []
     for one in ordered:

@@ -50,7 +50,7 @@ SHORTEST_PHONE = 6
 
 
 def with_enough_digits(phone: str | None) -> str | None:
-    """The phone.
+    """Return the phone if it has enough digits.
 
     Raises:
         ValueError: it has too few digits.

@@ -237,7 +237,7 @@ def get_worklist_file(
     ] = "csv",
     identities: Names = None,
 ) -> StreamedResponse:
-    """Return the same people as rows, or as pages to print, clinic by clinic.
+    """Return the people of a list as rows, or as pages to print, clinic by clinic.
 
     The audit records the read of each patient.
     """

@@ -143,7 +143,7 @@ class FacilityCounts:
         return first - ahead
 
     def add(self, timelines: Timelines) -> None:
-        """Count these patients, for each reference day from a snapshot of it."""
+        """Count the contacts of these patients for each reference day, as known on that day."""
         columns = np.array(
             [self._columns.setdefault(uuid, len(self._columns)) for uuid in timelines.facilities], dtype=np.int64
         )

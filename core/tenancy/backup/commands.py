@@ -84,7 +84,7 @@ def restore(
 ) -> None:
     """Restore a tenant to a backup, or to a moment since the last base backup (iit services backup).
 
-    The present data stay until the restored ones match the backup. Then they are written to a file.
+    The present data stay until the restored data match the backup. Then the previous data are written to a file.
     """
     from core.tenancy.backup import service
 

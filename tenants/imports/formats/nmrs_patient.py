@@ -352,8 +352,9 @@ class Container:
     def _add(self, fact: Fact, *, named: bool) -> None:
         """Add a fact.
 
-        Among similar facts without their own identifier, a live one precedes a voided one, equal ones are added once,
-        and the order distinguishes different ones.
+        If the fact has no identifier of its own (``named`` is false), facts may have the same key. Then a live fact
+        takes the place of a voided one, an equal fact is not added again, and a different one gets a number after its
+        key.
         """
         if not named:
             place = self._by_key.setdefault((fact.kind, fact.key), len(self._reading.facts))

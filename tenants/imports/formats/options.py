@@ -1,4 +1,4 @@
-"""The options of a mapping for formats of records systems: codes, identifier types, limits of meaning.
+"""The options of a mapping for formats of records systems: codes, types of identifiers, and the meaning of answers.
 
 ``docs/reference/formats`` shows every default with its source.
 """

@@ -34,8 +34,8 @@ def person_of(
         labels: the list's names of the fields.
         transferred_in: whether the person came from another facility.
         derived_on: the day of the row, if a person may have several rows.
-        is_programme_id: whether the source's identifier is also the programme's. If not, it replaces the programme's
-            only while that one is unknown.
+        is_programme_id: whether the source's identifier is also the programme's. If not, it takes the place of
+            the programme's identifier only while that is unknown.
     """
     unique = row.identifier("unique_id")
     return PatientFact(

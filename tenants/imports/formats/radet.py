@@ -176,10 +176,10 @@ class Person:
 
         Args:
             state: died, transferred_out, stopped or invalid; any other adds nothing.
-            day: its first day; None if the list has none: then the list's own day counts.
-            name: the field of the day.
+            day: the first day of the state. If the list has none, give None: then the list's own day counts.
+            name: the field that reports name for the day.
             reason: the reason in the list.
-            on: the field of the day, if the list has several.
+            on: a field that reports name in place of ``name``.
         """
         if state not in LASTING:
             return

@@ -34,17 +34,17 @@ def elements(
 ) -> Iterator[tuple[str, Element]]:
     """Yield the elements of these local names, each with the local name of its parent.
 
-    Parsed in C; entities cannot expand, since a part that declares any is rejected before.
+    A parser in C reads them. Entities cannot expand, because a part that declares any is rejected before.
 
     Args:
         source: the file, for messages.
         part: the XML.
-        wanted: local names; elements within such an element belong to it.
-        inside: local name of the element that contains them; reading ends at its end.
+        wanted: the local names. An element within a yielded element is yielded as a part of it.
+        inside: local name of the element that contains the wanted elements. Reading ends where this element ends.
 
     Raises:
-        Invalid: the part declares entities, or an element is larger than any that a table has.
-        ParseError: it is not well-formed.
+        Invalid: the part declares entities, or an element is larger than any element of a real table.
+        ParseError: the XML is not well-formed.
     """
     parser: Any = ET.XMLPullParser(events=("start", "end"))
     stack: list[Element] = []

@@ -1,6 +1,6 @@
-"""Converted cells, and the check for odd rows: reading an odd row by itself might reject it, and gives the reason.
+"""Converted cells, and the check for odd cells.
 
-An odd cell is one that makes its row odd.
+An odd cell may be wrong. Its row is odd too: it is read by itself, which rejects it or not, and gives the reason.
 """
 
 from __future__ import annotations
