@@ -3,17 +3,25 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.paging import Page, PageRequest, long_pages
-from tenants.cohort import service
-from tenants.cohort.calendar import period_of
-from tenants.cohort.presenting import as_of_day, dimensions, indicators_out
-from tenants.cohort.schemas import DayStatusOut, FacilityCompleteness, Indicators, PatientStatus
+from tenants.cohort import programme, repository, service
+from tenants.cohort.calendar import period_of, preceding
+from tenants.cohort.presenting import as_of_day, dimensions, indicators_out, trend_out
+from tenants.cohort.schemas import (
+    DayStatusOut,
+    FacilityCompleteness,
+    IndicatorPerson,
+    Indicators,
+    IndicatorTrend,
+    PatientStatus,
+)
+from tenants.cohort.selection import Selection, selection_of
 
 router = APIRouter(tags=["cohort"])
 
@@ -25,12 +33,37 @@ AsOf = Annotated[
 ]
 
 
+PeriodText = Annotated[
+    str, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
+]
+
+
+def selected(
+    db: TenantDb,
+    facility: Annotated[str | None, Query(description="DATIM id. Default: all facilities.", max_length=100)] = None,
+    sex: Annotated[
+        str | None, Query(description="F, M or `not recorded`. Default: all.", examples=["F"], max_length=20)
+    ] = None,
+    age: Annotated[
+        str | None,
+        Query(description="Age band, such as 15-19, or `not recorded`.", examples=["15-19"], max_length=20),
+    ] = None,
+) -> Selection:
+    """The people whom the query selects."""
+    return selection_of(facility, sex, age, [row.datim_id for row in repository.facilities(db)])
+
+
+Selected = Annotated[Selection, Depends(selected)]
+People = Annotated[PageRequest, Depends(long_pages({"since": date, "patient_id": UUID}, "-since"))]
+
+
 @router.get(
     "/cohort/indicators", operation_id="get_indicators", summary="Get MER indicators of a period, with their flows"
 )
 def get_indicators(
     _: CohortRead,
     db: TenantDb,
+    selection: Selected,
     period: Annotated[
         str | None, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
     ] = None,
@@ -41,7 +74,48 @@ def get_indicators(
     ] = "",
 ) -> Indicators:
     """Return TX_NEW, TX_CURR, TX_ML, TX_RTT and TX_PVLS, with every other term of TX_CURR's change, as known now."""
-    return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by)))
+    return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by), selection))
+
+
+@router.get(
+    "/cohort/indicators/trend",
+    operation_id="get_indicator_trend",
+    summary="Get MER indicators of periods that follow each other",
+)
+def get_indicator_trend(
+    _: CohortRead,
+    db: TenantDb,
+    selection: Selected,
+    period: PeriodText,
+    periods: Annotated[
+        int, Query(description="Number of periods; `period` is the last one.", ge=1, le=programme.MOST_PERIODS)
+    ] = 6,
+) -> IndicatorTrend:
+    """Return the counts of each period, all as known now. The periods are as long as the last one."""
+    each = preceding(period_of(period), periods)
+    return trend_out(each, programme.trend(db, each, selection), service.coverage(db, each[-1], selection))
+
+
+@router.get(
+    "/cohort/indicators/{indicator}/people",
+    operation_id="list_indicator_people",
+    summary="List the people behind a count, the latest change of status first unless sorted",
+)
+def list_indicator_people(
+    _: CohortRead,
+    __: PatientsRead,
+    db: TenantDb,
+    selection: Selected,
+    paging: People,
+    indicator: Annotated[
+        str, Path(description="A count of the indicators, such as TX_ML.", examples=["TX_ML"], max_length=60)
+    ],
+    period: PeriodText,
+) -> Page[IndicatorPerson]:
+    """List them with their status at the end of the period. The audit records the read of each person on the page."""
+    part = programme.read_people(db, indicator, period_of(period), selection, paging)
+    items = [IndicatorPerson.model_validate(person) for person in part.rows]
+    return Page.of(items, paging, part.total, part.last)
 
 
 @router.get("/cohort/status", operation_id="get_cohort_status", summary="Count people by status on a day")

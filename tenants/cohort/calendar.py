@@ -28,6 +28,10 @@ FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
 """The first and last year of care. A day outside is a typing error, or a source's word for "never"."""
 
+_QUARTER: Final = 3
+_YEAR: Final = 12
+_FISCAL_MONTH: Final = 10
+
 _FORMS: Final = (
     re.compile(r"(?P<year>\d{4})Q(?P<quarter>[1-4])"),
     re.compile(r"FY(?P<fiscal>\d{2}|\d{4})Q(?P<quarter>[1-4])"),
@@ -97,6 +101,46 @@ def _months(year: int, month: int, count: int) -> Period:
     _check_year("period", year)
     after = year * 12 + month - 1 + count
     return Period(date(year, month, 1), date(after // 12, after % 12 + 1, 1) - timedelta(days=1))
+
+
+def preceding(period: Period, count: int) -> list[Period]:
+    """``count`` periods of the same length that follow each other, the oldest first; the last one is ``period``.
+
+    A period of whole calendar months is as many months long; any other as many days.
+    """
+    months = _whole_months(period)
+    periods = [period]
+    while len(periods) < count:
+        first = periods[-1].start
+        if months:
+            begin = first.year * 12 + first.month - 1 - months
+            periods.append(_months(begin // 12, begin % 12 + 1, months))
+        else:
+            length = period.end - period.start
+            periods.append(Period(first - timedelta(days=1) - length, first - timedelta(days=1)))
+    return periods[::-1]
+
+
+def name_of(period: Period) -> str:
+    """The period as :func:`period_of` reads it; first and last day of a period that has no name."""
+    months, start = _whole_months(period), period.start
+    if months == 1:
+        return f"{start.year:04}-{start.month:02}"
+    if months == _QUARTER and start.month % _QUARTER == 1:
+        return f"{start.year:04}Q{start.month // _QUARTER + 1}"
+    if months == _YEAR and start.month == 1:
+        return f"{start.year:04}"
+    if months == _YEAR and start.month == _FISCAL_MONTH:
+        return f"FY{start.year + 1}"
+    return f"{start} to {period.end}"
+
+
+def _whole_months(period: Period) -> int:
+    """The calendar months of a period; 0 if it has a part of one."""
+    after = period.end + timedelta(days=1)
+    if period.start.day != 1 or after.day != 1:
+        return 0
+    return (after.year - period.start.year) * 12 + after.month - period.start.month
 
 
 def _check_year(field: str, year: int) -> None:

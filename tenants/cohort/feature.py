@@ -24,6 +24,7 @@ feature = Feature(
     audit_actions=(
         "api:status:read",
         "api:radet_disagreements:read",
+        "cohort:indicator_people:read",
         "job:cohort:rebuild",
     ),
     commands={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,6 +106,10 @@ class People:
 
 Group = tuple[str | int, ...]
 
+NOT_SUPPRESSED: Final = "TX_PVLS_not_suppressed"
+LISTED: Final = (*(name for name in MEASURES if name != AGED), NOT_SUPPRESSED)
+"""The counts of people, who can be listed; NOT_SUPPRESSED is TX_PVLS_D less TX_PVLS_N."""
+
 
 class Counts:
     """Counts by group, summed over chunks of patients. A group has one code or label per requested dimension."""
@@ -119,7 +123,7 @@ class Counts:
         masks = measure(moves, people, start, end, minimum_months)
         nobody = np.zeros(people.facility.size, dtype=np.bool_)
         table = np.stack([masks.get(name, nobody) for name in MEASURES], axis=1)
-        self._add([_labels(people, name, end) for name in self.by], table)
+        self._add([labels_of(people, name, end) for name in self.by], table)
         if "age" not in self.by:
             return
         # A new person moves from the group of their age at the end to that of their age at the start of treatment.
@@ -128,7 +132,7 @@ class Counts:
         for day, sign in ((np.full(new.size, end), 1), (began, -1)):
             change = np.zeros((new.size, len(MEASURES)), dtype=np.int64)
             change[:, _PLACE[AGED]], change[:, _PLACE["TX_NEW"]] = sign, -sign
-            self._add([_labels(people, name, end, age_on=day, among=new) for name in self.by], change)
+            self._add([labels_of(people, name, end, age_on=day, among=new) for name in self.by], change)
 
     def _add(self, labels: list[IntArray], table: npt.NDArray[Any]) -> None:
         """Add people's counts to the groups of their labels. A person without any count creates no group."""
@@ -157,7 +161,7 @@ class Counts:
 
 
 def measure(moves: Transitions, people: People, start: int, end: int, minimum_months: int) -> dict[str, BoolArray]:
-    """Return for each of MEASURES a mask (n,) of the people whom it counts. AGED has none: it belongs to groups.
+    """Return for each of LISTED a mask (n,) of the people whom it counts. AGED has none: it belongs to groups.
 
     Args:
         moves: status transitions.
@@ -209,7 +213,42 @@ def measure(moves: Transitions, people: People, start: int, end: int, minimum_mo
     eligible = is_on & ((months < 0) | (months >= minimum_months)) & ~np.isnan(people.viral_load)
     masks["TX_PVLS_D"] = eligible
     masks["TX_PVLS_N"] = eligible & (people.viral_load < SUPPRESSED)
+    masks[NOT_SUPPRESSED] = eligible & (people.viral_load >= SUPPRESSED)
     return masks
+
+
+def members(
+    name: str,
+    moves: Transitions,
+    people: People,
+    period: tuple[int, int],
+    minimum_months: int,
+    codes: Mapping[str, int],
+) -> IntArray:
+    """Who makes a count: the places of the people whom ``Counts`` counts in this group.
+
+    Args:
+        name: one of LISTED.
+        moves: status transitions.
+        people: the same patients.
+        period: first and last day.
+        minimum_months: months on ART before a viral load counts.
+        codes: the group's code in each dimension that confines it.
+    """
+    start, end = period
+    counted = measure(moves, people, start, end, minimum_months).get(name)
+    if counted is None:
+        return np.zeros(0, dtype=np.int64)
+    for dimension, code in codes.items():
+        age_on = entry_day(moves) if name == "TX_NEW" and dimension == "age" else None
+        counted = counted & (labels_of(people, dimension, end, age_on=age_on) == code)
+    return np.flatnonzero(counted)
+
+
+def entry_day(moves: Transitions) -> IntArray:
+    """The day of each person's first transition; NO_DAY where there is none."""
+    some = np.diff(moves.offsets) > 0
+    return np.where(some, _at(moves.date, np.where(some, moves.offsets[:-1], -1)), NO_DAY)
 
 
 def _at(values: npt.NDArray[np.generic], place: IntArray) -> IntArray:
@@ -241,7 +280,7 @@ def _interruption_months(moves: Transitions, everyone: IntArray, start: int) -> 
     return months_between(began, np.where(has_both, _at(moves.date, interruption), NO_DAY))
 
 
-def _labels(
+def labels_of(
     people: People,
     dimension: str,
     end: int,

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, get_args
 
 from core.clock import today
 from core.errors import FieldError, Invalid
-from tenants.cohort.calendar import FIRST_YEAR, LAST_YEAR
-from tenants.cohort.schemas import Dimension, IndicatorRow, Indicators
+from tenants.cohort.calendar import FIRST_YEAR, LAST_YEAR, name_of
+from tenants.cohort.schemas import Dimension, IndicatorRow, Indicators, IndicatorTrend, PeriodCounts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from core.database import TenantRef, TenantSession
-    from tenants.cohort.service import IndicatorReport
+    from tenants.cohort.calendar import Period
+    from tenants.cohort.service import Coverage, IndicatorReport
 
 _KNOWN: tuple[Dimension, ...] = get_args(Dimension)
 
@@ -56,6 +59,19 @@ def day_asked(tenant: TenantRef, as_of: date | None) -> date:
         remedy = f"give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
     return as_of or today(tenant.time_zone)
+
+
+def trend_out(periods: Sequence[Period], counts: Sequence[Mapping[str, int]], complete: Coverage) -> IndicatorTrend:
+    """Return the counts of several periods as the API shows them; ``complete`` is of the last one."""
+    return IndicatorTrend(
+        periods=[
+            PeriodCounts(period=name_of(period), start=period.start, end=period.end, counts=dict(row))
+            for period, row in zip(periods, counts, strict=True)
+        ],
+        complete_through=complete.complete_through,
+        provisional=bool(complete.provisional) or complete.rebuilding,
+        definition=complete.definition,
+    )
 
 
 def indicators_out(report: IndicatorReport) -> Indicators:

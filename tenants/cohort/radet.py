@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from core import audit
 from core.errors import FieldError, Invalid, NotFound
+from core.web.keyset import slice_of
 from tenants.cohort import radet_repository as repository
 from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.keyset import Slice
+    from core.web.paging import PageRequest
     from tenants.cohort.radet_repository import Listed
     from tenants.cohort.settings import CohortSettings
 
@@ -160,6 +164,25 @@ def compare(session: TenantSession, data_date: date, datim_ids: Sequence[str] | 
             )
         )
     return comparison
+
+
+def read_disagreements(
+    session: TenantSession, comparison: Comparison, reason: str | None, paging: PageRequest
+) -> Slice[Disagreement]:
+    """One page of the disagreements with a reason (None: all). The audit records the read.
+
+    Raises:
+        Invalid: there is no such reason.
+    """
+    if reason is not None and reason not in REASONS:
+        problem, remedy = f"{reason!r} is no reason", f"choose among {', '.join(REASONS)}"
+        raise Invalid("unknown reason", remedy=remedy, errors=[FieldError("reason", problem, remedy)])
+    chosen = (item for item in comparison.disagreements if reason in (None, item.reason))
+    part = slice_of(chosen, paging, "patient_id")
+    facts = {"data_date": comparison.data_date.isoformat()}
+    patients = [item.patient_id for item in part.rows]
+    audit.record_many(session, "api:radet_disagreements:read", "patient", patients, facts)
+    return part
 
 
 def flows(

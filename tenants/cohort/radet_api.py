@@ -5,11 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from core import audit
 from core.access import TenantDb, require
 from core.identity import Principal
 from core.web.days import IsoDay
-from core.web.keyset import slice_of
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.cohort import radet, radet_repository
 from tenants.cohort.radet_schemas import (
@@ -55,13 +53,25 @@ def compare_radet(_: CohortRead, db: TenantDb, data_date: DataDate, facility: Fa
     summary="List the patients whose status differs between a RADET and the records, by UUID unless sorted",
 )
 def list_radet_disagreements(
-    _: CohortRead, __: PatientsRead, db: TenantDb, data_date: DataDate, paging: Ordered, facility: Facility = None
+    _: CohortRead,
+    __: PatientsRead,
+    db: TenantDb,
+    data_date: DataDate,
+    paging: Ordered,
+    facility: Facility = None,
+    reason: Annotated[
+        str | None,
+        Query(
+            description="Only disagreements with this likely reason.",
+            examples=["pickup_not_in_records"],
+            max_length=60,
+        ),
+    ] = None,
 ) -> Page[RadetDisagreement]:
     """List the people whose status differs, with both statuses and the likely reason. The audit records the read."""
     day = radet.chosen_day(db, data_date)
-    part = slice_of(radet.compare(db, day, facility).disagreements, paging, "patient_id")
-    uuids = [item.patient_id for item in part.rows]
-    audit.record_many(db, "api:radet_disagreements:read", "patient", uuids, {"data_date": day.isoformat()})
+    comparison = radet.compare(db, day, facility)
+    part = radet.read_disagreements(db, comparison, reason, paging)
     items = [RadetDisagreement.model_validate(item) for item in part.rows]
     return Page.of(items, paging, part.total, part.last)
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.web.paging import PageRequest
-    from tenants.cohort.calendar import Period
 
 CHUNK_PATIENTS: Final = 20_000
 _NO_DAY = sql.SQL("'-2147483648'::int4")
@@ -71,6 +70,21 @@ class FacilityVolume:
     facility: IntArray
     day: DayArray
     count: DayArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndicatorChunk:
+    """Some people with their transitions.
+
+    Attributes:
+        uuids: bytes of the UUIDs; :func:`uuid_of` reads them.
+        moves: status transitions.
+        people: the people at the end of each period, in the order of the periods.
+    """
+
+    uuids: npt.NDArray[np.bytes_]
+    moves: Transitions
+    people: tuple[People, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +130,13 @@ def forget_strangers(session: TenantSession) -> None:
         )
 
 
-def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[Transitions, People]]:
-    """Yield transitions and people within reach, one chunk of patients after another."""
+def indicator_chunks(session: TenantSession, ends: Sequence[date]) -> Iterator[IndicatorChunk]:
+    """Yield the people within reach, one chunk after another.
+
+    Args:
+        session: the tenant's transaction.
+        ends: the last days of the periods, for the latest viral loads.
+    """
     facilities_known = np.array([value.bytes for value in _facilities_within_reach(session)], dtype="S16")
     within = within_reach_sql(session, "p.facility_uuid")
     after = UUID(int=0)
@@ -127,16 +146,15 @@ def indicator_chunks(session: TenantSession, period: Period) -> Iterator[tuple[T
         rows = fetch(session, query, form)
         if rows["uuid"].size == 0:
             return
-        after = _uuid(rows["uuid"][-1])
+        after = uuid_of(rows["uuid"][-1])
         members = _fill_from_members(session, rows)
-        people = People(
-            facility=places(facilities_known, rows["facility"]),
-            sex=rows["sex"].astype(np.int64),
-            birth=rows["birth"],
-            art_start=rows["art_start"],
-            viral_load=_viral_loads(session, rows["uuid"], members, period.end),
+        viral_loads = (_viral_loads(session, rows["uuid"], members, end) for end in ends)
+        facility, sex = places(facilities_known, rows["facility"]), rows["sex"].astype(np.int64)
+        yield IndicatorChunk(
+            uuids=rows["uuid"],
+            moves=_transitions(session, rows["uuid"]),
+            people=tuple(People(facility, sex, rows["birth"], rows["art_start"], latest) for latest in viral_loads),
         )
-        yield _transitions(session, rows["uuid"]), people
         if rows["uuid"].size < CHUNK_PATIENTS:
             return
 
@@ -151,11 +169,12 @@ def _of_chunk(session: TenantSession, column: str, uuids: npt.NDArray[np.bytes_]
     """Return the condition for a chunk's patients: a range of the index; a list if other patients lie between them."""
     name = sql.Identifier(*column.split("."))
     if session.reach.everything:
-        return sql.SQL("{} BETWEEN {} AND {}").format(name, _uuid(uuids[0]), _uuid(uuids[-1]))
-    return sql.SQL("{} = ANY({}::uuid[])").format(name, uuid_array(map(_uuid, uuids.tolist())))
+        return sql.SQL("{} BETWEEN {} AND {}").format(name, uuid_of(uuids[0]), uuid_of(uuids[-1]))
+    return sql.SQL("{} = ANY({}::uuid[])").format(name, uuid_array(map(uuid_of, uuids.tolist())))
 
 
-def _uuid(value: bytes) -> UUID:
+def uuid_of(value: bytes) -> UUID:
+    """The UUID of its bytes as numpy has them, without zeros at the end."""
     return UUID(bytes=bytes(value).ljust(16, b"\0"))
 
 
@@ -193,7 +212,7 @@ def _fill_from_members(session: TenantSession, rows: Columns) -> list[UUID]:
             rows["birth"][at] = members["birth"][member]
         starts_of_art = [day for day in (rows["art_start"][at], members["art_start"][member]) if day != NO_DAY]
         rows["art_start"][at] = min(starts_of_art, default=NO_DAY)
-    return [_uuid(value) for value in members["uuid"].tolist()]
+    return [uuid_of(value) for value in members["uuid"].tolist()]
 
 
 def _viral_loads(
@@ -256,6 +275,11 @@ def facilities(session: TenantSession) -> list[FacilityRow]:
     with session.cursor() as cursor:
         cursor.execute(query)
         return [FacilityRow(*row) for row in cursor.fetchall()]
+
+
+def facility_order(rows: Sequence[FacilityRow]) -> list[str]:
+    """The DATIM ids of all facilities within reach, in the order of the codes of ``People.facility``."""
+    return [row.datim_id for row in sorted(rows, key=lambda row: row.uuid.bytes)]
 
 
 def page_of_facilities(session: TenantSession, paging: PageRequest) -> Slice[Facility]:

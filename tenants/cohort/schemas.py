@@ -132,3 +132,42 @@ class PatientStatus(BaseModel):
     transitions: list[TransitionOut] = Field(
         description="As known now. The last one may lie ahead: the person will be in IIT that day if no contact comes."
     )
+
+
+class PeriodCounts(BaseModel):
+    """The counts of one period."""
+
+    period: str = Field(description="The period, as the parameter `period` takes it.", examples=["2026Q3"])
+    start: date = Field(description="First day of the period.", examples=["2026-07-01"])
+    end: date = Field(description="Last day of the period.", examples=["2026-09-30"])
+    counts: dict[str, int] = Field(
+        description="The counts, as in the indicators of one period.", examples=[{"TX_CURR": 416, "TX_NEW": 21}]
+    )
+
+
+class IndicatorTrend(BaseModel):
+    """MER indicators of periods that follow each other."""
+
+    periods: list[PeriodCounts] = Field(description="The periods, the oldest first.")
+    complete_through: date | None = Field(description="Earliest complete-through date of the facilities not stale.")
+    provisional: bool = Field(description="Some records end before the last period does: its counts may still change.")
+    definition: str = Field(
+        description="The definition behind the counts.",
+        examples=["PEPFAR MER terms; IIT from day 29 past the expected contact"],
+    )
+
+
+class IndicatorPerson(BaseModel):
+    """A person who makes a count."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    patient_id: UUID = Field(description="The patient.")
+    facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
+    sex: str | None = Field(description="F, M, or null where it is not recorded.", examples=["F"])
+    age: int | None = Field(description="Completed years at the end of the period.", examples=[34])
+    status: str = Field(description="Status at the end of the period, as known now.", examples=["iit"])
+    since: date = Field(description="The day of that status.", examples=["2026-08-14"])
+    viral_load: float | None = Field(
+        description="The latest result of the 12 months to the end of the period, copies/mL.", examples=[40.0]
+    )

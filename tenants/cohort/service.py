@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID
@@ -16,8 +16,9 @@ from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort import repository
 from tenants.cohort.complete import Complete, complete_through
-from tenants.cohort.indicators import Counts
+from tenants.cohort.indicators import MEASURES, Counts
 from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
+from tenants.cohort.selection import EVERYBODY, Selection
 from tenants.cohort.settings import CohortSettings
 from tenants.cohort.status import STATUSES, by_partner, day_known, last_transition, status_at, transitions
 from tenants.cohort.timeline_builder import make_timelines
@@ -56,28 +57,41 @@ class Rebuild(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class IndicatorReport:
-    """Indicators of a period, and how complete they are.
+class Coverage:
+    """How complete the counts of a period are, and by which definition they are made.
 
     Attributes:
-        rows: labels of the group, with its counts.
         complete_through: the earliest complete-through date among facilities that are not stale, None where none is.
+        data_date: the latest data date of the facilities, None where none has one.
+        facilities: number of facilities.
         provisional: facilities whose records do not reach the end of the period.
         stale: facilities that stopped reporting.
-        definition: the definition behind the counts.
         rebuilding: whether a rebuild after a change of rules is running: until it ends, counts are mixed.
         rebuild_problem: why no job runs the rebuild any more; empty while one does, and where none is needed.
+        definition: the definition behind the counts.
     """
 
-    period: Period
-    by: tuple[str, ...]
-    rows: list[tuple[dict[str, str], dict[str, int]]]
     complete_through: date | None
+    data_date: date | None
+    facilities: int
     provisional: list[str]
     stale: list[str]
     rebuilding: bool
     rebuild_problem: str
     definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorReport(Coverage):
+    """Indicators of a period, and how complete they are.
+
+    Attributes:
+        rows: labels of the group, with its counts.
+    """
+
+    period: Period
+    by: tuple[str, ...]
+    rows: list[tuple[dict[str, str], dict[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +179,24 @@ def refresh_completeness(session: TenantSession) -> Complete:
     return completeness
 
 
-def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) -> IndicatorReport:
+def indicator_report(
+    session: TenantSession, period: Period, by: Sequence[str], selection: Selection = EVERYBODY
+) -> IndicatorReport:
     """Return MER indicators of a period by the given dimensions, facilities by DATIM id."""
     rules = cohort_settings(session)
-    counts = Counts(by)
+    counts = Counts(selection.dimensions(by))
     start, end = period.days
-    for moves, people in repository.indicator_chunks(session, period):
-        counts.add(moves, people, start, end, rules.pvls_minimum_months)
-    facilities = repository.facilities(session)
-    names = {row.uuid: row.datim_id for row in facilities}
-    rows = counts.rows([names[uuid] for uuid in sorted(names, key=lambda uuid: uuid.bytes)])
+    for chunk in repository.indicator_chunks(session, [period.end]):
+        counts.add(chunk.moves, chunk.people[0], start, end, rules.pvls_minimum_months)
+    order = repository.facility_order(repository.facilities(session))
+    rows = selection.rows(counts.rows(order), by, MEASURES)
+    return IndicatorReport(**asdict(coverage(session, period, selection)), period=period, by=tuple(by), rows=rows)
+
+
+def coverage(session: TenantSession, period: Period, selection: Selection = EVERYBODY) -> Coverage:
+    """Return how complete the records of the selected facilities are at the end of a period."""
+    rules = cohort_settings(session)
+    facilities = [row for row in repository.facilities(session) if selection.facility in (None, row.datim_id)]
     stale_days = rules.completeness.stale_after_days
     today = _today(session)
     stale = [
@@ -185,11 +207,10 @@ def indicator_report(session: TenantSession, period: Period, by: Sequence[str]) 
         row.complete_through for row in facilities if row.complete_through is not None and row not in stale
     ]
     rebuild_state = tenant_settings.get(session, Rebuild)
-    return IndicatorReport(
-        period=period,
-        by=tuple(by),
-        rows=rows,
+    return Coverage(
         complete_through=min(complete_days_of_facilities, default=None),
+        data_date=max((row.data_date for row in facilities if row.data_date is not None), default=None),
+        facilities=len(facilities),
         provisional=[row.datim_id for row in short],
         stale=[row.datim_id for row in stale],
         rebuilding=rebuild_state.pending,

@@ -7,7 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenants.cohort.calendar import AGE_BANDS, NOT_RECORDED, TIME_BANDS
-from tenants.cohort.indicators import DIMENSIONS, IN_TERMS, MEASURES, OUT_TERMS, Counts, People, measure
+from tenants.cohort.indicators import (
+    DIMENSIONS,
+    IN_TERMS,
+    LISTED,
+    MEASURES,
+    NOT_SUPPRESSED,
+    OUT_TERMS,
+    Counts,
+    People,
+    measure,
+    members,
+)
+from tenants.cohort.selection import place_of
 from tenants.cohort.settings import CohortSettings, FixedRule
 from tenants.cohort.status import transitions
 from tenants.cohort.timelines import DIED, FEMALE, INVALIDATED, NO_DAY, TRANSFERRED_IN, TRANSFERRED_OUT
@@ -171,3 +183,52 @@ def test_chunks_of_patients_add_up(people: list[History], start: int) -> None:
     for half in (people[:1], people[1:]):
         parts.add(transitions(timelines_of(half), RULES), people_of(half), start, start + 90, 3)
     assert whole.rows([]) == parts.rows([])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(histories(), min_size=1, max_size=5), rules, st.integers(0, LAST), st.integers(0, 200))
+def test_the_people_of_each_group_are_as_many_as_its_counts(
+    people: list[History], rules: CohortSettings, start: int, length: int
+) -> None:
+    end = min(start + length, LAST)
+    moves, everyone = transitions(timelines_of(people), rules), people_of(people)
+    total = Counts(("sex", "age"))
+    total.add(moves, everyone, start, end, 3)
+    for group, row in [*total.rows([]), ({"sex": "F", "age": "30-34"}, dict.fromkeys(MEASURES, 0))]:
+        codes = place_of(group, [])
+        for name in (name for name in LISTED if row.get(name) or name in ("TX_CURR", "TX_ML_died")):
+            assert len(members(name, moves, everyone, (start, end), 3, codes)) == row[name], name
+
+
+def test_who_is_not_suppressed_can_be_listed() -> None:
+    on = [History(contacts=(Contact(0, 390),), art_start=0)] * 4
+    people = people_of(on, viral_load=[999.0, 1000.0, np.nan, 20.0])
+    moves = transitions(timelines_of(on), RULES)
+    assert members(NOT_SUPPRESSED, moves, people, (250, 300), 3, {}).tolist() == [1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(histories(), min_size=1, max_size=4), rules, st.integers(1, LAST), st.integers(0, 200))
+def test_the_indicators_are_those_of_each_persons_days_in_plain_python(
+    people: list[History], rules: CohortSettings, start: int, length: int
+) -> None:
+    end = min(start + length, LAST)
+    moves, everyone = transitions(timelines_of(people), rules), people_of(people)
+    lost, interrupted = ("died", "iit", "transferred_out", "stopped"), ("iit", "stopped")
+    expected: dict[str, list[int]] = {name: [] for name in ("TX_CURR", "TX_NEW", "TX_ML", "TX_RTT")}
+    for place, history in enumerate(people):
+        walk = Walk(history, rules)
+        days = walk.run()
+        before, after = days[start - 1], days[end]
+        entry, status, reason = walk.log[0] if walk.log else (-1, "", "")
+        is_new = (status, reason) == ("active", "new") and start <= entry <= end
+        if after == "active":
+            expected["TX_CURR"].append(place)
+        if is_new:
+            expected["TX_NEW"].append(place)
+        if (before == "active" or is_new) and after in lost:
+            expected["TX_ML"].append(place)
+        if before in interrupted and after == "active":
+            expected["TX_RTT"].append(place)
+    found = {name: members(name, moves, everyone, (start, end), 3, {}).tolist() for name in expected}
+    assert found == expected
