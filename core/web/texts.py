@@ -91,6 +91,17 @@ def shown_day(day: date) -> str:
     return format_skeleton("MMMEd", datetime(day.year, day.month, day.day), locale=_LOCALES[_language.get()])  # noqa: DTZ001 - a day has no zone
 
 
+def shown_month(day: date, *, year: bool = True, short: bool = False) -> str:
+    """Return the month of a day, such as ``August 2026``, ``August`` or ``Aug 2026``."""
+    from babel.dates import format_date, format_skeleton
+
+    locale = _LOCALES[_language.get()]
+    if not year:
+        return format_date(day, "LLL" if short else "LLLL", locale)
+    moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a day has no zone
+    return format_skeleton("yMMM" if short else "yMMMM", moment, locale=locale)
+
+
 def shown_time(moment: datetime, zone: ZoneInfo) -> str:
     """Return a moment such as ``4 May 2026, 14:05``, as the clocks of ``zone`` showed it."""
     from babel.dates import format_datetime

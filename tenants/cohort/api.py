@@ -1,5 +1,6 @@
 """Status, indicators and completeness over the API."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 

@@ -68,6 +68,7 @@ class Coverage:
         stale: facilities that stopped reporting.
         rebuilding: whether a rebuild after a change of rules is running: until it ends, counts are mixed.
         rebuild_problem: why no job runs the rebuild any more; empty while one does, and where none is needed.
+        iit_day: the day past the expected contact from which a person is in IIT.
         definition: the definition behind the counts.
     """
 
@@ -78,6 +79,7 @@ class Coverage:
     stale: list[str]
     rebuilding: bool
     rebuild_problem: str
+    iit_day: int
     definition: str
 
 
@@ -215,6 +217,7 @@ def coverage(session: TenantSession, period: Period, selection: Selection = EVER
         stale=[row.datim_id for row in stale],
         rebuilding=rebuild_state.pending,
         rebuild_problem=rebuild_state.problem,
+        iit_day=rules.grace_days + 1,
         definition=f"PEPFAR MER terms; IIT from day {rules.grace_days + 1} past the expected contact",
     )
 

@@ -8,6 +8,7 @@ feature = Feature(
     pages=(
         "tenants.portal.today_pages:router",
         "tenants.portal.patient_pages:router",
+        "tenants.portal.programme_pages:router",
         "tenants.portal.account_pages:router",
     ),
     public_pages=("tenants.portal.sign_in_pages:router", "tenants.portal.sso_sign_in_pages:router"),
@@ -15,6 +16,7 @@ feature = Feature(
     navigation=(
         NavigationEntry(marked("Today"), "/today", "worklists.read", 1),
         NavigationEntry(marked("Patients"), "/patients", "patients.read", 2),
+        NavigationEntry(marked("Programme"), "/programme", "cohort.read", 4),
     ),
     templates={"portal": "tenants.portal.feature:templates"},
 )

@@ -118,6 +118,11 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
     ("patient-late", "/today?list=to_trace", "case_manager", _patient),
     ("patient-attempt", "/today", "case_manager", _patient_form),
     ("patient-not-there", f"/patients/{UUID(int=0)}", "case_manager", _nothing),
+    ("programme", "/programme", "data_officer", _nothing),
+    ("programme-people", "/programme/people", "data_officer", _nothing),
+    ("programme-disagreements", "/programme/disagreements", "data_officer", _nothing),
+    ("programme-viewer", "/programme?show=TX_PVLS", "viewer", _nothing),
+    ("programme-not-allowed", "/programme", "tracking_officer", _nothing),
     ("me", "/me", "tracking_officer", _nothing),
     ("not-there", "/nothing-is-at-this-address", "tracking_officer", _nothing),
 )

@@ -21,6 +21,19 @@ def indicators(world: World) -> Call:
     return Call(params={"period": "2025Q1", "by": "facility"}, marks=[patient["facility"]])
 
 
+@case("GET", "/v1/cohort/indicators/trend", kind="collection")
+def trend(world: World) -> Call:
+    _patient(world)
+    people = world.json("GET", "/v1/cohort/indicators", params={"period": "2025Q1"})["rows"][0]["counts"]["TX_NEW"]
+    return Call(params={"period": "2025Q1", "periods": 1}, marks=[f'"TX_NEW":{people},'])
+
+
+@case("GET", "/v1/cohort/indicators/{indicator}/people", kind="collection")
+def indicator_people(world: World) -> Call:
+    patient = _patient(world)
+    return Call(path={"indicator": "TX_NEW"}, params={"period": "2025Q1", "page_size": 500}, marks=[patient["id"]])
+
+
 @case("GET", "/v1/cohort/status", kind="collection")
 def status(world: World) -> Call:
     _patient(world)

@@ -52,6 +52,9 @@ ROWS = [
         names=("patient_id", "attempt_id"),
         status=303,
     ),
+    Row("GET", "/programme", "cohort.read"),
+    Row("GET", "/programme/people", "patients.read"),
+    Row("GET", "/programme/disagreements", "cohort.read"),
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 NAMING = [row for row in GUARDED if row.names]
@@ -60,7 +63,14 @@ SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
 
 def may(row):
     """A role that holds what the page needs."""
-    return "case_manager" if row.needs == "attempts.write" else "tracking_officer"
+    if row.needs == "attempts.write" or row.path.startswith("/programme"):
+        return "case_manager"
+    return "tracking_officer"
+
+
+def may_not(row):
+    """A role that lacks what the page needs."""
+    return "tracking_officer" if row.needs == "cohort.read" else "viewer"
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +155,8 @@ def test_nobody_is_sent_to_the_sign_in(row, application, things):
 
 @pytest.mark.parametrize("row", GUARDED, ids=str)
 def test_another_role_is_told_what_is_needed(row, things, signed_in):
-    assert row.needs not in permissions_of_role("viewer")
-    answer = row.ask(signed_in("owner", "viewer"), things(None))
+    assert row.needs not in permissions_of_role(may_not(row))
+    answer = row.ask(signed_in("owner", may_not(row)), things(None))
     assert answer.status_code == 403
     assert "text/html" in answer.headers["content-type"]
     assert row.needs in answer.text or "patients.read" in answer.text
@@ -186,3 +196,27 @@ def test_a_search_shows_whom_the_reader_reaches_and_nobody_else(things, signed_i
         answer = SEARCH.ask(client, named)
         assert answer.status_code == 200, answer.text
         assert (href in answer.text) is shown
+
+
+def test_a_number_of_the_programme_counts_and_opens_whom_the_reader_reaches(things, signed_in, places):
+    named = things(None)
+    query = "period=2025Q1&show=TX_NEW&page={page}"
+    href = f'href="/patients/{named["patient_id"]}"'
+    for client, shown in (
+        (signed_in("owner", "case_manager"), True),
+        (signed_in("owner", "case_manager", places[0]["datim_id"]), True),
+        (signed_in("owner", "case_manager", places[1]["datim_id"]), False),
+        (signed_in("stranger", "case_manager"), False),
+    ):
+        lists = [client.get(f"/programme/people?{query.format(page=page)}") for page in range(1, 9)]
+        assert {answer.status_code for answer in lists} == {200}
+        assert any(href in answer.text for answer in lists) is shown
+        assert ("show=TX_NEW" in client.get("/programme?period=2025Q1").text) is shown
+
+
+def test_who_reads_numbers_only_gets_no_link_to_people(things, signed_in):
+    things(None)
+    page = signed_in("owner", "viewer").get("/programme?period=2025Q1")
+    assert page.status_code == 200
+    assert "/programme/people" not in page.text
+    assert "patients.read" in page.text

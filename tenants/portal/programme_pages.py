@@ -1,0 +1,191 @@
+"""Pages of the programme: indicators of a period, the people behind each number, and the partner's own statuses."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse
+
+from core.access import TenantScope, require
+from core.access.pages import Page
+from core.clock import today
+from core.database import TenantSession
+from core.identity import Principal
+from core.web.cursors import Sort
+from core.web.days import IsoDay
+from core.web.paging import PageRequest
+from tenants.cohort import programme, radet, radet_repository, repository
+from tenants.cohort.calendar import period_of
+from tenants.portal import programme_view as views
+from tenants.portal import programme_words as words
+from tenants.portal.patient_words import STATUSES
+from tenants.portal.programme_view import View
+from tenants.portal.words import SEXES, unnamed
+from tenants.risk.identities import full_name, identities_of
+
+router = APIRouter()
+
+Reader = Annotated[Principal, Depends(require("cohort.read", confined=True))]
+PatientReader = Annotated[Principal, Depends(require("patients.read", confined=True))]
+PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
+Text = Annotated[str, Query(max_length=100)]
+PAGE_SIZE: Final = 50
+
+
+def view_of(period: Text = "", facility: Text = "", sex: Text = "", age: Text = "", show: Text = "TX_ML") -> View:
+    """The view that the query names."""
+    return View(period, facility, sex, age, show)
+
+
+Viewed = Annotated[View, Depends(view_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDisagreement:
+    """A person on whom list and records disagree, as the page shows it."""
+
+    patient_id: UUID
+    name: str
+    clinic: str
+    theirs: str
+    ours: str
+    reason: str
+
+
+@router.get("/programme")
+def show_programme(page: Page, principal: Reader, scope: TenantScope, view: Viewed) -> HTMLResponse:
+    """Show the indicators of a period, with filters, over time, and how they reconcile."""
+    may_open = "patients.read" in principal.permissions
+    shown = view if view.show in words.HEADLINES else View(view.period, view.facility, view.sex, view.age)
+    with scope.session() as session:
+        shown, work = views.read_programme(session, shown, may_open=may_open)
+        clinics = views.clinic_choices(repository.facilities(session))
+    sexes, ages = views.group_choices()
+    return page.render(
+        "portal/programme/index.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/programme",
+        view=shown,
+        work=work,
+        periods=_with(views.period_choices(today(scope.tenant.time_zone)), shown.period, work),
+        clinics=clinics,
+        sexes=sexes,
+        ages=ages,
+        may_open=may_open,
+        words=words,
+    )
+
+
+@router.get("/programme/people")
+def show_people(
+    page: Page, principal: Reader, _: PatientReader, scope: TenantScope, view: Viewed, number: PageNumber = 1
+) -> HTMLResponse:
+    """Show the people behind a number. The audit records the read of each."""
+    programme.check_indicator(view.show)
+    paging = PageRequest(number, PAGE_SIZE, "/programme/people", sort=Sort.parse("-since"), keyed=True)
+    with scope.session() as session:
+        facilities = repository.facilities(session)
+        period = period_of(view.period) if view.period else views.default_period(session, facilities)
+        part = programme.read_people(session, view.show, period, view.selection(facilities), paging)
+        names = _names(session, [person.patient_id for person in part.rows])
+    return page.render(
+        "portal/programme/people.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/programme",
+        view=view,
+        period=period,
+        people=part.rows,
+        total=part.total,
+        names=names,
+        clinics={row.datim_id: row.name for row in facilities},
+        number=number,
+        page_size=PAGE_SIZE,
+        words=words,
+        sexes=SEXES,
+        statuses=STATUSES,
+    )
+
+
+@router.get("/programme/disagreements")
+def show_disagreements(
+    page: Page,
+    principal: Reader,
+    scope: TenantScope,
+    day: IsoDay | None = None,
+    facility: Text = "",
+    reason: Text = "",
+    number: PageNumber = 1,
+) -> HTMLResponse:
+    """Compare the partner's own statuses with the records; who may see people gets those who differ."""
+    may_open = "patients.read" in principal.permissions
+    with scope.session() as session:
+        lists = radet_repository.listed_days(session)
+        facilities = {row.datim_id: row.name for row in repository.facilities(session)}
+        comparison, people, total = None, [], 0
+        if lists:
+            chosen = radet.chosen_day(session, day)
+            comparison = radet.compare(session, chosen, [facility] if facility else None)
+            if may_open:
+                paging = PageRequest(number, PAGE_SIZE, "", sort=Sort.parse("patient_id"), keyed=True)
+                part = radet.read_disagreements(session, comparison, reason or None, paging)
+                people, total = _disagreements(session, part.rows, facilities), part.total
+    return page.render(
+        "portal/programme/disagreements.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/programme",
+        days=sorted({item.data_date for item in lists}, reverse=True),
+        comparison=comparison,
+        pairs=[] if comparison is None else _pairs(comparison),
+        people=people,
+        total=total,
+        clinics=[("", ""), *sorted(facilities.items(), key=lambda item: item[1])],
+        facility=facility,
+        reason=reason,
+        number=number,
+        page_size=PAGE_SIZE,
+        may_open=may_open,
+        words=words,
+    )
+
+
+def _with(choices: list[tuple[str, str]], period: str, work: views.Programme | None) -> list[tuple[str, str]]:
+    """The choices, and the shown period where it is older than they are."""
+    if work is None or period in {key for key, _text in choices}:
+        return choices
+    return [(period, words.period_choice(work.period)), *choices]
+
+
+def _names(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, str]:
+    identities = identities_of(session, patients)
+    return {
+        patient: full_name(identity) or identity.get("hospital_number") or unnamed(patient)
+        for patient in patients
+        for identity in [identities.get(patient, {})]
+    }
+
+
+def _disagreements(
+    session: TenantSession, rows: Sequence[radet.Disagreement], facilities: dict[str, str]
+) -> list[ShownDisagreement]:
+    names = _names(session, [row.patient_id for row in rows])
+    return [
+        ShownDisagreement(
+            row.patient_id, names[row.patient_id], facilities[row.facility], row.theirs, row.ours, row.reason
+        )
+        for row in rows
+    ]
+
+
+def _pairs(comparison: radet.Comparison) -> list[tuple[str, str, int]]:
+    """The pairs of statuses that disagree, with the number of people, the most frequent first."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for (_place, theirs, ours), people in comparison.counts.items():
+        if not radet.same(theirs, ours):
+            pairs[theirs, ours] += people
+    return [(theirs, ours, people) for (theirs, ours), people in pairs.most_common()]
