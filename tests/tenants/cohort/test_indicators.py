@@ -230,5 +230,5 @@ def test_the_indicators_are_those_of_each_persons_days_in_plain_python(
             expected["TX_ML"].append(place)
         if before in interrupted and after == "active":
             expected["TX_RTT"].append(place)
-    found = {name: members(name, moves, everyone, (start, end), 3, {}).tolist() for name in expected}
-    assert found == expected
+    listed = {name: members(name, moves, everyone, (start, end), 3, {}).tolist() for name in expected}
+    assert listed == expected
