@@ -104,7 +104,7 @@ def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str,
 
 @router.get("/healthz", operation_id="healthz", summary="Check that the process is alive")
 def healthz() -> Alive:
-    """Answers as long as the process does. Restart it when this fails."""
+    """Answer as long as the process runs. Restart the process when this fails."""
     return Alive()
 
 

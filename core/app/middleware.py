@@ -54,7 +54,7 @@ PUBLIC_BODY = 65_536
 """Most bytes of the body of a request without a credential."""
 
 PUBLIC_SECONDS = 10.0
-"""Seconds within which the whole of that body must come."""
+"""Seconds within which the whole body of a request without a credential must come."""
 
 STALLED_SECONDS = 0.25
 """Seconds that a client may take to read a part of an answer before another request gets the slot."""

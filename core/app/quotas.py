@@ -36,7 +36,7 @@ SECONDS: Final = 0.25
 """Seconds that Redis may take to count a request."""
 
 PAUSE: Final = 5.0
-"""Seconds without Redis after it did not answer."""
+"""Seconds for which Redis is not asked again after it did not answer."""
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CONNECTIONS: Final = 16
@@ -199,7 +199,7 @@ class Quotas:
 
 
 def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
-    """Return ``RateLimit-Policy`` with all quotas, and ``RateLimit`` with the one of which the least part is left."""
+    """Return ``RateLimit-Policy`` with all quotas, and ``RateLimit`` with the quota that is nearest to its end."""
     policies = ", ".join(f'"{one.quota.name}";q={one.quota.limit};w={WINDOW}' for one in standings)
     nearest = min(standings, key=lambda one: one.left / one.quota.limit)
     left = f'"{nearest.quota.name}";r={nearest.left};t={math.ceil(nearest.wait or nearest.reset)}'

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 ADMIN: Final = "partner_admin"
-"""Holds every permission of the tenant; the last one of a tenant cannot be removed."""
+"""The role with every permission of the tenant. The last person with this role in a tenant cannot be removed."""
 
 
 @dataclass(frozen=True, slots=True)

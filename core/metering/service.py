@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.feature_registry import Meter
 
 LONGEST_VALUE = 200
-"""Characters of a dimension's value: the id or the name of a thing."""
+"""Most characters of a dimension's value: the id or the name of a thing."""
 
 
 @cache

@@ -75,11 +75,11 @@ class _OneLoader(Loader):
         return self._texts.learned(numbers)
 
     def question(self) -> Any:  # noqa: ANN401 - as Loader's own
-        """The queries for the placeholder."""
+        """The queries of the facts, with ``_MARK`` in place of a patient."""
         return self._questions(np.array([_MARK.bytes], dtype="S16"))
 
     def bounds(self) -> Any:  # noqa: ANN401 - a condition
-        """The condition for the contacts of the placeholder."""
+        """The condition for a patient's contacts, with ``_MARK`` in place of the patient."""
         return self._own_range(np.array([_MARK.bytes], dtype="S16"), "patient_uuid")
 
 

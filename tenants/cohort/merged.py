@@ -51,7 +51,7 @@ class Merged:
         return self._canonical.size > 0
 
     def lay(self, facts: Columns) -> Columns:
-        """Return the facts under the patients for whom they count (``S16``), each cut to those days (int32)."""
+        """Return the facts, each with the patient for whom it counts, and known only on the days on which it does."""
         place = places(self._sources, facts["patient"])
         of_merged = np.flatnonzero(place >= 0)
         if of_merged.size == 0:

@@ -56,7 +56,7 @@ REASONS: Final[dict[str, str]] = {
     "status_does_not_follow": "list and records expect the person on the same day: another status follows from it",
     "expected_day_differs": "list and records expect the person on different days",
 }
-"""Why the two differ, by code. Each is the reason that fits best, not a proof."""
+"""Why list and records differ, by code. Each is the reason that fits best, not a proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +297,7 @@ def _reason(person: _Person, row: Listed, grace: int) -> str:
 
 
 def _iit_in_records_only(person: _Person, row: Listed, list_pickup: int, grace: int) -> str:
-    """The reason where the list says on treatment and we say IIT."""
+    """The likely reason if the list says that the person is on treatment, and the records say IIT."""
     if list_pickup > person.contact:
         return "pickup_not_in_records"
     if person.expected + grace + 1 == person.day:
@@ -310,7 +310,7 @@ def _iit_in_records_only(person: _Person, row: Listed, list_pickup: int, grace: 
 
 
 def _iit_on_list_only(person: _Person, row: Listed, list_pickup: int, grace: int) -> str:
-    """The reason where the list says IIT and we say on treatment."""
+    """The likely reason if the list says IIT, and the records say that the person is on treatment."""
     if person.contact > list_pickup:
         return "contact_not_on_list"
     if person.expected + grace == person.day:

@@ -344,7 +344,7 @@ def _booking_now(hindsight: Timelines, rules: CohortSettings, unit: Units) -> tu
 
 
 def _answer_day(hindsight: Timelines, rules: CohortSettings, unit: Units) -> DayArray:
-    """The first contact that answers each unit."""
+    """The day of the first contact that answers each unit."""
     if rules.expected_from == "contacts":
         return first_from(hindsight, rules, unit.patient, unit.origin, strictly_after=True)
     status, due_day = _booking_now(hindsight, rules, unit)

@@ -184,7 +184,7 @@ def _person(prefix: str, index: int) -> str:
 
 
 def _identity(index: int) -> tuple[str, str, str]:
-    """Given name, family name and phone of nobody: one in twelve has no phone."""
+    """An invented given name, family name and phone. One in twelve has no phone."""
     phone = "" if index % PHONELESS == PHONELESS - 1 else f"0800000{index % 10_000:04d}"
     return "Client", f"{index:04d}", phone
 

@@ -13,7 +13,7 @@ from tenants.records.care_fields import PatientDetails
 from tenants.records.ids import new_uuid
 
 _UNHASHED: dict[str, Any] = {"info": {"unhashed": True}}
-"""``personal_hash`` has the names themselves, and a row from before there were keys is the same row."""
+"""Columns that ``row_hash`` leaves out: ``personal_hash`` covers the names, and new keys of names change no content."""
 
 
 class _Person(TenantBase):

@@ -89,7 +89,7 @@ def _near(word: str, keys: WordKeys) -> tuple[int, ...]:
 
 
 def _weight(word: str, keys: WordKeys) -> ColumnElement[int]:
-    """More for a patient who has a better key of the word."""
+    """SQL of a weight, which is higher for a patient who has a better key of the word."""
     best = [((keys.whole,), 4)]
     if len(word) >= min(PREFIXES):
         best += [((keys.prefixes[-1],), 2), ((keys.sound,), 1)]

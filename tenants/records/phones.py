@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 NO_PHONE = b""
-"""Stands for the wrong phone of who had none."""
+"""Stands for the wrong phone of a patient who had no phone."""
 
 
 def correct_phone(session: TenantSession, patient: UUID, phone: str, field: str) -> str | None:

@@ -308,7 +308,7 @@ WHERE p.version_id = %(version)s AND EXISTS (SELECT FROM patient_statements AS t
 
 
 def forget_wrong_phone(session: TenantSession, patient: UUID, right: bytes) -> None:
-    """Take back that a person marked a phone as wrong when they gave the right one, by its blind index."""
+    """Clear the mark of a wrong phone in the statement that gave the phone with the blind index ``right``."""
     with session.cursor() as cursor:
         cursor.execute(
             "UPDATE patient_statements SET wrong_phone_bidx = NULL"

@@ -176,7 +176,7 @@ def list_worklists(
     as_of: AsOf = None,
     kind: Annotated[Kind | None, Query(description="Only lists of this kind.")] = None,
 ) -> Page[WorklistOut]:
-    """List them without their people."""
+    """List the issued lists without their people."""
     part = worklist_repository.list_worklists(db, paging, as_of=as_of, kind=kind)
     return Page.of(presenting.worklists(db, part.rows), paging, part.total, part.last)
 

@@ -164,7 +164,7 @@ def _entries(session: TenantSession, selected: Any, uuid: UUID) -> Any:  # noqa:
 
 
 def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:
-    """The facilities within reach with people on a list."""
+    """The facilities within reach that have people on a list."""
     query = select(WorklistEntry.facility_uuid).where(
         WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid)
     )

@@ -64,7 +64,7 @@ def change_role(
     if_match: IfMatch,
     response: Response,
 ) -> RoleOut:
-    """Change a role. The change takes effect with the next request of everybody in it. Built-in roles cannot change."""
+    """Change a role, with effect from the next request of everybody who has it. Built-in roles cannot change."""
     draft = service.RoleDraft(role_name, body.meaning, tuple(body.includes), tuple(body.permissions))
     return _answer(response, service.change_role(scope.tenant, draft, _author(principal, scope), if_match))
 

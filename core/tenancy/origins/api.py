@@ -29,7 +29,7 @@ class Origins(BaseModel):
 
 @router.get("", operation_id="get_origins", summary="Get the web pages that may call the API")
 def get_origins(_: OriginsRead, scope: TenantScope) -> Origins:
-    """Pages of other origins cannot read the API's answers in a browser. Other programs are not concerned."""
+    """Return the origins. In a browser, only their pages can read the API's answers; other programs need no origin."""
     return Origins(origins=service.list_origins(scope.tenant.id))
 
 

@@ -1,7 +1,7 @@
 """Settle people: rebuild their records from all runs, where an import changes what was known before it.
 
-The newest list of a facility changes nothing that was known before. An older list, or an undone one, may: then steps
-rebuild the chains of all people at its facilities. The queue of these people is ``import_touched``.
+The newest list of a facility changes nothing that was known before. An older list may, and so may undoing a list. Then
+steps rebuild the chains of all people at the list's facilities. The queue of these people is ``import_touched``.
 """
 
 from __future__ import annotations

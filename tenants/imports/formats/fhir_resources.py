@@ -174,7 +174,7 @@ class Resource:
         )
 
     def _home(self) -> tuple[str, Place | None]:
-        """The facility of a patient: managing tenant, location of an identifier, latest encounter, or mapping."""
+        """The facility of a patient: by ``managingOrganization``, identifier, latest encounter, or mapping."""
         references = [self._content.get("managingOrganization")]
         for _, item in self._fields.each("identifier", []):
             references += [

@@ -1,6 +1,7 @@
-"""Check that an import of a known facility names known people: a spreadsheet may have removed leading zeros.
+"""Check that an import of a known facility names known people.
 
-The list would add everybody at the facility a second time, so the import fails as a whole before it writes anything.
+A spreadsheet may have removed the leading zeros of their identifiers. Such a list would add everybody at the facility a
+second time, so the import fails as a whole before it writes anything.
 """
 
 from __future__ import annotations
