@@ -1,4 +1,4 @@
-"""The process that ``bench_import`` starts: one import, and its costs.
+"""The process that ``bench_import`` starts. It runs one import and measures its costs.
 
 Arguments: the tenant, the folder of its files.
 """
