@@ -1,0 +1,81 @@
+"""Writes ``docs/reference/access.md``: which roles reach each operation of the API and each page.
+
+``python -m core.app.access_page`` rewrites the page; a test keeps it equal, and another calls every operation as every
+role.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from core.access.require import api_routes, is_public, page_routes, permissions_of
+from core.app.factory import create_app
+from core.identity.roles import ROLES, permissions_of_role
+from core.settings import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from fastapi import FastAPI
+    from fastapi.routing import RouteContext
+
+FILE: Final = CHECKOUT / "docs/reference/access.md"
+EVERYBODY: Final = "everybody who is signed in"
+NOBODY: Final = "everybody, without signing in"
+_HEAD: Final = """\
+# Who reaches what
+
+Generated from the routes and pages: `python -m core.app.access_page`; a test keeps both equal, and another calls every
+operation and page as every role. A role of the tenant's own reaches what its permissions say
+([roles and permissions](roles.md)). Within an operation, people reach the records of their facilities and states only.
+"""
+
+Row = tuple[str, str, frozenset[str] | None]
+"""Method, path, and the permissions needed; None for what is open to all."""
+
+
+def rows_of(routes: Iterable[RouteContext]) -> list[Row]:
+    """Return what each route needs, sorted by path."""
+    return sorted(chain.from_iterable(_rows(route) for route in routes), key=lambda row: (row[1], row[0]))
+
+
+def roles_that_reach(needed: frozenset[str]) -> list[str]:
+    """Return the built-in roles that hold all these permissions."""
+    return [name for name in ROLES if needed <= permissions_of_role(name)]
+
+
+def page(app: FastAPI) -> str:
+    """Return the text of the whole page."""
+    return "\n".join(
+        [
+            _HEAD,
+            "## Pages",
+            "",
+            *_table(rows_of(page_routes(app))),
+            "## Operations of the API",
+            "",
+            *_table(rows_of(api_routes(app))),
+        ]
+    )
+
+
+def _rows(route: RouteContext) -> Iterator[Row]:
+    for method in sorted((route.methods or set()) - {"HEAD"}):
+        yield method, route.path or "", None if is_public(route) else permissions_of(route)
+
+
+def _table(rows: list[Row]) -> Iterator[str]:
+    yield "| | permission | roles |"
+    yield "|---|---|---|"
+    for method, path, needed in rows:
+        if needed is None or not needed:
+            yield f"| `{method} {path}` | | {NOBODY if needed is None else EVERYBODY} |"
+        else:
+            permissions = ", ".join(f"`{name}`" for name in sorted(needed))
+            yield f"| `{method} {path}` | {permissions} | {', '.join(roles_that_reach(needed)) or 'none'} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(create_app()), encoding="utf-8")
