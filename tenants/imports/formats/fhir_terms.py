@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MEASURED = "measured:"
 IDENTIFIER_LOCATION = "http://fhir.openmrs.org/ext/patient/identifier#location"
-PLACES = frozenset({"Location", "Tenant"})
+PLACES = frozenset({"Location", "Organization"})
 TAKEN_BACK = "entered-in-error"
 MOST_HOMES = 1_000_000
 """Most patients whose latest place is remembered: some 400 MB with their starts of treatment."""
@@ -75,12 +75,12 @@ class FhirTerms:
         """A pattern of the lines that ``look_through`` needs: places, encounters, and codes about a person."""
         about = [code for code, asks in self.questions.items() if asks in ("art_start", "transferred_in_date")]
         codes = [re.escape(code.rpartition("|")[2]).encode() for code in about]
-        return re.compile(b"|".join([rb'"(?:Location|Tenant|Encounter)"', *codes]), re.IGNORECASE)
+        return re.compile(b"|".join([rb'"(?:Location|Organization|Encounter)"', *codes]), re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class Place:
-    """A facility as a Location or Tenant describes it."""
+    """A facility as a Location or Organization describes it."""
 
     datim_id: str | None
     name: str | None
@@ -93,7 +93,7 @@ class Beforehand:
     """Facts that other resources need before they come.
 
     Attributes:
-        places: places by the id of the Location or Tenant.
+        places: places by the id of the Location or Organization.
         homes: for each patient, the day and place of the latest encounter.
         art_starts: for each patient, the earliest start of treatment.
         transferred_in: patients who came from elsewhere.

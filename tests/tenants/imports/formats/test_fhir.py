@@ -269,6 +269,16 @@ def test_the_latest_encounter_gives_the_facility_where_the_patient_names_none(tm
     assert of(readings, PatientFact)[0].facility == "dat1"
 
 
+def test_an_organization_is_a_facility_too(tmp_path: Path) -> None:
+    place = {**location(), "resourceType": "Organization", "id": "org1"}
+    named = {"identifier": [{"type": {"text": "DATIM ID"}, "value": "dat8"}]}
+    managed = patient(1, identifier=[], managingOrganization={"reference": "Organization/org1"})
+    assert of(lines(tmp_path, [{**place, **named}, managed]), PatientFact)[0].facility == "dat8"
+    served = encounter(1, DAY, serviceProvider={"reference": "Organization/org1"})
+    readings = lines(tmp_path, [patient(1, identifier=[]), served, {**place, **named}])
+    assert of(readings, PatientFact)[0].facility == "dat8"
+
+
 def test_a_patient_without_a_facility_is_rejected(tmp_path: Path) -> None:
     (reading,) = lines(tmp_path, [patient()])
     assert (reading.facts, reading.rejections[0].problem) == ([], "the facility is missing")
