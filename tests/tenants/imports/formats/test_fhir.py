@@ -274,7 +274,7 @@ def test_an_organization_is_a_facility_too(tmp_path: Path) -> None:
     named = {"identifier": [{"type": {"text": "DATIM ID"}, "value": "dat8"}]}
     managed = patient(1, identifier=[], managingOrganization={"reference": "Organization/org1"})
     assert of(lines(tmp_path, [{**place, **named}, managed]), PatientFact)[0].facility == "dat8"
-    served = encounter(1, DAY, serviceProvider={"reference": "Organization/org1"})
+    served = encounter(1, DAY, location=[], serviceProvider={"reference": "Organization/org1"})
     readings = lines(tmp_path, [patient(1, identifier=[]), served, {**place, **named}])
     assert of(readings, PatientFact)[0].facility == "dat8"
 
