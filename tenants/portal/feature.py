@@ -10,6 +10,7 @@ feature = Feature(
         "tenants.portal.patient_pages:router",
         "tenants.portal.programme_pages:router",
         "tenants.portal.account_pages:router",
+        "tenants.portal.sso_admin_pages:router",
     ),
     public_pages=("tenants.portal.sign_in_pages:router", "tenants.portal.sso_sign_in_pages:router"),
     sign_in="/sign-in",

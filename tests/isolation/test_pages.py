@@ -24,6 +24,14 @@ ROWS = [
     Row("POST", "/me/sessions/{session_id}/end", "own", status=404),
     Row("POST", "/me/tenant", "own", form={"tenant_id": "{tenant_id}"}, status=404),
     Row("POST", "/sign-out", "own", status=303),
+    Row("GET", "/admin/sso", "sso.manage"),
+    Row("POST", "/admin/sso", "sso.manage", form={"issuer": "http://127.0.0.1:9", "client_id": "iit"}, status=303),
+    Row("POST", "/admin/sso/test", "sso.manage"),
+    Row("POST", "/admin/sso/enforce", "sso.manage", status=303),
+    Row("POST", "/admin/sso/remove", "sso.manage", status=303),
+    Row("POST", "/admin/sso/domains", "sso.manage", form={"domain": "{number}.example.org"}, status=303),
+    Row("POST", "/admin/sso/domains/{domain_id}/check", "sso.manage", names=("domain_id",), status=303),
+    Row("POST", "/admin/sso/domains/{domain_id}/remove", "sso.manage", names=("domain_id",), status=303),
     Row("GET", "/today", "worklists.read"),
     Row(
         "POST",
@@ -58,11 +66,15 @@ ROWS = [
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 NAMING = [row for row in GUARDED if row.names]
+OF_THE_WHOLE_TENANT = {"sso.manage"}
+"""What nobody does who reaches a part of the facilities only."""
 SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
 
 
 def may(row):
     """A role that holds what the page needs."""
+    if row.needs in OF_THE_WHOLE_TENANT:
+        return "partner_admin"
     if row.needs == "attempts.write" or row.path.startswith("/programme"):
         return "case_manager"
     return "tracking_officer"
@@ -107,7 +119,16 @@ def signed_in(application, two, places):
 
 
 @pytest.fixture
-def things(world, places, signed_in):
+def sso_domain(world):
+    """A domain that the owner claims, and a provider of the owner's."""
+    world.json("PUT", "/v1/sso", json={"issuer": "http://127.0.0.1:9", "client_id": "iit"})
+    domain = {"domain": f"d{uuid4().hex[:12]}.example.invalid"}
+    claims = world.json("GET", "/v1/sso/domains")["items"] or [world.json("POST", "/v1/sso/domains", json=domain)]
+    return claims[0]["id"]
+
+
+@pytest.fixture
+def things(world, places, signed_in, sso_domain):
     """What the rows name: all of the owner's, new for each test; ``case_manager`` recorded the attempt."""
 
     def prepare(recorder):
@@ -116,6 +137,7 @@ def things(world, places, signed_in):
         patient = world.owner.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]
         named = {"patient_id": patient, "number": number, "new_id": str(uuid4()), "attempt_id": str(uuid4())}
         named |= {name: str(uuid4()) for name in ("session_id", "tenant_id", "secret")}
+        named["domain_id"] = sso_domain
         if recorder is not None:
             row = next(row for row in ROWS if row.path == "/today/attempts")
             assert row.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == row.status
@@ -172,7 +194,14 @@ def test_another_tenant_has_no_such_thing(row, things, signed_in):
     assert named["number"] not in answer.text
 
 
-@pytest.mark.parametrize("row", NAMING, ids=str)
+@pytest.mark.parametrize("row", [row for row in GUARDED if row.needs in OF_THE_WHOLE_TENANT], ids=str)
+def test_who_reaches_a_part_of_the_facilities_does_nothing_to_the_whole_tenant(row, things, signed_in, places):
+    answer = row.ask(signed_in("owner", may(row), places[0]["datim_id"]), things(None))
+    assert answer.status_code == 403
+    assert "you reach some" in answer.text
+
+
+@pytest.mark.parametrize("row", [row for row in NAMING if row.needs not in OF_THE_WHOLE_TENANT], ids=str)
 def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in, places):
     recorder = signed_in("owner", "case_manager")
     named = things(recorder if "attempt_id" in row.names else None)
