@@ -12,7 +12,11 @@ feature = Feature(
         "tenants.portal.account_pages:router",
         "tenants.portal.sso_admin_pages:router",
     ),
-    public_pages=("tenants.portal.sign_in_pages:router", "tenants.portal.sso_sign_in_pages:router"),
+    public_pages=(
+        "tenants.portal.sign_in_pages:router",
+        "tenants.portal.sso_sign_in_pages:router",
+        "tenants.portal.kit_pages:router",
+    ),
     sign_in="/sign-in",
     navigation=(
         NavigationEntry(marked("Today"), "/today", "worklists.read", 1),

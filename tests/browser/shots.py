@@ -124,6 +124,7 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
     ("programme-viewer", "/programme?show=TX_PVLS", "viewer", _nothing),
     ("programme-not-allowed", "/programme", "tracking_officer", _nothing),
     ("me", "/me", "tracking_officer", _nothing),
+    ("kit", "/kit", None, _nothing),
     ("not-there", "/nothing-is-at-this-address", "tracking_officer", _nothing),
 )
 """Name of the picture, address, role that looks (None: nobody signed in), and what that person does first."""

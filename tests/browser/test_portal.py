@@ -141,9 +141,9 @@ def test_the_same_works_by_keyboard(signed_in):
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP, {"width": 320, "height": 640}], ids=["phone", "desktop", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/sign-in", "/today", "/today?list=to_trace", "/me"])
+@pytest.mark.parametrize("path", ["/sign-in", "/today", "/today?list=to_trace", "/me", "/kit"])
 def test_pages_are_accessible_and_never_wider_than_the_screen(open_page, signed_in, accessible, path, size, scheme):
-    page = (open_page if path == "/sign-in" else partial(signed_in, "tracking_officer"))(
+    page = (open_page if path in {"/sign-in", "/kit"} else partial(signed_in, "tracking_officer"))(
         path, size, color_scheme=scheme
     )
     accessible(page)

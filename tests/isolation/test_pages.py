@@ -16,6 +16,7 @@ ROWS = [
     Row("POST", "/sign-in", "public", form={"email": "nobody@example.org", "password": "wrong"}, status=401),
     Row("GET", "/sign-in/sso", "public", status=403),
     Row("GET", "/sign-in/sso/callback", "public", status=403),
+    Row("GET", "/kit", "public"),
     Row("POST", "/language", "public", form={"language": "pt"}, status=303),
     Row("GET", "/password/{secret}", "public", status=404),
     Row("POST", "/password/{secret}", "public", form={"password": "seven green bicycles"}, status=404),
