@@ -125,6 +125,8 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
     ("programme-not-allowed", "/programme", "tracking_officer", _nothing),
     ("me", "/me", "tracking_officer", _nothing),
     ("kit", "/kit", None, _nothing),
+    ("single-sign-on", "/admin/sso", "partner_admin", _nothing),
+    ("single-sign-on-not-there", "/sign-in/sso?partner=none", None, _nothing),
     ("not-there", "/nothing-is-at-this-address", "tracking_officer", _nothing),
 )
 """Name of the picture, address, role that looks (None: nobody signed in), and what that person does first."""
