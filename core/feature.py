@@ -56,14 +56,16 @@ feature = Feature(
     ),
     audit_actions=(
         "api:audit:read",
-        "api:api_key:create",
-        "api:api_key:revoke",
+        *(f"{source}:api_key:{act}" for source in ("api", "page") for act in ("create", "revoke")),
         "cli:api_key:create",
         *(f"{source}:person:{act}" for source in ("api", "cli", "page") for act in ("add", "change", "remove")),
-        *(f"{source}:person:link" for source in ("api", "cli", "page")),
+        *(
+            f"{source}:person:{act}"
+            for source in ("api", "cli", "page")
+            for act in ("link", "revoke_links", "deactivate", "reactivate")
+        ),
         "api:person:list",
         "api:origins:change",
-        *(f"{source}:role:{act}" for source in ("api", "cli") for act in ("create", "change", "delete")),
         *(f"{source}:sso:{act}" for source in ("api", "cli", "page") for act in ("change", "remove")),
         *(
             f"{source}:sso_domain:{act}"
@@ -72,12 +74,14 @@ feature = Feature(
         ),
         *(f"page:sso:{act}" for act in ("sign_in", "reject", "break_glass")),
         "api:sso:log_out",
+        *(f"{source}:role:{act}" for source in ("api", "cli", "page") for act in ("create", "change", "delete")),
+        "page:audit:read",
         "cli:operator:add",
+        "cli:operator:remove",
         "settings:group:change",
         "system:retention:run",
         "cli:api_key:revoke",
-        "cli:job:retry",
-        "cli:job:discard",
+        *(f"{source}:job:{act}" for source in ("cli", "page") for act in ("retry", "discard")),
         "cli:tenant:create",
         "cli:tenant:suspend",
         "cli:tenant:resume",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -12,6 +13,7 @@ from core.access.policy import enforcer_of
 from core.clock import now
 from core.database import platform_session, tenant_session
 from core.errors import FieldError, Invalid, NotFound
+from core.identity.key_creators import PERSON
 from core.identity.people.members import get_member, person_of
 from core.identity.permissions import all_permissions
 from core.identity.tenant_roles.compiled import read_rules
@@ -90,7 +92,7 @@ def _key(tenant: TenantRef, prefix: str, permission: str) -> Explanation:
     with platform_session() as session:
         row = session.execute(
             text(
-                "SELECT permissions, expires_at, revoked_at FROM platform.api_keys"
+                "SELECT permissions, created_by, expires_at, revoked_at FROM platform.api_keys"
                 " WHERE tenant_id = :tenant AND prefix = :prefix"
             ),
             {"tenant": tenant.id, "prefix": prefix},
@@ -110,4 +112,25 @@ def _key(tenant: TenantRef, prefix: str, permission: str) -> Explanation:
         reasons.append("the key was revoked")
     elif row.expires_at is not None and row.expires_at <= now():
         reasons.append("the key has expired")
-    return Explanation(not reasons, through, reasons)
+    if not row.created_by.startswith(PERSON):
+        return Explanation(not reasons, through, reasons)
+    return _within_creator(tenant, row.created_by, permission, Explanation(not reasons, through, reasons))
+
+
+def _within_creator(tenant: TenantRef, creator: str, permission: str, key: Explanation) -> Explanation:
+    """Return the explanation of a key that a person created: the person must hold the permission too."""
+    try:
+        member = get_member(tenant, UUID(creator.removeprefix(PERSON)))
+    except NotFound:
+        return Explanation(False, key.through, [*key.reasons, "its creator left the tenant"])  # noqa: FBT003
+    through = _roles_that_permit(tenant, member, permission)
+    reasons = [*key.reasons, *([] if through else ["its creator does not hold it"])]
+    if member.state != "active":
+        reasons.append("the account of its creator is deactivated")
+    return Explanation(
+        not reasons,
+        key.through,
+        reasons,
+        None if member.facilities is None else list(member.facilities),
+        None if member.states is None else list(member.states),
+    )

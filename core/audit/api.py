@@ -26,10 +26,14 @@ def list_audit_events(
     paging: Ordered,
     subject_id: Annotated[UUID | None, Query(description="Only acts on this subject.")] = None,
     action: Annotated[str | None, Query(description="Only this action.", examples=["api:patient:read"])] = None,
+    actor: Annotated[
+        str | None,
+        Query(description="Only acts of this actor.", examples=["person:019c2282-2340-72fa-bad3-569c01a5ba50"]),
+    ] = None,
     since: Annotated[IsoInstant | None, Query(description="From this instant on.")] = None,
     until: Annotated[IsoInstant | None, Query(description="Before this instant.")] = None,
 ) -> Page[AuditEventOut]:
     """The tenant's own audit. Reading it is itself recorded."""
-    part = find_events(db, paging, subject_id=subject_id, action=action, since=since, until=until)
+    part = find_events(db, paging, subject_id=subject_id, action=action, actor=actor, since=since, until=until)
     record(db, "api:audit:read", "audit", subject_id)
     return Page.of([AuditEventOut.model_validate(event) for event in part.rows], paging, part.total, part.last)

@@ -20,11 +20,14 @@ def find_events(
     action: str | None,
     since: datetime | None,
     until: datetime | None,
+    actor: str | None = None,
 ) -> Slice[AuditEvent]:
     """The events of a page, and how many match in all. ``until`` is exclusive."""
     conditions: list[ColumnElement[bool]] = []
     if subject_id is not None:
         conditions.append(col(AuditEvent.subject_uuid) == subject_id)
+    if actor is not None:
+        conditions.append(col(AuditEvent.actor) == actor)
     if action is not None:
         conditions.append(col(AuditEvent.action) == action)
     if since is not None:

@@ -7,11 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from core.access import AnyScope, TenantScope, require, signed_in
-from core.errors import FieldError, Forbidden, Invalid, NotFound
+from core.errors import NotFound
 from core.errors.problem import responses
-from core.identity import Principal, all_permissions
+from core.identity import Principal
 from core.identity.facilities import datim_ids_of
-from core.identity.keys import NEWEST_FIRST, count_keys, create_key, get_key, list_keys, revoke_key
+from core.identity.key_creation import create_for
+from core.identity.keys import NEWEST_FIRST, count_keys, get_key, list_keys, revoke_key
 from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MyScope, MyTenant
 from core.web.location import set_location
 from core.web.paging import Page, PageRequest, sorted_pages
@@ -66,20 +67,13 @@ def get_keys(_: KeysRead, scope: TenantScope, paging: Ordered) -> Page[ApiKeyOut
     status_code=201,
     summary="Create an API key",
 )
-def post_key(principal: KeysWrite, scope: TenantScope, body: ApiKeyIn, response: Response) -> ApiKeyCreated:
+def post_key(_: KeysWrite, scope: TenantScope, body: ApiKeyIn, response: Response) -> ApiKeyCreated:
     """Create an API key.
 
-    Only this answer shows its text. A key has no more permissions, and no later expiry, than its creator.
+    Only this answer shows its text. A key has no more permissions than its creator, and a key of a person never permits
+    more than that person may do at the time of the request.
     """
-    created = create_key(
-        scope.tenant,
-        name=body.name,
-        permissions=_permissions(principal, body.permissions),
-        expires_at=_expiry(principal, body.expires_at),
-        actor=principal.actor,
-        source="api",
-        request_id=scope.request_id,
-    )
+    created = create_for(scope, body.name, body.permissions, body.expires_at)
     set_location(response, f"/v1/keys/{created.id}")
     shown = ApiKeyOut.model_validate(get_key(scope.tenant, created.id))
     return ApiKeyCreated(**shown.model_dump(), api_key=created.plaintext)
@@ -103,42 +97,3 @@ def delete_key(principal: KeysWrite, scope: TenantScope, key_id: UUID) -> None:
     """Revoke a key at once; it remains in the list. Revoking it again changes nothing."""
     key = get_key(scope.tenant, key_id)
     revoke_key(scope.tenant, str(key.id), actor=principal.actor, source="api", request_id=scope.request_id)
-
-
-def _permissions(principal: Principal, asked: list[str] | None) -> frozenset[str]:
-    """The permissions of a new key.
-
-    Raises:
-        Invalid: a permission does not exist (422).
-        Forbidden: the principal does not hold one of them, or reaches a part of the facilities only (403).
-    """
-    if principal.facility_ids is not None or principal.states is not None:
-        detail = "an API key reaches all facilities, and you reach some"
-        raise Forbidden(detail, remedy="Ask somebody who reaches all facilities to create it.")
-    if asked is None:
-        return principal.permissions
-    unknown = [place for place, name in enumerate(asked) if name not in all_permissions()]
-    if unknown:
-        remedy = "See permissions in GET /v1/me."
-        errors = [FieldError(f"permissions.{place}", "is not a permission", remedy) for place in unknown]
-        detail = "a permission of the key does not exist"
-        raise Invalid(detail, errors=errors)
-    more = sorted(set(asked) - principal.permissions)
-    if more:
-        detail = f"a key cannot have a permission that you do not hold: {', '.join(more)}"
-        raise Forbidden(detail, remedy="Leave it out, or ask somebody who holds it.")
-    return frozenset(asked)
-
-
-def _expiry(principal: Principal, asked: datetime | None) -> datetime | None:
-    """Return the expiry of a new key: no later than that of the principal's own credential.
-
-    Raises:
-        Invalid: it would outlive the credential that creates it (422).
-    """
-    own = principal.expires_at
-    if own is not None and asked is not None and asked > own:
-        remedy = "Give an earlier time, or leave it out."
-        detail = "a key cannot outlive the credential that creates it"
-        raise Invalid(detail, errors=[FieldError("expires_at", "is after your own credential expires", remedy)])
-    return own if asked is None else asked

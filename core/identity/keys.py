@@ -18,6 +18,7 @@ from core.database import TenantRef, look_up, platform_session, psycopg_connecti
 from core.errors import FieldError, Forbidden, Invalid, NotFound, StorageFull, Unauthenticated
 from core.errors.database import as_app_error
 from core.identity.credentials import API_KEY_HEADER, BEARER
+from core.identity.key_creators import rights_of
 from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
 from core.identity.principal import Identified, Principal
@@ -122,16 +123,26 @@ def create_key(
     permissions: Collection[str] | None = None,
     expires_at: datetime | None = None,
     actor: str = ACTOR,
+    created_by: str = "",
     source: str = "cli",
     request_id: str | None = None,
 ) -> CreatedKey:
     """Create a key for the tenant, and record it in the tenant's audit as ``<source>:api_key:create``.
 
+    ``created_by`` is the actor unless it is given: for a key that a person's key creates, the person.
+
     Raises:
         Invalid: see ``issue``.
     """
     with platform_session() as session:
-        created = issue(session, tenant.id, name=name, permissions=permissions, expires_at=expires_at, created_by=actor)
+        created = issue(
+            session,
+            tenant.id,
+            name=name,
+            permissions=permissions,
+            expires_at=expires_at,
+            created_by=created_by or actor,
+        )
         with tenant_session(tenant, actor=actor, request_id=request_id) as scope:
             audit.record(scope, f"{source}:api_key:create", "api_key", created.id)
     return created
@@ -221,14 +232,10 @@ def revoke_key(
 
 
 _VERIFY = (
-    "SELECT k.id AS key_id, k.name AS key_name, k.secret_hash, k.permissions, k.expires_at, k.revoked_at,"
+    "SELECT k.id AS key_id, k.name AS key_name, k.secret_hash, k.permissions, k.created_by, k.expires_at, k.revoked_at,"
     " k.last_used_at, t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone,"
     " coalesce(t.phase, t.state) AS state"
-    " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.prefix = %s"
-)
-_CONFIRM = (
-    "SELECT k.permissions, k.expires_at, k.revoked_at, coalesce(t.phase, t.state) AS state"
-    " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.id = %s"
+    " FROM platform.api_keys k JOIN platform.tenants t ON t.id = k.tenant_id WHERE k.{column} = %s"
 )
 _USED = (
     "UPDATE platform.api_keys SET last_used_at = %s"
@@ -239,7 +246,8 @@ _USED = (
 def verify_key(key: str) -> Identified:
     """Return the key's owner: one indexed look-up, compared in constant time.
 
-    Nothing is cached, so revoking works at once.
+    Nothing is cached, so revoking works at once. A key of a person permits what the person may still do
+    (``key_creators``).
 
     Raises:
         Unauthenticated: no such key, or revoked, or expired.
@@ -251,7 +259,7 @@ def verify_key(key: str) -> Identified:
         raise Unauthenticated(detail)
     prefix, secret = parts
     moment = now()
-    row = look_up(_VERIFY, (prefix,))
+    row = look_up(_VERIFY.format(column="prefix"), (prefix,))
     genuine = same(secret, bytes(row["secret_hash"]) if row is not None else _NO_DIGEST)
     if row is None or not genuine:
         detail = "the API key is not known"
@@ -262,15 +270,27 @@ def verify_key(key: str) -> Identified:
         _note_use(row["key_id"], moment)
     tenant = TenantRef.of(row)
     reject_inactive(tenant.state)
-    principal = Principal(
+    return Identified(_principal(row, tenant), tenant)
+
+
+def _principal(row: Mapping[str, Any], tenant: TenantRef) -> Principal:
+    """The principal of a key's row.
+
+    Raises:
+        Unauthenticated: the person who created the key left the tenant, or is deactivated.
+    """
+    granted, rights = _granted(row["permissions"]), rights_of(row["created_by"], tenant)
+    return Principal(
         "api_key",
         str(row["key_id"]),
         tenant.id,
-        _granted(row["permissions"]),
+        granted if rights is None else granted & rights.permissions,
         name=row["key_name"],
+        facility_ids=None if rights is None else rights.facility_ids,
+        states=None if rights is None else rights.states,
+        on_behalf_of=None if rights is None else row["created_by"],
         expires_at=row["expires_at"],
     )
-    return Identified(principal, tenant)
 
 
 def _note_use(key: UUID, moment: datetime) -> None:
@@ -289,15 +309,16 @@ def confirm_key(principal: Principal) -> None:
 
     Raises:
         Unauthenticated: it was revoked, has expired, or is gone.
-        Forbidden: the tenant is suspended, or a permission was taken from the key.
+        Forbidden: the tenant is suspended, or the key lost a permission or a part of its reach.
     """
-    row = look_up(_CONFIRM, (UUID(principal.id),))
+    row = look_up(_VERIFY.format(column="id"), (UUID(principal.id),))
     if row is None:
         detail = "the API key is not known"
         raise Unauthenticated(detail)
     _reject_stale(row["revoked_at"], row["expires_at"], now())
     reject_inactive(row["state"])
-    if not principal.permissions <= _granted(row["permissions"]):
+    present = _principal(row, TenantRef.of(row))
+    if not principal.permissions <= present.permissions or principal.reach != present.reach:
         detail = "a permission was taken from the API key"
         raise Forbidden(detail)
 

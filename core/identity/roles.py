@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from core.identity.permissions import declared_permissions
+from core.web.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,15 +34,15 @@ class Role:
 ROLES: Final[dict[str, Role]] = {
     role.name: role
     for role in (
-        Role(ADMIN, "Runs the partner's use of the platform: people, roles, keys, settings."),
-        Role("data_officer", "Brings records in, and answers for their quality and for reports."),
-        Role("clinician", "Cares for patients at a facility."),
-        Role("case_manager", "Follows assigned patients, and records what became of them."),
-        Role("tracking_officer", "Calls and visits the people on today's lists."),
-        Role("viewer", "Looks at numbers without names."),
-        Role("service", "A program of the partner's, not a person."),
-        Role("platform_admin", "Runs the installation.", operator=True),
-        Role("platform_support", "Helps tenants; reads no patient.", operator=True),
+        Role(ADMIN, marked("Runs the partner's use of the platform: people, roles, keys, settings.")),
+        Role("data_officer", marked("Brings records in, and answers for their quality and for reports.")),
+        Role("clinician", marked("Cares for patients at a facility.")),
+        Role("case_manager", marked("Follows assigned patients, and records what became of them.")),
+        Role("tracking_officer", marked("Calls and visits the people on today's lists.")),
+        Role("viewer", marked("Looks at numbers without names.")),
+        Role("service", marked("A program of the partner's, not a person.")),
+        Role("platform_admin", marked("Runs the installation."), operator=True),
+        Role("platform_support", marked("Helps tenants; reads no patient."), operator=True),
     )
 }
 

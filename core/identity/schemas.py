@@ -58,7 +58,10 @@ class ApiKeyOut(BaseModel):
         description="What it may do; null for everything, future permissions included.", examples=[["cohort.read"]]
     )
     created_at: datetime = Field(description="When it was created.")
-    created_by: str = Field(description="Who created it.", examples=["api_key:019c2291-b3a0-7768-a5f9-23774462ebfc"])
+    created_by: str = Field(
+        description="Who created it; for a key that a person's key created, the person.",
+        examples=["api_key:019c2291-b3a0-7768-a5f9-23774462ebfc"],
+    )
     expires_at: datetime | None = Field(
         description="When it expires; null for never.", examples=["2027-01-31T00:00:00Z"]
     )
@@ -82,7 +85,7 @@ class ApiKeyIn(BaseModel):
     )
     expires_at: IsoInstant | None = Field(
         default=None,
-        description="When it expires. Without it, when your own credential expires; null there means never.",
+        description="When it expires. Without it, when the API key expires that creates it, else never.",
         examples=["2027-01-31T00:00:00Z"],
     )
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path, Response
 
 from core.access import TenantDb, require
-from core.errors import Forbidden, NotFound, PreconditionFailed, PreconditionRequired
+from core.errors import NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.identity import Principal
 from core.preferences import registry, service
@@ -40,7 +40,9 @@ def put_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, values: NewValues, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
     """Replace a group of settings. An omitted setting returns to its default. Needs the group's own permission too."""
-    return _answer(response, service.replace(db, _changeable(principal, group), values, if_match, place="body"))
+    return _answer(
+        response, service.replace(db, registry.changeable(group, principal.permissions), values, if_match, place="body")
+    )
 
 
 @router.patch(
@@ -50,15 +52,9 @@ def patch_settings_group(
     principal: SettingsWrite, db: TenantDb, group: GroupName, values: NewValues, if_match: IfMatch, response: Response
 ) -> SettingsGroupDetail:
     """Change settings of a group. An omitted setting stays; null resets it. Needs the group's own permission too."""
-    return _answer(response, service.amend(db, _changeable(principal, group), values, if_match, place="body"))
-
-
-def _changeable(principal: Principal, name: str) -> registry.Group:
-    entry = registry.group(name)
-    if entry.permission not in principal.permissions:
-        detail = f"the permission {entry.permission} is needed"
-        raise Forbidden(detail)
-    return entry
+    return _answer(
+        response, service.amend(db, registry.changeable(group, principal.permissions), values, if_match, place="body")
+    )
 
 
 def _answer(response: Response, state: service.GroupState) -> SettingsGroupDetail:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from core.errors import NotFound
+from core.errors import Forbidden, NotFound
 from core.feature_registry import declared, resolve
 from core.tenancy.settings import key_of, nested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
@@ -81,3 +81,17 @@ def group(name: str) -> Group:
         detail = "there is no such group of settings"
         raise NotFound(detail, remedy=f"choose one of {', '.join(groups())}")
     return registered
+
+
+def changeable(name: str, permissions: Collection[str]) -> Group:
+    """The group of this name, for a caller who holds these permissions and wants to change it.
+
+    Raises:
+        NotFound: there is none.
+        Forbidden: the group needs another permission (403).
+    """
+    entry = group(name)
+    if entry.permission not in permissions:
+        detail = f"the permission {entry.permission} is needed"
+        raise Forbidden(detail)
+    return entry

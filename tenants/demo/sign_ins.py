@@ -12,7 +12,7 @@ from sqlmodel import select
 from core.cli.output import ACTOR
 from core.database import TenantRef, tenant_session
 from core.errors import NotFound
-from core.identity.people import links, members
+from core.identity.people import accounts, links, members
 from core.identity.people.members import Grant
 from core.identity.roles import ROLES
 from core.tenancy import list_tenants
@@ -133,7 +133,7 @@ def _operator() -> tuple[Account, bool]:
     try:
         person_id = members.person_of(email)
     except NotFound:
-        person_id, created = members.add_operator(email, words(OPERATOR), OPERATOR, actor=ACTOR), True
+        person_id, created = accounts.add_operator(email, words(OPERATOR), OPERATOR, actor=ACTOR), True
     return Account(person_id, email, OPERATOR, None), created
 
 

@@ -10,6 +10,12 @@ feature = Feature(
         "tenants.portal.patient_pages:router",
         "tenants.portal.programme_pages:router",
         "tenants.portal.account_pages:router",
+        "tenants.portal.admin_pages:router",
+        "tenants.portal.admin_people_pages:router",
+        "tenants.portal.admin_role_pages:router",
+        "tenants.portal.admin_key_pages:router",
+        "tenants.portal.admin_setting_pages:router",
+        "tenants.portal.admin_audit_pages:router",
         "tenants.portal.sso_admin_pages:router",
     ),
     public_pages=(
@@ -22,6 +28,7 @@ feature = Feature(
         NavigationEntry(marked("Today"), "/today", "worklists.read", 1),
         NavigationEntry(marked("Patients"), "/patients", "patients.read", 2),
         NavigationEntry(marked("Programme"), "/programme", "cohort.read", 4),
+        NavigationEntry(marked("Admin"), "/admin", "settings.read", 6),
     ),
     templates={"portal": "tenants.portal.feature:templates"},
 )

@@ -1,8 +1,10 @@
 """The routes of a tenant's people."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from core.database import platform_session
+from core.identity.people import members
 from tests.isolation.routes import Call, World, case
 
 ANY = {"If-Match": "*"}
@@ -14,6 +16,13 @@ def _body() -> dict[str, Any]:
 
 def _person(world: World) -> Any:
     return world.json("POST", "/v1/people", json=_body())["id"]
+
+
+def _accepted(world: World) -> Any:
+    person = _person(world)
+    with platform_session() as session:
+        members.accept(session, UUID(person), world.tenant.id)
+    return person
 
 
 @case("GET", "/v1/people", kind="collection")
@@ -44,3 +53,18 @@ def remove_person(world: World) -> Call:
 @case("POST", "/v1/people/{person_id}/links", kind="item")
 def create_link(world: World) -> Call:
     return Call(path={"person_id": _person(world)}, json={"purpose": "reset"})
+
+
+@case("DELETE", "/v1/people/{person_id}/links", kind="item")
+def revoke_links(world: World) -> Call:
+    return Call(path={"person_id": _person(world)})
+
+
+@case("POST", "/v1/people/{person_id}/deactivate", kind="item")
+def deactivate_person(world: World) -> Call:
+    return Call(path={"person_id": _accepted(world)}, headers=ANY)
+
+
+@case("POST", "/v1/people/{person_id}/reactivate", kind="item")
+def reactivate_person(world: World) -> Call:
+    return Call(path={"person_id": _accepted(world)})

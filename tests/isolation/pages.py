@@ -33,6 +33,7 @@ class Row:
             none.
         form: the other fields that the page posts.
         status: of the answer to who may.
+        confined: whether who reaches a part of the facilities may open it, for that part.
     """
 
     method: Literal["GET", "POST"]
@@ -41,6 +42,7 @@ class Row:
     names: tuple[str, ...] = ()
     form: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    confined: bool = True
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -8,7 +8,7 @@ from core.app.access_page import FILE, page, roles_that_reach, rows_of
 from core.database import platform_session
 from core.identity import Identified, Principal, credentials
 from core.identity.credentials import BEARER, credential_kinds
-from core.identity.people import members, sessions
+from core.identity.people import accounts, members, sessions
 from core.identity.roles import ROLES, permissions_of_role
 from tests.isolation.test_routes import _made_up
 
@@ -75,7 +75,7 @@ def visitors(application, two):
     for name in ROLES:
         email = f"{name}-{two[0].ref.slug}@example.org"
         if name in OPERATORS:
-            person, tenant = members.add_operator(email, "Operator", name, actor="test:1"), None
+            person, tenant = accounts.add_operator(email, "Operator", name, actor="test:1"), None
         else:
             tenant = two[0].ref
             person = members.add_member(tenant, email, "Person", members.Grant([name]), actor="test:1")
@@ -120,5 +120,5 @@ def test_each_role_reaches_the_pages_that_its_table_says(role, visitors, applica
 
 
 def test_no_operator_reaches_an_operation_of_a_tenant_by_a_permission_of_tenants():
-    held = frozenset().union(*(permissions_of_role(name) for name in OPERATORS))
-    assert not held & frozenset().union(*(permissions_of_role(name) for name in OF_TENANTS))
+    permissions = frozenset().union(*(permissions_of_role(name) for name in OPERATORS))
+    assert not permissions & frozenset().union(*(permissions_of_role(name) for name in OF_TENANTS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from uuid import UUID
 
 import click
@@ -73,10 +74,7 @@ def remove(slug: str, person_id: UUID, *, as_json: bool) -> None:
     from core.identity.people import members as service
 
     service.remove_member(tenant(slug), person_id, actor=ACTOR, source="cli")
-    if as_json:
-        print_json({"id": person_id, "removed": True})
-    else:
-        note(f"removed {person_id}")
+    _done(person_id, "removed", as_json=as_json)
 
 
 @people.command()
@@ -103,12 +101,61 @@ def link(email: str, slug: str | None, *, as_json: bool) -> None:
 @json_option
 def add_operator(email: str, name: str, role: str, *, as_json: bool) -> None:
     """Add an operator of the installation with EMAIL, and print a link to a first password."""
+    from core.identity.people import accounts as service
     from core.identity.people import links
-    from core.identity.people import members as service
 
     person_id = service.add_operator(email, name, role, actor=ACTOR)
     path = links.create_link(person_id, links.INVITATION, actor=ACTOR).path
     _print_link(person_id, path, as_json=as_json)
+
+
+@people.command()
+@json_option
+def operators(*, as_json: bool) -> None:
+    """List the operators of the installation, by name."""
+    from core.identity.people import accounts as service
+
+    rows = [asdict(operator) for operator in service.list_operators()]
+    if as_json:
+        print_json({"operators": rows})
+    else:
+        print_table(rows, ("id", "name", "email", "role", "state"))
+
+
+@people.command("remove-operator")
+@click.argument("email")
+@json_option
+def remove_operator(email: str, *, as_json: bool) -> None:
+    """Take the operator's role from the account with EMAIL: its sessions and links end at once."""
+    from core.identity.people import accounts as service
+
+    _done(service.remove_operator(email, actor=ACTOR), "removed", as_json=as_json)
+
+
+@people.command()
+@click.argument("email")
+@json_option
+def deactivate(email: str, *, as_json: bool) -> None:
+    """Deactivate the account with EMAIL, in every tenant: sessions, links and API keys end at once."""
+    from core.identity.people import accounts as service
+    from core.identity.people.members import person_of
+
+    person_id = person_of(email)
+    service.deactivate(person_id, actor=ACTOR, source="cli")
+    _done(person_id, "deactivated", as_json=as_json)
+
+
+@people.command()
+@click.argument("email")
+@json_option
+def reactivate(email: str, *, as_json: bool) -> None:
+    """Make the deactivated account with EMAIL usable again. Its API keys stay revoked."""
+    from core.identity.people import accounts as service
+    from core.identity.people.members import person_of
+
+    person_id = person_of(email)
+    service.reactivate(person_id, actor=ACTOR, source="cli")
+    _done(person_id, "reactivated", as_json=as_json)
 
 
 @people.command()
@@ -134,3 +181,10 @@ def _print_link(person_id: UUID, path: str, *, as_json: bool) -> None:
     else:
         click.echo(path)
         note("put the address of the portal before it, and give it to the person: it is shown one time")
+
+
+def _done(person_id: UUID, act: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": person_id, act: True})
+    else:
+        note(f"{act} {person_id}")

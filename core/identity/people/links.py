@@ -107,15 +107,16 @@ def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | 
     return Link(link_id, f"{PATH}{secret}", moment + lasting)
 
 
-def revoke_links(person_id: UUID) -> None:
-    """Make every link of the person stop working."""
+def revoke_links(person_id: UUID, *, tenant_id: UUID | None = None) -> None:
+    """Make the links of the person stop working: those that this tenant's admins made, or all."""
     with platform_session() as session:
         session.execute(
             text(
                 "UPDATE platform.one_time_links SET revoked_at = :now"
                 " WHERE person_id = :person AND used_at IS NULL AND revoked_at IS NULL"
+                " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
             ),
-            {"person": person_id, "now": now()},
+            {"person": person_id, "tenant": tenant_id, "now": now()},
         )
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from core import audit
-from core.audit.platform import record_act
 from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 NO_SUCH = "the tenant has no such person"
 BY_NAME = Sort("name")
+_MATCHES = "(:search = '' OR strpos(lower(p.name), :search) > 0 OR strpos(p.email, :search) > 0)"
 _COLUMNS = {"name": "p.name", "email": "p.email", "created_at": "m.created_at"}
 
 
@@ -101,7 +101,7 @@ def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor:
         if added is None:
             detail = "the person belongs to the tenant already"
             raise Conflict(detail, remedy="Change the roles of the person instead.")
-        _record(tenant, actor, f"{source}:person:add", person_id, {"roles": roles})
+        record_person(tenant, actor, f"{source}:person:add", person_id, {"roles": roles})
     return person_id
 
 
@@ -117,9 +117,17 @@ def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
 
 
 def change_member(
-    tenant: TenantRef, person_id: UUID, grant: Grant, *, actor: str, expected: Expected | None = None
+    tenant: TenantRef,
+    person_id: UUID,
+    grant: Grant,
+    *,
+    actor: str,
+    source: str = "api",
+    expected: Expected | None = None,
 ) -> None:
     """Replace a person's roles, facilities and states in the tenant, from the person's next request on.
+
+    The API keys that the person created follow: they permit no more than the person may do (``keys.verify_key``).
 
     Raises:
         NotFound: the tenant has no such person.
@@ -140,7 +148,7 @@ def change_member(
             ),
             {"person": person_id, "tenant": tenant.id, "roles": roles, **scope},
         )
-        _record(tenant, actor, "api:person:change", person_id, {"roles": roles})
+        record_person(tenant, actor, f"{source}:person:change", person_id, {"roles": roles})
 
 
 def remove_member(
@@ -156,37 +164,38 @@ def remove_member(
     with platform_session() as session:
         if ADMIN in lock_roles(session, tenant, person_id, expected):
             reject_last_admin(session, tenant, person_id)
-        values = {"person": person_id, "tenant": tenant.id, "now": now(), "creator": f"person:{person_id}"}
         session.execute(
-            text("DELETE FROM platform.memberships WHERE person_id = :person AND tenant_id = :tenant"), values
+            text("DELETE FROM platform.memberships WHERE person_id = :person AND tenant_id = :tenant"),
+            {"person": person_id, "tenant": tenant.id},
         )
         sessions.end_all(session, person_id, tenant.id)
-        session.execute(
-            text(
-                "UPDATE platform.api_keys SET revoked_at = :now"
-                " WHERE tenant_id = :tenant AND created_by = :creator AND revoked_at IS NULL"
-            ),
-            values,
-        )
-        _record(tenant, actor, f"{source}:person:remove", person_id, {})
+        revoke_keys(session, person_id, tenant.id)
+        record_person(tenant, actor, f"{source}:person:remove", person_id, {})
 
 
 def list_members(
-    tenant: TenantRef, *, limit: int = 50, offset: int = 0, sort: Sort = BY_NAME
+    tenant: TenantRef, *, limit: int = 50, offset: int = 0, sort: Sort = BY_NAME, search: str = ""
 ) -> tuple[list[Member], int]:
-    """A page of the tenant's people, and how many there are."""
-    way = "DESC" if sort.descending else "ASC"
+    """A page of the tenant's people whose name or address contains ``search``, and how many there are."""
+    way, words = "DESC" if sort.descending else "ASC", search.strip().lower()
     with platform_session() as session:
         rows = (
             session.execute(
-                text(f"{_MEMBERS} ORDER BY {_COLUMNS[sort.field]} {way}, p.id {way} LIMIT :limit OFFSET :offset"),
-                {"tenant": tenant.id, "person": None, "limit": limit, "offset": offset},
+                text(
+                    f"{_MEMBERS} AND {_MATCHES} ORDER BY {_COLUMNS[sort.field]} {way}, p.id {way}"
+                    " LIMIT :limit OFFSET :offset"
+                ),
+                {"tenant": tenant.id, "person": None, "search": words, "limit": limit, "offset": offset},
             )
             .mappings()
             .all()
         )
         total = session.execute(
-            text("SELECT count(*) FROM platform.memberships WHERE tenant_id = :tenant"), {"tenant": tenant.id}
+            text(
+                "SELECT count(*) FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"  # noqa: S608
+                f" WHERE m.tenant_id = :tenant AND {_MATCHES}"
+            ),
+            {"tenant": tenant.id, "search": words},
         ).scalar_one()
     return _members(tenant, rows), int(total)
 
@@ -248,36 +257,6 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
             {"person": person_id},
         ).mappings()
         return [dict(row) for row in rows]
-
-
-def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
-    """Make the person with this address an operator of the installation.
-
-    Raises:
-        Invalid: the address or the role is not valid.
-        Conflict: the account belongs to a tenant: operators have accounts of their own.
-    """
-    address, shown = normal_email(email), normal_name(name)
-    if role not in ROLES or not ROLES[role].operator:
-        detail = "there is no such operator role"
-        names = ", ".join(known.name for known in ROLES.values() if known.operator)
-        raise Invalid(detail, errors=[FieldError("role", "is not an operator role", f"Give one of {names}.")])
-    with platform_session() as session:
-        person_id = ensure_person(session, address, shown, actor)
-        member = session.execute(
-            text("SELECT 1 FROM platform.memberships WHERE person_id = :person"), {"person": person_id}
-        ).first()
-        if member is not None:
-            detail = "this account belongs to a tenant"
-            raise Conflict(detail, remedy="Give the operator an account with another address.")
-        session.execute(
-            # Whoever invited this address before may know the password: the operator chooses one by the new link.
-            text("UPDATE platform.people SET operator_role = :role, password_hash = NULL WHERE id = :person"),
-            {"person": person_id, "role": role},
-        )
-        sessions.end_all(session, person_id)
-        record_act(session, "cli:operator:add", actor=actor, tenant_id=None, detail={"person": str(person_id)})
-    return person_id
 
 
 _MEMBERS = (
@@ -363,7 +342,7 @@ def reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> N
     """Reject a change that takes the role of the tenant's last admin.
 
     Raises:
-        Conflict: nobody else is an admin of the whole tenant.
+        Conflict: nobody else is an admin who reaches everything (409).
     """
     other = session.execute(
         text(
@@ -394,7 +373,18 @@ def _checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) 
     return sorted(set(roles))
 
 
-def _record(tenant: TenantRef, actor: str, action: str, person_id: UUID, detail: dict[str, Any]) -> None:
+def revoke_keys(session: Session, person_id: UUID, tenant_id: UUID | None = None) -> None:
+    """Revoke the API keys that the person created, of one tenant or all, in the caller's transaction."""
+    session.execute(
+        text(
+            "UPDATE platform.api_keys SET revoked_at = :now WHERE created_by = :creator AND revoked_at IS NULL"
+            " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
+        ),
+        {"tenant": tenant_id, "now": now(), "creator": f"person:{person_id}"},
+    )
+
+
+def record_person(tenant: TenantRef, actor: str, action: str, person_id: UUID, detail: dict[str, Any]) -> None:
     """Add to the tenant's audit before the transaction of ``platform`` commits, so that no change goes unrecorded."""
     with tenant_session(tenant, actor=actor) as session:
         audit.record(session, action, "person", person_id, detail)

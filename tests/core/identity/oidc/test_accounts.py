@@ -6,7 +6,7 @@ import pytest
 
 from core.database import platform_session
 from core.errors import NotFound, Unauthenticated
-from core.identity.people import links, members, sessions
+from core.identity.people import accounts, links, members, sessions
 from core.identity.people.sessions import KIND
 from core.identity.people.sign_in import sign_in as sign_in_with_password
 from core.identity.tenant_roles import service as roles
@@ -79,7 +79,7 @@ def test_an_invitation_lets_the_address_go_to_another_subject(tenant, email, sig
 
 
 def test_an_operator_is_never_signed_in_by_a_tenants_provider(email, sign_in):
-    members.add_operator(email, "Operator", "platform_admin", actor="test:1")
+    accounts.add_operator(email, "Operator", "platform_admin", actor="test:1")
     rejected(lambda: sign_in(email=email), "account")
 
 

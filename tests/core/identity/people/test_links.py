@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import frozen, now
 from core.errors import Invalid, NotFound, Unauthenticated
-from core.identity.people import links, members, sessions
+from core.identity.people import accounts, links, members, sessions
 from core.identity.people.sessions import KIND
 from tests.core.identity.people.conftest import PASSWORD
 
@@ -120,7 +120,7 @@ class TestTwoTenants:
         other, _ = add_person("partner_admin")
         members.remove_member(tenant, person_id, actor="test:1")
         assert other
-        members.add_operator(email, "Operator", "platform_admin", actor="test:1")
+        accounts.add_operator(email, "Operator", "platform_admin", actor="test:1")
         with pytest.raises(Unauthenticated):
             begin(email, PASSWORD)
 

@@ -7,7 +7,7 @@ import pytest
 from core.access.explain import explain
 from core.cli.main import run
 from core.errors import Conflict, Invalid, NotFound
-from core.identity.people import members
+from core.identity.people import accounts, members
 from core.identity.people.members import Grant
 
 
@@ -147,14 +147,14 @@ def test_the_last_admin_can_neither_be_removed_nor_changed(tenant, add_person):
 
 
 def test_an_operator_joins_no_tenant_and_a_member_is_no_operator(tenant):
-    members.add_operator("ops@example.org", "Operator", "platform_support", actor="test:1")
+    accounts.add_operator("ops@example.org", "Operator", "platform_support", actor="test:1")
     with pytest.raises(Conflict):
         members.add_member(tenant, "ops@example.org", "Operator", Grant(["viewer"]), actor="test:1")
     members.add_member(tenant, "member@example.org", "Member", Grant(["viewer"]), actor="test:1")
     with pytest.raises(Conflict):
-        members.add_operator("member@example.org", "Member", "platform_admin", actor="test:1")
+        accounts.add_operator("member@example.org", "Member", "platform_admin", actor="test:1")
     with pytest.raises(Invalid):
-        members.add_operator("third@example.org", "Third", "viewer", actor="test:1")
+        accounts.add_operator("third@example.org", "Third", "viewer", actor="test:1")
 
 
 def test_who_may_do_less_makes_no_link_for_and_changes_nothing_of_who_may_do_more(client, application, client_for):

@@ -7,7 +7,7 @@ import pytest
 
 from core.clock import frozen, now
 from core.errors import Forbidden, NotFound, Unauthenticated
-from core.identity.people import links, members, sessions
+from core.identity.people import accounts, links, members, sessions
 from core.identity.people.members import Grant
 from core.identity.people.sessions import KIND
 from core.identity.roles import permissions_of_role
@@ -109,7 +109,7 @@ def test_a_suspended_tenant_lets_nobody_in(add_person, begin, tenant):
 
 
 def test_an_operator_has_no_tenant_and_no_permission_of_one(add_person, begin):
-    person_id = members.add_operator("operator@example.org", "Operator", "platform_admin", actor="test:1")
+    person_id = accounts.add_operator("operator@example.org", "Operator", "platform_admin", actor="test:1")
     links.use_link(
         links.create_link(person_id, links.INVITATION, actor="test:1").path.removeprefix(links.PATH),
         PASSWORD,

@@ -1,0 +1,176 @@
+"""What an admin does with the people of a tenant: invites, changes, deactivates and removes them, and makes links.
+
+Nobody gives others more than they may do themselves, nor touches a person who may do more. API, pages and files of
+people call these functions; the command line, which has no such limits, calls ``members`` and ``accounts``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core import audit
+from core.database import tenant_session
+from core.errors import Forbidden
+from core.identity.people import accounts, links, members
+from core.identity.tenant_roles.changes import roles_at
+from core.identity.tenant_roles.compiled import permissions_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.identity.key_creation import Caller
+    from core.identity.people.links import Link
+    from core.identity.people.members import Grant, Member
+    from core.web.etag import Expected
+
+_ASK = "Ask an admin of the tenant."
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A new person of the tenant, and the link to accept the invitation, which cannot be read again."""
+
+    member: Member
+    link: Link
+
+
+def invite(caller: Caller, email: str, name: str, grant: Grant, *, source: str = "api") -> Invited:
+    """Invite a person to the caller's tenant.
+
+    Raises:
+        Forbidden: the grant is more than the caller may do (403).
+        Invalid: the address, the name, a role or a facility is not valid (422).
+        Conflict: the person is a member already, or the account cannot join (409).
+    """
+    check_grant(caller, grant)
+    actor = caller.principal.actor
+    person_id = members.add_member(caller.tenant, email, name, grant, actor=actor, source=source)
+    link = _new_link(caller, person_id, links.INVITATION, source)
+    return Invited(members.get_member(caller.tenant, person_id), link)
+
+
+def change(
+    caller: Caller, person_id: UUID, grant: Grant, expected: Expected | None = None, *, source: str = "api"
+) -> Member:
+    """Replace a person's roles, facilities and states, from the person's next request on.
+
+    Raises:
+        NotFound: the tenant has no such person (404).
+        Forbidden: the person may do more than the caller, or the grant does (403).
+        Invalid: a role or a facility is not valid (422).
+        PreconditionFailed: somebody changed the person meanwhile (412).
+        Conflict: the person is the last admin of the tenant (409).
+    """
+    within_rights(caller, person_id)
+    check_grant(caller, grant)
+    actor = caller.principal.actor
+    members.change_member(caller.tenant, person_id, grant, actor=actor, source=source, expected=expected)
+    return members.get_member(caller.tenant, person_id)
+
+
+def remove(caller: Caller, person_id: UUID, expected: Expected | None = None, *, source: str = "api") -> None:
+    """Remove a person from the tenant. Their sessions and the API keys that they created end at once.
+
+    Raises:
+        NotFound, Forbidden, PreconditionFailed, Conflict: as for ``change``.
+    """
+    within_rights(caller, person_id)
+    members.remove_member(caller.tenant, person_id, actor=caller.principal.actor, source=source, expected=expected)
+
+
+def deactivate(caller: Caller, person_id: UUID, expected: Expected | None = None, *, source: str = "api") -> Member:
+    """Deactivate a person's account: sessions, links and the API keys that they created end at once.
+
+    Raises:
+        NotFound, PreconditionFailed, Conflict: as for ``change``.
+        Forbidden: the person may do more than the caller, or belongs to other tenants too (403).
+    """
+    within_rights(caller, person_id)
+    actor, tenant = caller.principal.actor, caller.tenant
+    accounts.deactivate(person_id, actor=actor, tenant=tenant, source=source, expected=expected)
+    return members.get_member(tenant, person_id)
+
+
+def reactivate(caller: Caller, person_id: UUID, *, source: str = "api") -> Member:
+    """Make a deactivated account usable again; the person signs in with their password.
+
+    Raises:
+        NotFound: the tenant has no such person (404).
+        Forbidden: the person may do more than the caller, or belongs to other tenants too (403).
+    """
+    within_rights(caller, person_id)
+    accounts.reactivate(person_id, actor=caller.principal.actor, tenant=caller.tenant, source=source)
+    return members.get_member(caller.tenant, person_id)
+
+
+def make_link(caller: Caller, person_id: UUID, purpose: str = links.RESET, *, source: str = "api") -> Link:
+    """Create a one-time link for a person; earlier links of the tenant stop working.
+
+    Who has not accepted the invitation gets an invitation.
+
+    Raises:
+        NotFound: the tenant has no such person, or the account is deactivated (404).
+        Forbidden: the person may do more than the caller, or a reset is for an account of several tenants (403).
+    """
+    member = within_rights(caller, person_id)
+    chosen = links.INVITATION if member.invited else purpose
+    elsewhere = [tenant for tenant in members.tenants_of(person_id) if tenant["id"] != caller.tenant.id]
+    if elsewhere and chosen == links.RESET:
+        detail = "this account belongs to other tenants too"
+        raise Forbidden(detail, remedy="Ask the operator of the installation for the link.")
+    return _new_link(caller, person_id, chosen, source)
+
+
+def revoke_links(caller: Caller, person_id: UUID, *, source: str = "api") -> None:
+    """Make the tenant's links for a person stop working.
+
+    Raises:
+        NotFound: the tenant has no such person (404).
+        Forbidden: the person may do more than the caller (403).
+    """
+    within_rights(caller, person_id)
+    links.revoke_links(person_id, tenant_id=caller.tenant.id)
+    with tenant_session(caller.tenant, actor=caller.principal.actor, request_id=caller.request_id) as session:
+        audit.record(session, f"{source}:person:revoke_links", "person", person_id)
+
+
+def within_rights(caller: Caller, person_id: UUID) -> Member:
+    """Return the person if they have no permission that the caller lacks.
+
+    Otherwise the caller could gain permissions, for example by using a link that they create for the person.
+
+    Raises:
+        NotFound: the tenant has no such person (404).
+        Forbidden: the person has more permissions, or the caller reaches only some facilities (403).
+    """
+    member = members.get_member(caller.tenant, person_id)
+    more = permissions_of(caller.tenant, member.roles, roles_at(caller.tenant.id)) - caller.principal.permissions
+    if more or not caller.principal.reach.everything:
+        detail = "the person may do more than you"
+        raise Forbidden(detail, remedy=_ASK)
+    return member
+
+
+def check_grant(caller: Caller, grant: Grant) -> None:
+    """Check that the grant is within what the caller may do.
+
+    Raises:
+        Forbidden: it is more (403).
+    """
+    granted = permissions_of(caller.tenant, grant.roles, roles_at(caller.tenant.id))
+    more = sorted(granted - caller.principal.permissions)
+    if more:
+        detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"
+        raise Forbidden(detail, remedy=_ASK)
+    if not caller.principal.reach.everything:
+        detail = "you reach a part of the facilities only"
+        raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
+
+
+def _new_link(caller: Caller, person_id: UUID, purpose: str, source: str) -> Link:
+    actor, tenant = caller.principal.actor, caller.tenant
+    link = links.create_link(person_id, purpose, actor=actor, tenant_id=tenant.id)
+    with tenant_session(tenant, actor=actor, request_id=caller.request_id) as session:
+        audit.record(session, f"{source}:person:link", "person", person_id, {"purpose": purpose})
+    return link

@@ -1,0 +1,39 @@
+"""The first page of the room Admin: what an admin can look after, as far as they may open it."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+from fastapi.routing import iter_route_contexts
+
+from core.access import TenantScope, require
+from core.access.pages import Page
+from core.identity import Principal
+from core.web.texts import marked
+
+router = APIRouter()
+
+Reader = Annotated[Principal, Depends(require("settings.read"))]
+
+SECTIONS: Final = (
+    ("/admin/people", marked("People"), marked("Who works with the platform, and what they may do."), "people.read"),
+    ("/admin/roles", marked("Roles"), marked("What each role permits, and roles of your own."), "people.read"),
+    ("/admin/sso", marked("Single sign-on"), marked("Sign in with your own accounts."), "sso.manage"),
+    ("/admin/keys", marked("API keys"), marked("Access for programs."), "keys.read"),
+    ("/admin/settings", marked("Settings"), marked("How lists, risk and records work here."), "settings.read"),
+    ("/admin/audit", marked("Audit"), marked("Who did what, to which record, and when."), "audit.read"),
+)
+"""Address, name, what it is for, and the permission that its page needs."""
+
+
+@router.get("/admin")
+def show_admin(page: Page, principal: Reader, scope: TenantScope) -> HTMLResponse:
+    """Show the parts of Admin that the person may open."""
+    paths = {route.path for route in iter_route_contexts(page.request.app.routes)}
+    return page.render(
+        "portal/admin/admin.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/admin",
+        sections=[each for each in SECTIONS if each[0] in paths and each[3] in principal.permissions],
+    )

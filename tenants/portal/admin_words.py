@@ -1,0 +1,109 @@
+"""Texts of the admin's pages: roles, and what is wrong with a form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from core.web.texts import gettext as _
+from core.web.texts import marked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from core.errors import AppError
+
+ROLES: Final = {
+    "partner_admin": marked("Partner admin"),
+    "data_officer": marked("Data officer"),
+    "clinician": marked("Clinician"),
+    "case_manager": marked("Case manager"),
+    "tracking_officer": marked("Tracking officer"),
+    "viewer": marked("Viewer"),
+    "service": marked("Service"),
+    "platform_admin": marked("Platform admin"),
+    "platform_support": marked("Platform support"),
+}
+
+FIELDS: Final = {
+    "email": marked("Write the e-mail address as name@example.org."),
+    "name": marked("Write a name of at most 100 characters."),
+    "roles": marked("Choose at least one role that exists."),
+    "facilities": marked("Choose facilities that exist."),
+    "states": marked("Choose states that exist."),
+    "role_name": marked("Write up to 40 small letters, digits and hyphens, such as case-lead."),
+    "meaning": marked("Say in one line who has the role."),
+    "includes": marked("Choose roles that can be included."),
+    "permissions": marked("Choose permissions that exist."),
+    "key_name": marked("Say in one line what the key is for."),
+    "expires_on": marked("Write a day after today as YYYY-MM-DD, or nothing."),
+}
+"""Name of a field -> what to write in it."""
+
+DETAILS: Final = (
+    marked("this is the last admin of the tenant"),
+    marked("Make somebody else an admin first."),
+    marked("the person belongs to the tenant already"),
+    marked("Change the roles of the person instead."),
+    marked("the account with this address cannot join a tenant"),
+    marked("Ask the operator of the installation."),
+    marked("the person may do more than you"),
+    marked("Ask an admin of the tenant."),
+    marked("this account belongs to other tenants too"),
+    marked("Remove the person from your tenant, or ask the operator of the installation."),
+    marked("Ask the operator of the installation for the link."),
+    marked("the person has not accepted the invitation yet"),
+    marked("Remove the person instead."),
+    marked("the row has another version than If-Match names"),
+    marked("Give them another role first."),
+    marked("there is a role of this name already"),
+)
+"""What the services say of a person or a role, gathered for translation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a form was rejected, as its page shows it.
+
+    Attributes:
+        text: what is wrong and what to do, if no field is to blame.
+        fields: name of each wrong field, and what to write in it.
+    """
+
+    text: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def by_field(self) -> dict[str, str]:
+        """What to write in each wrong field."""
+        return dict(self.fields)
+
+
+def problem_of(error: AppError, names: dict[str, str] | None = None) -> Problem:
+    """Return the error of a service for the form that caused it.
+
+    Args:
+        error: what the service raised.
+        names: name of the form's field for fields that the service calls otherwise.
+    """
+    known = names or {}
+    wrong = [known.get(name, name) for name in (one.field.partition(".")[0] for one in error.errors)]
+    fields = [name for name in dict.fromkeys(wrong) if name in FIELDS]
+    if fields:
+        return Problem(fields=tuple((name, _(FIELDS[name])) for name in fields))
+    return Problem(" ".join((sentence(_(error.detail)), _(error.remedy))))
+
+
+def sentence(text: str) -> str:
+    """Return the text as a sentence: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def role_name(name: str) -> str:
+    """Return how pages call a role: in words if it is built in, else by its name."""
+    return _(ROLES[name]) if name in ROLES else name
+
+
+def role_names(names: Iterable[str]) -> str:
+    """Return how pages call several roles, with commas between."""
+    return ", ".join(role_name(name) for name in names)

@@ -1,0 +1,293 @@
+"""The admin's pages in a browser: people, links, roles, keys, settings, the audit; on a phone and a desktop."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from core.database import platform_session
+from core.identity.people import members, sessions
+from core.identity.people.sessions import COOKIE
+from tests.browser.conftest import DESKTOP, PHONE
+
+PASSWORD = "seven green bicycles in the rain"
+NARROW = {"width": 320, "height": 640}
+SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+
+
+@pytest.fixture(scope="module")
+def partner(make_tenant):
+    """A tenant with an admin and a data officer."""
+    return make_tenant(name="Lakeside Care").ref
+
+
+@pytest.fixture(scope="module")
+def add_person(partner):
+    """Adds a person who has accepted: ``add_person("Name", "viewer")`` gives the id."""
+
+    def add(name, *roles):
+        email = f"{uuid4().hex[:10]}@example.org"
+        person = members.add_member(partner, email, name, members.Grant(roles), actor="test:1")
+        with platform_session() as session:
+            members.accept(session, person, partner.id)
+        return person
+
+    return add
+
+
+@pytest.fixture(scope="module")
+def admin(add_person):
+    return add_person("Ada Admin", "partner_admin")
+
+
+@pytest.fixture
+def visit(open_page, partner, admin, site):
+    """Opens a page as a person of the partner, the admin unless another is given."""
+
+    def begin(path, size=PHONE, person=None, **options):
+        with platform_session() as session:
+            begun = sessions.begin(session, person or admin, partner.id, signed_in_by="password")
+        page = open_page(None, size, **options)
+        page.context.add_cookies([{"name": COOKIE, "value": begun.secret, "url": site}])
+        page.goto(path)
+        return page
+
+    return begin
+
+
+def choice(page, field, value):
+    return page.locator(f"input[name={field}][value='{value}']")
+
+
+@SIZES
+def test_a_person_is_invited_gets_a_link_and_signs_in(visit, open_page, accessible, size):
+    email = f"new-{uuid4().hex[:8]}@example.org"
+    page = visit("/admin", size)
+    accessible(page)
+    page.get_by_role("link", name="People").click()
+    page.get_by_role("link", name="Add a person").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Nora New")
+    page.get_by_label("E-mail address").fill(email)
+    choice(page, "roles", "viewer").check()
+    accessible(page)
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_role("heading", name="A link for Nora New").wait_for()
+    address = page.locator("code.secret").inner_text()
+    accessible(page)
+    newcomer = open_page(address, size)
+    newcomer.get_by_label("New password").fill(PASSWORD)
+    newcomer.get_by_role("button", name="Set the password").click()
+    newcomer.get_by_label("E-mail address").fill(email)
+    newcomer.get_by_label("Password").fill(PASSWORD)
+    newcomer.get_by_role("button", name="Sign in").click()
+    newcomer.wait_for_url("**/me")
+    page.get_by_role("link", name="Go to Nora New").click()
+    page.get_by_text("Active", exact=True).wait_for()
+
+
+def test_a_person_is_invited_without_script_and_not_twice(visit):
+    page = visit("/admin/people/new", java_script_enabled=False)
+    email = f"twice-{uuid4().hex[:8]}@example.org"
+    for outcome in ("A link for Tom Twice", "The person belongs to the tenant already."):
+        page.goto("/admin/people/new")
+        page.get_by_role("textbox", name="Name", exact=True).fill("Tom Twice")
+        page.get_by_label("E-mail address").fill(email)
+        choice(page, "roles", "tracking_officer").check()
+        page.get_by_role("button", name="Invite").click()
+        assert page.get_by_text(outcome).first.is_visible()
+    assert page.get_by_label("E-mail address").input_value() == email
+
+
+def test_a_form_about_a_person_says_which_field_to_correct(visit, accessible):
+    page = visit("/admin/people/new", DESKTOP)
+    page.get_by_role("textbox", name="Name", exact=True).fill("No Role")
+    page.get_by_label("E-mail address").fill("somebody@example")
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_role("alert").get_by_text("Write the e-mail address as name@example.org.").wait_for()
+    assert page.get_by_role("textbox", name="Name", exact=True).input_value() == "No Role"
+    accessible(page)
+
+
+@SIZES
+def test_a_changed_role_counts_from_the_next_request(visit, add_person, size):
+    person = add_person("Rita Role", "partner_admin")
+    hers = visit("/admin/people", size, person)
+    assert hers.get_by_role("heading", name="People").is_visible()
+    page = visit(f"/admin/people/{person}", size)
+    choice(page, "roles", "partner_admin").uncheck()
+    choice(page, "roles", "viewer").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("It applies from the person's next request on").wait_for()
+    hers.reload()
+    assert "people.read" in hers.locator("main").inner_text()
+
+
+def test_an_account_is_deactivated_activated_again_and_removed(visit, add_person, accessible):
+    person = add_person("Dora Done", "viewer")
+    hers = visit("/me", person=person)
+    page = visit(f"/admin/people/{person}")
+    accessible(page)
+    page.get_by_role("button", name="Deactivate").click()
+    page.get_by_text("Sessions, links and API keys of this person have ended.").wait_for()
+    hers.reload()
+    hers.wait_for_url("**/sign-in?next=%2Fme")
+    page.get_by_role("button", name="Activate again").click()
+    page.get_by_text("Active again.").wait_for()
+    page.get_by_text("Remove from this partner").click()
+    page.get_by_role("button", name="Remove Dora Done").click()
+    page.get_by_text("The person was removed.").wait_for()
+    page.get_by_label("Name or e-mail address").fill("Dora")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_text("Nobody has this name or address").wait_for()
+
+
+def test_the_last_admin_is_told_why_they_stay(make_tenant, open_page, site):
+    tenant = make_tenant().ref
+    person = members.add_member(
+        tenant, f"{tenant.slug}@example.org", "Last", members.Grant(["partner_admin"]), actor="t:1"
+    )
+    with platform_session() as session:
+        members.accept(session, person, tenant.id)
+        begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
+    page = open_page(None)
+    page.context.add_cookies([{"name": COOKIE, "value": begun.secret, "url": site}])
+    page.goto(f"/admin/people/{person}")
+    page.get_by_role("button", name="Deactivate").click()
+    page.get_by_role("alert").get_by_text("Make somebody else an admin first.").wait_for()
+
+
+@SIZES
+def test_a_key_is_created_used_and_revoked(visit, site, accessible, size):
+    page = visit("/admin/keys", size)
+    page.get_by_role("link", name="Create a key").first.click()
+    name = f"reports {uuid4().hex[:6]}"
+    page.get_by_label("What is it for?").fill(name)
+    choice(page, "permissions", "people.read").check()
+    accessible(page)
+    page.get_by_role("button", name="Create the key").click()
+    page.get_by_role("heading", name=name).wait_for()
+    key = page.locator("code.secret").inner_text()
+    accessible(page)
+
+    def status():
+        return httpx.get(f"{site}/v1/people", headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert status() == 200
+    page.get_by_role("link", name="I have stored it").click()
+    card = page.locator("article.card", has_text=name)
+    assert key.split("_")[1] in card.inner_text()
+    accessible(page)
+    card.get_by_role("button", name="Revoke").click()
+    page.get_by_text("The key was revoked.").wait_for()
+    assert status() == 401
+
+
+def test_a_key_without_a_permission_or_with_a_day_that_is_past_is_not_created(visit):
+    page = visit("/admin/keys/new", java_script_enabled=False)
+    page.get_by_label("What is it for?").fill("reports")
+    page.get_by_role("button", name="Create the key").click()
+    page.get_by_role("alert").get_by_text("Choose permissions that exist.").wait_for()
+    choice(page, "permissions", "people.read").check()
+    page.get_by_label("Last day").fill("2020-01-01")
+    page.get_by_role("button", name="Create the key").click()
+    page.get_by_role("alert").get_by_text("Write a day after today").wait_for()
+
+
+@SIZES
+def test_a_role_is_added_changed_and_deleted(visit, accessible, size):
+    name = f"lead-{uuid4().hex[:6]}"
+    page = visit("/admin/roles", size)
+    accessible(page)
+    page.get_by_role("link", name="Add a role").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Case Lead")
+    page.get_by_label("Who has it").fill("Leads the case managers")
+    choice(page, "includes", "case_manager").check()
+    page.get_by_role("button", name="Add the role").click()
+    page.get_by_role("alert").get_by_text("Write up to 40 small letters").wait_for()
+    page.get_by_role("textbox", name="Name", exact=True).fill(name)
+    page.get_by_role("button", name="Add the role").click()
+    page.get_by_text("The role was added.").wait_for()
+    accessible(page)
+    page.get_by_text("Single permissions").click()
+    choice(page, "permissions", "jobs.read").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("It applies to everybody with this role").wait_for()
+    page.get_by_text("Delete this role").click()
+    page.get_by_role("button", name=f"Delete {name}").click()
+    page.get_by_text("The role was deleted.").wait_for()
+
+
+def test_a_built_in_role_shows_what_it_permits_and_no_form(visit):
+    page = visit("/admin/roles/viewer")
+    assert page.get_by_text("reports.read").is_visible()
+    assert page.get_by_role("button", name="Save").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin",
+        "/admin/people",
+        "/admin/people/new",
+        "/admin/roles",
+        "/admin/roles/new",
+        "/admin/settings/cohort",
+        "/admin/audit",
+    ],
+)
+def test_pages_are_accessible_and_never_wider_than_the_screen(visit, accessible, path, scheme):
+    page = visit(path, DESKTOP, color_scheme=scheme)
+    for size in (DESKTOP, NARROW, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        if size is not NARROW:
+            accessible(page)
+
+
+@SIZES
+def test_a_setting_is_changed_and_a_wrong_value_is_told_at_its_field(visit, accessible, size):
+    page = visit("/admin/settings", size)
+    page.get_by_role("link", name="Risk").click()
+    field = page.get_by_label("Capacity share")
+    field.fill("7")
+    accessible(page)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_role("link", name="capacity share").click()
+    assert page.evaluate("document.activeElement.id") == "set.capacity_share"
+    assert field.input_value() == "7"
+    accessible(page)
+    field.fill("0.25")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved. It applies from now on.").wait_for()
+    page.get_by_text("Reset all to their defaults").click()
+    page.get_by_role("button", name="Reset the group").click()
+    page.get_by_text("All settings of this group have their defaults.").wait_for()
+
+
+def test_a_setting_is_changed_without_script_and_only_by_who_may(visit, add_person):
+    page = visit("/admin/settings/cohort", java_script_enabled=False)
+    page.get_by_label("Grace days").fill("30")
+    page.get_by_label("Rule", exact=True).fill('{"kind": "fixed", "days": 60}')
+    page.get_by_role("button", name="Save").click()
+    assert page.get_by_text("Saved. It applies from now on.").is_visible()
+    assert '"days": 60' in page.get_by_label("Rule", exact=True).input_value()
+    hers = visit("/admin/settings/cohort", person=add_person("Dana Data", "data_officer"))
+    assert "cohort.write" in hers.locator("main").inner_text()
+    assert hers.get_by_role("button", name="Save").count() == 0
+
+
+@SIZES
+def test_the_audit_is_searched_and_its_reading_is_in_it(visit, admin, accessible, size):
+    page = visit("/admin/audit", size)
+    page.reload()
+    page.get_by_label("Who").select_option(f"person:{admin}")
+    page.get_by_label("Act").select_option("page:audit:read")
+    page.get_by_role("button", name="Show").click()
+    row = page.locator("tbody tr").first
+    assert "Ada Admin" in row.inner_text()
+    assert "page:audit:read" in row.inner_text()
+    accessible(page)
+    page.get_by_label("Id of the record").fill("nothing")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("alert").get_by_text("Paste the whole id of a record.").wait_for()

@@ -1,0 +1,78 @@
+"""The rows of the admin's pages, and what of the owner they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from core.database import platform_session
+from core.identity.people import members
+from tests.isolation.pages import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tests.isolation.routes import World
+
+PERSON, KEY, ROLE = ("person_id",), ("key_id",), ("role_name",)
+ANY = {"version": "*"}
+_GRANT = {"roles": "viewer", **ANY}
+_ROLE = {"meaning": "Leads", "includes": "viewer", **ANY}
+
+ROWS = [
+    Row("GET", "/admin", "settings.read", confined=False),
+    Row("GET", "/admin/people", "people.read", confined=False),
+    Row("GET", "/admin/people/new", "people.write", confined=False),
+    Row(
+        "POST",
+        "/admin/people/new",
+        "people.write",
+        form={"name": "New", "email": "{new_id}@example.org", "roles": "viewer"},
+        confined=False,
+    ),
+    Row("GET", "/admin/people/{person_id}", "people.read", names=PERSON, confined=False),
+    Row("POST", "/admin/people/{person_id}", "people.write", names=PERSON, form=_GRANT, status=303, confined=False),
+    Row("POST", "/admin/people/{person_id}/link", "people.write", names=PERSON, confined=False),
+    *(
+        Row("POST", f"/admin/people/{{person_id}}/{act}", "people.write", PERSON, ANY, status=303, confined=False)
+        for act in ("revoke-links", "deactivate", "reactivate", "remove")
+    ),
+    Row("GET", "/admin/roles", "people.read", confined=False),
+    Row("GET", "/admin/roles/new", "roles.write", confined=False),
+    Row("POST", "/admin/roles/new", "roles.write", form={**_ROLE, "role_name": "r{tag}"}, status=303, confined=False),
+    Row("GET", "/admin/roles/{role_name}", "people.read", names=ROLE, confined=False),
+    Row("POST", "/admin/roles/{role_name}", "roles.write", names=ROLE, form=_ROLE, status=303, confined=False),
+    Row("POST", "/admin/roles/{role_name}/delete", "roles.write", names=ROLE, form=ANY, status=303, confined=False),
+    Row("GET", "/admin/keys", "keys.read", confined=False),
+    Row("GET", "/admin/keys/new", "keys.write", confined=False),
+    Row(
+        "POST",
+        "/admin/keys/new",
+        "keys.write",
+        form={"key_name": "reports", "permissions": "people.read"},
+        confined=False,
+    ),
+    Row("POST", "/admin/keys/{key_id}/revoke", "keys.write", names=KEY, status=303, confined=False),
+    Row("GET", "/admin/settings", "settings.read", confined=False),
+    Row("GET", "/admin/settings/{group}", "settings.read", confined=False),
+    Row("POST", "/admin/settings/{group}", "settings.write", form=ANY, status=303, confined=False),
+    Row("POST", "/admin/settings/{group}/reset", "settings.write", status=303, confined=False),
+    Row("GET", "/admin/audit", "audit.read", confined=False),
+]
+
+
+def things_of(world: World, names: Collection[str]) -> dict[str, str]:
+    """The person, who has accepted, the key and the role of the owner that a row names; and names that are free."""
+    tag = uuid4().hex[:10]
+    things = {"group": "risk", "tag": tag}
+    if "person_id" in names:
+        body = {"email": f"{tag}@example.org", "name": f"Name {tag}", "roles": ["viewer"]}
+        things["person_id"] = world.json("POST", "/v1/people", json=body)["id"]
+        with platform_session() as session:
+            members.accept(session, UUID(things["person_id"]), world.tenant.id)
+    if "key_id" in names:
+        things["key_id"] = world.json("POST", "/v1/keys", json={"name": tag, "permissions": ["people.read"]})["id"]
+    if "role_name" in names:
+        role = {"name": f"role-{tag}", "meaning": "Leads", "includes": ["viewer"]}
+        things["role_name"] = world.json("POST", "/v1/roles", json=role)["name"]
+    return things
