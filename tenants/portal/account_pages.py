@@ -34,15 +34,14 @@ def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
 def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
     """Show the signed-in person, their partner, and their sessions."""
     person_id = UUID(principal.id)
-    # One partner's provider opens that partner alone, and learns of no other.
-    tenants = [] if principal.signed_in_by == "oidc" else members.tenants_of(person_id)
+    tenants = [] if _confined_to(principal) else members.tenants_of(person_id)
     return page.render(
         "portal/me.html",
         principal,
         tenant=scope.tenant,
         partner="IIT platform" if scope.tenant is None else scope.tenant.name,
         tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
-        sessions=sessions.list_sessions(person_id),
+        sessions=sessions.list_sessions(person_id, _confined_to(principal)),
         zone=ZoneInfo("UTC" if scope.tenant is None else scope.tenant.time_zone),
     )
 
@@ -50,7 +49,7 @@ def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
 @router.post("/me/sessions/{session_id}/end")
 def post_end(principal: SignedIn, session_id: UUID) -> RedirectResponse:
     """End one of the person's sessions, on any device."""
-    sessions.end(session_id, UUID(principal.id))
+    sessions.end(session_id, UUID(principal.id), _confined_to(principal))
     return RedirectResponse("/me", SEE_OTHER)
 
 
@@ -78,3 +77,8 @@ def post_tenant(request: Request, principal: SignedIn, tenant_id: Annotated[UUID
     answer = RedirectResponse("/start", SEE_OTHER)
     set_credential(answer, request.scope, COOKIE, started.secret)
     return answer
+
+
+def _confined_to(principal: Principal) -> UUID | None:
+    """The tenant whose provider began the session: it opens that tenant alone, and learns of no other."""
+    return principal.tenant_id if principal.signed_in_by == "oidc" else None

@@ -168,12 +168,12 @@ def _public_key(entry: object) -> Key | None:
     """The key of an entry; None where it signs nothing, is symmetric, or cannot be read (RFC 7517, section 5)."""
     if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
         return None
-    readers: dict[object, Callable[[Any], Key]] = {
+    readers: dict[str, Callable[[Any], Key]] = {
         "RSA": RSAKey.import_key,
         "EC": ECKey.import_key,
         "OKP": OKPKey.import_key,
     }
-    reader = readers.get(entry.get("kty"))
+    reader = readers.get(str(entry.get("kty")))
     if reader is None:
         return None
     try:

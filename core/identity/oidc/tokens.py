@@ -59,7 +59,7 @@ def verify_id_token(
     """
     issuer = provider.metadata.issuer
     decoded = _decoded(token, provider)
-    if decoded.header.get("typ", "JWT").upper() != "JWT":
+    if str(decoded.header.get("typ", "JWT")).upper() != "JWT":
         raise TokenRejectedError("typ")
     claims = CodeIDToken(
         decoded.claims,

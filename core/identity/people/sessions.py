@@ -102,8 +102,8 @@ def begin(
     return NewSession(session_id, secret, tenant_id)
 
 
-def end(session_id: UUID, person_id: UUID) -> None:
-    """End a session of the person at once.
+def end(session_id: UUID, person_id: UUID, tenant_id: UUID | None = None) -> None:
+    """End a session of the person at once, of any tenant or of one.
 
     Raises:
         NotFound: the person has no such session.
@@ -112,9 +112,10 @@ def end(session_id: UUID, person_id: UUID) -> None:
         ended = session.execute(
             text(
                 "UPDATE platform.sessions SET revoked_at = coalesce(revoked_at, :now)"
-                " WHERE id = :id AND person_id = :person RETURNING id"
+                " WHERE id = :id AND person_id = :person"
+                " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant) RETURNING id"
             ),
-            {"id": session_id, "person": person_id, "now": now()},
+            {"id": session_id, "person": person_id, "tenant": tenant_id, "now": now()},
         ).first()
     if ended is None:
         detail = "you have no such session"
@@ -133,17 +134,18 @@ def end_all(session: Session, person_id: UUID, tenant_id: UUID | None = None, *,
     )
 
 
-def list_sessions(person_id: UUID) -> list[SessionInfo]:
-    """The person's sessions that have not ended, the latest used first."""
+def list_sessions(person_id: UUID, tenant_id: UUID | None = None) -> list[SessionInfo]:
+    """The person's sessions of any tenant, or of one, that have not ended, the latest used first."""
     moment = now()
     with platform_session() as session:
         rows = session.execute(
             text(
                 "SELECT id, device, signed_in_by, created_at, last_seen_at, expires_at FROM platform.sessions"
                 " WHERE person_id = :person AND revoked_at IS NULL AND expires_at > :now AND last_seen_at > :idle"
+                " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
                 " ORDER BY last_seen_at DESC, id"
             ),
-            {"person": person_id, "now": moment, "idle": moment - _idle()},
+            {"person": person_id, "tenant": tenant_id, "now": moment, "idle": moment - _idle()},
         ).mappings()
         return [SessionInfo(**row) for row in rows]
 

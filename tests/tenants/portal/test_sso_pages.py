@@ -7,8 +7,10 @@ from uuid import uuid4
 import pytest
 
 from core.app.permissions import RoutePermissions
+from core.database import platform_session
 from core.identity.oidc.errors import REASONS
-from core.identity.people import members
+from core.identity.people import members, sessions
+from core.identity.people.sessions import KIND
 from tenants.portal import sso_words
 from tests.core.identity.oidc.conftest import (  # noqa: F401 - fixtures
     _issuer,
@@ -81,6 +83,23 @@ def test_a_session_from_before_the_sign_in_is_ended_by_it(client, begin, come_ba
     assert client.cookies["iit_session"] != before
     client.cookies.clear()
     assert client.get("/me", headers={"Cookie": f"iit_session={before}"}).status_code == 303
+
+
+def test_the_account_page_shows_and_ends_sessions_of_this_partner_alone(client, begin, come_back, make_tenant):  # noqa: F811
+    other = make_tenant(name="Another Partner").ref
+    come_back(begin())
+    email = members.list_members(KIND.verify(client.cookies["iit_session"]).tenant, limit=1)[0][0].email
+    person = members.add_member(other, email, "Person", members.Grant(["viewer"]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, other.id)
+        elsewhere = sessions.begin(session, person, other.id, signed_in_by="password", device="A device elsewhere")
+    page = client.get("/me").text
+    assert "A device elsewhere" not in page
+    assert "Another Partner" not in page
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+    answer = client.post(f"/me/sessions/{elsewhere.id}/end", data={"csrf_token": token}, headers=ORIGIN)
+    assert answer.status_code == 404
+    assert KIND.verify(elsewhere.secret)
 
 
 def test_a_planted_session_is_worth_nothing_after_the_sign_in(client, begin, come_back):  # noqa: F811

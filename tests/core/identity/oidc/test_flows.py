@@ -131,7 +131,12 @@ def test_a_new_key_of_the_provider_is_found(email, issuer, begin):
 
 
 def test_a_symmetric_or_encrypting_key_of_the_provider_verifies_nothing(email, issuer, begin):
-    issuer.keys = [{"kty": "oct", "k": "AAAA", "kid": "first"}, {**issuer.key.as_dict(private=False), "use": "enc"}]
+    issuer.keys = [
+        {"kty": ["RSA"]},
+        {"kty": "RSA", "n": 7},
+        {"kty": "oct", "k": "AAAA", "kid": "first"},
+        {**issuer.key.as_dict(private=False), "use": "enc"},
+    ]
     rejected(begin, "provider", "keys")
 
 
