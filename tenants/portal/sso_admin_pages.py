@@ -30,6 +30,7 @@ from core.identity.roles import ADMIN
 from core.identity.tenant_roles.service import list_roles
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
+from tenants.portal.admin_words import role_name
 from tenants.portal.sso_sign_in_pages import origin_of
 from tenants.portal.sso_words import check_name
 
@@ -168,7 +169,7 @@ def _page(
         ],
         domains=domains.list_domains(tenant)[0],
         mapping=_mapping_text(present),
-        roles=[(role.name, role.name.replace("_", " ")) for role in list_roles(tenant)],
+        roles=[(role.name, role_name(role.name)) for role in list_roles(tenant)],
         admins=[(person.id, person.name) for person in people if ADMIN in person.roles and not person.invited],
         addresses=[
             (_("Redirect address"), f"{origin}{CALLBACK}"),
