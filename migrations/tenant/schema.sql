@@ -534,6 +534,14 @@ CREATE INDEX ix_observations_patient_uuid ON observations (patient_uuid, obs_dat
 CREATE INDEX ix_observations_uuid_closed ON observations (uuid) WHERE known_to IS NOT NULL;
 CREATE INDEX ix_observations_variable_name ON observations (variable_name);
 CREATE UNIQUE INDEX uq_observations_uuid_open ON observations (uuid) WHERE known_to IS NULL;
+CREATE TABLE patient_assignments (
+    patient_uuid UUID NOT NULL, 
+    person_id UUID NOT NULL, 
+    assigned_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    assigned_by TEXT NOT NULL, 
+    CONSTRAINT pk_patient_assignments PRIMARY KEY (patient_uuid)
+);
+CREATE INDEX ix_patient_assignments_person_id ON patient_assignments (person_id);
 CREATE TABLE patient_identities (
     uuid UUID NOT NULL, 
     patient_uuid UUID NOT NULL, 
@@ -969,7 +977,7 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

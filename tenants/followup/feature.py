@@ -4,7 +4,7 @@ from core.feature_registry import Feature, Permission
 
 feature = Feature(
     name="followup",
-    routers=("tenants.followup.api:router",),
+    routers=("tenants.followup.api:router", "tenants.followup.api_assignments:router"),
     tables=("tenants.followup.models",),
     permissions=(
         Permission(
@@ -26,8 +26,19 @@ feature = Feature(
                 "tracking_officer",
             ),
         ),
+        Permission(
+            "assignments.write",
+            "Assign patients to colleagues",
+            roles=(
+                "clinician",
+                "case_manager",
+                "tracking_officer",
+            ),
+        ),
     ),
     audit_actions=(
+        "followup:patient:assign",
+        "followup:patient:unassign",
         "followup:attempt:record",
         "followup:attempt:undo",
         "followup:phone:correct",
@@ -36,5 +47,8 @@ feature = Feature(
         "followup:attempt:list",
         "followup:today:read",
     ),
-    tags={"attempts": "Attempts to reach patients, and what became of them."},
+    tags={
+        "assignments": "Which colleague follows a patient.",
+        "attempts": "Attempts to reach patients, and what became of them.",
+    },
 )

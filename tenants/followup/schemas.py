@@ -71,6 +71,34 @@ class AttemptOut(BaseModel):
     recorded_by: str = Field(description="Who recorded it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"])
 
 
+class AssignmentPut(BaseModel):
+    """Who follows a patient from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person_id: UUID = Field(
+        description="One of the patient's assignees.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa2"]
+    )
+
+
+class AssignmentOut(BaseModel):
+    """The assignment of a patient."""
+
+    patient_id: UUID = Field(description="The patient.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa1"])
+    person_id: UUID = Field(
+        description="The person who follows the patient.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa2"]
+    )
+    assigned_at: datetime = Field(description="When it was assigned.")
+    assigned_by: str = Field(description="Who assigned it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa3"])
+
+
+class AssigneeOut(BaseModel):
+    """A person to whom a patient can be assigned."""
+
+    id: UUID = Field(description="Identifier of the person.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa2"])
+    name: str = Field(description="Name of the person.", examples=["Grace Example"])
+
+
 class OutcomeOut(BaseModel):
     """One outcome that an attempt can have."""
 

@@ -32,6 +32,7 @@ _WAITING: Final = sql.SQL("""
 FROM worklist_entries e
 JOIN facilities f ON f.uuid = e.facility_uuid
 JOIN patients p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
+LEFT JOIN patient_assignments a ON a.patient_uuid = e.patient_uuid
 LEFT JOIN LATERAL (
   SELECT i.outcome, i.outcome_date, i.promised_for, count(*) OVER () AS attempts FROM interventions i
   WHERE i.patient_uuid = e.patient_uuid AND NOT i.voided AND i.outcome IS NOT NULL AND {reach_of_attempt}
@@ -44,10 +45,11 @@ CROSS JOIN LATERAL (
 ) rest
 WHERE e.worklist_uuid = %(worklist)s AND {reach_of_entry} AND {reach_of_patient}
   AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
+  AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s)
 """)
 _PEOPLE: Final = sql.SQL("""
 SELECT e.patient_uuid, f.datim_id, f.name AS clinic, e.expected_date, e.days_late, e.score, e.risk_level, e.reasons,
-  p.sex, p.birthdate, last.outcome, last.outcome_date, last.promised_for, last.attempts
+  p.sex, p.birthdate, last.outcome, last.outcome_date, last.promised_for, last.attempts, a.person_id AS assigned_to
 {waiting} AND NOT rest.rests ORDER BY e.rank, e.score DESC, e.uuid LIMIT %(limit)s OFFSET %(offset)s
 """)
 _COUNTS: Final = sql.SQL("""
@@ -93,6 +95,7 @@ class Card:
     last_outcome: str | None
     last_day: date | None
     promised_for: date | None
+    assigned_to: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def read_today(
     kind: str,
     *,
     facility: str | None = None,
+    mine: UUID | None = None,
     page: int = 1,
     identities: bool = False,
 ) -> Today | None:
@@ -146,6 +150,7 @@ def read_today(
         open_session: opens transactions of the tenant.
         kind: ``at_risk`` or ``to_trace``.
         facility: DATIM id of a facility; None for all.
+        mine: a person: only patients who are assigned to them or to nobody; None for all.
         page: number of the page, from 1.
         identities: whether to show names, phones and identifiers.
     """
@@ -161,6 +166,7 @@ def read_today(
         """Open a transaction of the whole tenant: a list is issued for all facilities, whoever reads it first."""
         return tenant_session(tenant, actor=actor, request_id=request_id)
 
+    part = _Part(day, facility, mine, page)
     lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
     with open_session() as session:
         issued = worklist_repository.as_issued(session, lists[kind])
@@ -172,34 +178,48 @@ def read_today(
             model_version=issued.model_version,
             usual_risk=issued.usual_risk,
             capacity_share=None if issued.capacity_share is None else float(issued.capacity_share),
-            clinics={name: _clinics(session, uuid, day, facility) for name, uuid in lists.items()},
-            people=_people(session, issued.uuid, day, facility, page, identities=identities),
+            clinics={name: _clinics(session, uuid, part) for name, uuid in lists.items()},
+            people=_people(session, issued.uuid, part, identities=identities),
         )
 
 
-def _clinics(session: TenantSession, worklist_id: UUID, day: date, facility: str | None) -> list[Clinic]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The part of a list that is read."""
+
+    day: date
+    facility: str | None
+    mine: UUID | None
+    page: int
+
+    def values(self, worklist_id: UUID) -> dict[str, Any]:
+        """Return the parameters of the queries."""
+        return {
+            "worklist": worklist_id,
+            "day": self.day,
+            "facility": self.facility,
+            "mine": self.mine,
+            "rests": Jsonb({outcome.name: outcome.rests for outcome in OUTCOMES.values()}),
+            "limit": PAGE_SIZE,
+            "offset": (self.page - 1) * PAGE_SIZE,
+        }
+
+
+def _clinics(session: TenantSession, worklist_id: UUID, part: _Part) -> list[Clinic]:
     with session.cursor() as cursor:
-        rows = cursor.execute(_COUNTS.format(waiting=_waiting(session)), _values(worklist_id, day, facility)).fetchall()
+        rows = cursor.execute(_COUNTS.format(waiting=_waiting(session)), part.values(worklist_id)).fetchall()
     return [Clinic(*row) for row in rows]
 
 
-def _people(
-    session: TenantSession,
-    worklist_id: UUID,
-    day: date,
-    facility: str | None,
-    page: int,
-    *,
-    identities: bool,
-) -> list[Card]:
-    values = _values(worklist_id, day, facility) | {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+def _people(session: TenantSession, worklist_id: UUID, part: _Part, *, identities: bool) -> list[Card]:
+    query, values = _PEOPLE.format(waiting=_waiting(session)), part.values(worklist_id)
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
-        rows: list[dict[str, Any]] = cursor.execute(_PEOPLE.format(waiting=_waiting(session)), values).fetchall()
+        rows: list[dict[str, Any]] = cursor.execute(query, values).fetchall()
     patients = [row["patient_uuid"] for row in rows]
     names = identities_of(session, patients) if identities else {}
     facts = {"worklist": str(worklist_id), "identities": identities}
     audit.record_many(session, "followup:today:read", "patient", patients, facts)
-    return [_card(row, day, names.get(row["patient_uuid"])) for row in rows]
+    return [_card(row, part.day, names.get(row["patient_uuid"])) for row in rows]
 
 
 def _waiting(session: TenantSession) -> sql.Composable:
@@ -209,11 +229,6 @@ def _waiting(session: TenantSession) -> sql.Composable:
         reach_of_patient=within_reach_sql(session, "p.facility_uuid"),
         reach_of_attempt=within_reach_sql(session, "i.facility_uuid"),
     )
-
-
-def _values(worklist_id: UUID, day: date, facility: str | None) -> dict[str, Any]:
-    rests = {outcome.name: outcome.rests for outcome in OUTCOMES.values()}
-    return {"worklist": worklist_id, "day": day, "facility": facility, "rests": Jsonb(rests)}
 
 
 def _card(row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
@@ -235,4 +250,5 @@ def _card(row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
         last_outcome=row["outcome"],
         last_day=row["outcome_date"],
         promised_for=row["promised_for"],
+        assigned_to=row["assigned_to"],
     )

@@ -7,6 +7,7 @@ feature = Feature(
     name="portal",
     pages=(
         "tenants.portal.today_pages:router",
+        "tenants.portal.assign_pages:router",
         "tenants.portal.patient_pages:router",
         "tenants.portal.programme_pages:router",
         "tenants.portal.account_pages:router",

@@ -13,6 +13,7 @@ from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import Invalid
 from core.identity import Principal
+from core.identity.people import members
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
 from tenants.followup import service, today
@@ -27,6 +28,7 @@ router = APIRouter()
 Tracker = Annotated[Principal, Depends(require("worklists.read", confined=True))]
 Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True))]
 Kind = Literal["at_risk", "to_trace"]
+Whose = Literal["", "mine"]
 FIRST, LAST_PAGE = 1, 10_000
 
 
@@ -37,12 +39,17 @@ class View:
     kind: Kind
     facility: str
     page: int
+    whose: Whose
 
     def address(self, **changes: object) -> str:
         """The address of the view, with changes."""
-        values = {"list": self.kind, "facility": self.facility, "page": self.page, **changes}
+        return f"/today?{self.query(**changes)}"
+
+    def query(self, **changes: object) -> str:
+        """The view as the query of an address, with changes."""
+        values = {"list": self.kind, "facility": self.facility, "whose": self.whose, "page": self.page, **changes}
         shown = {name: value for name, value in values.items() if value not in ("", FIRST)}
-        return f"/today?{urlencode(shown)}"
+        return urlencode(shown)
 
 
 class ViewForm(BaseModel):
@@ -53,11 +60,12 @@ class ViewForm(BaseModel):
     list: Kind = "at_risk"
     facility: str = Field(default="", max_length=100)
     page: int = Field(default=FIRST, ge=FIRST, le=LAST_PAGE)
+    whose: Whose = ""
 
     @property
     def view(self) -> View:
         """The view to return to."""
-        return View(self.list, self.facility, self.page)
+        return View(self.list, self.facility, self.page, self.whose)
 
 
 class AttemptForm(ViewForm):
@@ -85,9 +93,10 @@ def view_of(
     list: Annotated[Kind, Query()] = "at_risk",  # noqa: A002 - the query's name
     facility: Annotated[str, Query(max_length=100)] = "",
     page: Annotated[int, Query(ge=FIRST, le=LAST_PAGE)] = FIRST,
+    whose: Annotated[Whose, Query()] = "",
 ) -> View:
     """The view that the query names."""
-    return View(list, facility, page)
+    return View(list, facility, page, whose)
 
 
 Viewed = Annotated[View, Depends(view_of)]
@@ -110,11 +119,13 @@ def _today_page(
     done: UUID | None = None,
     wrong: AttemptForm | None = None,
 ) -> HTMLResponse:
+    own = UUID(principal.id) if principal.kind == "person" else None
     work = today.read_today(
         scope.tenant,
         scope.session,
         view.kind,
         facility=view.facility or None,
+        mine=own if view.whose else None,
         page=view.page,
         identities="patients.read" in principal.permissions,
     )
@@ -126,6 +137,8 @@ def _today_page(
         work=work,
         view=view,
         cards=[] if work is None else [words.shown_card(card, work) for card in work.people],
+        assigned=_assigned(scope, work, own),
+        may_assign="assignments.write" in principal.permissions,
         stale_days=0 if work is None else (work.day - work.as_of).days,
         clinics=_choices(work),
         new_id=new_uuid,
@@ -169,6 +182,20 @@ def post_undo(_: Recorder, scope: TenantScope, attempt_id: UUID, form: Annotated
     with scope.session() as session:
         service.undo(session, attempt_id)
     return RedirectResponse(form.view.address(), SEE_OTHER)
+
+
+def _assigned(scope: Scope, work: Today | None, own: UUID | None) -> dict[UUID, str]:
+    """Who follows each patient on the page, in words."""
+    if work is None:
+        return {}
+    whom = {card.patient_id: card.assigned_to for card in work.people if card.assigned_to is not None}
+    names = members.names_of(scope.tenant, set(whom.values()))
+    return {
+        patient: _("Assigned to you")
+        if person == own
+        else _("Assigned to {name}").format(name=names.get(person, _("somebody who left")))
+        for patient, person in whom.items()
+    }
 
 
 def _choices(work: Today | None) -> list[tuple[str, str]]:

@@ -97,12 +97,19 @@ def _search_nothing(page: Page) -> None:
     _search(page, "--")
 
 
+def _assign(page: Page) -> None:
+    page.get_by_role("link", name="Assign to a colleague").first.click()
+    page.wait_for_load_state()
+
+
 FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = (
     ("sign-in", "/sign-in", None, _nothing),
     ("sign-in-refused", "/sign-in", None, _wrong_password),
     ("today", "/today", "tracking_officer", _nothing),
     ("today-outcomes", "/today", "tracking_officer", _outcomes),
     ("today-wrong-number", "/today", "tracking_officer", _wrong_number),
+    ("today-assign", "/today", "tracking_officer", _assign),
+    ("today-mine", "/today?whose=mine", "case_manager", _nothing),
     ("today-recorded", "/today", "tracking_officer", _recorded),
     ("today-undone", "/today", "tracking_officer", _undone),
     ("today-late", "/today?list=to_trace", "tracking_officer", _nothing),

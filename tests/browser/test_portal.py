@@ -126,6 +126,29 @@ def test_a_wrong_number_takes_the_right_one_which_the_card_calls_until_an_undo(s
     assert card.get_by_role("link", name="Call").get_attribute("href") == "tel:08000000412"
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_patient_is_assigned_to_a_colleague_and_leaves_my_list(signed_in, accessible, script):
+    page = signed_in(path="/today?list=to_trace", java_script_enabled=script)
+    title = page.locator("article.card").last.get_by_role("heading").inner_text()
+    page.locator("article.card").last.get_by_role("link", name="Assign to a colleague").click()
+    page.get_by_role("heading", name=f"Who follows {title}?").wait_for()
+    if script:
+        accessible(page)
+    page.get_by_role("button", name="Partner admin").click()
+    page.wait_for_url("**/today?list=to_trace")
+    card = page.locator("article.card").filter(has_text=title)
+    assert "Assigned to Partner admin" in card.inner_text()
+    page.get_by_label("Assigned to").select_option("Me or nobody")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**whose=mine*")
+    assert card.count() == 0
+    page.goto("/today?list=to_trace")
+    card.get_by_role("link", name="Reassign").click()
+    page.get_by_role("button", name="Nobody: leave it to all").click()
+    page.wait_for_url("**/today?list=to_trace")
+    assert "Assigned to" not in card.inner_text()
+
+
 def test_the_same_works_by_keyboard(signed_in):
     page = signed_in(size=DESKTOP)
     summary = page.locator("summary").first

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+from core.database import platform_session
+from core.identity.people import members
 from tests.isolation.routes import Call, World, case
 
 
@@ -16,6 +18,42 @@ def _patient(world: World) -> str:
 
 def _body(world: World) -> dict[str, Any]:
     return {"id": str(uuid4()), "patient_id": _patient(world), "outcome": "reached", "note": "asked to call later"}
+
+
+def _colleague(world: World) -> str:
+    """Return a person of the owner's tenant who records attempts."""
+    email = f"{uuid4().hex[:10]}@example.org"
+    person = members.add_member(world.tenant, email, "Colleague", members.Grant(["case_manager"]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, world.tenant.id)
+    return str(person)
+
+
+def _assigned(world: World) -> str:
+    patient = _patient(world)
+    world.json("PUT", f"/v1/assignments/{patient}", json={"person_id": _colleague(world)})
+    return patient
+
+
+@case("GET", "/v1/assignments/{patient_id}", kind="item")
+def get_assignment(world: World) -> Call:
+    return Call(path={"patient_id": _assigned(world)})
+
+
+@case("GET", "/v1/assignments/{patient_id}/assignees", kind="item")
+def list_assignees(world: World) -> Call:
+    _colleague(world)
+    return Call(path={"patient_id": _patient(world)})
+
+
+@case("PUT", "/v1/assignments/{patient_id}", kind="item")
+def assign_patient(world: World) -> Call:
+    return Call(path={"patient_id": _patient(world)}, json={"person_id": _colleague(world)})
+
+
+@case("DELETE", "/v1/assignments/{patient_id}", kind="item")
+def end_assignment(world: World) -> Call:
+    return Call(path={"patient_id": _assigned(world)})
 
 
 def _attempt(world: World) -> Any:

@@ -44,6 +44,8 @@ ROWS = [
         status=303,
     ),
     Row("POST", "/today/attempts/{attempt_id}/undo", "attempts.write", names=("attempt_id",), status=303),
+    Row("GET", "/assign/{patient_id}", "assignments.write", names=("patient_id",)),
+    Row("POST", "/assign/{patient_id}", "assignments.write", names=("patient_id",), form={"person_id": ""}, status=303),
     Row("GET", "/patients", "patients.read"),
     Row("POST", "/patients", "patients.read", form={"text": "{number}"}),
     Row("GET", "/patients/{patient_id}", "patients.read", names=("patient_id",)),

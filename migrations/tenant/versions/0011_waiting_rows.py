@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 32 steps."""
+    """Take 34 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -92,6 +92,15 @@ def upgrade() -> None:
     op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
     op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
     op.add_column("models", sa.Column("feature_set_version", sa.Integer(), nullable=True))
+    op.create_table(
+        "patient_assignments",
+        sa.Column("patient_uuid", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("assigned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("assigned_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("patient_uuid", name=op.f("pk_patient_assignments")),
+    )
+    op.create_index("ix_patient_assignments_person_id", "patient_assignments", ["person_id"], unique=False)
     op.add_column(
         "patient_statements", sa.Column("given_name_bidx", postgresql.ARRAY(sa.SmallInteger()), nullable=True)
     )
@@ -139,4 +148,6 @@ def upgrade() -> None:
         op.f("ck_score_runs_state"), "score_runs", "state IN ('scoring', 'explaining', 'done', 'failed')"
     )
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
-    grant_tenant("SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts", "roles")
+    grant_tenant(
+        "SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts", "patient_assignments", "roles"
+    )
