@@ -86,7 +86,7 @@ def _search(page: Page, text: str) -> None:
 
 
 def _search_name(page: Page) -> None:
-    _search(page, "ami")
+    _search(page, "client")
 
 
 def _search_nobody(page: Page) -> None:
