@@ -73,14 +73,14 @@ def test_only_who_records_attempts_and_reaches_the_clinic_can_be_chosen(world, c
         ).fetchall()
     place = dict(rows)
     assert place[patient] != place[elsewhere]
-    here, there = colleague(facilities=[place[patient]]), colleague(facilities=[place[elsewhere]])
-    viewer, invited, everywhere = colleague("viewer"), colleague(invited=True), colleague()
+    reaches_it, reaches_another = colleague(facilities=[place[patient]]), colleague(facilities=[place[elsewhere]])
+    viewer, invited, reaches_all = colleague("viewer"), colleague(invited=True), colleague()
     names = client.get(f"/v1/assignments/{patient}/assignees").json()
-    assert {each["id"] for each in names} == {here, everywhere}
-    for person in (there, viewer, invited, str(uuid4())):
+    assert {each["id"] for each in names} == {reaches_it, reaches_all}
+    for person in (reaches_another, viewer, invited, str(uuid4())):
         answer = assign(client, patient, person)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body.person_id")
-    assert assign(client, patient, here).status_code == 200
+    assert assign(client, patient, reaches_it).status_code == 200
 
 
 def test_each_change_is_in_the_audit_with_identifiers_alone(world, colleague):
