@@ -24,14 +24,18 @@ def production(monkeypatch):
 
 @pytest.fixture
 def resolved(monkeypatch):
-    """Makes every name resolve to an address: ``resolved("10.0.0.1")``."""
+    """Makes every name resolve to an address: ``resolved("10.0.0.1")`` gives the list of names looked up."""
 
     def to(*addresses):
+        names = []
+
         def look_up(host, port, *_, **__):
+            names.append(host)
             assert host == NAME or host in addresses, "another name was looked up"
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        return names
 
     return to
 
@@ -96,10 +100,11 @@ def test_a_setting_allows_private_addresses_but_not_those_of_the_machine_itself(
 
 def test_the_address_that_was_checked_is_the_one_that_is_called(issuer, resolved, monkeypatch):
     port = issuer.url.rpartition(":")[2]
-    resolved("127.0.0.1")
+    names = resolved("127.0.0.1")
     monkeypatch.setattr(fetching, "_is_loopback", lambda host: host == NAME)
     assert ask("GET", f"http://{NAME}:{port}/keys").status == 200
     assert issuer.hosts == [f"{NAME}:{port}"]
+    assert names.count(NAME) == 1, "a second look-up could give another address"
 
 
 def test_redirects_are_not_followed(issuer):
