@@ -51,6 +51,13 @@ feature = Feature(
         Permission("roles.write", "Create, change and delete roles of the tenant, with at most one's own permissions."),
         Permission("sso.manage", "Set up, test and enforce sign-in by the partner's own provider; claim domains."),
         Permission("retention.write", "Change how long to retain rows that are not part of the record."),
+        Permission(
+            "operations.read",
+            "See the health of the installation, its partners and jobs.",
+            roles=("platform_admin", "platform_support"),
+            operator=True,
+        ),
+        Permission("operations.write", "Retry and discard dead jobs.", roles=("platform_admin",), operator=True),
         Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
     ),
@@ -94,6 +101,11 @@ feature = Feature(
         "cli:tenant:delete",
         "cli:tenant:undelete",
     ),
+    events={
+        "people.link_created": "`link_id` of a one-time link that is to be mailed, its secret sealed, and the"
+        " `language` of the request; only where a mail server is set. Subject: the person.",
+    },
+    subscribers={"people.link_created": "core.identity.people.link_mail:send_link"},
     settings={
         "retention": SettingsGroup(
             "core.retention.settings:retention_model",

@@ -13,6 +13,7 @@ from core import telemetry
 from core.errors import Forbidden, Unauthenticated
 from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
+from core.settings import get_settings
 from core.web import texts
 from core.web.pages import Site
 
@@ -46,6 +47,11 @@ class PageContext:
             "request_id": telemetry.request_id(),
         }
         return HTMLResponse(site.templates.render(template, {**shared, **values}), status)
+
+    def full_address(self, path: str) -> str:
+        """Return the address of a path of this server for other people: with IIT_PUBLIC_URL, if it is set."""
+        begin = get_settings().public_url or str(self.request.base_url)
+        return f"{begin.rstrip('/')}{path}"
 
 
 async def page_of(request: Request) -> PageContext:

@@ -30,7 +30,12 @@ _LISTED = (
 
 
 def find(
-    *, state: str | None = None, tenant: TenantRef | None = None, platform: bool = False, limit: int = 100
+    *,
+    state: str | None = None,
+    tenant: TenantRef | None = None,
+    platform: bool = False,
+    kind: str | None = None,
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
     """Return the newest jobs that match all conditions, newest first.
 
@@ -38,6 +43,7 @@ def find(
         state: only jobs in this state.
         tenant: only jobs of this tenant.
         platform: only jobs of the platform itself.
+        kind: only jobs of this kind.
         limit: most jobs to return.
 
     Returns:
@@ -47,7 +53,7 @@ def find(
         Unavailable: a database cannot be reached, or this process does not know the tenant's.
     """
     role = PLATFORM_ROLE if platform else tenant.role_name if tenant else None
-    chosen = {"state": state, "role": role, "limit": limit}
+    chosen = {"state": state, "role": role, "kind": kind, "limit": limit}
     rows: list[dict[str, Any]] = []
     for database in (tenant.database,) if tenant else databases():
         with node_session(database) as session, psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
@@ -55,6 +61,7 @@ def find(
                 f"SELECT {_LISTED} FROM node.jobs"  # noqa: S608 - constant columns
                 " WHERE (%(state)s::text IS NULL OR state = %(state)s)"
                 " AND (%(role)s::text IS NULL OR tenant_role = %(role)s)"
+                " AND (%(kind)s::text IS NULL OR kind = %(kind)s)"
                 " ORDER BY id DESC LIMIT %(limit)s",
                 chosen,
             )
@@ -83,7 +90,7 @@ def show(job_id: UUID) -> dict[str, Any]:
     raise _unknown(job_id)
 
 
-def retry(job_id: UUID, *, actor: str) -> None:
+def retry(job_id: UUID, *, actor: str, source: str = "cli") -> None:
     """Queue a dead job again, its counters at zero.
 
     Raises:
@@ -96,17 +103,18 @@ def retry(job_id: UUID, *, actor: str) -> None:
         " updated_at = now()",
         "retried",
         actor,
+        source,
     )
 
 
-def discard(job_id: UUID, *, actor: str) -> None:
+def discard(job_id: UUID, *, actor: str, source: str = "cli") -> None:
     """Give a dead job up for good.
 
     Raises:
         NotFound: there is no such job.
         Conflict: it is not dead.
     """
-    _resolve(job_id, "state = 'discarded', updated_at = now()", "discarded", actor)
+    _resolve(job_id, "state = 'discarded', updated_at = now()", "discarded", actor, source)
 
 
 def dead_jobs(tenant: TenantRef | None = None) -> list[UUID]:
@@ -114,7 +122,7 @@ def dead_jobs(tenant: TenantRef | None = None) -> list[UUID]:
     return [row["id"] for row in find(state="dead", tenant=tenant, limit=100_000)]
 
 
-def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str) -> None:
+def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str, source: str) -> None:
     """Change a dead job, record the decision on its dead letter, and announce it, in one transaction."""
     for database in databases():
         with node_session(database) as session:
@@ -153,7 +161,7 @@ def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str) -> Non
             if ended is not None:
                 with endings.as_owner(session, ended, tenant, actor=actor, request_id=None) as within:
                     if within is not None:
-                        _record(within, f"cli:job:{_VERBS[resolution]}", ended, actor)
+                        _record(within, f"{source}:job:{_VERBS[resolution]}", ended, actor)
                         endings.announce(within, resolution, ended)
             return
     raise _unknown(job_id)

@@ -9,8 +9,9 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -126,6 +127,21 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?)?$",
         description="Address of a CDN before the paths of scripts, style sheets and pictures; unset: this server.",
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?/?)?$",
+        description="Address at which people reach this installation, before the paths of links in letters.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Server that sends letters: `smtps://user:password@host:465`, or `smtp://` and port 587 for"
+        " STARTTLS. Needs IIT_MAIL_FROM and IIT_PUBLIC_URL. Unset: no letter is sent.",
+    )
+    mail_from: str = Field(
+        default="",
+        pattern=r"^([^\r\n]{0,200}[^@\s<]+@[^@\s>]+>?)?$",
+        description="Sender of letters: `name@example.org`, or `Name <name@example.org>`.",
     )
     session_idle_minutes: int = Field(
         default=60, ge=1, description="Minutes without a request after which a person's session ends."
@@ -261,6 +277,22 @@ class Settings(BaseSettings):
             message = "must begin with redis://, rediss:// or unix://"
             raise ValueError(message)
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit("" if value is None else value.get_secret_value())
+        if value is not None and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            message = "must begin with smtp:// or smtps://, and name a server"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> "Settings":
+        if self.smtp_url is not None and not (self.mail_from and self.public_url):
+            message = "IIT_SMTP_URL needs IIT_MAIL_FROM and IIT_PUBLIC_URL"
+            raise ValueError(message)
+        return self
 
     @field_validator("master_key", "master_key_previous")
     @classmethod

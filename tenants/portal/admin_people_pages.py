@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import mail
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Forbidden, Invalid, PreconditionFailed
@@ -198,11 +199,6 @@ def post_remove(
     return RedirectResponse("/admin/people?done=removed", SEE_OTHER)
 
 
-def full_address(page: PageContext, path: str) -> str:
-    """Return the address of a path of this server, as the reader's browser names the server."""
-    return f"{str(page.request.base_url).rstrip('/')}{path}"
-
-
 def _expected(version: str) -> Expected:
     return Expected(frozenset({version}))
 
@@ -243,7 +239,8 @@ def _link_page(page: PageContext, scope: Scope, member: Member, link: Link) -> H
         partner=scope.tenant.name,
         current="/admin",
         member=member,
-        address=full_address(page, link.path),
+        address=page.full_address(link.path),
+        mailed=mail.is_configured(),
         expires_at=link.expires_at,
         zone=ZoneInfo(scope.tenant.time_zone),
     )

@@ -12,12 +12,15 @@ feature = Feature(
         "tenants.portal.programme_pages:router",
         "tenants.portal.account_pages:router",
         "tenants.portal.admin_pages:router",
+        "tenants.portal.admin_people_file_pages:router",
         "tenants.portal.admin_people_pages:router",
         "tenants.portal.admin_role_pages:router",
         "tenants.portal.admin_key_pages:router",
         "tenants.portal.admin_setting_pages:router",
         "tenants.portal.admin_audit_pages:router",
         "tenants.portal.sso_admin_pages:router",
+        "tenants.portal.operator_pages:router",
+        "tenants.portal.operator_job_pages:router",
     ),
     public_pages=(
         "tenants.portal.sign_in_pages:router",
@@ -30,6 +33,7 @@ feature = Feature(
         NavigationEntry(marked("Patients"), "/patients", "patients.read", 2),
         NavigationEntry(marked("Programme"), "/programme", "cohort.read", 4),
         NavigationEntry(marked("Admin"), "/admin", "settings.read", 6),
+        NavigationEntry(marked("Operators"), "/operators", "operations.read", 7),
     ),
     templates={"portal": "tenants.portal.feature:templates"},
 )

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 
 from core.clock import today
@@ -169,6 +169,11 @@ def list_facilities(session: TenantSession, wanted: FacilityFilter, paging: Page
         conditions.append(col(Facility.name).icontains(wanted.name, autoescape=True))
     columns = {"name": col(Facility.name), "datim_id": col(Facility.datim_id)}
     return read_slice(session, select(Facility).where(*conditions), paging, columns, col(Facility.uuid))
+
+
+def newest_data_date(session: TenantSession) -> date | None:
+    """Return the newest date to which an import of any facility runs; None before the first."""
+    return session.exec(select(func.max(col(Facility.data_date)))).one()
 
 
 def as_uuid(text: str) -> UUID | None:

@@ -80,7 +80,7 @@ def test_a_person_is_invited_gets_a_link_and_signs_in(visit, open_page, accessib
     newcomer.get_by_label("E-mail address").fill(email)
     newcomer.get_by_label("Password").fill(PASSWORD)
     newcomer.get_by_role("button", name="Sign in").click()
-    newcomer.wait_for_url("**/me")
+    newcomer.get_by_role("link", name="Nora New").wait_for()
     page.get_by_role("link", name="Go to Nora New").click()
     page.get_by_text("Active", exact=True).wait_for()
 
@@ -291,3 +291,27 @@ def test_the_audit_is_searched_and_its_reading_is_in_it(visit, admin, accessible
     page.get_by_label("Id of the record").fill("nothing")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("alert").get_by_text("Paste the whole id of a record.").wait_for()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_people_are_added_from_a_file_after_a_look_at_it(visit, accessible, script):
+    email = f"file-{uuid4().hex[:8]}@example.org"
+    page = visit("/admin/people", java_script_enabled=script)
+    page.get_by_role("link", name="Add from a file").click()
+
+    def check(content):
+        file = {"name": "people.csv", "mimeType": "text/csv", "buffer": content.encode()}
+        page.get_by_label("File of people").set_input_files(file)
+        page.get_by_role("button", name="Check the file").click()
+
+    check(f"email,name,roles\n{email},Fay File,nobody\n")
+    page.get_by_role("alert").get_by_text("1 row is wrong.").wait_for()
+    assert "roles: names a role that does not exist" in " ".join(page.locator("tbody").inner_text().split())
+    if script:
+        accessible(page)
+    check(f"email,name,roles\n{email},Fay File,viewer\n")
+    page.get_by_role("button", name="Add 1 person").click()
+    page.get_by_role("heading", name="1 person was added").wait_for()
+    assert f"{email},http" in page.locator("pre.secret").inner_text()
+    page.get_by_role("link", name="Go to the people").click()
+    page.get_by_text(email).wait_for()

@@ -35,6 +35,12 @@ def invite_person(world: World) -> Call:
     return Call(json=_body(), state=lambda: world.json("GET", "/v1/people")["total"])
 
 
+@case("POST", "/v1/people/file", kind="own")
+def add_people(world: World) -> Call:
+    content = f"email,name,roles\n{uuid4().hex[:10]}@example.org,Tracking officer,viewer\n"
+    return Call(json={"csv": content}, state=lambda: world.json("GET", "/v1/people")["total"])
+
+
 @case("GET", "/v1/people/{person_id}", kind="item")
 def get_person(world: World) -> Call:
     return Call(path={"person_id": _person(world)})

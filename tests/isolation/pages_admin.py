@@ -30,6 +30,14 @@ ROWS = [
         form={"name": "New", "email": "{new_id}@example.org", "roles": "viewer"},
         confined=False,
     ),
+    Row("GET", "/admin/people/file", "people.write", confined=False),
+    Row(
+        "POST",
+        "/admin/people/file",
+        "people.write",
+        form={"content": "email,name,roles\n{tag}@example.org,New,viewer\n"},
+        confined=False,
+    ),
     Row("GET", "/admin/people/{person_id}", "people.read", names=PERSON, confined=False),
     Row("POST", "/admin/people/{person_id}", "people.write", names=PERSON, form=_GRANT, status=303, confined=False),
     Row("POST", "/admin/people/{person_id}/link", "people.write", names=PERSON, confined=False),
@@ -76,3 +84,15 @@ def things_of(world: World, names: Collection[str]) -> dict[str, str]:
         role = {"name": f"role-{tag}", "meaning": "Leads", "includes": ["viewer"]}
         things["role_name"] = world.json("POST", "/v1/roles", json=role)["name"]
     return things
+
+
+OPERATORS = [
+    Row("GET", "/operators", "operations.read"),
+    Row("GET", "/operators/tenants", "operations.read"),
+    Row("GET", "/operators/tenants/{slug}", "operations.read"),
+    Row("GET", "/operators/jobs", "operations.read"),
+    Row("GET", "/operators/jobs/{job_id}", "operations.read"),
+    Row("POST", "/operators/jobs/{job_id}/retry", "operations.write", status=409),
+    Row("POST", "/operators/jobs/{job_id}/discard", "operations.write", status=409),
+]
+"""The pages of operators, who have no tenant; the job is not dead."""

@@ -7,8 +7,9 @@ from fastapi.testclient import TestClient
 
 from core.access.require import is_public, page_routes, permissions_of
 from core.database import platform_session
-from core.identity.people import members, sessions
+from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
+from core.jobs import enqueue
 from tests.isolation import pages_admin
 from tests.isolation.pages import Row
 
@@ -70,6 +71,7 @@ ROWS = [
     *pages_admin.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
+ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
 NAMING = [row for row in GUARDED if row.names]
 OF_THE_WHOLE_TENANT = {"sso.manage"}
 """What nobody does who reaches a part of the facilities only."""
@@ -154,7 +156,7 @@ def things(world, places, signed_in, sso_domain):
 
 def test_every_page_has_its_row_and_every_row_its_page(application):
     pages = {(method, route.path) for route in page_routes(application) for method in route.methods}
-    rows = {(row.method, row.path) for row in ROWS}
+    rows = {(row.method, row.path) for row in ROWS_OF_ALL}
     assert sorted(pages - rows) == []
     assert sorted(rows - pages) == []
 
@@ -164,7 +166,7 @@ def test_each_page_needs_what_its_row_says(application):
     for route in page_routes(application):
         for method in route.methods:
             needed[method, route.path] = permissions_of(route) or {"public" if is_public(route) else "own"}
-    assert [str(row) for row in ROWS if row.needs not in needed[row.method, row.path]] == []
+    assert [str(row) for row in ROWS_OF_ALL if row.needs not in needed[row.method, row.path]] == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -255,3 +257,32 @@ def test_who_reads_numbers_only_gets_no_link_to_people(things, signed_in):
     assert page.status_code == 200
     assert "/programme/people" not in page.text
     assert "patients.read" in page.text
+
+
+@pytest.fixture(scope="module")
+def job(world):
+    """What the operators' pages name: the owner, and a job of the owner."""
+    with world.session() as session:
+        queued = enqueue(session, "quality.link", {})
+    return {"slug": world.tenant.slug, "job_id": str(queued)}
+
+
+@pytest.fixture(scope="module")
+def operator(application):
+    """Clients of operators by role."""
+    clients = {}
+    for role in ("platform_admin", "platform_support"):
+        person = accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Operator", role, actor="test:1")
+        with platform_session() as session:
+            begun = sessions.begin(session, person, None, signed_in_by="password")
+        clients[role] = TestClient(application, follow_redirects=False)
+        clients[role].cookies.set("iit_session", begun.secret)
+    return clients
+
+
+@pytest.mark.parametrize("row", pages_admin.OPERATORS, ids=str)
+def test_operators_alone_open_their_pages_and_support_changes_nothing(row, operator, job, signed_in, application):
+    assert row.ask(operator["platform_admin"], job).status_code == row.status
+    assert row.ask(operator["platform_support"], job).status_code == (200 if row.method == "GET" else 403)
+    assert row.ask(signed_in("owner", "partner_admin"), job).status_code == 403
+    assert row.ask(TestClient(application, follow_redirects=False), job).headers["location"].startswith("/sign-in")

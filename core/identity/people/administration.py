@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 from core import audit
 from core.database import tenant_session
 from core.errors import Forbidden
-from core.identity.people import accounts, links, members
+from core.identity.people import accounts, link_mail, links, members
+from core.identity.people.people_file import NEW, reject_wrong
 from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
     from core.identity.key_creation import Caller
     from core.identity.people.links import Link
     from core.identity.people.members import Grant, Member
+    from core.identity.people.people_file import PersonRow
     from core.web.etag import Expected
 
 _ASK = "Ask an admin of the tenant."
@@ -48,6 +51,23 @@ def invite(caller: Caller, email: str, name: str, grant: Grant, *, source: str =
     person_id = members.add_member(caller.tenant, email, name, grant, actor=actor, source=source)
     link = _new_link(caller, person_id, links.INVITATION, source)
     return Invited(members.get_member(caller.tenant, person_id), link)
+
+
+def add_people(caller: Caller, rows: Collection[PersonRow], *, source: str = "api") -> dict[str, Link]:
+    """Invite the new people of a checked file, one after the other; return the link of each address.
+
+    After an interruption send the file again: who was added by then is left as they are.
+
+    Raises:
+        Invalid: a row is wrong, and nobody is invited (422).
+        Forbidden, Conflict: as for ``invite``; those before the row stay invited.
+    """
+    reject_wrong(rows)
+    return {
+        row.email: invite(caller, row.email, row.name, row.grant, source=source).link
+        for row in rows
+        if row.state == NEW
+    }
 
 
 def change(
@@ -173,4 +193,5 @@ def _new_link(caller: Caller, person_id: UUID, purpose: str, source: str) -> Lin
     link = links.create_link(person_id, purpose, actor=actor, tenant_id=tenant.id)
     with tenant_session(tenant, actor=actor, request_id=caller.request_id) as session:
         audit.record(session, f"{source}:person:link", "person", person_id, {"purpose": purpose})
+        link_mail.publish_link(session, link, person_id)
     return link

@@ -1,5 +1,6 @@
 """The people of a tenant over the API."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -10,14 +11,18 @@ from core.access import TenantScope, require
 from core.errors import Conflict, Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.identity import Principal
-from core.identity.people import administration, members
+from core.identity.people import administration, members, people_file
 from core.identity.people.schemas import (
     GrantFields,
     LinkIn,
     LinkOut,
+    PeopleFileIn,
+    PeopleFileOut,
     PersonIn,
     PersonInvited,
     PersonOut,
+    PersonRowOut,
+    RowProblem,
 )
 from core.web.etag import IfMatch, set_etag
 from core.web.location import set_location
@@ -61,6 +66,37 @@ def invite_person(_: PeopleWrite, scope: TenantScope, body: PersonIn, response: 
     set_location(response, f"/v1/people/{invited.member.id}")
     person = _tagged(response, invited.member)
     return PersonInvited(**person.model_dump(), link=LinkOut.model_validate(invited.link))
+
+
+@router.post(
+    "/people/file",
+    operation_id="add_people",
+    summary="Add people from a file",
+    responses=responses(Conflict, Forbidden),
+)
+def add_people(_: PeopleWrite, scope: TenantScope, body: PeopleFileIn) -> PeopleFileOut:
+    """Add people from a file: nobody if a row is wrong, and nobody twice if the file is sent again.
+
+    The error names line and column of each wrong row. Each new person gets an invitation.
+    """
+    rows = people_file.check_file(scope.tenant, body.csv, lambda grant: administration.check_grant(scope, grant))
+    if not body.dry_run:
+        people_file.reject_wrong(rows, "body.csv.")
+    links = {} if body.dry_run else administration.add_people(scope, rows)
+    states = Counter(row.state for row in rows)
+    shown = [
+        PersonRowOut(
+            line=row.line,
+            email=row.email,
+            name=row.name,
+            state=row.state,
+            problems=[RowProblem(column=one.field, problem=one.problem, remedy=one.remedy) for one in row.problems],
+            link=LinkOut.model_validate(links[row.email]) if row.email in links else None,
+        )
+        for row in rows
+    ]
+    present, wrong = states[people_file.PRESENT], states[people_file.WRONG]
+    return PeopleFileOut(added=len(links), present=present, wrong=wrong, rows=shown)
 
 
 @router.get("/people/{person_id}", operation_id="get_person", summary="Get a person")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from uuid import UUID
 
 import click
@@ -42,6 +43,34 @@ def add(
     person_id = service.add_member(ref, email, name, grant, actor=ACTOR, source="cli")
     link = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=ref.id)
     _print_link(person_id, link.path, as_json=as_json)
+
+
+@people.command("add-file")
+@click.argument("slug")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only report what is wrong and who would be added.")
+@json_option
+def add_file(slug: str, file: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Add the people of the CSV file FILE to the tenant SLUG, and print a link for each new one.
+
+    The file has the columns email, name, roles, facilities and states. Nobody is added if a row is wrong.
+    """
+    from core.identity.people import links, people_file
+    from core.identity.people import members as service
+
+    ref = tenant(slug)
+    rows = people_file.check_file(ref, people_file.decoded(file.read_bytes()))
+    people_file.reject_wrong(rows)
+    paths = {}
+    for row in rows if not dry_run else ():
+        if row.state == people_file.NEW:
+            person_id = service.add_member(ref, row.email, row.name, row.grant, actor=ACTOR, source="cli")
+            paths[row.email] = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=ref.id).path
+    shown = [{"line": row.line, "email": row.email, "state": row.state, "link": paths.get(row.email)} for row in rows]
+    if as_json:
+        print_json({"rows": shown})
+    else:
+        print_table(shown, ("line", "email", "state", "link"))
 
 
 @people.command("list")

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.identity.people.names import EMAIL_MAX, NAME_MAX
+from core.identity.people.people_file import LONGEST
 
 Roles = Annotated[list[str], Field(min_length=1, max_length=20)]
 
@@ -69,6 +70,54 @@ class PersonInvited(PersonOut):
     """A new person, and the link to accept the invitation. They choose a first password or enter their present one."""
 
     link: LinkOut = Field(description="Give it to the person. It is in this answer only.")
+
+
+class PeopleFileIn(BaseModel):
+    """A file of people to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    csv: str = Field(
+        max_length=LONGEST,
+        description="The file: a header (`email,name,roles,facilities,states`), then one person a line, at most 1,000."
+        " Several roles, facilities (DATIM ids) or states are separated by semicolons; none means all.",
+        examples=["email,name,roles,facilities,states\ntracker@example.org,Tracking officer,tracking_officer,,\n"],
+    )
+    dry_run: bool = Field(
+        default=False, description="Only report what is wrong and who would be added.", examples=[False]
+    )
+
+
+class RowProblem(BaseModel):
+    """What is wrong with a row."""
+
+    column: str = Field(description="The column.", examples=["roles"])
+    problem: str = Field(description="What is wrong.", examples=["names a role that does not exist"])
+    remedy: str = Field(description="What to write instead.", examples=["Write viewer."])
+
+
+class PersonRowOut(BaseModel):
+    """One row of a file of people."""
+
+    line: int = Field(description="The line of the file, counted from 1.", examples=[2])
+    email: str = Field(description="The address in the row.", examples=["tracker@example.org"])
+    name: str = Field(description="The name in the row.", examples=["Tracking officer"])
+    state: Literal["new", "present", "wrong"] = Field(
+        description="`present`: belongs to the tenant already, with just these roles and facilities.", examples=["new"]
+    )
+    problems: list[RowProblem] = Field(description="What is wrong with the row.", examples=[[]])
+    link: LinkOut | None = Field(
+        description="The link of who was added, in this answer only; null for others.", examples=[None]
+    )
+
+
+class PeopleFileOut(BaseModel):
+    """What became of a file of people."""
+
+    added: int = Field(description="How many were added.", examples=[0])
+    present: int = Field(description="How many belonged to the tenant already, and stay as they are.", examples=[0])
+    wrong: int = Field(description="How many rows are wrong; above 0 only with `dry_run`.", examples=[0])
+    rows: list[PersonRowOut] = Field(description="Every row.")
 
 
 class LinkIn(BaseModel):

@@ -1,0 +1,108 @@
+"""One-time links by mail: the act publishes an event, and a job sends the letter after the act has committed.
+
+The event carries the link's secret sealed with the tenant's key, and no address: the job reads the person's.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from core import mail
+from core.clock import now
+from core.database import TenantSession, platform_session, require_none
+from core.events.outbox import publish_after_commit
+from core.privacy.sealing import seal, unseal
+from core.settings import get_settings
+from core.web import texts
+from core.web.texts import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from core.database import TenantRef
+    from core.events.outbox import Event
+    from core.identity.people.links import Link
+
+EVENT: Final = "people.link_created"
+_PURPOSE: Final = "link"
+_LETTER: Final = text(
+    "SELECT p.email, p.name, p.language, l.purpose, l.expires_at FROM platform.one_time_links l"
+    " JOIN platform.people p ON p.id = l.person_id WHERE l.id = :id AND l.tenant_id = :tenant"
+    " AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > :now AND p.state = 'active'"
+)
+
+
+class Delivery(Protocol):
+    """The job that delivers an event, as ``core.jobs`` gives it to subscribers."""
+
+    tenant: TenantRef
+
+    def session(self) -> AbstractContextManager[TenantSession]:
+        """Open a step of the job."""
+
+    def finish(self, session: TenantSession) -> None:
+        """Mark the delivery done in this step."""
+
+
+def publish_link(session: TenantSession, link: Link, person_id: UUID) -> None:
+    """Have the link sent to its person, once the caller's transaction commits. Without a mail server nothing happens.
+
+    The letter is in the person's language, if it is known, else in that of the request.
+    """
+    if not mail.is_configured():
+        return
+    sealed = seal(session, _PURPOSE, link.id, link.path)
+    payload = {"link_id": str(link.id), "sealed": sealed, "language": texts.language()}
+    publish_after_commit(session, EVENT, subject=str(person_id), payload=payload)
+
+
+def send_link(context: Delivery, event: Event) -> None:
+    """Send the letter with a link, unless the link was used, revoked or has expired meanwhile."""
+    link_id = UUID(event.payload["link_id"])
+    with context.session() as session:
+        path = unseal(session, _PURPOSE, link_id, event.payload["sealed"])
+    with platform_session() as platform:
+        facts = platform.execute(_LETTER, {"id": link_id, "tenant": context.tenant.id, "now": now()}).mappings().first()
+    if facts is not None and mail.is_configured():
+        language = facts["language"] or event.payload["language"]
+        with texts.reading_in(language if language in texts.LANGUAGES else texts.SOURCE):
+            letter = _letter(facts, path, context.tenant, event.id)
+        require_none("a mail server")
+        mail.send(letter)
+    with context.session() as session:
+        context.finish(session)
+
+
+def _letter(facts: Mapping[Any, Any], path: str, tenant: TenantRef, event_id: UUID) -> EmailMessage:
+    settings, moment = get_settings(), texts.shown_time(facts["expires_at"], ZoneInfo(tenant.time_zone))
+    if facts["purpose"] == "invitation":
+        subject = _("{partner} invites you").format(partner=tenant.name)
+        request = _("{partner} invites you to work with it. Open this address to accept:").format(partner=tenant.name)
+    else:
+        subject = _("Your new password for {partner}").format(partner=tenant.name)
+        request = _("Open this address to choose a new password for {partner}:").format(partner=tenant.name)
+    lines = (
+        _("Hello {name},").format(name=facts["name"]),
+        request,
+        f"{settings.public_url.rstrip('/')}{path}",
+        _("The address works one time, until {time}. Give it to nobody.").format(time=moment),
+        _("If you do not know what this is, delete this letter."),
+    )
+    letter = EmailMessage()
+    letter["Subject"], letter["From"], letter["To"] = " ".join(subject.split()), settings.mail_from, facts["email"]
+    letter["Date"] = format_datetime(now())
+    # The same letter, sent twice after a crash, has the same id.
+    letter["Message-ID"] = f"<{event_id}@{urlsplit(settings.public_url).hostname}>"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter["Content-Language"] = texts.language()
+    letter.set_content("\n\n".join(lines) + "\n")
+    return letter
