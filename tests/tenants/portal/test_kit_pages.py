@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.database import platform_session
-from core.identity.people import members, sessions
+from core.identity.people import accounts, members, sessions
 from core.settings import get_settings
 from core.web import kit
 from tenants import portal
@@ -26,7 +26,7 @@ def production(database, monkeypatch):
 def session_of(role, tenant):
     email = f"{role}-{tenant.slug}@example.org"
     if role.startswith("platform_"):
-        person, whose = members.add_operator(email, "Operator", role, actor="test:1"), None
+        person, whose = accounts.add_operator(email, "Operator", role, actor="test:1"), None
     else:
         person = members.add_member(tenant, email, "Person", members.Grant([role]), actor="test:1")
         whose = tenant.id
