@@ -117,6 +117,13 @@ def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
             sent = content.get("example")
 
 
+def complete_schemas(schemas: dict[str, Any]) -> None:
+    """Complete the example of each schema that has one: FastAPI drops nulls."""
+    for schema in schemas.values():
+        if "example" in schema:
+            schema["example"] = _with_nulls(schema["example"], schema, schemas)
+
+
 def _with_nulls(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     """Return an example with null for each required field that it lacks, because FastAPI drops nulls from examples."""
     if "$ref" in schema:

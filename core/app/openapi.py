@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from core.access.require import api_routes, permissions_of
-from core.app import examples
+from core.app import answers, examples
 from core.errors import (
     BadRequest,
     Conflict,
@@ -30,6 +30,7 @@ from core.identity.credentials import cookie_names
 
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NAMING = frozenset({"facility", "facilities"})
+API = "/v1/"
 _FASTAPI_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -53,10 +54,13 @@ def document(app: FastAPI) -> dict[str, Any]:
                 operation = described["paths"][route.path_format].get(method.lower())
                 if operation is not None:
                     _complete(operation, str(route.path_format), method, sorted(permissions_of(route)), schemas)
-        for methods in described["paths"].values():
-            for operation in methods.values():
+        answers.describe_schemas(schemas)
+        examples.complete_schemas(schemas)
+        for path, methods in described["paths"].items():
+            for method, operation in methods.items():
                 _replace_fastapi_errors(operation)
                 _describe_identifiers(operation)
+                answers.complete(operation, method, schemas, conditional=path.startswith(API))
                 examples.complete(operation, schemas)
         _name_cookies(described)
         _mark_files(described)

@@ -37,6 +37,13 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+_WAITING = frozenset({429, 503})
+_RETRY_AFTER: dict[str, Any] = {
+    "description": "Seconds after which to send the request again.",
+    "schema": {"type": "integer", "minimum": 1, "examples": [1]},
+}
+
+
 def problem(error: AppError, request_id: str | None = None, *, at_terminal: bool = False) -> dict[str, Any]:
     """The members of the problem document for ``error``.
 
@@ -76,6 +83,7 @@ def responses(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
         example = problem(kind(kind.title + "."), "019c2291-b3a0-7768-a5f9-23774462ebfc")
         documents[kind.status] = {
             "description": kind.title,
+            **({"headers": {"Retry-After": _RETRY_AFTER}} if kind.status in _WAITING else {}),
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{SCHEMA_NAME}"}, "example": example}},
         }
     return documents

@@ -1,7 +1,7 @@
 """Bodies and answers of the API about the caller and API keys."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -32,7 +32,7 @@ class MyScope(BaseModel):
 class Me(BaseModel):
     """The caller: the principal and its permissions."""
 
-    kind: str = Field(description="`api_key`, `person` or `operator`.", examples=["api_key"])
+    kind: Literal["api_key", "person", "operator"] = Field(description="What it is.", examples=["api_key"])
     id: str = Field(description="The key, or the account.", examples=["019c2291-b3a0-7768-a5f9-23774462ebfc"])
     name: str = Field(description="The name of the key or the person.", examples=["reporting server"])
     tenant: MyTenant | None = Field(description="The tenant that it acts for; null for operators.")

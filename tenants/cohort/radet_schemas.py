@@ -16,8 +16,8 @@ class RadetDay(BaseModel):
 
     data_date: date = Field(description="The day to which the RADETs run.")
     source: str = Field(description="Name of the source.", examples=["lamisplus"])
-    facilities: int = Field(description="Facilities on the lists.")
-    patients: int = Field(description="Patients on the lists.")
+    facilities: int = Field(description="Facilities on the lists.", examples=[12])
+    patients: int = Field(description="Patients on the lists.", examples=[919])
     statuses: dict[str, int] = Field(
         description="People by the partner's status.", examples=[{"active": 812, "iit": 96, "died": 11}]
     )
@@ -29,8 +29,8 @@ class ConfusionRow(BaseModel):
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     theirs: str = Field(description="The partner's status, or not_on_list.", examples=["active_restart"])
     ours: str = Field(description="Our status, from what was known on the day.", examples=["active"])
-    people: int = Field(description="Number of people.")
-    agree: bool = Field(description="Whether both statuses mean the same.")
+    people: int = Field(description="Number of people.", examples=[15])
+    agree: bool = Field(description="Whether both statuses mean the same.", examples=[True])
 
 
 class ReasonCount(BaseModel):
@@ -53,9 +53,19 @@ class RadetComparison(BaseModel):
                 "compared": 1204,
                 "agreed": 1189,
                 "grace_days": 28,
-                "counts": [{"facility": "abc123", "theirs": "active", "ours": "iit", "people": 9, "agree": False}],
-                "reasons": [{"reason": "pickup_not_in_records", "meaning": "...", "people": 9}],
-                "definition": "partner's status against ours of what was known on the day",
+                "counts": [
+                    {"facility": "hZ7mJp5xUQq", "theirs": "active", "ours": "active", "people": 1093, "agree": True},
+                    {"facility": "hZ7mJp5xUQq", "theirs": "iit", "ours": "iit", "people": 96, "agree": True},
+                    {"facility": "hZ7mJp5xUQq", "theirs": "active", "ours": "iit", "people": 15, "agree": False},
+                ],
+                "reasons": [
+                    {
+                        "reason": "pickup_not_in_records",
+                        "meaning": REASONS["pickup_not_in_records"],
+                        "people": 15,
+                    }
+                ],
+                "definition": "partner's status against ours at the end of the list's day, of what was known then",
             }
         }
     )

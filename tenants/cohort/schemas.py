@@ -59,7 +59,7 @@ class DayStatusOut(BaseModel):
         json_schema_extra={
             "example": {
                 "as_of": "2026-09-30",
-                "patients": 1200,
+                "patients": 1204,
                 "statuses": {
                     "none": 12,
                     "active": 900,
@@ -95,13 +95,17 @@ class FacilityCompleteness(BaseModel):
     stale: bool = Field(description="Whether the facility stopped reporting.")
 
 
+StatusName = Literal["none", "active", "iit", "died", "transferred_out", "stopped", "unknown", "invalid"]
+"""A name of ``tenants.cohort.status.STATUSES``."""
+
+
 class TransitionOut(BaseModel):
     """A change of status."""
 
-    from_status: str = Field(description="Status before.", examples=["active"])
-    to_status: str = Field(description="Status after.", examples=["iit"])
+    from_status: StatusName = Field(description="Status before.", examples=["none"])
+    to_status: StatusName = Field(description="Status after.", examples=["active"])
     date: Annotated[date, Field(description="Day of the change.")]
-    reason: str = Field(description="Why the status changed.", examples=["28 days past the expected contact"])
+    reason: str = Field(description="Why the status changed.", examples=["new"])
 
 
 class PatientStatus(BaseModel):
@@ -109,9 +113,9 @@ class PatientStatus(BaseModel):
 
     patient_id: UUID = Field(description="The patient.")
     as_of: date = Field(description="The day that this describes.", examples=["2026-02-03"])
-    status: str = Field(
-        description="As known on that day: none, active, iit, died, transferred_out, stopped, unknown (a contact is not"
-        " readable) or invalid (the source invalidated the record).",
+    status: StatusName = Field(
+        description="As known on that day; `unknown`: a contact is not readable, `invalid`: the source invalidated the"
+        " record.",
         examples=["active"],
     )
     status_source: Literal["records", "partner"] = Field(

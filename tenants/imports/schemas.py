@@ -1,6 +1,7 @@
 """The API's answers about imports."""
 
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,15 +46,19 @@ class ImportFailure(BaseModel):
     remedy: str = Field(examples=["copy or download the file again"], description="What to do about it.")
 
 
+ImportState = Literal[
+    "pending", "reading", "checking", "applying", "done", "failed", "cancelled", "undoing", "undone", "stalled"
+]
+
+
 class ImportSummary(BaseModel):
     """An import: its progress and its outcome."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": DONE})
 
     id: UUID = Field(description="Identifier of the import.")
-    state: str = Field(
-        description="pending, reading, checking, applying, done, failed, cancelled, undoing or undone; stalled: its "
-        "job was given up, and `failure` says what to do.",
+    state: ImportState = Field(
+        description="How far it is, or how it ended. `stalled`: its job was given up; `failure` says what to do.",
         examples=["done"],
     )
     step: str = Field(description="What it is doing now.", examples=["reading visits.csv.gz"])
@@ -101,4 +106,4 @@ class FormatOut(BaseModel):
 
     name: str = Field(examples=["lamisplus-pharmacy"], description="Name of the format, for `format` of an import.")
     description: str = Field(description="What files it reads.", examples=["LAMIS+ pharmacy list, CSV or workbook"])
-    mapping_needed: bool = Field(description="Whether an import of it needs a mapping.")
+    mapping_needed: bool = Field(description="Whether an import of it needs a mapping.", examples=[False])

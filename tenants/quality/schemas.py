@@ -27,7 +27,7 @@ class MeasureOut(BaseModel):
 class FacilityScore(BaseModel):
     """A facility's score in a report over several."""
 
-    facility: str = Field(description="DATIM id.", examples=["SIM001"])
+    facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
     report_id: UUID = Field(description="The facility's own report.")
     score: int | None = Field(examples=[87], description="Whole percent; null where there is nothing to measure.")
@@ -52,9 +52,7 @@ class ReportHead(BaseModel):
 
     id: UUID = Field(description="Identifier of the report.")
     import_id: UUID | None = Field(description="The import after which it was made.")
-    facility: str | None = Field(
-        description="DATIM id; null in a report over several facilities.", examples=["hZ7mJp5xUQq"]
-    )
+    facility: str | None = Field(description="DATIM id; null in a report over several facilities.", examples=[None])
     data_date: date | None = Field(description="The day to which the data run.")
     made_at: datetime = Field(description="When the report was made.")
     definitions: str = Field(

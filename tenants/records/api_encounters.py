@@ -37,7 +37,10 @@ def list_encounters(_: EncountersRead, db: TenantDb, paging: Ordered, wanted: Wa
 
 
 @router.get(
-    "/export", summary="Export all encounters that match, oldest first, one JSON object a line", responses=RESPONSES
+    "/export",
+    summary="Export all encounters that match, oldest first, one JSON object a line",
+    responses=RESPONSES,
+    response_class=StreamingResponse,
 )
 def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Stream the encounters in steps. The audit records the read of each patient before their rows are sent."""

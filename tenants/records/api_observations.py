@@ -37,7 +37,10 @@ def list_observations(_: ObservationsRead, db: TenantDb, paging: Ordered, wanted
 
 
 @router.get(
-    "/export", summary="Export all observations that match, oldest first, one JSON object a line", responses=RESPONSES
+    "/export",
+    summary="Export all observations that match, oldest first, one JSON object a line",
+    responses=RESPONSES,
+    response_class=StreamingResponse,
 )
 def export_observations(_: ObservationsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Stream the observations in steps. The audit records the read of each patient before their rows are sent."""

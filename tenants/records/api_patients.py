@@ -55,7 +55,12 @@ def search_patients(caller: PatientsReader, paging: Ordered, body: PatientSearch
     return Response(service.search_patients(caller.scope(), body, paging), media_type="application/json")
 
 
-@router.get("/export", summary="Export all patients that match, one JSON object a line", responses=RESPONSES)
+@router.get(
+    "/export",
+    summary="Export all patients that match, one JSON object a line",
+    responses=RESPONSES,
+    response_class=StreamingResponse,
+)
 def export_patients(_: PatientsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Stream the patients in steps. The audit records the read of each patient before it is sent."""
     return ndjson(scope, lambda session, cursor: service.export_step(session, wanted, cursor))

@@ -35,7 +35,10 @@ def list_visits(_: VisitsRead, db: TenantDb, paging: Ordered, wanted: Wanted) ->
 
 
 @router.get(
-    "/export", summary="Export all visits that match, oldest first, one JSON object a line", responses=RESPONSES
+    "/export",
+    summary="Export all visits that match, oldest first, one JSON object a line",
+    responses=RESPONSES,
+    response_class=StreamingResponse,
 )
 def export_visits(_: VisitsRead, scope: TenantScope, wanted: Wanted) -> StreamingResponse:
     """Stream the visits in steps. The audit records the read of each patient before their rows are sent."""

@@ -7,6 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.web.days import IsoDay
+from tenants.cohort.schemas import StatusName
+from tenants.risk.examples import CARD, FIGURES, GATES
 from tenants.risk.models import RiskModel
 
 Kind = Literal["at_risk", "to_trace"]
@@ -42,20 +44,23 @@ class ModelOut(BaseModel):
     )
     trained_at: datetime = Field(description="When it was trained.")
     trained_through: date | None = Field(description="Last day of the data of fitting and calibration.")
-    gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.")
+    gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.", examples=[GATES])
 
 
 class ModelCard(ModelOut):
     """A model with its card."""
 
-    card: dict[str, Any] = Field(description="Data, period, features, metrics with intervals, limits, intended use.")
+    card: dict[str, Any] = Field(
+        description="Data, period, features, metrics with intervals, limits, intended use.", examples=[CARD]
+    )
     feature_set: str | None = Field(
         description="Name of the feature set that it was fitted on; null for a model from before there were sets.",
         examples=["iit"],
     )
     feature_set_version: int | None = Field(description="Version of that set; null as `feature_set`.", examples=[1])
     features: list[dict[str, Any]] = Field(
-        description="The features that the model reads, in order, each with the `version` of its definition."
+        description="The features that the model reads, in order, each with the `version` of its definition.",
+        examples=[[{"name": "days_late_last", "version": 1}, {"name": "age", "version": 1}]],
     )
 
 
@@ -66,9 +71,13 @@ class ModelEvaluation(BaseModel):
     model_version: str = Field(description="Version of the model.", examples=["additive-3"])
     trained_at: datetime = Field(description="When it was trained.")
     trained_through: date | None = Field(description="Last day of the data of fitting and calibration.")
-    when_trained: dict[str, Any] = Field(description="On the test fold: figures with intervals, groups, against naive.")
-    since_training: dict[str, Any] | None = Field(description="From the last evaluation; null where there was none.")
-    gates: dict[str, Any] = Field(description="Whether the model may be promoted, and why.")
+    when_trained: dict[str, Any] = Field(
+        description="On the test fold: figures with intervals, groups, against naive.", examples=[FIGURES]
+    )
+    since_training: dict[str, Any] | None = Field(
+        description="From the last evaluation; null where there was none.", examples=[None]
+    )
+    gates: dict[str, Any] = Field(description="Whether the model may be promoted, and why.", examples=[GATES])
 
     @classmethod
     def of(cls, row: RiskModel) -> "ModelEvaluation":
@@ -154,7 +163,7 @@ class RiskOut(BaseModel):
 
     patient_id: UUID = Field(description="The patient.")
     as_of: date = Field(description="The day that was scored.", examples=["2026-02-03"])
-    status: str = Field(description="Status on that day.", examples=["active"])
+    status: StatusName = Field(description="Status on that day.", examples=["active"])
     kind: Literal["at_risk", "to_trace", "none"] = Field(
         description="`at_risk`: expected; `to_trace`: past the expected contact; `none`: no score, and `note` says why."
     )

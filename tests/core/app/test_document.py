@@ -73,6 +73,84 @@ def test_every_example_is_valid_for_its_schema(document, operations):
     assert odd == []
 
 
+def test_every_example_of_a_schema_is_valid_for_it(document):
+    schemas = document["components"]["schemas"]
+    shown = {name: schema for name, schema in schemas.items() if "example" in schema}
+    assert {"ImportSummary", "JobOut", "Indicators"} <= set(shown)
+    odd = [
+        f"{name}: {error.json_path}: {error.message}"
+        for name, schema in shown.items()
+        for error in _validator(document, schema).iter_errors(schema["example"])
+    ]
+    assert odd == []
+
+
+def test_every_schema_and_every_answer_says_what_it_is(document, operations):
+    assert [name for name, schema in document["components"]["schemas"].items() if not schema.get("description")] == []
+    plain = [
+        f"{name} {status}"
+        for name, operation in operations.items()
+        for status, answer in operation["responses"].items()
+        if answer["description"] in {"", "Successful Response", "The answer."}
+    ]
+    assert plain == []
+
+
+def test_a_schema_has_keywords_of_json_schema_only(document):
+    """Pydantic keeps a bound that JSON Schema cannot express, such as a day, as ``ge``."""
+    bounds = {"ge", "gt", "le", "lt"}
+    odd = [sorted(part) for part in objects(document) if bounds & part.keys() and "type" in part]
+    assert odd == []
+
+
+def test_an_answer_has_the_media_types_that_it_is_sent_in(operations):
+    for name, operation in operations.items():
+        for status, answer in operation["responses"].items():
+            empty = [media for media, content in answer.get("content", {}).items() if not content.get("schema")]
+            assert empty == [], (name, status)
+        if name.endswith("/export"):
+            assert set(operation["responses"]["200"]["content"]) == {"application/x-ndjson"}, name
+
+
+def test_the_headers_that_clients_read_and_send_are_declared(operations):
+    for name, operation in operations.items():
+        answers, parameters = operation["responses"], operation.get("parameters", ())
+        sent = {parameter["name"].lower(): parameter for parameter in parameters if parameter["in"] == "header"}
+        json = "application/json" in answers.get("200", {}).get("content", {})
+        if name.startswith("GET /v1/") and json:
+            assert {"ETag", "Cache-Control"} <= answers["200"]["headers"].keys(), name
+            assert "if-none-match" in sent, name
+            assert "ETag" in answers["304"]["headers"], name
+        if "428" in answers:
+            assert sent["if-match"]["required"], name
+        waiting = [status for status in ("429", "503") if status in answers and name.split()[1] != "/readyz"]
+        assert all("Retry-After" in answers[status]["headers"] for status in waiting), name
+
+
+def test_what_has_few_values_is_an_enumeration(document):
+    schemas = document["components"]["schemas"]
+    for name, field in (
+        ("ImportSummary", "state"),
+        ("PatientStatus", "status"),
+        ("TransitionOut", "to_status"),
+        ("RiskOut", "status"),
+        ("Me", "kind"),
+    ):
+        assert len(schemas[name]["properties"][field]["enum"]) >= 3, (name, field)
+
+
+def test_the_statuses_of_the_document_are_those_of_the_code():
+    from typing import get_args
+
+    from tenants.cohort.schemas import StatusName
+    from tenants.cohort.status import STATUSES
+    from tenants.imports.models import STATES
+    from tenants.imports.schemas import ImportState
+
+    assert get_args(StatusName) == STATUSES
+    assert get_args(ImportState) == (*STATES, "stalled")
+
+
 def test_every_example_of_a_parameter_is_valid_for_its_schema(document, operations):
     odd = [
         f"{name} {parameter['name']}: {error.message}"
@@ -169,6 +247,43 @@ def test_the_numbers_of_a_list_are_those_of_its_facilities_and_people(operations
         assert part["entries"] == sum(place["listed"] for place in part["facilities"]) <= part["candidates"]
         assert part["capacity"] >= max(place["listed"] for place in part["facilities"])
         assert len(part.get("people", [])) <= part["entries"]
+
+
+def shown(operations, *names):
+    """Every object of an example that has these fields."""
+    parts = [part for _, _, example in examples(operations) for part in objects(example) if set(names) <= part.keys()]
+    assert parts, names
+    return parts
+
+
+def test_people_by_status_add_up(operations):
+    for part in shown(operations, "patients", "statuses"):
+        assert part["patients"] == sum(part["statuses"].values())
+    for part in shown(operations, "compared", "counts"):
+        assert part["compared"] == sum(row["people"] for row in part["counts"])
+        assert part["agreed"] == sum(row["people"] for row in part["counts"] if row["agree"])
+        assert part["compared"] - part["agreed"] == sum(row["people"] for row in part["reasons"])
+
+
+def test_a_status_is_that_of_the_last_change(operations):
+    for part in shown(operations, "status", "transitions"):
+        assert part["status"] == part["transitions"][-1]["to_status"]
+
+
+def test_a_report_has_facilities_if_and_only_if_it_is_of_no_one_facility(operations):
+    for part in shown(operations, "facility", "facilities", "measures"):
+        assert (part["facility"] is None) == bool(part["facilities"])
+
+
+def test_what_is_written_over_the_api_has_it_as_its_source(operations):
+    for name in ("POST /v1/patients", "POST /v1/facilities", "POST /v1/visits"):
+        answer = operations[name]["responses"]["201"]["content"]["application/json"]["example"]
+        assert answer["source"] == "api", name
+
+
+def test_the_figures_of_a_model_are_shown(operations):
+    for name in ("gates", "card", "when_trained", "features"):
+        assert all(part[name] for part in shown(operations, "trained_at", name))
 
 
 def test_the_reasons_of_a_risk_add_up(operations):
