@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from core import telemetry
 from core.app.conventions import body_names
+from core.app.error_places import locate_fields
 from core.app.pages import error_page
 from core.errors.database import as_app_error
 from core.errors.family import (
@@ -27,6 +28,7 @@ from core.errors.family import (
     StorageFull,
     Unavailable,
 )
+from core.errors.findings import problem_of, remedy_of
 from core.errors.nearest import field_of, remedy_for
 from core.errors.problem import MEDIA_TYPE, headers, problem
 from core.telemetry.repeated import Repeated
@@ -43,37 +45,6 @@ SERVER_ERROR = 500
 log = telemetry.get_logger(__name__)
 _logged = Repeated()
 _OUTSIDE = frozenset({Unavailable.status, StorageFull.status})
-
-_REMEDIES = {
-    "missing": "Send it.",
-    "uuid_parsing": "Send a UUID, such as 019c2291-b3a0-7768-a5f9-23774462ebfc.",
-    "uuid_type": "Send a UUID, such as 019c2291-b3a0-7768-a5f9-23774462ebfc.",
-    "date_parsing": "Send a date as YYYY-MM-DD.",
-    "date_from_datetime_parsing": "Send a date as YYYY-MM-DD.",
-    "date_from_datetime_inexact": "Send a date as YYYY-MM-DD, without a time.",
-    "date_type": "Send a date as YYYY-MM-DD.",
-    "datetime_parsing": "Send a time as YYYY-MM-DDThh:mm:ssZ.",
-    "datetime_from_date_parsing": "Send a time as YYYY-MM-DDThh:mm:ssZ.",
-    "timezone_aware": "Send the time with its zone, such as 2026-03-02T08:15:00Z.",
-    "int_parsing": "Send a whole number.",
-    "int_type": "Send a whole number.",
-    "int_from_float": "Send a whole number.",
-    "float_parsing": "Send a number.",
-    "float_type": "Send a number.",
-    "finite_number": "Send a finite number.",
-    "bool_parsing": "Send true or false.",
-    "bool_type": "Send true or false.",
-    "string_type": "Send a text.",
-    "string_too_short": "Send a longer text.",
-    "string_too_long": "Send a shorter text.",
-    "list_type": "Send a list.",
-    "too_long": "Send fewer.",
-    "too_short": "Send more.",
-    "dict_type": "Send an object.",
-    "model_type": "Send an object.",
-    "value_error": "Correct the value as the problem says.",
-    "model_attributes_type": "Send an object with the fields that the API's description lists.",
-}
 
 
 def log_failure(event: str, failure: AppError, error: BaseException) -> None:
@@ -129,22 +100,7 @@ def _field_error(item: dict[str, Any], route: object) -> FieldError:
         names, name = body_names(route, location), str(location[-1])
         place = ".".join(str(part) for part in location[:-1])
         return FieldError(field_of(place, name), "this operation has no such field", remedy_for(name, names))
-    return FieldError(".".join(str(part) for part in location), _without_prefix(str(item["msg"])), _remedy(item))
-
-
-def _without_prefix(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-
-
-def _remedy(item: dict[str, Any]) -> str:
-    kind, context = item["type"], item.get("ctx") or {}
-    if kind in {"enum", "literal_error"}:
-        return f"Send one of {context.get('expected', 'the allowed values')}."
-    for bound, word in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
-        if bound in context:
-            return f"Send {word} {context[bound]}."
-    remedy = getattr(context.get("error"), "remedy", None)  # our validators put one on their ValueError
-    return remedy or _REMEDIES.get(kind, "See the API's description at /docs.")
+    return FieldError(".".join(str(part) for part in location), problem_of(item), remedy_of(item))
 
 
 def from_http(error: HTTPException) -> AppError:
@@ -164,6 +120,7 @@ def from_http(error: HTTPException) -> AppError:
 async def on_app_error(request: Request, error: Exception) -> Response:
     """Answer an error of ours, or of the database."""
     failure = as_app_error(error)
+    locate_fields(failure, request.scope.get("route"))
     log_failure("request failed", failure, error)
     return answer(request.scope, failure)
 

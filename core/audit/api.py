@@ -10,7 +10,7 @@ from core.audit.repository import find_events
 from core.audit.schemas import AuditEventOut
 from core.audit.service import record
 from core.identity import Principal
-from core.web.days import IsoInstant
+from core.web.days import IsoInstant, check_order
 from core.web.paging import Page, PageRequest, long_pages
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -34,6 +34,7 @@ def list_audit_events(
     until: Annotated[IsoInstant | None, Query(description="Before this instant.")] = None,
 ) -> Page[AuditEventOut]:
     """The tenant's own audit. Reading it is itself recorded."""
+    check_order("since", since, "until", until)
     part = find_events(db, paging, subject_id=subject_id, action=action, actor=actor, since=since, until=until)
     record(db, "api:audit:read", "audit", subject_id)
     return Page.of([AuditEventOut.model_validate(event) for event in part.rows], paging, part.total, part.last)

@@ -29,8 +29,13 @@ def field_of(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name
 
 
-def remedy_for(name: str, known: Iterable[str]) -> str:
+def remedy_for(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return the remedy for an unknown name: the name to send instead.
+
+    Args:
+        name: the unknown name.
+        known: the names that would do.
+        otherwise: the remedy if no known name is near; when empty, it lists the known names.
 
     >>> remedy_for("page_sise", ["page", "page_size"])
     'Send page_size, or leave it out.'
@@ -39,6 +44,8 @@ def remedy_for(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name.lower(), names, n=1, cutoff=SIMILAR)
     if near:
         return f"Send {near[0]}, or leave it out."
+    if otherwise:
+        return otherwise
     return f"Leave it out. Known: {', '.join(names)}." if names else "Leave it out: there are none."
 
 

@@ -1,7 +1,7 @@
 """The caller, and the API keys of the caller's tenant."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
@@ -31,7 +31,7 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     """Return the caller. Needs a valid credential, but no permission."""
     states = principal.states
     return Me(
-        kind=principal.kind,
+        kind=cast("Literal['api_key', 'person', 'operator']", principal.kind),
         id=principal.id,
         name=principal.name,
         tenant=None if scope.tenant is None else MyTenant.model_validate(scope.tenant),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import FieldError, Forbidden, Invalid
+from core.errors.nearest import remedy_for
 from core.identity.key_creators import creator_for
 from core.identity.keys import create_key
 from core.identity.permissions import all_permissions
@@ -74,10 +75,14 @@ def _permissions(principal: Principal, asked: Sequence[str] | None) -> Collectio
         raise Forbidden(detail, remedy="Ask somebody who reaches all facilities to create it.")
     if asked is None:
         return principal.permissions
-    unknown = [place for place, name in enumerate(asked) if name not in all_permissions()]
+    known = all_permissions()
+    unknown = [(place, name) for place, name in enumerate(asked) if name not in known]
     if unknown:
         remedy = "See permissions in GET /v1/me."
-        errors = [FieldError(f"permissions.{place}", "is not a permission", remedy) for place in unknown]
+        errors = [
+            FieldError(f"permissions.{place}", "is not a permission", remedy_for(name, known, remedy))
+            for place, name in unknown
+        ]
         detail = "a permission of the key does not exist"
         raise Invalid(detail, errors=errors)
     more = sorted(set(asked) - principal.permissions)

@@ -6,8 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from core.access import TenantDb, require
+from core.errors import FieldError, Invalid
+from core.errors.nearest import remedy_for
 from core.identity import Principal
 from core.jobs import repository
+from core.jobs.registry import kinds
 from core.jobs.schemas import JobOut, JobState
 from core.web.paging import Page, PageRequest, long_pages
 
@@ -27,6 +30,8 @@ def list_jobs(
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobOut]:
     """List the tenant's jobs: imports, training, scoring."""
+    if kind is not None:
+        _check_kind(kind)
     part = repository.list_jobs(db, paging, kind=kind, state=state)
     return Page.of(part.rows, paging, part.total, part.last)
 
@@ -35,3 +40,10 @@ def list_jobs(
 def get_job(_: JobsRead, db: TenantDb, job_id: UUID) -> JobOut:
     """Return the state of a job. Repeat until `state` is `done` or `failed`."""
     return repository.get_job(db, job_id)
+
+
+def _check_kind(kind: str) -> None:
+    known = [name for name, each in kinds().items() if not each.platform]
+    if kind not in known:
+        detail = "there is no such kind of job"
+        raise Invalid(detail, errors=[FieldError("kind", "is not a kind of job", remedy_for(kind, known))])

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.clock import now
 from core.errors import FieldError, Invalid
+from core.errors.findings import problem_of, remedy_of
 from core.errors.nearest import field_of, names_beside, remedy_for
 
 if TYPE_CHECKING:
@@ -76,14 +77,14 @@ def field_errors(error: ValidationError, model: type[BaseModel], place: str = ""
         place: where the settings are in the caller's request: ``body``; empty at the command line.
     """
     errors = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False):
         location = item["loc"]
         *parents, name = (str(part) for part in ((place, *location) if place else location))
         if item["type"] == "extra_forbidden":
             remedy = remedy_for(name, names_beside(model, location))
             errors.append(FieldError(field_of(".".join(parents), name), "there is no such setting", remedy))
         else:
-            errors.append(FieldError(".".join((*parents, name)), item["msg"].removeprefix("Value error, ")))
+            errors.append(FieldError(".".join((*parents, name)), problem_of(item), remedy_of(item)))
     return errors
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.errors import FieldError, Invalid
+from core.web.days import FIRST_YEAR, LAST_YEAR, check_order
 from tenants.cohort.timelines import NO_DAY, IntArray, day_number
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ _TIME_STARTS: Final = np.array([0, 3, 6, 12, 24])
 INTERRUPTION_BANDS: Final = ("lt3", "3to5", "6plus")
 """Completed months: fewer than 3, 3 to 5, 6 or more."""
 _INTERRUPTION_STARTS: Final = np.array([0, 3, 6])
-
-FIRST_YEAR: Final = 1900
-LAST_YEAR: Final = 2199
-"""The first and last year of care. A day outside is a typing error, or a source's word for "never"."""
 
 _QUARTER: Final = 3
 _YEAR: Final = 12
@@ -49,8 +46,7 @@ class Period:
     end: date
 
     def __post_init__(self) -> None:
-        if self.end < self.start:
-            raise _wrong("end", "it lies before start", "give start <= end")
+        check_order("start", self.start, "end", self.end)
 
     @property
     def days(self) -> tuple[int, int]:
@@ -82,7 +78,7 @@ def period_of(text: str | None, start: date | None = None, end: date | None = No
         match = form.fullmatch(text.strip().upper())
         if match:
             return _period_of_parts({name: int(value) for name, value in match.groupdict().items()})
-    raise _wrong("period", f"{text!r} is no period", "write 2026Q3, FY26Q4, 2026-08, 2026 or FY26")
+    raise _wrong("period", "is no period", "write 2026Q3, FY26Q4, 2026-08, 2026 or FY26")
 
 
 def _period_of_parts(part: dict[str, int]) -> Period:

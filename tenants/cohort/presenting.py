@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 from core.clock import today
 from core.errors import FieldError, Invalid
-from tenants.cohort.calendar import FIRST_YEAR, LAST_YEAR, name_of
+from core.web.days import DAY_REMEDY, ImplausibleError, plausible
+from tenants.cohort.calendar import name_of
 from tenants.cohort.schemas import Dimension, IndicatorRow, Indicators, IndicatorTrend, PeriodCounts
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def dimensions(text: str) -> list[Dimension]:
         if dimension is None:
             remedy = f"choose among {', '.join(_KNOWN)}"
             raise Invalid(
-                "unknown dimension", remedy=remedy, errors=[FieldError("by", f"{word!r} is no dimension", remedy)]
+                "unknown dimension", remedy=remedy, errors=[FieldError("by", "names what is no dimension", remedy)]
             )
         if dimension not in result:
             result.append(dimension)
@@ -54,11 +55,13 @@ def day_asked(tenant: TenantRef, as_of: date | None) -> date:
     Raises:
         Invalid: the day is before 1900 or after 2199.
     """
-    if as_of is not None and not FIRST_YEAR <= as_of.year <= LAST_YEAR:
-        problem = f"{as_of} is out of range"
-        remedy = f"give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
-        raise Invalid(problem, remedy=remedy, errors=[FieldError("as_of", problem, remedy)])
-    return as_of or today(tenant.time_zone)
+    if as_of is None:
+        return today(tenant.time_zone)
+    try:
+        return plausible(as_of)
+    except ImplausibleError as error:
+        detail = "the day is out of range"
+        raise Invalid(detail, remedy=DAY_REMEDY, errors=[FieldError("as_of", str(error), DAY_REMEDY)]) from error
 
 
 def trend_out(periods: Sequence[Period], counts: Sequence[Mapping[str, int]], complete: Coverage) -> IndicatorTrend:

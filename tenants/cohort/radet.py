@@ -116,17 +116,29 @@ def same(theirs: str, ours: str) -> bool:
     return _OURS.get(theirs, theirs) == ours
 
 
-def chosen_day(session: TenantSession, data_date: date | None, name: str = "data_date") -> date:
+def chosen_day(
+    session: TenantSession, data_date: date | None, name: str = "data_date", *, by_query: bool = False
+) -> date:
     """The day of the requested RADET, or of the newest.
+
+    Args:
+        session: the tenant's transaction.
+        data_date: the day; None for the newest.
+        name: what the caller names the day, for the error.
+        by_query: whether the day came in a query, so that an unknown one is 422 instead of 404.
 
     Raises:
         NotFound: no RADET of that day was imported.
+        Invalid: the same, of a day in a query.
     """
     days = sorted({item.data_date for item in repository.listed_days(session)}, reverse=True)
     if not days or (data_date is not None and data_date not in days):
         choices = f"; there are: {', '.join(map(str, days[:6]))}" if days else ""
         detail = f"no RADET of {data_date} was imported" if data_date else "no RADET was imported"
-        raise NotFound(f"{detail}{choices}", remedy=f"give {name} the data date of one, or import it first")
+        remedy = f"give {name} the data date of one, or import it first"
+        if by_query:
+            raise Invalid(f"{detail}{choices}", remedy=remedy, errors=[FieldError(name, detail, remedy)])
+        raise NotFound(f"{detail}{choices}", remedy=remedy)
     return data_date or days[0]
 
 

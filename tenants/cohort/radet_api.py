@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from core.access import TenantDb, require
 from core.identity import Principal
-from core.web.days import IsoDay
+from core.web.days import IsoDay, check_order
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.cohort import radet, radet_repository
 from tenants.cohort.radet_schemas import (
@@ -89,5 +89,7 @@ def list_radet_flows(
     facility: Facility = None,
 ) -> RadetFlows:
     """Count the changes of the partner's own statuses, in the facilities that are on both lists."""
-    start, end = radet.chosen_day(db, since, "since"), radet.chosen_day(db, data_date)
+    end = radet.chosen_day(db, data_date)
+    check_order("since", since, "data_date", data_date)
+    start = radet.chosen_day(db, since, "since", by_query=True)
     return flows_out(start, end, radet.flows(db, start, end, facility))

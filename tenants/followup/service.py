@@ -21,7 +21,7 @@ from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_patient
 from tenants.records.phones import correct_phone, restore_phone
 from tenants.records.repository import datim_ids
-from tenants.records.service import find_patient
+from tenants.records.service import patient_named
 
 if TYPE_CHECKING:
     from datetime import date
@@ -48,13 +48,13 @@ def record(session: TenantSession, body: AttemptPost) -> Recorded:
     """Record an attempt. If the same attempt is on record under its id, return that one.
 
     Raises:
-        NotFound: there is no such patient.
-        Invalid: a day lies in the future, something does not fit the outcome, or the new phone is the wrong one.
+        Invalid: there is no such patient, a day lies in the future, something does not fit the outcome, or the new
+            phone is the wrong one.
         Conflict: another attempt has this id, or an attempt with this id was undone.
     """
     day = body.day or today(session.tenant.time_zone)
     _check(session, body, day)
-    patient = find_patient(session, str(body.patient_id))
+    patient = patient_named(session, body.patient_id)
     lock_patient(session, patient.uuid)
     same = repository.get(session, body.id, lock=True)
     if same is not None:
@@ -134,7 +134,13 @@ def read(session: TenantSession, attempt: UUID) -> AttemptOut:
 
 
 def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest) -> Page[AttemptOut]:
-    """A page of attempts. The audit records the read of each patient on it."""
+    """A page of attempts. The audit records the read of each patient on it.
+
+    Raises:
+        Invalid: there is no such patient.
+    """
+    if wanted.patient_id is not None:
+        patient_named(session, wanted.patient_id)
     part = repository.attempts(
         session,
         paging,

@@ -61,7 +61,7 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
     ] = False,
 ) -> ImportSummary:
     """Store the files encrypted, and enqueue their import. The same files, sent again while it runs, are one import."""
-    checked = parse_mapping(mapping) if mapping.strip() else Mapping()
+    checked = parse_mapping(mapping, "body.mapping") if mapping.strip() else Mapping()
     if dates is not None:
         checked = checked.model_copy(update={"dates": dates})
     if new_people:

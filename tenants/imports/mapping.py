@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import FieldError, Invalid
+from core.errors.nearest import names_beside, remedy_for
 from tenants.imports.fields import FIELDS
 from tenants.imports.formats.options import FhirOptions, NdrOptions, NmrsOptions
 from tenants.imports.yamltext import load
@@ -310,8 +311,12 @@ class Mapping(Part):
 MAX_MAPPING_BYTES = 256 << 10
 
 
-def parse_mapping(text: str | bytes) -> Mapping:
+def parse_mapping(text: str | bytes, place: str = "") -> Mapping:
     """Read and check a mapping.
+
+    Args:
+        text: the mapping, in YAML.
+        place: where the mapping is in the caller's request: ``body.mapping``; empty at the command line.
 
     Raises:
         Invalid: with one field error per wrong key: its path, the problem, and the remedy.
@@ -327,15 +332,17 @@ def parse_mapping(text: str | bytes) -> Mapping:
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
         problem = getattr(error, "problem", None) or "it is not UTF-8 text, or holds values that cannot be read"
         message = f"the mapping is not readable YAML: {where}: {problem}"
-        raise Invalid(message, remedy=remedy, errors=[FieldError("mapping", f"{where}: {problem}", remedy)]) from error
+        raise Invalid(
+            message, remedy=remedy, errors=[FieldError(place or "mapping", f"{where}: {problem}", remedy)]
+        ) from error
     if not isinstance(content, dict):
         message = "the mapping is not a YAML mapping of keys to values"
         raise Invalid(message, remedy=remedy)
-    return check_mapping(content)
+    return check_mapping(content, place)
 
 
-def check_mapping(content: dict[str, Any]) -> Mapping:
-    """Check a parsed mapping, such as one stored with an import.
+def check_mapping(content: dict[str, Any], place: str = "") -> Mapping:
+    """Check a parsed mapping, such as one stored with an import; ``place`` as for ``parse_mapping``.
 
     Raises:
         Invalid: as for ``parse_mapping``.
@@ -344,7 +351,9 @@ def check_mapping(content: dict[str, Any]) -> Mapping:
         return Mapping.model_validate(content)
     except ValidationError as error:
         problems = [
-            FieldError(_path(item["loc"]), _problem(item["msg"], item["type"]), _remedy(item["type"]))
+            FieldError(
+                _path(item["loc"], place), _problem(item["msg"], item["type"]), _remedy(item["type"], item["loc"])
+            )
             for item in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         first = problems[0]
@@ -365,8 +374,9 @@ _VARIANTS = {
 }
 
 
-def _path(loc: tuple[int | str, ...]) -> str:
-    parts = [
+def _path(loc: tuple[int | str, ...], place: str) -> str:
+    parts = [place] if place else []
+    parts += [
         str(part)
         for part in loc
         if str(part) not in _VARIANTS and not str(part).startswith(("list[", "function-", "nullable["))
@@ -380,9 +390,10 @@ def _problem(message: str, kind: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _remedy(kind: str) -> str:
+def _remedy(kind: str, loc: tuple[int | str, ...]) -> str:
     if kind == "extra_forbidden":
-        return "remove it or correct its spelling; docs/reference/mapping.md lists the keys"
+        unlike = "remove it or correct its spelling; docs/reference/mapping.md lists the keys"
+        return remedy_for(str(loc[-1]), names_beside(Mapping, loc), unlike)
     if kind == "missing":
         return "add this key"
     return "correct this key; docs/reference/mapping.md describes it"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core import audit
 from core.clock import now
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from core.privacy import vault
 from core.web.cursors import Sort
@@ -113,8 +113,8 @@ def merge_candidate(session: TenantSession, uuid: UUID, *, keep: UUID | None, re
     if keep is None:
         keep = _later(session, pair)
     elif keep not in pair:
-        detail = "the patient to keep is neither of the two"
-        raise Invalid(detail, remedy=f"give {pair[0]} or {pair[1]}")
+        detail, remedy = "the patient to keep is neither of the two", f"give {pair[0]} or {pair[1]}"
+        raise Invalid(detail, remedy=remedy, errors=[FieldError("canonical_id", "is neither of the two", remedy)])
     merged_patient = pair[0] if keep == pair[1] else pair[1]
     _decide(session, row, "merged", reason)
     audit.record(session, "api:candidate:merge", SUBJECT, uuid)
@@ -125,7 +125,8 @@ def merge_patients(session: TenantSession, patient: UUID, canonical: UUID, reaso
     """Make the facts of one patient count for another from now on, by the decision of somebody who knows them.
 
     Raises:
-        NotFound: one of them is not on record.
+        NotFound: the patient is not on record.
+        Invalid: the canonical patient is not on record.
         Conflict: one of them was merged before, or erased.
     """
     lock_for_import(session)
@@ -133,7 +134,10 @@ def merge_patients(session: TenantSession, patient: UUID, canonical: UUID, reaso
     for uuid in (patient, canonical):
         if open_version(session, Patient, uuid) is None:
             detail = "there is no such patient on record"
-            raise NotFound(detail, remedy="check both UUIDs")
+            if uuid == patient:
+                raise NotFound(detail)
+            remedy = "Send the id of a patient on record: POST /v1/patients/search finds it."
+            raise Invalid(detail, errors=[FieldError("canonical_id", "names no patient", remedy)])
         if uuid in erased:
             detail = "the patient was erased: nobody can know who that was"
             raise Conflict(detail)

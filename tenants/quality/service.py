@@ -87,10 +87,9 @@ def ask_report(session: TenantSession, import_id: UUID | None) -> UUID:
     """Enqueue a report of an import, or of all facilities, for a caller.
 
     Raises:
-        NotFound: there is no such import.
+        Invalid: there is no such import.
     """
-    if import_id is not None:
-        _import(session, import_id)
+    _check_import(session, import_id)
     return request_report(session, import_id=import_id)
 
 
@@ -194,9 +193,10 @@ def list_reports(
     """One page of reports without their measures: of one facility, or those over all.
 
     Raises:
-        Invalid: there is no such facility.
+        Invalid: there is no such facility or import.
     """
     where = None if facility is None else facility_uuid(session, facility)
+    _check_import(session, import_id)
     return repository.page(session, paging, facility=where, import_id=import_id)
 
 
@@ -299,6 +299,13 @@ def _no_report_yet(job: JobOut | None) -> NotFound:
     else:
         detail, remedy = "there is no report of this import yet", ask
     return NotFound(detail, remedy=remedy)
+
+
+def _check_import(session: TenantSession, import_id: UUID | None) -> None:
+    """Reject a query or a body that names no import. An unknown import in a path is 404 instead."""
+    if import_id is not None and find_import(session, import_id) is None:
+        detail, remedy = "there is no such import", "Send the id of one of GET /v1/imports."
+        raise Invalid(detail, remedy=remedy, errors=[FieldError("import_id", "names no import", remedy)])
 
 
 def _import(session: TenantSession, uuid: UUID) -> Import:

@@ -26,7 +26,8 @@ from core.clock import now, today
 from core.database import psycopg_connection, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.tenancy import settings as tenant_settings
-from tenants.records.days import YEARS, start_of_day
+from core.web.days import FIRST_YEAR
+from tenants.records.days import start_of_day
 from tenants.records.locks import lock_for_import
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def archive(
     with tenant_session(tenant, actor=actor, readonly=True) as session:
         first: int | None = psycopg_connection(session).execute(_FIRST_YEAR).fetchall()[0][0]
     moved: dict[int, int] = {}
-    for year in range(before if first is None else max(first - 1, YEARS[0]), before):
+    for year in range(before if first is None else max(first - 1, FIRST_YEAR), before):
         while rows := _archive_part(tenant, year, before, actor):
             moved[year] = moved.get(year, 0) + rows
             progress(sum(moved.values()), None, str(year))

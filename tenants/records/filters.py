@@ -5,17 +5,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AfterValidator
 
-from core.web.days import IsoDay, IsoInstant
-from tenants.records.days import plausible, reckonable
+from core.web.days import IsoDay, IsoInstant, check_order
 from tenants.records.vocabulary import MAX_AGE_YEARS
 
-Day = Annotated[IsoDay, AfterValidator(plausible)]
-Instant = Annotated[IsoInstant, AfterValidator(reckonable)]
-
 AsOf = Annotated[
-    Day | None,
+    IsoDay | None,
     Query(
         description="What was known at the end of this day, in the tenant's time zone. Default: now.",
         examples=["2026-03-31"],
@@ -24,7 +19,7 @@ AsOf = Annotated[
 Facility = Annotated[str | None, Query(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])]
 PatientId = Annotated[UUID | None, Query(description="Identifier of the patient.")]
 UpdatedSince = Annotated[
-    Instant | None, Query(description="Only rows that were written here at or after this instant.")
+    IsoInstant | None, Query(description="Only rows that were written here at or after this instant.")
 ]
 
 
@@ -51,6 +46,11 @@ class PatientFilter(_Named):
     art_start_to: Annotated[IsoDay | None, Query(description="ART started on this day or earlier.")] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
+
+    def __post_init__(self) -> None:
+        """Reject a range that ends before it starts."""
+        check_order("age_min", self.age_min, "age_max", self.age_max)
+        check_order("art_start_from", self.art_start_from, "art_start_to", self.art_start_to)
 
     def identifiers(self) -> dict[str, str]:
         """The personal identifiers that must match, by name.
@@ -81,11 +81,15 @@ class VisitFilter(_Named):
 
     patient_id: PatientId = None
     facility: Facility = None
-    date_from: Annotated[Day | None, Query(description="Started on this day or later.")] = None
-    date_to: Annotated[Day | None, Query(description="Started on this day or earlier.")] = None
+    date_from: Annotated[IsoDay | None, Query(description="Started on this day or later.")] = None
+    date_to: Annotated[IsoDay | None, Query(description="Started on this day or earlier.")] = None
     visit_type: Annotated[str | None, Query(description="Only visits of this type.", examples=["clinical"])] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
+
+    def __post_init__(self) -> None:
+        """Reject a range that ends before it starts."""
+        check_order("date_from", self.date_from, "date_to", self.date_to)
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,17 @@ class EncounterFilter(_Named):
 
     patient_id: PatientId = None
     facility: Facility = None
-    date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
-    date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
+    date_from: Annotated[IsoDay | None, Query(description="On this day or later, in the tenant's time zone.")] = None
+    date_to: Annotated[IsoDay | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
     encounter_type: Annotated[str | None, Query(description="Only encounters of this type.", examples=["pharmacy"])] = (
         None
     )
     updated_since: UpdatedSince = None
     as_of: AsOf = None
+
+    def __post_init__(self) -> None:
+        """Reject a range that ends before it starts."""
+        check_order("date_from", self.date_from, "date_to", self.date_to)
 
 
 @dataclass(frozen=True)
@@ -109,14 +117,18 @@ class ObservationFilter(_Named):
 
     patient_id: PatientId = None
     facility: Facility = None
-    date_from: Annotated[Day | None, Query(description="On this day or later, in the tenant's time zone.")] = None
-    date_to: Annotated[Day | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
+    date_from: Annotated[IsoDay | None, Query(description="On this day or later, in the tenant's time zone.")] = None
+    date_to: Annotated[IsoDay | None, Query(description="On this day or earlier, in the tenant's time zone.")] = None
     variable_name: Annotated[
         str | None, Query(description="Only observations of this variable.", examples=["viral_load"])
     ] = None
     concept_id: Annotated[int | None, Query(description="The source's concept.", examples=[856])] = None
     updated_since: UpdatedSince = None
     as_of: AsOf = None
+
+    def __post_init__(self) -> None:
+        """Reject a range that ends before it starts."""
+        check_order("date_from", self.date_from, "date_to", self.date_to)
 
 
 @dataclass(frozen=True)
@@ -125,9 +137,13 @@ class CareFilter(_Named):
 
     patient_id: PatientId = None
     facility: Facility = None
-    date_from: Annotated[Day | None, Query(description="On this day or later.")] = None
-    date_to: Annotated[Day | None, Query(description="On this day or earlier.")] = None
+    date_from: Annotated[IsoDay | None, Query(description="On this day or later.")] = None
+    date_to: Annotated[IsoDay | None, Query(description="On this day or earlier.")] = None
     as_of: AsOf = None
+
+    def __post_init__(self) -> None:
+        """Reject a range that ends before it starts."""
+        check_order("date_from", self.date_from, "date_to", self.date_to)
 
 
 @dataclass(frozen=True)

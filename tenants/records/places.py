@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenants.records.models import Facility
 
 
-def facility_named(session: TenantSession, datim_id: str | None, field: str) -> Facility | None:
+def facility_named(session: TenantSession, datim_id: str | None, field: str = "facility") -> Facility | None:
     """The facility with a DATIM id; None if ``datim_id`` is None.
 
     Args:

@@ -8,11 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from core.web.days import IsoDay, IsoInstant
 from tenants.records.care_fields import FacilityDetails, PatientDetails
-from tenants.records.days import plausible, plausible_moment
 from tenants.records.field_spec import FieldType, read_as
 from tenants.records.names import words_of
 from tenants.records.storable import storable_text
-from tenants.records.vocabulary import EARLIEST
 
 Line = Annotated[
     str,
@@ -30,15 +28,11 @@ PhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
-Past = Annotated[IsoDay, Field(ge=EARLIEST)]
-
-Moment = Annotated[IsoInstant, AfterValidator(plausible_moment)]
-
 _STRICT: dict[FieldType, Any] = {
     "text": Line,
     "code": Line,
-    "date": Past,
-    "datetime": Moment,
+    "date": IsoDay,
+    "datetime": IsoInstant,
     "integer": Annotated[int, Field(ge=1, le=2**31 - 1)],
     "number": Annotated[float, Field(allow_inf_nan=False)],
     "boolean": bool,
@@ -87,7 +81,7 @@ class Versions(BaseModel):
     id: UUID = Field(description="Identifier of the record; the same in every version.")
     version_id: UUID = Field(description="This version; the ETag.")
     facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
-    source: str = Field(description="Where it came from: an import's source, or `api`.", examples=["csv:art-cohort"])
+    source: str = Field(description="Where it came from: an import's source, or `api`.", examples=["api"])
     known_from: datetime = Field(description="From when the source knew this.")
     known_to: datetime | None = Field(description="Until when; empty in the present version.", examples=[None])
     known_assumed: bool = Field(
@@ -111,9 +105,7 @@ class FacilityOut(FacilityDetails, _FacilityHead):
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    source: str = Field(
-        description="The source that wrote this row: an import's source, or `api`.", examples=["csv:art-cohort"]
-    )
+    source: str = Field(description="The source that wrote this row: an import's source, or `api`.", examples=["api"])
     complete_through: date | None = Field(description="The last date that the reporting volume supports.")
     data_date: date | None = Field(description="The newest date to which any import runs.")
     created_at: datetime = Field(description="When the row was created.")
@@ -143,7 +135,7 @@ class _Person(DeclaredBody):
     family_name: Line | None = Field(default=None, description="Stored encrypted.", examples=["Familyname"])
     phone: PhoneNumber | None = Field(default=None, description="Stored encrypted.", examples=["0800 000 0042"])
     sex: Literal["F", "M"] | None = Field(default=None, description="Sex on record: `F` or `M`.")
-    birthdate: Past | None = Field(default=None, examples=["1988-04-12"], description="Date of birth.")
+    birthdate: IsoDay | None = Field(default=None, examples=["1988-04-12"], description="Date of birth.")
 
 
 class _PatientFacts(PatientDetails, _Person):
@@ -194,7 +186,7 @@ class PatientSearch(Body):
     facility: Identifier | None = Field(
         default=None, description="Only patients of the facility with this DATIM id.", examples=["hZ7mJp5xUQq"]
     )
-    as_of: Annotated[IsoDay, AfterValidator(plausible)] | None = Field(
+    as_of: IsoDay | None = Field(
         default=None,
         description="What was known at the end of this day, in the tenant's time zone. Default: now.",
         examples=["2026-03-31"],

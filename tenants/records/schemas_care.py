@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from core.web.days import IsoDay, IsoInstant
 from tenants.records.care_fields import (
     AppointmentFields,
     DispensationFields,
@@ -18,7 +19,7 @@ from tenants.records.care_fields import (
     VisitDetails,
     VisitFields,
 )
-from tenants.records.schemas import Body, DeclaredBody, Identifier, Moment, Past, Versions
+from tenants.records.schemas import Body, DeclaredBody, Identifier, Versions
 from tenants.records.vocabulary import VARIABLES
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -46,13 +47,13 @@ class _VisitBody(VisitDetails, DeclaredBody):
 class VisitPost(_VisitBody, _NewEvent):
     """A new visit."""
 
-    date_started: Past = Field(examples=["2026-02-03"], description="Day on which the visit began.")
+    date_started: IsoDay = Field(examples=["2026-02-03"], description="Day on which the visit began.")
 
 
 class VisitPatch(_VisitBody):
     """Changes of a visit. Fields that are not sent stay; fields sent as null become empty."""
 
-    date_started: Past | None = Field(default=None, description="Day on which the visit began.")
+    date_started: IsoDay | None = Field(default=None, description="Day on which the visit began.")
 
 
 class VisitOut(VisitFields, Event):
@@ -68,7 +69,7 @@ class _EncounterBody(EncounterDetails, DeclaredBody):
 class EncounterPost(_EncounterBody, _NewEvent):
     """A new encounter."""
 
-    encounter_datetime: Moment = Field(
+    encounter_datetime: IsoInstant = Field(
         examples=["2026-02-03T09:30:00+01:00"], description="When the encounter took place."
     )
 
@@ -76,7 +77,7 @@ class EncounterPost(_EncounterBody, _NewEvent):
 class EncounterPatch(_EncounterBody):
     """Changes of an encounter. Fields that are not sent stay; fields sent as null become empty."""
 
-    encounter_datetime: Moment | None = Field(default=None, description="When the encounter took place.")
+    encounter_datetime: IsoInstant | None = Field(default=None, description="When the encounter took place.")
 
 
 class EncounterOut(EncounterFields, Event):
@@ -95,7 +96,9 @@ class _ObservationBody(ObservationDetails, DeclaredBody):
 class ObservationPost(_ObservationBody, _NewEvent):
     """A new observation."""
 
-    obs_datetime: Moment = Field(examples=["2026-02-03T09:30:00+01:00"], description="When the observation was made.")
+    obs_datetime: IsoInstant = Field(
+        examples=["2026-02-03T09:30:00+01:00"], description="When the observation was made."
+    )
     variable_name: Word = Field(examples=["viral_load"], description="What was observed.")
 
     @model_validator(mode="after")
@@ -107,7 +110,7 @@ class ObservationPost(_ObservationBody, _NewEvent):
 class ObservationPatch(_ObservationBody):
     """Changes of an observation. Fields that are not sent stay; fields sent as null become empty."""
 
-    obs_datetime: Moment | None = Field(default=None, description="When the observation was made.")
+    obs_datetime: IsoInstant | None = Field(default=None, description="When the observation was made.")
 
 
 class ObservationOut(ObservationFields, Event):

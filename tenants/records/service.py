@@ -40,7 +40,8 @@ from tenants.records.schemas import PatientOut, PatientPatch, PatientPost, Patie
 EXPORT_STEP = 500
 SUBJECT = hot.SUBJECT
 NO_SUCH = "there is no such patient"
-NO_SUCH_REMEDY = "Give a UUID, a programme identifier or a hospital number that is recorded."
+_AT_TERMINAL = "give a UUID, a programme identifier or a hospital number that is recorded"
+_TO_NAME = "Send the id of a patient on record: POST /v1/patients/search finds it."
 
 
 def patient_of_id(session: TenantSession, uuid: UUID, *, as_of: date | None = None) -> Patient:
@@ -52,6 +53,18 @@ def patient_of_id(session: TenantSession, uuid: UUID, *, as_of: date | None = No
     row = patient_as_of(session, uuid, as_of)
     if row is None:
         raise NotFound(NO_SUCH)
+    return row
+
+
+def patient_named(session: TenantSession, uuid: UUID, *, as_of: date | None = None) -> Patient:
+    """The patient whom a query or a body names in ``patient_id``. An unknown patient in a path is 404 instead.
+
+    Raises:
+        Invalid: there is none, or the patient was voided.
+    """
+    row = patient_as_of(session, uuid, as_of)
+    if row is None:
+        raise Invalid(NO_SUCH, errors=[FieldError("patient_id", "names no patient", _TO_NAME)])
     return row
 
 
@@ -68,7 +81,7 @@ def find_patient(session: TenantSession, text: str, *, as_of: date | None = None
     candidates = [patient_as_of(session, uuid, as_of)] if uuid else list(patients_by_identifier(session, text, as_of))
     rows = [row for row in candidates if row is not None]
     if not rows:
-        raise NotFound(NO_SUCH, remedy=NO_SUCH_REMEDY)
+        raise NotFound(NO_SUCH, command=_AT_TERMINAL)
     if len(rows) > 1:
         detail = "several patients have this identifier"
         raise Conflict(detail, remedy="Give one of the UUIDs: " + ", ".join(str(row.uuid) for row in rows))
@@ -105,7 +118,7 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
         with suppress(NotAtOnce):
             return _page(hot.page_at_once(scope, paging), paging)
     with scope.session() as session:
-        facility_named(session, wanted.facility, "query.facility")
+        facility_named(session, wanted.facility)
         part = hot.page(session, wanted, paging)
         audit.record_many(session, hot.LIST, SUBJECT, [row["id"] for row in part.rows], {"filters": wanted.used()})
         return _page(part, paging)
@@ -151,7 +164,7 @@ def export_step(
     Raises:
         Invalid: there is no such facility.
     """
-    facility_named(session, wanted.facility, "query.facility")
+    facility_named(session, wanted.facility)
     rows = patients_after(session, wanted, cursor, EXPORT_STEP)
     shown_rows = _recorded(session, rows, "api:patient:export", wanted)
     return shown_rows, rows[-1].uuid if len(rows) == EXPORT_STEP else None

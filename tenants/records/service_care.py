@@ -10,13 +10,12 @@ from sqlmodel import SQLModel
 
 from core import audit
 from core.database import TenantSession
-from core.errors import FieldError, NotFound
+from core.errors import NotFound
 from core.events import publish
 from core.web.etag import Expected
 from core.web.paging import Page, PageRequest
 from tenants.records import contacts, writing
 from tenants.records.locks import lock_patient
-from tenants.records.models import Patient
 from tenants.records.places import facility_named
 from tenants.records.repository import datim_ids
 from tenants.records.repository_care import (
@@ -30,7 +29,7 @@ from tenants.records.repository_care import (
     rows_after,
 )
 from tenants.records.rules_care import check_row
-from tenants.records.service import facility_of, patient_of_id
+from tenants.records.service import facility_of, patient_named
 from tenants.records.versioned import Versioned
 
 EXPORT_STEP = 1000
@@ -46,10 +45,9 @@ def read_list(
     """Return one page of rows. The audit records the read of each patient on it.
 
     Raises:
-        NotFound: the filter names a patient who does not exist.
-        Invalid: there is no such facility.
+        Invalid: there is no such facility or patient.
     """
-    facility_named(session, wanted.facility, "query.facility")
+    facility_named(session, wanted.facility)
     part = list_rows(session, kind, wanted, _patient_of(session, wanted), paging)
     _record_patients(session, f"api:{kind.name}:list", part.rows, wanted)
     return Page.of(_shown(session, kind, out, part.rows), paging, part.total, part.last)
@@ -61,10 +59,9 @@ def export_step(
     """Return the rows of one step of an export, oldest first, and the cursor of the next step (None at the end).
 
     Raises:
-        NotFound: the filter names a patient who does not exist.
-        Invalid: there is no such facility.
+        Invalid: there is no such facility or patient.
     """
-    facility_named(session, wanted.facility, "query.facility")
+    facility_named(session, wanted.facility)
     rows = rows_after(session, kind, wanted, _patient_of(session, wanted), cursor, EXPORT_STEP)
     _record_patients(session, f"api:{kind.name}:export", rows, wanted)
     position = None
@@ -90,11 +87,11 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
     """Add an entity to a patient.
 
     Raises:
-        NotFound: there is no such patient.
-        Invalid: there is no such facility, a visit or an encounter is of another patient, or a value is impossible.
+        Invalid: there is no such patient or facility, a visit or an encounter is of another patient, or a value is
+            impossible.
     """
     sent = _columns(body.model_dump(exclude={"facility", "patient_id"}))
-    patient = _patient(session, getattr(body, "patient_id"))  # noqa: B009 - every body of this room's rows has it
+    patient = patient_named(session, getattr(body, "patient_id"))  # noqa: B009 - every body of this room's rows has it
     lock_patient(session, patient.uuid)
     datim_id = getattr(body, "facility", None)
     facility_uuid = patient.facility_uuid if datim_id is None else facility_of(session, datim_id).uuid
@@ -173,15 +170,6 @@ def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: Ex
     return row
 
 
-def _patient(session: TenantSession, uuid: UUID) -> Patient:
-    row = writing.open_version(session, Patient, uuid)
-    if row is None:
-        problem = FieldError("body.patient_id", "names no patient", "send the identifier of a patient who is recorded")
-        detail = "there is no such patient"
-        raise NotFound(detail, errors=[problem])
-    return row
-
-
 def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None:
     if kind is VISITS:
         contacts.refresh(session, [patient_uuid])
@@ -191,7 +179,7 @@ def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None
 def _patient_of(session: TenantSession, wanted: AnyFilter) -> UUID | None:
     if wanted.patient_id is None:
         return None
-    return patient_of_id(session, wanted.patient_id, as_of=wanted.as_of).uuid
+    return patient_named(session, wanted.patient_id, as_of=wanted.as_of).uuid
 
 
 def _record_patients(session: TenantSession, action: str, rows: Sequence[SQLModel], wanted: AnyFilter) -> None:

@@ -105,7 +105,7 @@ def check_facility(session: TenantSession, reference: str | None) -> str | None:
     Raises:
         Invalid: there is no such facility.
     """
-    facility = facility_named(session, reference, "facility")
+    facility = facility_named(session, reference)
     return None if facility is None else facility.datim_id
 
 

@@ -20,6 +20,7 @@ from core.web.location import set_job_location, set_location
 from core.web.paging import Page, PageRequest, Paging, long_pages
 from core.web.streams import StreamedResponse, file_blocks
 from tenants.cohort.presenting import as_of_day
+from tenants.records.service import patient_named
 from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
 from tenants.risk.jobs import SCORE, TRAIN
 from tenants.risk.schemas import (
@@ -116,7 +117,9 @@ def list_predictions(
     Scores of the same day, or of the same rank, come in the order of their `id`. The audit records the read of each
     patient.
     """
-    where = presenting.facility_named(db, facility, "query.facility")
+    where = presenting.facility_named(db, facility)
+    if patient_id is not None:
+        patient_named(db, patient_id)
     part = repository.list_predictions(
         db,
         paging,
@@ -155,7 +158,7 @@ def issue_worklist(
             body.kind,
             as_of_day(session, body.as_of),
             capacity=body.capacity,
-            facility=presenting.facility_named(session, body.facility, "body.facility"),
+            facility=presenting.facility_named(session, body.facility),
             due_within=body.due_within,
         )
     worklist_id = worklist.issue(scope.tenant, scope.session, order)

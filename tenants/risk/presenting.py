@@ -173,7 +173,7 @@ def _identity(list_view: WorklistView, patient: UUID) -> PersonIdentity | None:
     return PersonIdentity(**list_view.identities.get(patient, {}))
 
 
-def facility_named(session: TenantSession, text: str | None, field: str) -> UUID | None:
+def facility_named(session: TenantSession, text: str | None, field: str = "facility") -> UUID | None:
     """The UUID of the facility with this DATIM id; None where ``text`` is None.
 
     Raises:

@@ -72,7 +72,7 @@ def list_outcomes(_: World) -> Call:
 
 @case("POST", "/v1/attempts", kind="item")
 def record_attempt(world: World) -> Call:
-    return Call(json=_body(world))
+    return Call(json=_body(world), rejected=422)
 
 
 @case("GET", "/v1/attempts/{attempt_id}", kind="item")

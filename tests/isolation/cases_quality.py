@@ -67,7 +67,7 @@ def reports(world: World) -> Call:
 
 @case("POST", "/v1/quality/reports", kind="item")
 def make_report(world: World) -> Call:
-    return Call(json={"import_id": _import(world)})
+    return Call(json={"import_id": _import(world)}, rejected=422)
 
 
 @case("GET", "/v1/quality/reports/{report_id}", kind="item")

@@ -134,7 +134,7 @@ def event_cases(name: str, parameter: str, body: Callable[[World], dict[str, Any
     one = f"{path}/{{{parameter}}}"
     case("GET", path, kind="collection")(lambda world: Call(marks=marks(world)))
     case("GET", f"{path}/export", kind="collection")(lambda world: Call(marks=marks(world)))
-    case("POST", path, kind="item")(lambda world: Call(json=body(world)))
+    case("POST", path, kind="item")(lambda world: Call(json=body(world), rejected=422))
     case("GET", one, kind="item")(lambda world: Call(path=item(world)))
     case("PATCH", one, kind="item")(lambda world: Call(path=item(world), json=change, headers=ANY))
     case("DELETE", one, kind="item")(lambda world: Call(path=item(world), params=VOID, headers=ANY))

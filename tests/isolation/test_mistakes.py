@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.isolation.problems import flaws
 from tests.isolation.routes import Case, all_cases
 
 if TYPE_CHECKING:
@@ -23,6 +24,17 @@ WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 LARGE = b" " * 2_000_000
 """A body larger than any but an upload may be."""
 
+OF_THE_AUDIT = {"subject_id"}
+"""The audit keeps acts on subjects that are gone: a filter by such an id is no mistake."""
+
+OUT_OF_RANGE = {
+    "date": ("1899-12-31", "2200-01-01"),
+    "date-time": ("1899-12-31T00:00:00Z", "2200-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"),
+}
+RANGES = {"date": ("2024-02-02", "2024-01-01"), "date-time": ("2024-02-02T00:00:00Z", "2024-01-01T00:00:00Z")}
+RANGES |= {"integer": ("9", "3")}
+"""Format or type -> a beginning and an end before it."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -32,6 +44,15 @@ class Request:
     path: dict[str, object]
     options: dict[str, Any]
     operation: dict[str, Any]
+    schemas: dict[str, Any]
+
+    def fields(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Name and schema of each field of the JSON body."""
+        content = self.operation.get("requestBody", {}).get("content", {}).get(JSON, {})
+        schema = content.get("schema", {})
+        named = self.schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+        for name, part in named.get("properties", {}).items():
+            yield name, next((one for one in part.get("anyOf", [part]) if one.get("type") != "null"), part)
 
     def parameters(self, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for parameter in self.operation.get("parameters", ()):
@@ -50,6 +71,10 @@ class Request:
     def with_query(self, name: str, value: str) -> Wrong:
         query = {**dict(self.options.get("params", {})), name: value}
         return Wrong(self.path, self.options | {"params": query}, f"query.{name}")
+
+    def with_field(self, name: str, value: object) -> Wrong:
+        """The same request with another value in its JSON body."""
+        return self.with_body(f"body.{name}", json={**(self.options.get("json") or {}), name: value})
 
     def with_headers(self, field: str = "", **headers: str) -> Wrong:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -118,7 +143,54 @@ def malformed_cursor(request: Request) -> Iterator[Wrong]:
 
 def unknown_facility(request: Request) -> Iterator[Wrong]:
     if "facility" in dict(request.parameters("query")):
-        yield replace(request.with_query("facility", "nowhere"), field="facility")
+        yield request.with_query("facility", "nowhere")
+    fields = dict(request.fields())
+    if "facility" in fields:
+        yield request.with_field("facility", "nowhere")
+    if fields.get("facilities", {}).get("type") == "array":
+        yield request.with_field("facilities", ["nowhere"])
+
+
+def unknown_id(request: Request) -> Iterator[Wrong]:
+    for name, schema in request.parameters("query"):
+        if schema.get("format") == "uuid" and name not in OF_THE_AUDIT:
+            yield request.with_query(name, str(uuid4()))
+    for name, schema in request.fields():
+        if schema.get("format") == "uuid" and name != "id":
+            yield request.with_field(name, str(uuid4()))
+
+
+def day_out_of_range(request: Request) -> Iterator[Wrong]:
+    for place, make in (("path", request.with_path), ("query", request.with_query)):
+        for name, schema in request.parameters(place):
+            for value in OUT_OF_RANGE.get(schema.get("format", ""), ()):
+                yield make(name, value)
+    for name, schema in request.fields():
+        for value in OUT_OF_RANGE.get(schema.get("format", ""), ()):
+            yield request.with_field(name, value)
+
+
+def end_of(name: str) -> str:
+    """The parameter with the end of the range that begins at ``name``."""
+    ends = {"since": "until", "start": "end"}
+    return ends.get(name) or name.replace("_from", "_to").replace("_min", "_max")
+
+
+def range_that_ends_too_early(request: Request) -> Iterator[Wrong]:
+    known = dict(request.parameters("query"))
+    for name, schema in known.items():
+        last = end_of(name)
+        if last == name or last not in known:
+            continue
+        low, high = RANGES[schema.get("format") or schema["type"]]
+        kept = {key: value for key, value in dict(request.options.get("params", {})).items() if key != "period"}
+        options = request.options | {"params": {**kept, name: low, last: high}}
+        yield Wrong(request.path, options, f"query.{last}")
+
+
+def unknown_kind(request: Request) -> Iterator[Wrong]:
+    for name in {"kind", "state"} & dict(request.parameters("query")).keys():
+        yield request.with_query(name, "nosuch")
 
 
 def unknown_field(request: Request) -> Iterator[Wrong]:
@@ -185,6 +257,10 @@ MISTAKES: dict[str, tuple[int, str, Callable[[Request], Iterator[Wrong]]]] = {
     "an order that the list does not have": (422, "invalid", unknown_order),
     "a malformed cursor": (422, "invalid", malformed_cursor),
     "a facility that does not exist": (422, "invalid", unknown_facility),
+    "an unknown id in the query or the body": (422, "invalid", unknown_id),
+    "a day out of range": (422, "invalid", day_out_of_range),
+    "a range that ends before it starts": (422, "invalid", range_that_ends_too_early),
+    "an unknown kind or state": (422, "invalid", unknown_kind),
     "an unknown field of the body": (422, "invalid", unknown_field),
     "a list instead of an object": (422, "invalid", list_for_object),
     "a body that is no JSON": (400, "bad-request", no_json),
@@ -201,6 +277,11 @@ MISTAKES: dict[str, tuple[int, str, Callable[[Request], Iterator[Wrong]]]] = {
 @pytest.fixture(scope="module")
 def paths(application):
     return application.openapi()["paths"]
+
+
+@pytest.fixture(scope="module")
+def schemas(application):
+    return application.openapi()["components"]["schemas"]
 
 
 @pytest.fixture(scope="module")
@@ -227,9 +308,9 @@ def status_and_type(answer) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_same_mistake_has_the_same_status_everywhere(case, world, bare, nobody, paths):
+def test_the_same_mistake_has_the_same_status_everywhere(case, world, bare, nobody, paths, schemas):
     call = case.prepare(world)
-    request = Request(case, dict(call.path), call.options(), paths[case.path][case.method.lower()])
+    request = Request(case, dict(call.path), call.options(), paths[case.path][case.method.lower()], schemas)
     differing = []
 
     def ask(mistake, wrong, client, expected):
@@ -238,10 +319,9 @@ def test_the_same_mistake_has_the_same_status_everywhere(case, world, bare, nobo
         fields = [error["field"] for error in answer.json()["errors"]] if seen[1] else []
         if seen != (expected[0], f"urn:iit:problem:{expected[1]}"):
             differing.append((mistake, wrong.field, *seen, answer.text[:300]))
-        elif wrong.field and not any(
-            wrong.field in (field, field.rpartition(".")[2]) or field.startswith(f"{wrong.field}.") for field in fields
-        ):
+        elif wrong.field and not any(f"{field}.".startswith(f"{wrong.field}.") for field in fields):
             differing.append((mistake, wrong.field, fields))
+        differing.extend((mistake, wrong.field, flaw) for flaw in flaws(answer))
 
     for mistake, (status, slug, make) in MISTAKES.items():
         for wrong in make(request):
@@ -253,11 +333,11 @@ def test_the_same_mistake_has_the_same_status_everywhere(case, world, bare, nobo
     assert not differing, "\n" + "\n".join(map(str, differing))
 
 
-def test_each_mistake_can_be_made(application, world, paths):
+def test_each_mistake_can_be_made(paths, schemas):
     """A mistake that no operation allows would prove nothing."""
     unmade = set(MISTAKES)
     for case in CASES:
-        request = Request(case, {}, {}, paths[case.path][case.method.lower()])
+        request = Request(case, {}, {}, paths[case.path][case.method.lower()], schemas)
         unmade -= {name for name in unmade if next(MISTAKES[name][2](request), None) is not None}
     assert unmade <= {"an unknown field of the body"}
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.isolation.problems import flaws
 from tests.isolation.routes import SUCCESSES, all_cases
 
 CASES = all_cases()
@@ -52,6 +53,7 @@ def test_each_status_is_described(case, world, paths):
         sent = {name: value for name, value in options.items() if value is not None}
         answer = client.request(case.method, path, **sent)
         met.setdefault(answer.status_code, sent)
+        assert list(flaws(answer)) == [], sent
     assert sorted(set(met) - described) == [], met
     assert not {status for status in met if status >= 500}, met
     assert any(status not in SUCCESSES for status in met) or case.kind == "catalogue" or not operation.get("parameters")

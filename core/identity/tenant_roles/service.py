@@ -14,6 +14,7 @@ from core import audit
 from core.clock import now
 from core.database import tenant_session
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.errors.nearest import remedy_for
 from core.identity.permissions import all_permissions
 from core.identity.roles import ADMIN, ROLES, permissions_of_role
 from core.identity.tenant_roles.changes import changing
@@ -203,7 +204,7 @@ def _checked(draft: RoleDraft, author: RoleAuthor) -> RoleDraft:
 def _strangers(field: str, names: Iterable[str], known: Iterable[str], problem: str, remedy: str) -> list[FieldError]:
     allowed, command = frozenset(known), "see `iit key permissions` and `iit people roles`"
     return [
-        FieldError(f"{field}.{place}", problem, remedy, command)
+        FieldError(f"{field}.{place}", problem, remedy_for(name, allowed, remedy), command)
         for place, name in enumerate(names)
         if name not in allowed
     ]

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.errors import FieldError, Invalid
+from core.errors.nearest import remedy_for
 from tenants.imports.reading.blocks import chunks
 from tenants.imports.reading.runs_to import event_days, known_date, latest_day
 from tenants.imports.reading.workbook import peek
@@ -183,9 +184,8 @@ def reader(name: str) -> Reader:
         Invalid: there is no such format.
     """
     if name not in READERS:
-        known = ", ".join(READERS)
-        message = f"there is no import format {name!r}"
-        raise Invalid(message, errors=[FieldError("format", "unknown format", f"give one of: {known}")])
+        message = "there is no such import format"
+        raise Invalid(message, errors=[FieldError("format", "unknown format", remedy_for(name, READERS))])
     module, _, attribute = READERS[name].partition(":")
     loaded: Reader = getattr(import_module(module), attribute)()
     return loaded

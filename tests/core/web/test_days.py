@@ -8,7 +8,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.access.require import api_routes
-from core.web.days import IsoDay, IsoInstant
+from core.errors import Invalid
+from core.web.days import IsoDay, IsoInstant, check_order
 
 NUMBERS = [20261101, "20261101", "1793491200", 1793491200.0, "-1", "2026"]
 FOREIGN_DIGITS = "\u0662\u0660\u0662\u0666-11-01"
@@ -91,3 +92,18 @@ def test_no_parameter_and_no_field_of_a_body_takes_a_number_for_a_day(applicatio
             if not models(info.annotation, set()) and takes_numbers(info.rebuild_annotation()):
                 loose.append(f"{model.__name__}.{name}")
     assert loose == []
+
+
+@pytest.mark.parametrize("day", ["1899-12-31", "2200-01-01"])
+def test_a_day_and_an_instant_are_within_the_years_of_all_dates(day):
+    for kind, value in ((IsoDay, day), (IsoInstant, f"{day}T12:00:00Z")):
+        with pytest.raises(ValidationError, match="1900 to 2199"):
+            TypeAdapter(kind).validate_python(value)
+
+
+def test_a_range_may_be_open_or_one_day_long_and_may_not_end_before_it_starts():
+    for low, high in ((None, None), (1, None), (None, 1), (1, 1), (1, 2)):
+        check_order("age_min", low, "age_max", high)
+    with pytest.raises(Invalid) as error:
+        check_order("age_min", 2, "age_max", 1)
+    assert [problem.field for problem in error.value.errors] == ["age_max"]

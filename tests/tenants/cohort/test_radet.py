@@ -89,7 +89,7 @@ def test_flows_between_two_lists_by_the_partners_statuses(api, people):
     [
         ("/v1/cohort/radets/2024-12-31/comparison", {}, 404),
         ("/v1/cohort/radets/2025-06-30/comparison", {"facility": "FAC9"}, 422),
-        ("/v1/cohort/radets/2025-06-30/flows", {"since": "2024-12-31"}, 404),
+        ("/v1/cohort/radets/2025-06-30/flows", {"since": "2024-12-31"}, 422),
         ("/v1/cohort/radets/2025-06-30/flows", {}, 422),
         ("/v1/cohort/radets/soon/comparison", {}, 422),
     ],

@@ -28,6 +28,14 @@ def test_yes_and_no_are_texts_and_numbers_become_cells() -> None:
     assert mapping.files["a"].where == {"died": 1, "active": True}
 
 
+def test_an_unknown_key_has_the_nearest_one_beside_it_and_its_place_in_the_request():
+    with pytest.raises(Invalid) as error:
+        parse_mapping("data_dat: 2026-01-01\nfiles:\n  a: {nam: a.csv}\n", "body.mapping")
+    remedies = {problem.field: problem.remedy for problem in error.value.errors}
+    assert remedies["body.mapping.data_dat"] == "Send data_date, or leave it out."
+    assert remedies["body.mapping.files.a.nam"] == "Send name, or leave it out."
+
+
 @pytest.mark.parametrize(
     ("change", "field", "problem"),
     [

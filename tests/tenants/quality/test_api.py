@@ -103,7 +103,7 @@ def test_what_is_not_there_is_not_found_and_what_makes_no_sense_is_rejected(api:
         assert api.get(f"/v1/quality/{path}").status_code == 404, path
     for path in ("reports?facility=none", "trend?facility=none"):
         assert api.get(f"/v1/quality/{path}").status_code == 422, path
-    assert api.post("/v1/quality/reports", json={"import_id": nobody}).status_code == 404
+    assert api.post("/v1/quality/reports", json={"import_id": nobody}).status_code == 422
     assert api.get("/v1/quality/trend", params={"by": "week"}).status_code == 422
     assert api.post(f"/v1/quality/candidates/{nobody}/refuse", json={"reason": "x"}).status_code == 422
     assert api.get(f"/v1/patients/{nobody}/identity").status_code == 404
