@@ -108,7 +108,7 @@ def check_indicator(name: str) -> None:
     """
     if name not in LISTED:
         remedy = f"choose among {', '.join(LISTED)}"
-        problem = f"{name!r} is no count of people"
+        problem = "names no count of people"
         raise Invalid("unknown indicator", remedy=remedy, errors=[FieldError("indicator", problem, remedy)])
 
 

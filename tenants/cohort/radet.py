@@ -187,7 +187,7 @@ def read_disagreements(
         Invalid: there is no such reason.
     """
     if reason is not None and reason not in REASONS:
-        problem, remedy = f"{reason!r} is no reason", f"choose among {', '.join(REASONS)}"
+        problem, remedy = "names no reason", f"choose among {', '.join(REASONS)}"
         raise Invalid("unknown reason", remedy=remedy, errors=[FieldError("reason", problem, remedy)])
     chosen = (item for item in comparison.disagreements if reason in (None, item.reason))
     part = slice_of(chosen, paging, "patient_id")

@@ -78,13 +78,13 @@ def selection_of(
     """
     for field, label, known in (("sex", sex, SEXES), ("age", age, AGES), ("facility", facility, facilities)):
         if label is not None and known is not None and label not in known:
-            raise _unknown(field, label, known)
+            raise _unknown(field, known)
     return Selection(facility, sex, age)
 
 
-def _unknown(field: str, label: str, known: Iterable[str]) -> Invalid:
+def _unknown(field: str, known: Iterable[str]) -> Invalid:
     remedy = "give the DATIM id of a facility" if field == "facility" else f"choose among {', '.join(known)}"
-    return Invalid(f"unknown {field}", remedy=remedy, errors=[FieldError(field, f"{label!r} is unknown", remedy)])
+    return Invalid(f"unknown {field}", remedy=remedy, errors=[FieldError(field, "is unknown", remedy)])
 
 
 def place_of(labels: Mapping[str, str], facilities: Sequence[str]) -> dict[str, int]:
