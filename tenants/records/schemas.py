@@ -25,9 +25,6 @@ Identifier = Annotated[
     AfterValidator(storable_text),
 ]
 PhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9 ()./-]{5,24}$")]
-Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
-]
 _STRICT: dict[FieldType, Any] = {
     "text": Line,
     "code": Line,

@@ -10,7 +10,7 @@ from tenants.records.repository import find_facility
 from tests.isolation.routes import Call, World, case
 
 ANY = {"If-Match": "*"}
-VOID = {"reason": "entered twice"}
+VOID = {"reason": "entered_twice"}
 
 
 def facility(world: World) -> dict[str, Any]:

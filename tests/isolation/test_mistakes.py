@@ -189,7 +189,7 @@ def range_that_ends_too_early(request: Request) -> Iterator[Wrong]:
 
 
 def unknown_kind(request: Request) -> Iterator[Wrong]:
-    for name in {"kind", "state"} & dict(request.parameters("query")).keys():
+    for name in {"kind", "state", "reason"} & dict(request.parameters("query")).keys():
         yield request.with_query(name, "nosuch")
 
 

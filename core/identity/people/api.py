@@ -172,7 +172,7 @@ def reactivate_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, respo
 def create_link(_: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkIn, response: Response) -> LinkOut:
     """Create a one-time link for a person; earlier links stop working.
 
-    A person who has not accepted gets an invitation.
+    A person who has not accepted gets an invitation. `Location` is the person, because a link is shown this one time.
     """
     link = administration.make_link(scope, person_id, body.purpose)
     set_location(response, f"/v1/people/{person_id}")

@@ -127,6 +127,20 @@ def test_the_headers_that_clients_read_and_send_are_declared(operations):
         assert all("Retry-After" in answers[status]["headers"] for status in waiting), name
 
 
+def test_no_write_takes_a_free_text_in_its_address(operations):
+    """Addresses are logged."""
+    free = [
+        (name, parameter["name"])
+        for name, operation in operations.items()
+        if not name.startswith("GET ")
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query" and parameter["name"] != "after"
+        for schema in parameter["schema"].get("anyOf", [parameter["schema"]])
+        if schema.get("type") == "string" and not {"enum", "format", "const"} & schema.keys()
+    ]
+    assert free == []
+
+
 def test_what_has_few_values_is_an_enumeration(document):
     schemas = document["components"]["schemas"]
     for name, field in (

@@ -36,7 +36,7 @@ class Api:
     def patch(self, path: str, version: str, **body: Any) -> Any:
         return self.call("PATCH", path, json=body, headers={"If-Match": f'"{version}"'})
 
-    def void(self, path: str, version: str = "*", reason: str = "entered twice") -> Any:
+    def void(self, path: str, version: str = "*", reason: str = "entered_twice") -> Any:
         tag = version if version == "*" else f'"{version}"'
         return self.call("DELETE", path, params={"reason": reason}, headers={"If-Match": tag})
 
