@@ -74,7 +74,7 @@ def test_strict_ends_with_code_1_and_the_report_is_there(
     [
         (["no/such/file"], "there is no such file or folder"),
         (["files", "--mapping", "no.yaml"], "the mapping cannot be read"),
-        (["files", "--format", "radish"], "there is no import format"),
+        (["files", "--format", "radish"], "there is no such import format"),
         (["files"], "needs a mapping"),
         (["files", "files/patients.csv"], "two files have this name"),
     ],
