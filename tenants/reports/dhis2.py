@@ -232,7 +232,7 @@ def _counts(
         combo = element.categoryOptionCombos.get(label) if element.by else element.categoryOptionCombo
         if element.by and combo is None:
             if count:
-                field = f"elements.{place}.categoryOptionCombos"
+                field = f"mapping.elements.{place}.categoryOptionCombos"
                 problem = f"{element.indicator} at {group['facility']} has {count} in the group {label!r}"
                 problems.append(FieldError(field, problem, f"add {label!r}"))
             continue

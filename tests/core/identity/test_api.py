@@ -23,7 +23,7 @@ def owned(toy_app, client_for, owner):
 
 
 def test_me_is_the_key_its_tenant_and_what_it_may_do(owned, owner):
-    expiry = datetime(2999, 1, 1, tzinfo=UTC)
+    expiry = datetime(2199, 1, 1, tzinfo=UTC)
     me = owned(expires_at=expiry).get("/v1/me").json()
     assert me["kind"] == "api_key"
     assert me["name"] == "office"
@@ -81,8 +81,13 @@ def test_a_key_has_at_most_the_permissions_of_who_creates_it(owned):
 def test_a_permission_that_does_not_exist_is_422_and_not_repeated(owned):
     answer = owned().post("/v1/keys", json={"name": "x", "permissions": ["audit.read", "Givenname"]})
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "permissions.1"
+    assert answer.json()["errors"][0]["field"] == "body.permissions.1"
     assert "Givenname" not in answer.text
+
+
+def test_a_misspelt_permission_has_the_nearest_one_beside_it(owned):
+    answer = owned().post("/v1/keys", json={"name": "x", "permissions": ["audit.raed"]})
+    assert answer.json()["errors"][0]["remedy"] == "Send audit.read, or leave it out."
 
 
 def test_a_key_lasts_no_longer_than_who_creates_it(owned):
@@ -91,7 +96,7 @@ def test_a_key_lasts_no_longer_than_who_creates_it(owned):
     assert datetime.fromisoformat(client.post("/v1/keys", json={"name": "a"}).json()["expires_at"]) == end
     later = (end + timedelta(seconds=1)).isoformat()
     rejected = client.post("/v1/keys", json={"name": "b", "expires_at": later})
-    assert (rejected.status_code, rejected.json()["errors"][0]["field"]) == (422, "expires_at")
+    assert (rejected.status_code, rejected.json()["errors"][0]["field"]) == (422, "body.expires_at")
     past = (now() - timedelta(days=1)).isoformat()
     assert client.post("/v1/keys", json={"name": "c", "expires_at": past}).status_code == 422
 

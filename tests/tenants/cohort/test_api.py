@@ -50,7 +50,7 @@ def test_a_wrong_question_is_told_what_is_wrong(api, query, field):
     answer = api.get("/v1/cohort/indicators", params=query)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
-    assert error["field"] == field
+    assert error["field"] == f"query.{field}"
     assert error["remedy"]
 
 

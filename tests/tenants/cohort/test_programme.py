@@ -156,5 +156,5 @@ def test_an_unknown_label_is_rejected_with_the_choices(api, people, path, query,
     answer = api.get(f"/v1/cohort/{path}", params={"period": "2025Q2", **query})
     assert answer.status_code == 422, answer.text
     (error,) = answer.json()["errors"]
-    assert error["field"] == field
+    assert error["field"] == f"{'path' if field == 'indicator' else 'query'}.{field}"
     assert error["remedy"]

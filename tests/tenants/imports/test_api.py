@@ -175,10 +175,10 @@ def test_a_pending_import_is_cancelled_and_its_files_are_deleted(api: TestClient
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"data": {"mapping": MAPPING.replace("sex: sex", "gender: sex")}}, "records.0"),
-        ({"data": {"mapping": MAPPING, "format": "radish"}}, "format"),
-        ({"data": {"mapping": "a: ["}}, "mapping"),
-        ({"files": [*parts(a__csv="x"), *parts(a__csv="y")]}, "files"),
+        ({"data": {"mapping": MAPPING.replace("sex: sex", "gender: sex")}}, "body.mapping.records.0"),
+        ({"data": {"mapping": MAPPING, "format": "radish"}}, "body.format"),
+        ({"data": {"mapping": "a: ["}}, "body.mapping"),
+        ({"files": [*parts(a__csv="x"), *parts(a__csv="y")]}, "body.files"),
     ],
 )
 def test_a_wrong_request_is_answered_with_its_errors_at_once(

@@ -73,7 +73,7 @@ def test_a_count_that_the_mapping_has_no_place_for_is_named(api, people):
     answer = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": {"elements": [element]}})
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
-    assert error["field"] == "elements.0.categoryOptionCombos"
+    assert error["field"] == "body.mapping.elements.0.categoryOptionCombos"
     assert "'not recorded'" in error["remedy"]
 
 
@@ -103,7 +103,7 @@ def test_several_organisation_units_cannot_be_completed_at_once(api, people, sto
     mapping = {"elements": [CURR], "complete": True, "dataSet": "set00000001"}
     answer = api.post("/v1/reports/data-value-sets", json={"period": "2025Q1", "mapping": mapping})
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "facility"
+    assert answer.json()["errors"][0]["field"] == "body.facility"
     assert "one facility" in answer.json()["errors"][0]["remedy"]
 
 

@@ -113,7 +113,7 @@ def test_an_unknown_facility_is_rejected_by_its_place(client):
     for unknown in ("nowhere", facility["id"]):
         answer = client.post("/v1/people", json=body(facilities=["Fac1", unknown]))
         assert answer.status_code == 422
-        assert [error["field"] for error in answer.json()["errors"]] == ["facilities.1"]
+        assert [error["field"] for error in answer.json()["errors"]] == ["body.facilities.1"]
     assert client.get("/v1/people").json()["total"] == 0
 
 
