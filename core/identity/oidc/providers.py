@@ -179,6 +179,8 @@ def put_provider(tenant: TenantRef, draft: Draft, author: Author) -> SsoProvider
         _reject_unknown_roles(session, tenant, draft)
         if draft.enforced:
             _reject_lock_out(session, tenant, draft)
+        elif draft.break_glass_person_id is not None:
+            _reject_stranger(session, tenant, draft.break_glass_person_id)
         session.execute(
             _STORE,
             {
@@ -306,6 +308,20 @@ _WORKS: Final = text(
     "SELECT EXISTS (SELECT 1 FROM platform.sso_identities WHERE tenant_id = :tenant AND issuer = :issuer) AS used,"
     " EXISTS (SELECT 1 FROM platform.sso_domains WHERE tenant_id = :tenant AND proved_at IS NOT NULL) AS proved"
 )
+
+
+_MEMBER: Final = text("SELECT 1 FROM platform.memberships WHERE tenant_id = :tenant AND person_id = :person")
+
+
+def _reject_stranger(session: Session, tenant: TenantRef, person_id: UUID) -> None:
+    """Reject a break-glass account that is no person of the tenant.
+
+    Raises:
+        Invalid: the tenant has no such person.
+    """
+    if session.execute(_MEMBER, {"tenant": tenant.id, "person": person_id}).first() is None:
+        detail, remedy = "the tenant has no such person", "Give the id of one of GET /v1/people."
+        raise Invalid(detail, errors=[FieldError("break_glass_person_id", "names no person of the tenant", remedy)])
 
 
 def _reject_lock_out(session: Session, tenant: TenantRef, draft: Draft) -> None:
