@@ -69,18 +69,18 @@ def _describe(status: int, answer: dict[str, Any], schemas: dict[str, Any]) -> N
     if answer.get("content", {}).get(_JSON) == {"schema": {}}:  # the operation returns nothing
         del answer["content"]
     schema = answer.get("content", {}).get(_JSON, {}).get("schema", {})
-    named = schemas.get(schema.get("$ref", "").rpartition("/")[2], {})
+    component = schemas.get(schema.get("$ref", "").rpartition("/")[2], {})
     if answer["description"] == _UNDESCRIBED:
-        answer["description"] = _WORDS.get(HTTPStatus(status)) or _first_sentence(schema, named, schemas)
-    if "version_id" in named.get("properties", {}):
+        answer["description"] = _WORDS.get(HTTPStatus(status)) or _first_sentence(schema, component, schemas)
+    if "version_id" in component.get("properties", {}):
         answer.setdefault("headers", {})["ETag"] = _ETAG
 
 
-def _first_sentence(schema: dict[str, Any], named: dict[str, Any], schemas: dict[str, Any]) -> str:
+def _first_sentence(schema: dict[str, Any], component: dict[str, Any], schemas: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         item = schemas.get(schema["items"].get("$ref", "").rpartition("/")[2], {})
         return f"All of them, in a list. Each item: {_first_line(item)}"
-    return _first_line(named) or "It is done."
+    return _first_line(component) or "It is done."
 
 
 def _first_line(schema: dict[str, Any]) -> str:

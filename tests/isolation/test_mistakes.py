@@ -50,8 +50,8 @@ class Request:
         """Name and schema of each field of the JSON body."""
         content = self.operation.get("requestBody", {}).get("content", {}).get(JSON, {})
         schema = content.get("schema", {})
-        named = self.schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
-        for name, part in named.get("properties", {}).items():
+        component = self.schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+        for name, part in component.get("properties", {}).items():
             yield name, next((one for one in part.get("anyOf", [part]) if one.get("type") != "null"), part)
 
     def parameters(self, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -183,8 +183,8 @@ def range_that_ends_too_early(request: Request) -> Iterator[Wrong]:
         if last == name or last not in known:
             continue
         low, high = RANGES[schema.get("format") or schema["type"]]
-        kept = {key: value for key, value in dict(request.options.get("params", {})).items() if key != "period"}
-        options = request.options | {"params": {**kept, name: low, last: high}}
+        params = {key: value for key, value in dict(request.options.get("params", {})).items() if key != "period"}
+        options = request.options | {"params": {**params, name: low, last: high}}
         yield Wrong(request.path, options, f"query.{last}")
 
 

@@ -75,11 +75,11 @@ def test_every_example_is_valid_for_its_schema(document, operations):
 
 def test_every_example_of_a_schema_is_valid_for_it(document):
     schemas = document["components"]["schemas"]
-    shown = {name: schema for name, schema in schemas.items() if "example" in schema}
-    assert {"ImportSummary", "JobOut", "Indicators"} <= set(shown)
+    with_example = {name: schema for name, schema in schemas.items() if "example" in schema}
+    assert {"ImportSummary", "JobOut", "Indicators"} <= set(with_example)
     odd = [
         f"{name}: {error.json_path}: {error.message}"
-        for name, schema in shown.items()
+        for name, schema in with_example.items()
         for error in _validator(document, schema).iter_errors(schema["example"])
     ]
     assert odd == []
@@ -263,7 +263,7 @@ def test_the_numbers_of_a_list_are_those_of_its_facilities_and_people(operations
         assert len(part.get("people", [])) <= part["entries"]
 
 
-def shown(operations, *names):
+def parts_with(operations, *names):
     """Every object of an example that has these fields."""
     parts = [part for _, _, example in examples(operations) for part in objects(example) if set(names) <= part.keys()]
     assert parts, names
@@ -271,21 +271,21 @@ def shown(operations, *names):
 
 
 def test_people_by_status_add_up(operations):
-    for part in shown(operations, "patients", "statuses"):
+    for part in parts_with(operations, "patients", "statuses"):
         assert part["patients"] == sum(part["statuses"].values())
-    for part in shown(operations, "compared", "counts"):
+    for part in parts_with(operations, "compared", "counts"):
         assert part["compared"] == sum(row["people"] for row in part["counts"])
         assert part["agreed"] == sum(row["people"] for row in part["counts"] if row["agree"])
         assert part["compared"] - part["agreed"] == sum(row["people"] for row in part["reasons"])
 
 
 def test_a_status_is_that_of_the_last_change(operations):
-    for part in shown(operations, "status", "transitions"):
+    for part in parts_with(operations, "status", "transitions"):
         assert part["status"] == part["transitions"][-1]["to_status"]
 
 
 def test_a_report_has_facilities_if_and_only_if_it_is_of_no_one_facility(operations):
-    for part in shown(operations, "facility", "facilities", "measures"):
+    for part in parts_with(operations, "facility", "facilities", "measures"):
         assert (part["facility"] is None) == bool(part["facilities"])
 
 
@@ -297,7 +297,7 @@ def test_what_is_written_over_the_api_has_it_as_its_source(operations):
 
 def test_the_figures_of_a_model_are_shown(operations):
     for name in ("gates", "card", "when_trained", "features"):
-        assert all(part[name] for part in shown(operations, "trained_at", name))
+        assert all(part[name] for part in parts_with(operations, "trained_at", name))
 
 
 def test_the_reasons_of_a_risk_add_up(operations):
