@@ -351,7 +351,20 @@ def test_the_answer_to_a_write_repeats_its_body(operations):
 
 VERBS = {"Add", "Cancel", "Change", "Check", "Compare", "Count", "Create", "Download", "End", "Export", "Find", "Get"}
 VERBS |= {"Import", "Issue", "List", "Make", "Merge", "Refuse", "Replace", "Revoke", "Score", "Search", "Train", "Undo"}
-VERBS |= {"Assign", "Claim", "Deactivate", "Delete", "Invite", "Look", "Reactivate", "Record", "Remove", "Set", "Test", "Void"}
+VERBS |= {
+    "Assign",
+    "Claim",
+    "Deactivate",
+    "Delete",
+    "Invite",
+    "Look",
+    "Reactivate",
+    "Record",
+    "Remove",
+    "Set",
+    "Test",
+    "Void",
+}
 
 
 def test_every_summary_begins_with_a_verb(operations):
