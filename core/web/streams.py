@@ -20,12 +20,13 @@ BLOCK = 65_536
 
 
 def file_blocks(file: BinaryIO) -> Generator[bytes]:
-    """Yield a file's content from its beginning, then close the file.
+    """Yield a file's content, from its beginning if it can be sought, then close the file.
 
     Write the answer of a transaction to a file first: a slow client would otherwise keep the transaction open.
     """
     with file:
-        file.seek(0)
+        if file.seekable():
+            file.seek(0)
         while block := file.read(BLOCK):
             yield block
 

@@ -822,6 +822,48 @@ CREATE TABLE record_sources (
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_record_sources PRIMARY KEY (facility_uuid, source, table_name)
 );
+CREATE TABLE report_files (
+    uuid UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    format TEXT NOT NULL, 
+    options JSONB DEFAULT '{}' NOT NULL, 
+    needs TEXT[] NOT NULL, 
+    facility_uuids UUID[], 
+    reach_facilities UUID[], 
+    reach_states TEXT[], 
+    requested_by TEXT NOT NULL, 
+    requested_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    schedule_uuid UUID, 
+    state TEXT NOT NULL, 
+    problem TEXT, 
+    made_at TIMESTAMP WITH TIME ZONE, 
+    expires_at TIMESTAMP WITH TIME ZONE, 
+    blob TEXT, 
+    size BIGINT, 
+    CONSTRAINT pk_report_files PRIMARY KEY (uuid), 
+    CONSTRAINT ck_report_files_state CHECK (state IN ('waiting', 'made', 'failed'))
+);
+CREATE INDEX ix_report_files_requested_at ON report_files (requested_at, uuid);
+CREATE TABLE report_schedules (
+    uuid UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    format TEXT NOT NULL, 
+    options JSONB DEFAULT '{}' NOT NULL, 
+    every TEXT NOT NULL, 
+    on_day SMALLINT NOT NULL, 
+    at_hour SMALLINT NOT NULL, 
+    next_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    needs TEXT[] NOT NULL, 
+    facility_uuids UUID[], 
+    reach_facilities UUID[], 
+    reach_states TEXT[], 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_report_schedules PRIMARY KEY (uuid), 
+    CONSTRAINT ck_report_schedules_every CHECK (every IN ('week', 'month')), 
+    CONSTRAINT ck_report_schedules_moment CHECK (on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23)
+);
+CREATE INDEX ix_report_schedules_next_at ON report_schedules (next_at);
 CREATE TABLE roles (
     name TEXT NOT NULL, 
     version_id UUID NOT NULL, 
@@ -977,7 +1019,7 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -110,7 +110,7 @@ def get_indicator_tables(
     name = f"mer-{reporting_period.start}-{reporting_period.end}"
     if format == "csv":
         return Response(
-            service.mer_csv(db, reporting_period, by), media_type=MEDIA_TYPES["csv"], headers=_disposition(name, "csv")
+            service.mer_csv(db, reporting_period, by), media_type=MEDIA_TYPES["csv"], headers=disposition(name, "csv")
         )
     file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
     service.mer_workbook(db, reporting_period, by, file)
@@ -174,14 +174,15 @@ def _list(
     lines = service.list_lines(scope.session, export, form)
     first = next(lines)  # an unreadable record becomes an error answer, not a broken stream
     return StreamedResponse(
-        scope.while_valid(chain((first,), lines)), media_type=MEDIA_TYPES[form], headers=_disposition(export.name, form)
+        scope.while_valid(chain((first,), lines)), media_type=MEDIA_TYPES[form], headers=disposition(export.name, form)
     )
 
 
 def _stream(blocks: Generator[bytes], name: str) -> StreamedResponse:
-    return StreamedResponse(blocks, media_type=MEDIA_TYPES["xlsx"], headers=_disposition(name, "xlsx"))
+    return StreamedResponse(blocks, media_type=MEDIA_TYPES["xlsx"], headers=disposition(name, "xlsx"))
 
 
-def _disposition(name: str, form: str) -> dict[str, str]:
+def disposition(name: str, form: str) -> dict[str, str]:
+    """The header that names a file."""
     plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
     return {"Content-Disposition": f'attachment; filename="{plain}.{form}"'}

@@ -1,10 +1,12 @@
 """What the feature ``reports`` registers with the platform."""
 
-from core.feature_registry import Command, Feature, Permission
+from core.feature_registry import Command, Feature, Loop, Permission, Retained, SettingsGroup
 
 feature = Feature(
     name="reports",
-    routers=("tenants.reports.api:router",),
+    routers=("tenants.reports.api:router", "tenants.reports.files_api:router"),
+    jobs=("tenants.reports.jobs",),
+    tables=("tenants.reports.models",),
     permissions=(
         Permission(
             "reports.read",
@@ -18,8 +20,31 @@ feature = Feature(
         Permission(
             "reports.identify", "Export lists with programme identifiers and hospital numbers", roles=("data_officer",)
         ),
+        Permission("reports.write", "Schedule reports, and delete those of others", roles=("data_officer",)),
     ),
-    audit_actions=("report:patient:read", "report:data_value_set:make"),
+    audit_actions=(
+        "report:patient:read",
+        "report:data_value_set:make",
+        "report:file:request",
+        "report:file:download",
+        "report:file:delete",
+        "job:report_file:make",
+        "report:schedule:create",
+        "report:schedule:delete",
+    ),
+    settings={
+        "reports": SettingsGroup(
+            "tenants.reports.settings:ReportSettings",
+            "How long files of reports stay, and where counts go in DHIS2.",
+            "reports.write",
+        )
+    },
+    retention={
+        "report_files": Retained(
+            "tenants.reports.files:delete_old", 120, "Old reports, whose files have expired long before."
+        )
+    },
+    loops=(Loop("report_schedules", "tenants.reports.jobs:ask_for_due", seconds=300.0, first_seconds=30.0),),
     commands={
         "report": Command("tenants.reports.commands:report", "Export line lists, the RADET, MER tables, DHIS2 values."),
     },

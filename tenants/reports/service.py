@@ -9,6 +9,7 @@ from core import audit
 from core.web.tables import Workbook, csv_lines, json_lines
 from tenants.cohort.presenting import as_of_day, dimensions
 from tenants.cohort.repository import facilities
+from tenants.cohort.selection import Selection
 from tenants.cohort.service import indicator_report
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import dhis2, linelist, mer, radet
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.database import SessionOpener, TenantSession
     from core.web.tables import Cell
     from tenants.cohort.calendar import Period
+    from tenants.cohort.service import IndicatorReport
     from tenants.reports.reading import Person
 
 
@@ -93,24 +95,33 @@ def list_workbook(open_session: SessionOpener, export: Export, file: BinaryIO) -
     return row_count
 
 
-def mer_csv(session: TenantSession, period: Period, by: str) -> bytes:
+def mer_report(session: TenantSession, period: Period, by: str, facility: str | None = None) -> IndicatorReport:
+    """Indicators of a period, of all facilities or of one.
+
+    Raises:
+        Invalid: a dimension is unknown, or there is no such facility.
+    """
+    return indicator_report(session, period, dimensions(by), Selection(check_facility(session, facility)))
+
+
+def mer_csv(session: TenantSession, period: Period, by: str, facility: str | None = None) -> bytes:
     """Indicators of a period as CSV, one count per row.
 
     Raises:
-        Invalid: a dimension is unknown.
+        Invalid: a dimension is unknown, or there is no such facility.
     """
-    report = indicator_report(session, period, dimensions(by))
+    report = mer_report(session, period, by, facility)
     return csv_lines([mer.long_columns(report.by), *mer.long_rows(report)])
 
 
-def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO) -> None:
+def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO, facility: str | None = None) -> None:
     """Write indicators of a period as xlsx, one sheet each.
 
     Raises:
-        Invalid: a dimension is unknown.
+        Invalid: a dimension is unknown, or there is no such facility.
     """
     book = Workbook()
-    for table in mer.tables(indicator_report(session, period, dimensions(by))):
+    for table in mer.tables(mer_report(session, period, by, facility)):
         book.sheet(table.title, table.columns, table.rows)
     book.save(file)
 

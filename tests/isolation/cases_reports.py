@@ -35,3 +35,67 @@ def data_value_set(world: World) -> Call:
     datim_id = _patient(world)["facility"]
     mapping = {"elements": [{"indicator": "TX_NEW", "dataElement": "new00000001"}]}
     return Call(json={"period": "2025Q1", "mapping": mapping}, marks=[datim_id])
+
+
+def _file(world: World) -> Any:
+    """A report that is asked for."""
+    return world.json("POST", "/v1/reports/files", json={"kind": "mer", "format": "csv", "period": "2025Q1"})
+
+
+def _schedule(world: World) -> Any:
+    return world.json("POST", "/v1/reports/schedules", json=SCHEDULE)
+
+
+SCHEDULE = {"kind": "mer", "format": "csv", "every": "month", "on_day": 5, "at_hour": 6}
+
+
+@case("POST", "/v1/reports/files", kind="item")
+def request_report(world: World) -> Call:
+    facility = _patient(world)["facility"]
+    body = {"kind": "mer", "format": "csv", "period": "2025Q1", "facility": facility}
+    return Call(json=body, rejected=422)
+
+
+@case("GET", "/v1/reports/files", kind="collection")
+def list_reports(world: World) -> Call:
+    return Call(marks=[_file(world)["id"]])
+
+
+@case("GET", "/v1/reports/files/{report_id}", kind="item")
+def get_report(world: World) -> Call:
+    return Call(path={"report_id": _file(world)["id"]})
+
+
+@case("GET", "/v1/reports/files/{report_id}/content", kind="item")
+def download_report(world: World) -> Call:
+    from core.jobs.worker import drain
+
+    report = _file(world)
+    drain(world.tenant)
+    return Call(path={"report_id": report["id"]})
+
+
+@case("DELETE", "/v1/reports/files/{report_id}", kind="item")
+def delete_report(world: World) -> Call:
+    return Call(path={"report_id": _file(world)["id"]})
+
+
+@case("POST", "/v1/reports/schedules", kind="item")
+def create_schedule(world: World) -> Call:
+    facility = _patient(world)["facility"]
+    return Call(json={**SCHEDULE, "facility": facility}, rejected=422)
+
+
+@case("GET", "/v1/reports/schedules", kind="collection")
+def list_schedules(world: World) -> Call:
+    return Call(marks=[_schedule(world)["id"]])
+
+
+@case("GET", "/v1/reports/schedules/{schedule_id}", kind="item")
+def get_schedule(world: World) -> Call:
+    return Call(path={"schedule_id": _schedule(world)["id"]})
+
+
+@case("DELETE", "/v1/reports/schedules/{schedule_id}", kind="item")
+def delete_schedule(world: World) -> Call:
+    return Call(path={"schedule_id": _schedule(world)["id"]})

@@ -49,11 +49,11 @@ class Row:
 
     def ask(self, client: TestClient, things: Mapping[str, str]) -> Response:
         """The answer to the client, whose page token goes with what is posted."""
-        path = self.path.format(**things)
+        path = self.path.format_map(things)
         if self.method == "GET":
             return client.get(path)
         fields = {name: things[name] for name in self.names if f"{{{name}}}" not in self.path}
-        form = {name: value.format(**things) for name, value in self.form.items()}
+        form = {name: value.format_map(things) for name, value in self.form.items()}
         return client.post(path, data={**fields, **form, "csrf_token": _token(client)}, headers=ORIGIN)
 
 

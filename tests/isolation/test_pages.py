@@ -69,6 +69,19 @@ ROWS = [
     Row("GET", "/programme/people", "patients.read"),
     Row("GET", "/programme/disagreements", "cohort.read"),
     *pages_admin.ROWS,
+    Row("GET", "/reports", "reports.read"),
+    Row("POST", "/reports", "reports.read", form={"report": "mer.csv", "period": "2025Q1"}, status=303),
+    # No job has made it: 409 for whoever may read it.
+    Row("GET", "/reports/files/{report_id}", "reports.read", names=("report_id",), status=409),
+    Row("POST", "/reports/files/{report_id}/delete", "reports.read", names=("report_id",), status=303),
+    Row(
+        "POST",
+        "/reports/schedules",
+        "reports.write",
+        form={"report": "mer.csv", "moment": "month-5", "at_hour": "6"},
+        status=303,
+    ),
+    Row("POST", "/reports/schedules/{schedule_id}/delete", "reports.write", names=("schedule_id",), status=303),
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
@@ -82,6 +95,8 @@ def may(row):
     """A role that holds what the page needs."""
     if row.needs in OF_THE_WHOLE_TENANT:
         return "partner_admin"
+    if row.path.startswith("/reports"):
+        return "data_officer"
     if row.needs == "attempts.write" or row.path.startswith("/programme"):
         return "case_manager"
     return "tracking_officer" if row.needs in permissions_of_role("tracking_officer") else "partner_admin"
@@ -89,7 +104,7 @@ def may(row):
 
 def may_not(row):
     """A role that lacks what the page needs."""
-    return "tracking_officer" if row.needs == "cohort.read" else "viewer"
+    return "tracking_officer" if row.needs in ("cohort.read", "reports.read") else "viewer"
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +140,25 @@ def signed_in(application, two, places):
     return begin
 
 
+class Things(dict):
+    """What the rows name; a report and a schedule only for the rows that name one."""
+
+    def __init__(self, named, world, facility):
+        super().__init__(named)
+        self.world, self.facility = world, facility
+
+    def __missing__(self, name):
+        body = {"kind": "mer", "format": "csv", "facility": self.facility}
+        if name == "report_id":
+            answer = self.world.json("POST", "/v1/reports/files", json={**body, "period": "2025Q1"})
+        else:
+            assert name == "schedule_id", name
+            moment = {"every": "month", "on_day": 5, "at_hour": 6}
+            answer = self.world.json("POST", "/v1/reports/schedules", json={**body, **moment})
+        self[name] = answer["id"]
+        return self[name]
+
+
 @pytest.fixture
 def sso_domain(world):
     """A domain that the owner claims, and a provider of the owner's."""
@@ -149,7 +183,7 @@ def things(world, places, signed_in, sso_domain):
         if recorder is not None:
             recorded = next(row for row in ROWS if row.path == "/today/attempts")
             assert recorded.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == recorded.status
-        return named
+        return Things(named, world, places[0]["datim_id"])
 
     return prepare
 

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 34 steps."""
+    """Take 38 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -131,6 +131,52 @@ def upgrade() -> None:
     op.drop_index("ix_predictions_patient_uuid", table_name="predictions")
     op.create_index("ix_predictions_as_of_uuid", "predictions", ["as_of", "uuid"], unique=False)
     op.create_table(
+        "report_files",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("needs", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("facility_uuids", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("reach_facilities", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("reach_states", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("schedule_uuid", sa.Uuid(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("state IN ('waiting', 'made', 'failed')", name=op.f("ck_report_files_state")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_report_files")),
+    )
+    op.create_index("ix_report_files_requested_at", "report_files", ["requested_at", "uuid"], unique=False)
+    op.create_table(
+        "report_schedules",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("every", sa.Text(), nullable=False),
+        sa.Column("on_day", sa.SmallInteger(), nullable=False),
+        sa.Column("at_hour", sa.SmallInteger(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("needs", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("facility_uuids", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("reach_facilities", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("reach_states", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("every IN ('week', 'month')", name=op.f("ck_report_schedules_every")),
+        sa.CheckConstraint(
+            "on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23", name=op.f("ck_report_schedules_moment")
+        ),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_report_schedules")),
+    )
+    op.create_index("ix_report_schedules_next_at", "report_schedules", ["next_at"], unique=False)
+    op.create_table(
         "roles",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version_id", sa.Uuid(), nullable=False),
@@ -149,5 +195,11 @@ def upgrade() -> None:
     )
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
     grant_tenant(
-        "SELECT, INSERT, UPDATE, DELETE", "import_placements", "import_waiting_facts", "patient_assignments", "roles"
+        "SELECT, INSERT, UPDATE, DELETE",
+        "import_placements",
+        "import_waiting_facts",
+        "patient_assignments",
+        "report_files",
+        "report_schedules",
+        "roles",
     )

@@ -1,0 +1,159 @@
+"""Pages of reports: ask for one, see where it stands, download and delete it, and have it made each week or month."""
+
+from datetime import date
+from typing import Annotated, Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Form, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.access import TenantScope, require
+from core.access.pages import Page
+from core.clock import now, today
+from core.identity import Principal
+from core.tenancy import settings as tenant_settings
+from core.web.cursors import Sort
+from core.web.pages import SEE_OTHER
+from core.web.paging import PageRequest
+from tenants.cohort import repository
+from tenants.portal import programme_view, report_words
+from tenants.reports import files, schedules
+from tenants.reports.file_schemas import FORMATS, LISTS, ReportPost, SchedulePost
+from tenants.reports.files_api import sent
+from tenants.reports.settings import ReportSettings
+
+router = APIRouter()
+
+Reader = Annotated[Principal, Depends(require("reports.read", confined=True))]
+Scheduler = Annotated[Principal, Depends(require("reports.write", confined=True))]
+PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
+PAGE_SIZE: Final = 20
+_PATH: Final = "/reports"
+Choice = Literal[
+    "mer.xlsx", "mer.csv", "mer.pdf", "line-list.xlsx", "line-list.csv", "radet.xlsx", "radet.csv", "dhis2.json"
+]
+
+
+class ReportForm(BaseModel):
+    """The form of a report as the browser sends it; empty fields choose nothing."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    report: Choice
+    facility: str = Field(default="", max_length=100)
+    as_of: date | Literal[""] = ""
+    period: str = Field(default="", max_length=20)
+
+    @property
+    def chosen(self) -> dict[str, str | None]:
+        """Kind, format and facility."""
+        kind, _dot, form = self.report.rpartition(".")
+        return {"kind": kind, "format": form, "facility": self.facility or None}
+
+    @property
+    def post(self) -> ReportPost:
+        """The report that the form asks for."""
+        time = {"as_of": self.as_of or None} if self.chosen["kind"] in LISTS else {"period": self.period}
+        return ReportPost.model_validate({**self.chosen, **time})
+
+
+class ScheduleForm(ReportForm):
+    """The form of a schedule as the browser sends it."""
+
+    moment: str = Field(pattern=r"^(week|month)-[1-9][0-9]?$", max_length=10)
+    at_hour: int = Field(ge=0, le=23)
+    of: Literal["month", "quarter"] = "month"
+
+    @property
+    def schedule(self) -> SchedulePost:
+        """The schedule that the form asks for."""
+        every, _dash, day = self.moment.partition("-")
+        when = {"every": every, "on_day": int(day), "at_hour": self.at_hour, "period": self.of}
+        return SchedulePost.model_validate({**self.chosen, **when})
+
+
+@router.get("/reports")
+def show_reports(page: Page, principal: Reader, scope: TenantScope, number: PageNumber = 1) -> HTMLResponse:
+    """Show the reports that the reader may download, their schedules, and the forms that ask for more."""
+    paging = PageRequest(number, PAGE_SIZE, _PATH, sort=Sort.parse("-requested_at"), keyed=True)
+    coming = PageRequest(1, PAGE_SIZE, _PATH, sort=Sort.parse("created_at"), keyed=True)
+    day = today(scope.tenant.time_zone)
+    with scope.session() as session:
+        part = files.list_files(session, principal.permissions, paging)
+        planned = schedules.list_schedules(session, principal.permissions, coming)
+        facilities = repository.facilities(session)
+        rules = tenant_settings.get(session, ReportSettings)
+        own = {row.uuid for row in part.rows if row.requested_by == session.actor}
+    reports = [files.shown(row) for row in part.rows]
+    return page.render(
+        "portal/reports/index.html",
+        principal,
+        partner=scope.tenant.name,
+        current=_PATH,
+        reports=reports,
+        fresh=[each for each in reports if each.schedule_id and each.made_at and (now() - each.made_at).days < 1],
+        waiting=any(each.state == "waiting" for each in reports),
+        own=own,
+        planned=[schedules.shown(row) for row in planned.rows],
+        total=part.total,
+        number=number,
+        page_size=PAGE_SIZE,
+        choices_of_reports=_choices(principal, dhis2=rules.dhis2 is not None),
+        periods=programme_view.period_choices(day),
+        clinics=programme_view.clinic_choices(facilities),
+        names={row.datim_id: row.name for row in facilities},
+        day=day,
+        zone=ZoneInfo(scope.tenant.time_zone),
+        keep_days=rules.keep_days,
+        may_schedule=files.MANAGE in principal.permissions,
+        words=report_words,
+    )
+
+
+@router.post("/reports")
+def post_report(principal: Reader, scope: TenantScope, form: Annotated[ReportForm, Form()]) -> RedirectResponse:
+    """Ask for the report, and show it waiting in the list."""
+    with scope.session() as session:
+        files.request_file(session, principal, form.post)
+    return RedirectResponse(_PATH, SEE_OTHER)
+
+
+@router.get("/reports/files/{report_id}")
+def get_file(_: Reader, scope: TenantScope, report_id: UUID) -> Response:
+    """Send the file to a reader who may read it now."""
+    return sent(scope, report_id)
+
+
+@router.post("/reports/files/{report_id}/delete")
+def post_deletion(_: Reader, scope: TenantScope, report_id: UUID) -> RedirectResponse:
+    """Delete the report and its file."""
+    files.delete(scope, report_id)
+    return RedirectResponse(_PATH, SEE_OTHER)
+
+
+@router.post("/reports/schedules")
+def post_schedule(principal: Scheduler, scope: TenantScope, form: Annotated[ScheduleForm, Form()]) -> RedirectResponse:
+    """Have the report made each week or month."""
+    with scope.session() as session:
+        schedules.create(session, principal, form.schedule)
+    return RedirectResponse(_PATH, SEE_OTHER)
+
+
+@router.post("/reports/schedules/{schedule_id}/delete")
+def post_end_of_schedule(principal: Scheduler, scope: TenantScope, schedule_id: UUID) -> RedirectResponse:
+    """End the schedule. Its reports stay until they expire."""
+    with scope.session() as session:
+        schedules.delete(session, principal.permissions, schedule_id)
+    return RedirectResponse(_PATH, SEE_OTHER)
+
+
+def _choices(principal: Principal, *, dhis2: bool) -> list[tuple[str, str]]:
+    """The reports that the reader may ask for, in each format."""
+    return [
+        (f"{kind}.{form}", f"{report_words.kind_of(kind)} ({form})")
+        for kind in report_words.KINDS
+        for form in FORMATS[kind]
+        if files.needed(kind, identifiers=False) <= principal.permissions and (kind != "dhis2" or dhis2)
+    ]

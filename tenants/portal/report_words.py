@@ -1,0 +1,75 @@
+"""Texts about reports: what each is, where it stands, and when it comes again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from core.web.texts import gettext as _
+from core.web.texts import marked, shown_date, shown_number
+from tenants.cohort.calendar import period_of
+from tenants.portal.programme_words import period_title
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenants.reports.file_schemas import ReportFileOut, ScheduleOut
+
+KINDS: Final[dict[str, str]] = {
+    "mer": marked("Indicator tables (MER)"),
+    "line-list": marked("Line list of clients"),
+    "radet": marked("RADET"),
+    "dhis2": marked("Values for DHIS2"),
+}
+"""The kinds of reports."""
+
+STATES: Final[dict[str, tuple[str, str]]] = {
+    "waiting": (marked("Being made"), "medium"),
+    "made": (marked("Ready"), "low"),
+    "failed": (marked("Failed"), "high"),
+    "expired": (marked("Expired"), ""),
+}
+"""Word and shape of each state."""
+
+WEEKDAYS: Final = (
+    marked("each Monday"),
+    marked("each Tuesday"),
+    marked("each Wednesday"),
+    marked("each Thursday"),
+    marked("each Friday"),
+    marked("each Saturday"),
+    marked("each Sunday"),
+)
+_KILOBYTE: Final = 1000
+
+
+def kind_of(kind: str) -> str:
+    """What a kind of report is called."""
+    return _(KINDS[kind])
+
+
+def title(report: ReportFileOut | ScheduleOut) -> str:
+    """The title of a report: what it is, and in which format."""
+    text = _("{report}, as {format}").format(report=_(KINDS[report.kind]), format=report.format)
+    return _("{report}, with programme numbers").format(report=text) if report.identifiers else text
+
+
+def about(report: ReportFileOut, clinics: Mapping[str, str]) -> str:
+    """What a report is about: its day or period, and its clinic."""
+    when = "" if report.as_of is None else shown_date(report.as_of)
+    if report.period is not None:
+        when = period_title(period_of(report.period))
+    where = _("all clinics of the person who asked") if report.facility is None else clinics.get(report.facility, "")
+    return " · ".join(part for part in (when, where) if part)
+
+
+def size(report: ReportFileOut) -> str:
+    """The size of a report's file."""
+    return "" if report.size is None else _("{size} kB").format(size=shown_number(report.size / _KILOBYTE, 1))
+
+
+def moment(schedule: ScheduleOut) -> str:
+    """When the reports of a schedule are made."""
+    day = _(WEEKDAYS[schedule.on_day - 1])
+    if schedule.every == "month":
+        day = _("each month on day {day}").format(day=schedule.on_day)
+    return _("{day}, at {hour}:00").format(day=day, hour=schedule.at_hour)

@@ -1,0 +1,338 @@
+"""Files of reports: who may ask for and read which, and the job that makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import orjson
+from psycopg import sql
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select
+
+from core import audit, blobs
+from core.clock import now
+from core.database import Reach, psycopg_connection, tenant_session
+from core.errors import Conflict, Forbidden, NotFound
+from core.jobs import enqueue
+from core.scratch import nameless
+from core.tenancy import settings as tenant_settings
+from core.web.keyset import read_slice
+from tenants.cohort.calendar import period_of
+from tenants.cohort.presenting import as_of_day
+from tenants.records.places import facility_named
+from tenants.records.reach import within_reach_sql
+from tenants.reports import pdf, service
+from tenants.reports.file_schemas import LISTS, ReportFileOut
+from tenants.reports.models import ReportFile
+from tenants.reports.settings import ReportSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+    from typing import BinaryIO
+
+    from core.access.scope import Scope
+    from core.database import SessionOpener, TenantRef, TenantSession
+    from core.identity import Principal
+    from core.jobs import JobEnd
+    from core.web.keyset import Slice
+    from core.web.paging import PageRequest
+    from tenants.reports.file_schemas import ReportChoice, ReportPost
+
+MAKE_JOB: Final = "reports.make"
+MANAGE: Final = "reports.write"
+PDF_BY: Final = "facility"
+"""The dimensions of tables on paper: with sex and age they would fill dozens of pages."""
+_PLACES = sql.SQL("SELECT f.uuid FROM facilities AS f WHERE {within_reach} ORDER BY f.uuid")
+_DELETE_OLD = sql.SQL(
+    "DELETE FROM report_files WHERE uuid IN (SELECT uuid FROM report_files WHERE requested_at < %s LIMIT 1000)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a report holds, and whom that lets read it.
+
+    Attributes:
+        needs: the permissions that a reader needs.
+        facility_uuids: the facilities in the file; None for the whole tenant.
+        reach: the reach of the person who asks.
+    """
+
+    needs: list[str]
+    facility_uuids: list[UUID] | None
+    reach: Reach
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The extent as columns of a row."""
+        facilities, states = self.reach.facility_ids, self.reach.states
+        return {
+            "needs": self.needs,
+            "facility_uuids": self.facility_uuids,
+            "reach_facilities": None if facilities is None else sorted(facilities),
+            "reach_states": None if states is None else sorted(states),
+        }
+
+
+def extent_of(session: TenantSession, principal: Principal, body: ReportChoice) -> Extent:
+    """What a report that the principal asks for would hold.
+
+    Raises:
+        Forbidden: the principal lacks a permission for it.
+        Invalid: there is no such facility.
+    """
+    facility = facility_named(session, body.facility, "facility")
+    needs = needed(body.kind, identifiers=body.identifiers)
+    missing = sorted(needs - principal.permissions)
+    if missing:
+        detail = f"this report needs the permission {missing[0]}"
+        raise Forbidden(detail)
+    if facility is not None:
+        return Extent(sorted(needs), [facility.uuid], session.reach)
+    return Extent(sorted(needs), None if session.reach.everything else places(session), session.reach)
+
+
+def needed(kind: str, *, identifiers: bool) -> set[str]:
+    """The permissions that a report needs."""
+    if kind not in LISTS:
+        return {"reports.read", "cohort.read"}
+    identified = identifiers or kind == service.RADET
+    return {"reports.read", "patients.read", *(["reports.identify"] if identified else [])}
+
+
+def places(session: TenantSession) -> list[UUID]:
+    """The facilities within reach."""
+    with session.cursor() as cursor:
+        rows = cursor.execute(_PLACES.format(within_reach=within_reach_sql(session, "f.uuid"))).fetchall()
+    return [row[0] for row in rows]
+
+
+def request_file(session: TenantSession, principal: Principal, body: ReportPost) -> ReportFileOut:
+    """Ask for a report, which a job makes.
+
+    Raises:
+        Forbidden: the principal lacks a permission for it.
+        Invalid: the facility, day or period is unknown.
+        Conflict: no mapping for DHIS2 is set.
+    """
+    extent = extent_of(session, principal, body)
+    if body.kind in LISTS:
+        options: dict[str, Any] = {"as_of": as_of_day(session, body.as_of).isoformat()}
+    else:
+        period_of(body.period)
+        options = {"period": body.period}
+    if body.kind == "dhis2":
+        _mapping(session)
+    options |= {"facility": body.facility, "identifiers": body.identifiers}
+    row = ReportFile(kind=body.kind, format=body.format, options=options, requested_by=session.actor, **extent.columns)
+    return shown(add(session, row))
+
+
+def add(session: TenantSession, row: ReportFile) -> ReportFile:
+    """Store a requested report, and enqueue its job."""
+    session.add(row)
+    session.flush()
+    enqueue(session, MAKE_JOB, {"report_id": str(row.uuid)})
+    facts = {"kind": row.kind, "format": row.format}
+    audit.record(session, "report:file:request", "report_file", row.uuid, facts)
+    return row
+
+
+def make(tenant: TenantRef, row: ReportFile) -> BinaryIO:
+    """The content of a report, read with the reach of the person who asked.
+
+    Raises:
+        AppError: what it is about does not exist any more.
+    """
+    reach = Reach(
+        None if row.reach_facilities is None else frozenset(row.reach_facilities),
+        None if row.reach_states is None else frozenset(row.reach_states),
+    )
+
+    def open_session() -> Any:  # noqa: ANN401 - a context manager of a session
+        return tenant_session(tenant, actor=row.requested_by, reach=reach)
+
+    file = nameless()
+    (_write_list if row.kind in LISTS else _write_tables)(open_session, row, file)
+    file.seek(0)
+    return file
+
+
+def store(session: TenantSession, report_id: UUID, ref: blobs.BlobRef, keep_days: int) -> None:
+    """Note the file of a report; the audit records that it was made."""
+    row = session.get_one(ReportFile, report_id)
+    row.state, row.blob, row.size, row.made_at = "made", ref.key, ref.size, now()
+    row.expires_at = now() + timedelta(days=keep_days)
+    audit.record(session, "job:report_file:make", "report_file", report_id)
+
+
+def fail(session: TenantSession, report_id: UUID, problem: str) -> None:
+    """Note why a report could not be made."""
+    row = session.get(ReportFile, report_id)
+    if row is not None and row.state != "made":
+        row.state, row.problem = ("failed", problem) if problem else ("waiting", None)
+
+
+def job_ended(session: TenantSession, end: JobEnd) -> None:
+    """Note that no job makes a report any more; after a retry, clear that."""
+    fail(session, UUID(end.payload["report_id"]), end.problem)
+
+
+def list_files(session: TenantSession, permissions: Collection[str], paging: PageRequest) -> Slice[ReportFile]:
+    """The reports that a reader with these permissions may read now."""
+    statement = select(ReportFile).where(*readable(session, permissions, ReportFile))
+    return read_slice(session, statement, paging, {"requested_at": col(ReportFile.requested_at)}, col(ReportFile.uuid))
+
+
+def find(session: TenantSession, permissions: Collection[str], report_id: UUID) -> ReportFile:
+    """A report that the reader may read now.
+
+    Raises:
+        NotFound: there is none, or it holds more than the reader reaches.
+        Forbidden: the reader lacks a permission for it.
+    """
+    statement = select(ReportFile).where(ReportFile.uuid == report_id, *readable(session, None, ReportFile))
+    row = session.exec(statement).first()
+    if row is None:
+        detail = "there is no such report"
+        raise NotFound(detail, remedy="list the reports, or ask for a new one")
+    missing = sorted(set(row.needs) - set(permissions))
+    if missing:
+        detail = f"this report needs the permission {missing[0]}"
+        raise Forbidden(detail)
+    return row
+
+
+def readable(
+    session: TenantSession,
+    permissions: Collection[str] | None,
+    model: Any,  # noqa: ANN401 - one of two tables
+) -> list[ColumnElement[bool]]:
+    """The conditions that a reader may read a row: the permissions (None: not checked), and each of its facilities."""
+    columns = model.__table__.c
+    conditions: list[ColumnElement[bool]] = []
+    if permissions is not None:
+        conditions.append(columns.needs.contained_by(sorted(permissions)))
+    if not session.reach.everything:
+        within = columns.facility_uuids.contained_by(places(session))
+        conditions += [columns.facility_uuids.is_not(None), within]
+    return conditions
+
+
+def download(scope: Scope, report_id: UUID) -> tuple[ReportFile, BinaryIO]:
+    """The file of a report, for a reader who may read it at this moment. The audit records it.
+
+    Raises:
+        NotFound: there is none within reach, or its file has expired.
+        Forbidden: the reader lacks a permission for it.
+        Conflict: it is not made.
+    """
+    with scope.session() as session:
+        row = find(session, scope.principal.permissions, report_id)
+        state = state_of(row)
+        if state == "expired":
+            detail = "the file of this report has expired"
+            raise NotFound(detail, remedy="ask for the report again")
+        if state != "made":
+            detail = "this report failed" if state == "failed" else "this report is not made yet"
+            raise Conflict(detail, remedy=row.problem or "wait until its state is made")
+        audit.record(session, "report:file:download", "report_file", row.uuid)
+        key = str(row.blob)
+    return row, blobs.open(scope.tenant, key)
+
+
+def delete(scope: Scope, report_id: UUID) -> None:
+    """Delete a report and its file. People delete their own; with ``reports.write`` those of others.
+
+    Raises:
+        NotFound: there is none within reach.
+        Forbidden: it is another person's.
+    """
+    with scope.session() as session:
+        row = find(session, scope.principal.permissions, report_id)
+        if row.requested_by != session.actor and MANAGE not in scope.principal.permissions:
+            detail = f"to delete a report of another person you need the permission {MANAGE}"
+            raise Forbidden(detail)
+        key = row.blob
+        session.delete(row)
+        audit.record(session, "report:file:delete", "report_file", report_id)
+    if key is not None:
+        blobs.delete(scope.tenant, key)
+
+
+def delete_old(session: TenantSession, before: datetime) -> int:
+    """Delete a batch of reports requested before an instant; return how many. Their files have expired long before."""
+    with psycopg_connection(session).cursor() as cursor:
+        return cursor.execute(_DELETE_OLD, (before,)).rowcount
+
+
+def state_of(row: ReportFile) -> str:
+    """The state of a report, at this moment."""
+    gone = row.state == "made" and row.expires_at is not None and row.expires_at <= now()
+    return "expired" if gone else row.state
+
+
+def name_of(row: ReportFile) -> str:
+    """The name of a report's file, without its ending."""
+    options = row.options
+    parts = (row.kind, options.get("facility"), options.get("as_of") or options.get("period"))
+    return "-".join(str(part) for part in parts if part)
+
+
+def shown(row: ReportFile) -> ReportFileOut:
+    """A report as the API shows it."""
+    return ReportFileOut.model_validate(
+        {
+            **{name: row.options.get(name) for name in ("facility", "as_of", "period")},
+            "identifiers": bool(row.options.get("identifiers")),
+            **{name: getattr(row, name) for name in ("kind", "format", "problem", "requested_at", "made_at")},
+            "expires_at": row.expires_at,
+            "size": row.size,
+            "id": row.uuid,
+            "state": state_of(row),
+            "schedule_id": row.schedule_uuid,
+        }
+    )
+
+
+def _write_list(open_session: SessionOpener, row: ReportFile, file: BinaryIO) -> None:
+    options = row.options
+    with open_session() as session:
+        export = service.export_of(
+            session,
+            row.kind,
+            as_of=date.fromisoformat(options["as_of"]),
+            facility=options["facility"],
+            identifiers=options["identifiers"] or row.kind == service.RADET,
+        )
+    if row.format == "xlsx":
+        service.list_workbook(open_session, export, file)
+    else:
+        file.writelines(service.list_lines(open_session, export, row.format))
+
+
+def _write_tables(open_session: SessionOpener, row: ReportFile, file: BinaryIO) -> None:
+    period, facility = period_of(row.options["period"]), row.options["facility"]
+    with open_session() as session:
+        if row.kind == "dhis2":
+            file.write(orjson.dumps(service.data_value_set(session, period, _mapping(session), facility)))
+        elif row.format == "csv":
+            file.write(service.mer_csv(session, period, service.DEFAULT_BY, facility))
+        elif row.format == "xlsx":
+            service.mer_workbook(session, period, service.DEFAULT_BY, file, facility)
+        else:
+            report = service.mer_report(session, period, PDF_BY, facility)
+    if row.kind == "mer" and row.format == "pdf":
+        file.write(pdf.mer_pdf(report))
+
+
+def _mapping(session: TenantSession) -> Any:  # noqa: ANN401 - the mapping's model
+    mapping = tenant_settings.get(session, ReportSettings).dhis2
+    if mapping is None:
+        detail = "no mapping for DHIS2 is set"
+        raise Conflict(detail, remedy="set reports.dhis2 in the settings")
+    return mapping

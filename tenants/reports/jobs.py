@@ -1,0 +1,59 @@
+"""The jobs of the feature ``reports``, and the loop that asks for those of schedules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from core import blobs, telemetry
+from core.database import tenant_session
+from core.jobs import job
+from core.telemetry.tracebacks import describe
+from core.tenancy import list_tenants
+from core.tenancy import settings as tenant_settings
+from tenants.reports import files, schedules
+from tenants.reports.models import ReportFile
+from tenants.reports.settings import ReportSettings
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from core.jobs import JobContext
+
+log = telemetry.get_logger(__name__)
+ACTOR = "system:reports"
+
+
+@job(files.MAKE_JOB, max_attempts=3, on_end=files.job_ended)
+def make(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """Make the file of a report between two steps, and note it in the second. A report that was deleted is not made."""
+    report_id = UUID(payload["report_id"])
+    with ctx.session() as session:
+        row = session.get(ReportFile, report_id)
+        if row is None:
+            ctx.finish(session)
+            return
+        session.expunge(row)
+        keep_days, tenant = tenant_settings.get(session, ReportSettings).keep_days, session.tenant
+    with files.make(tenant, row) as content:
+        ref = blobs.put(tenant, f"report.{row.format}", content, expires_in_days=keep_days)
+    with ctx.session() as session:
+        files.store(session, report_id, ref, keep_days)
+        ctx.finish(session)
+
+
+def ask_for_due(stopping: Event) -> None:
+    """Ask for the reports of each tenant whose schedules are due: a round of the loop ``report_schedules``."""
+    failed: dict[str, str] = {}
+    for tenant in list_tenants():
+        if stopping.is_set():
+            break
+        if tenant.state != "active":
+            continue
+        try:
+            with tenant_session(tenant, actor=ACTOR) as session:
+                schedules.request_due(session)
+        except Exception as error:  # noqa: BLE001 - any error is that tenant's alone: one behind a migration, for example
+            failed[tenant.slug] = describe(error)
+    if failed:
+        log.warning("scheduled reports could not be asked for", tenants=failed)

@@ -1,0 +1,65 @@
+"""MER tables as a PDF, set by typst without any network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from core.scratch import temporary
+from tenants.reports import mer
+
+if TYPE_CHECKING:
+    from tenants.cohort.service import IndicatorReport
+
+_SOURCE: Final = """
+#let report = json("report.json")
+#set document(title: report.title)
+#set page(paper: "a4", flipped: true, margin: 1.5cm, numbering: "1 / 1")
+#set text(size: 8pt, lang: "en")
+#show table.cell.where(y: 0): strong
+= #report.title
+#report.subtitle
+#for sheet in report.sheets [
+  == #sheet.title
+  #table(
+    columns: sheet.columns.len(),
+    stroke: 0.4pt + gray,
+    inset: 3pt,
+    table.header(..sheet.columns),
+    ..sheet.rows.flatten()
+  )
+]
+"""
+
+
+def mer_pdf(report: IndicatorReport) -> bytes:
+    """MER tables, one for each indicator, with the definitions at the end."""
+    sheets = [
+        {
+            "title": table.title,
+            "columns": [_heading(column) for column in table.columns],
+            "rows": [["" if cell is None else str(cell) for cell in row] for row in table.rows],
+        }
+        for table in mer.tables(report)
+    ]
+    content: dict[str, object] = {
+        "title": f"MER indicators, {report.period.start} to {report.period.end}",
+        "subtitle": report.definition,
+        "sheets": [sheet for sheet in sheets if sheet["rows"]],
+    }
+    return _typeset(content)
+
+
+def _heading(column: str) -> str:
+    return column.replace("_", " ")
+
+
+def _typeset(content: dict[str, object]) -> bytes:
+    import typst
+
+    with temporary("pdf-") as place:
+        (place / "report.json").write_bytes(orjson.dumps(content))
+        (place / "report.typ").write_text(_SOURCE, encoding="utf-8")
+        compiled: bytes = typst.compile(place / "report.typ", root=place, ignore_system_fonts=True)
+        return compiled

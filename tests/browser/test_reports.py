@@ -1,0 +1,72 @@
+"""The page of reports in a browser: ask, wait, download, delete, schedule; on a phone, on a desktop, without script."""
+
+import pytest
+
+from core.database import platform_session
+from core.identity.people import members, sessions
+from core.jobs.worker import drain
+from tests.browser.conftest import DESKTOP, PHONE
+
+NARROW = {"width": 320, "height": 640}
+
+
+@pytest.fixture(scope="module")
+def partner(make_tenant):
+    """A tenant, and session secrets by role."""
+    owner = make_tenant()
+    secrets = {}
+    for role in ("data_officer", "viewer"):
+        email = f"{role}@{owner.ref.slug}.example.org"
+        person = members.add_member(owner.ref, email, role.capitalize(), members.Grant([role]), actor="test:1")
+        with platform_session() as session:
+            members.accept(session, person, owner.ref.id)
+            secrets[role] = sessions.begin(session, person, owner.ref.id, signed_in_by="password").secret
+    return owner.ref, secrets
+
+
+@pytest.fixture
+def visit(open_page, partner, site):
+    """Opens the page of reports as a role."""
+
+    def begin(role="data_officer", size=PHONE, **options):
+        page = open_page(None, size, **options)
+        page.context.add_cookies([{"name": sessions.COOKIE, "value": partner[1][role], "url": site}])
+        page.goto("/reports")
+        return page
+
+    return begin
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_report_is_asked_for_downloaded_and_deleted(visit, partner, accessible, script):
+    page = visit(java_script_enabled=script)
+    page.get_by_text("There are no reports yet").wait_for()
+    page.get_by_label("Report", exact=True).first.select_option("Indicator tables (MER) (csv)")
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_text("Being made", exact=True).wait_for()
+    drain(partner[0])
+    page.goto("/reports")
+    page.get_by_text("Ready").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename.startswith("mer-")
+    assert visit("viewer").get_by_role("link", name="Download").count() == 1
+    for size in (DESKTOP, NARROW, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    if script:
+        accessible(page)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("There are no reports yet").wait_for()
+
+
+def test_a_report_is_scheduled_and_the_schedule_ended(visit, accessible):
+    page = visit(size=DESKTOP, color_scheme="dark")
+    page.get_by_text("Schedule a report").click()
+    page.get_by_label("When").select_option("each Monday")
+    page.get_by_role("button", name="Schedule it").click()
+    page.get_by_text("each Monday, at 6:00").wait_for()
+    accessible(page)
+    assert visit("viewer").get_by_role("button", name="End the schedule").count() == 0
+    page.get_by_role("button", name="End the schedule").click()
+    page.get_by_text("No report is made by schedule.").wait_for()
