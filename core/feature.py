@@ -31,6 +31,7 @@ feature = Feature(
         "core.identity.models",
         "core.identity.people.models",
         "core.identity.oidc.models",
+        "core.identity.people.factor_models",
         "core.identity.tenant_roles.models",
         "core.installation.models",
     ),
@@ -71,6 +72,18 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("link", "revoke_links", "deactivate", "reactivate")
         ),
+        *(f"{source}:person:second_factor_reset" for source in ("api", "cli", "page")),
+        "page:person:sign_in",
+        "page:person:sign_in_fail",
+        "page:person:sign_out",
+        "page:person:end_session",
+        "page:person:switch_tenant",
+        "page:person:password_set",
+        "page:person:link_use",
+        "page:person:second_factor_set",
+        "page:person:second_factor_fail",
+        "page:person:second_factor_remove",
+        "page:person:recovery_codes",
         "api:person:list",
         "api:origins:change",
         *(f"{source}:sso:{act}" for source in ("api", "cli", "page") for act in ("change", "remove")),
@@ -111,7 +124,14 @@ feature = Feature(
             "core.retention.settings:retention_model",
             "How many days to retain rows that are not part of the record.",
             "retention.write",
-        )
+        ),
+        "sign_in": SettingsGroup(
+            "core.identity.people.factor_rules:SignInSettings", "How the people of the tenant sign in.", "people.write"
+        ),
+    },
+    listeners={
+        "settings.changed": "core.identity.people.factor_rules:copy_rule",
+        "tenant.restored": "core.identity.people.factor_rules:copy_rule",
     },
     meters=(
         Meter(
@@ -121,6 +141,7 @@ feature = Feature(
     loops=(
         # Soon after a start: a worker that is restarted every half hour would else never look.
         Loop("retention", "core.retention.service:look", seconds=3600.0, first_seconds=60.0),
+        Loop("sign_in_events", "core.identity.people.sign_in_events:copy_all", seconds=5.0),
         Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
     ),
     commands={

@@ -8,7 +8,6 @@ many invalid credentials gets 429.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -174,15 +173,3 @@ class Callers:
 
 def _digest(credential: Credential) -> bytes:
     return hashlib.sha256(f"{credential.kind.name}:{credential.secret}".encode()).digest()
-
-
-def address_of(scope: Scope) -> str:
-    """Return the client's address. For IPv6 it is the /64 network, because one client usually has all of it."""
-    client = scope.get("client")
-    host = str(client[0]) if client else ""
-    if ":" in host:
-        try:
-            return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
-        except ValueError:
-            return host
-    return host

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from core import telemetry
 from core.app.admission import Admission, Slot
 from core.app.bodies import Body
-from core.app.callers import Callers, address_of
+from core.app.callers import Callers
 from core.app.conditional import Conditional
 from core.app.cors import Cors
 from core.app.entrance import Entrance
@@ -29,6 +29,7 @@ from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
 from core.settings import get_settings
 from core.web.assets import PATH as ASSETS
+from core.web.client_address import address_of
 from core.web.page_marks import is_page, mark_as_page
 from core.web.pages import page_headers
 from core.web.public_routes import DEFAULT_RATE

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from core import scratch
 from core.database import DEFAULT_DATABASE, databases, platform_session, require_migrated
 from core.errors import AppError
+from core.identity.people.names import is_reserved
 from core.services import ensure
 from core.services import state as remembered
 from core.settings import get_settings
@@ -46,6 +47,7 @@ CheckName = Literal[
     "disk",
     "workers",
     "queue",
+    "demo_accounts",
 ]
 log = get_logger(__name__)
 
@@ -266,6 +268,23 @@ def check_queue(summary: Report) -> None:
         raise Finding(message, "Start more workers, or workers with more threads.", "warning", command=command)
 
 
+def check_demo_accounts(_: Report) -> None:
+    """Check that no account of the demo is left in production, where nobody signs in with one.
+
+    Raises:
+        Finding: some are left; a warning.
+    """
+    if get_settings().environment != "production":
+        return
+    with platform_session() as session:
+        addresses = session.scalars(text("SELECT email FROM platform.people WHERE password_hash IS NOT NULL"))
+        left = sum(is_reserved(address) for address in addresses)
+    if left:
+        message = f"{left} accounts with example addresses, such as the demo's, are left; nobody can sign in with them"
+        command = "remove the people with `iit people remove`, and tenants of the demo with `iit tenant delete`"
+        raise Finding(message, "Remove these people, or the tenants of the demo.", "warning", command=command)
+
+
 def check_disk(summary: Report) -> None:
     """Check that the disks have room where this process and the embedded servers write.
 
@@ -317,6 +336,7 @@ CHECKS: dict[CheckName, tuple[Callable[[Report], None], bool]] = {
     "disk": (check_disk, False),
     "workers": (check_workers, True),
     "queue": (check_queue, True),
+    "demo_accounts": (check_demo_accounts, True),
 }
 """Name of a check -> its function, and whether it needs the control database."""
 

@@ -1,4 +1,7 @@
-"""The master key, which wraps tenants' keys only. During a rotation, the previous key can still unwrap."""
+"""The master key: wraps tenants' keys, and seals the few secrets of the installation that belong to no tenant.
+
+During a rotation, the previous key can still unwrap.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from core.settings import get_settings, master_key
 from core.settings.model import decode_master_key
 
 NONCE = 12
+KID = 16
+"""Length of a key's id."""
 
 
 def kid(key: bytes) -> str:
@@ -71,3 +76,30 @@ def unseal(key: bytes, sealed: bytes, bound_to: str) -> bytes:
     except (InvalidTag, ValueError):
         detail = "a wrapped key does not open: it was altered or moved"
         raise CannotDecrypt(detail) from None
+
+
+def seal_own(plain: bytes, bound_to: str) -> bytes:
+    """Seal a secret of the installation, such as that of a person's authenticator app, by the current master key.
+
+    The id of the key comes before the sealed bytes.
+
+    Raises:
+        Invalid: no master key is configured.
+    """
+    identifier, key = current()
+    return identifier.encode("ascii") + seal(key, plain, bound_to)
+
+
+def unseal_own(sealed: bytes, bound_to: str) -> bytes:
+    """The secret that ``seal_own`` sealed.
+
+    Raises:
+        MasterKeyMissing: it was sealed by a key that is not configured.
+        CannotDecrypt: it was altered or moved.
+    """
+    return unseal(by_kid(sealed[:KID].decode("ascii", "replace")), sealed[KID:], bound_to)
+
+
+def is_current(sealed: bytes) -> bool:
+    """Return whether ``seal_own`` used the current master key."""
+    return sealed[:KID] == current()[0].encode("ascii")

@@ -147,6 +147,11 @@ class Settings(BaseSettings):
         default=60, ge=1, description="Minutes without a request after which a person's session ends."
     )
     session_hours: int = Field(default=12, ge=1, description="Hours after which a person signs in again.")
+    operator_second_factor: bool | None = Field(
+        default=None,
+        description="Whether operators sign in with a second factor; unset: in production. Who has none sets it up when"
+        " they sign in.",
+    )
     invitation_hours: int = Field(default=72, ge=1, description="Hours for which an invitation can be used.")
     reset_minutes: int = Field(default=60, ge=1, description="Minutes for which a link to a new password can be used.")
     sso_private_addresses: bool = Field(

@@ -9,6 +9,7 @@ from core import audit
 from core.audit.platform import record_act
 from core.database import owner_session, platform_session, tenant_session
 from core.errors import AppError
+from core.identity.people import second_factor
 from core.installation.master_key import check_master_key, forget_older_keys
 from core.privacy import master, tenant_keys
 from core.tenancy.service import list_tenants
@@ -28,7 +29,7 @@ class Rewrapped:
     Attributes:
         tenants: the number of tenants examined.
         changed: the number of tenants with a newly wrapped key.
-        keys: the number of newly wrapped keys.
+        keys: the number of newly wrapped keys, and secrets of people's authenticator apps.
         failed: slug -> why its keys are unchanged.
     """
 
@@ -40,7 +41,9 @@ class Rewrapped:
 
 
 def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Rewrapped:
-    """Wrap the keys of all tenants with the current master key, and verify that it alone opens each.
+    """Wrap the keys of all tenants and the secrets of the installation with the current master key.
+
+    It verifies that the current key alone opens each tenant's.
 
     Each tenant is one transaction, so the next run resumes an interrupted one. When no tenant is left, processes that
     have only an older master key are rejected from then on.
@@ -63,6 +66,7 @@ def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Re
             seen.add(tenant.id)
             _tenant(tenant, done, actor)
             progress(tenant.slug)
+    done.keys += second_factor.reseal_all()
     if not done.failed:
         forget_older_keys()
     with platform_session() as session:

@@ -12,9 +12,11 @@ from core.access.pages import Page
 from core.identity import Principal
 from core.identity.cookies import clear_credential, set_credential
 from core.identity.oidc.logout import end_session_address
-from core.identity.people import members, sessions
+from core.identity.people import members, second_factor, sessions
 from core.identity.people.sessions import COOKIE
+from core.identity.people.sign_in_events import last_sign_ins
 from core.web.pages import SEE_OTHER, Site
+from tenants.portal.factor_words import shown_device, shown_sign_in
 from tenants.portal.sso_sign_in_pages import leave_for, origin_of
 
 router = APIRouter()
@@ -35,13 +37,16 @@ def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
     """Show the signed-in person, their partner, and their sessions."""
     person_id = UUID(principal.id)
     tenants = [] if _confined_to(principal) else members.tenants_of(person_id)
+    confined = _confined_to(principal)
     return page.render(
         "portal/me.html",
         principal,
         tenant=scope.tenant,
         partner="IIT platform" if scope.tenant is None else scope.tenant.name,
         tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
-        sessions=sessions.list_sessions(person_id, _confined_to(principal)),
+        sessions=[(row, shown_device(row.device)) for row in sessions.list_sessions(person_id, confined)],
+        sign_ins=[(row, shown_device(row.device), shown_sign_in(row)) for row in last_sign_ins(person_id, confined)],
+        factor=second_factor.state_of(person_id),
         zone=ZoneInfo("UTC" if scope.tenant is None else scope.tenant.time_zone),
     )
 
@@ -60,7 +65,7 @@ def post_sign_out(request: Request, page: Page, principal: SignedIn) -> Response
     there = None
     if principal.signed_in_by == "oidc":
         there = end_session_address(session_id, f"{origin_of(request)}/sign-in")
-    sessions.end(session_id, UUID(principal.id))
+    sessions.end(session_id, UUID(principal.id), action="page:person:sign_out")
     answer: Response = RedirectResponse("/sign-in", SEE_OTHER)
     if there is not None:
         answer = leave_for(page, "portal/sso_leave.html", there)

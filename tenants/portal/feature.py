@@ -22,11 +22,14 @@ feature = Feature(
         "tenants.portal.sso_admin_pages:router",
         "tenants.portal.operator_pages:router",
         "tenants.portal.operator_job_pages:router",
+        "tenants.portal.factor_pages:router",
     ),
     public_pages=(
         "tenants.portal.sign_in_pages:router",
         "tenants.portal.sso_sign_in_pages:router",
         "tenants.portal.kit_pages:router",
+        "tenants.portal.factor_sign_in_pages:router",
+        "tenants.portal.password_pages:router",
     ),
     sign_in="/sign-in",
     navigation=(

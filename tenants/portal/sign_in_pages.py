@@ -1,4 +1,4 @@
-"""Pages to sign in, and to choose a password by a link."""
+"""The page to sign in, and the choice of the language."""
 
 from typing import Annotated, Literal
 
@@ -11,21 +11,18 @@ from core.identity.cookies import set_credential
 from core.identity.credentials import credential_for
 from core.identity.oidc.errors import SignInRejected
 from core.identity.oidc.providers import provider_of_email
-from core.identity.people import links
-from core.identity.people.passwords import SHORTEST
+from core.identity.people.pending import PendingSignIn
 from core.identity.people.sessions import COOKIE
 from core.identity.people.sign_in import sign_in
+from core.web.client_address import address_of as network_address
 from core.web.pages import SEE_OTHER, safe_next
-from core.web.public_routes import PublicRate
 from core.web.texts import COOKIE as LANGUAGE_COOKIE
+from tenants.portal.factor_sign_in_pages import SIGN_IN_RATE, START, continue_pending
 from tenants.portal.sso_sign_in_pages import address_of, go_to
 
 router = APIRouter()
 
-START = "/start"
 _YEAR = 365 * 86_400
-RATE = PublicRate(burst=20, per_minute=30)
-"""The rate per network address. The people of a clinic often share an address, and sign in at the same time."""
 
 Text = Annotated[str, Form(max_length=300)]
 
@@ -40,7 +37,7 @@ def show_sign_in(request: Request, page: Page, next: str = "", done: str = "") -
     )
 
 
-@router.post("/sign-in", dependencies=[Depends(RATE)])
+@router.post("/sign-in", dependencies=[Depends(SIGN_IN_RATE)])
 def post_sign_in(
     request: Request,
     page: Page,
@@ -58,11 +55,13 @@ def post_sign_in(
         if provider is not None:
             return go_to(page, provider, next)
         return _form_again(page, SignInRejected("unknown") if partner else _no_password(), email, next)
-    address = "" if request.client is None else request.client.host
+    device = request.headers.get("user-agent", "")
     try:
-        session = sign_in(email, password, address=address, device=request.headers.get("user-agent", ""))
+        session = sign_in(email, password, address=network_address(request.scope), device=device)
     except (Unauthenticated, TooManyRequests, Forbidden) as error:
         return _form_again(page, error, email, next)
+    if isinstance(session, PendingSignIn):
+        return continue_pending(request, session, next)
     answer = RedirectResponse(safe_next(next, START), SEE_OTHER)
     set_credential(answer, request.scope, COOKIE, session.secret)
     return answer
@@ -80,25 +79,6 @@ def post_language(
         LANGUAGE_COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax", secure=request.url.scheme == "https"
     )
     return answer
-
-
-@router.get("/password/{secret}")
-def show_password(page: Page, secret: str) -> HTMLResponse:
-    """Show the form to choose a password, for the person to whom the link belongs."""
-    return page.render("portal/password.html", holder=links.holder_of(secret), shortest=SHORTEST, problem=None)
-
-
-@router.post("/password/{secret}", dependencies=[Depends(RATE)])
-def post_password(page: Page, secret: str, password: Text) -> Response:
-    """Set the password, which makes the link invalid, and redirect to the sign-in."""
-    try:
-        links.use_link(secret, password)
-    except Invalid as error:
-        holder = links.holder_of(secret)
-        return page.render(
-            "portal/password.html", status=error.status, holder=holder, shortest=SHORTEST, problem=error.errors[0]
-        )
-    return RedirectResponse("/sign-in?done=password", SEE_OTHER)
 
 
 def _is_signed_in(request: Request) -> bool:

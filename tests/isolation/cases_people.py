@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import pyotp
+
 from core.database import platform_session
-from core.identity.people import members
+from core.identity.people import members, second_factor
 from tests.isolation.routes import Call, World, case
 
 ANY = {"If-Match": "*"}
@@ -74,3 +76,18 @@ def deactivate_person(world: World) -> Call:
 @case("POST", "/v1/people/{person_id}/reactivate", kind="item")
 def reactivate_person(world: World) -> Call:
     return Call(path={"person_id": _accepted(world)})
+
+
+@case("DELETE", "/v1/people/{person_id}/second-factor", kind="item")
+def reset_second_factor(world: World) -> Call:
+    person_id = _person(world)
+    _confirm_second_factor(UUID(person_id))
+    return Call(path={"person_id": person_id})
+
+
+def _confirm_second_factor(person_id: UUID) -> None:
+    with platform_session() as session:
+        second_factor.make_candidate(session, person_id)
+    code = pyotp.TOTP(second_factor.set_up_of(person_id).secret).now()
+    with platform_session() as session:
+        second_factor.confirm_candidate(session, person_id, code)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from core import audit
 from core.database import tenant_session
 from core.errors import Forbidden
-from core.identity.people import accounts, link_mail, links, members
+from core.identity.people import accounts, link_mail, links, members, second_factor
 from core.identity.people.people_file import NEW, reject_wrong
 from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
@@ -135,10 +135,8 @@ def make_link(caller: Caller, person_id: UUID, purpose: str = links.RESET, *, so
     """
     member = within_rights(caller, person_id)
     chosen = links.INVITATION if member.invited else purpose
-    elsewhere = [tenant for tenant in members.tenants_of(person_id) if tenant["id"] != caller.tenant.id]
-    if elsewhere and chosen == links.RESET:
-        detail = "this account belongs to other tenants too"
-        raise Forbidden(detail, remedy="Ask the operator of the installation for the link.")
+    if chosen == links.RESET:
+        _check_only_here(caller, person_id, "for the link")
     return _new_link(caller, person_id, chosen, source)
 
 
@@ -153,6 +151,18 @@ def revoke_links(caller: Caller, person_id: UUID, *, source: str = "api") -> Non
     links.revoke_links(person_id, tenant_id=caller.tenant.id)
     with tenant_session(caller.tenant, actor=caller.principal.actor, request_id=caller.request_id) as session:
         audit.record(session, f"{source}:person:revoke_links", "person", person_id)
+
+
+def reset_second_factor(caller: Caller, person_id: UUID, *, source: str = "api") -> None:
+    """Remove the second factor of a person who lost phone and recovery codes. Their sessions end.
+
+    Raises:
+        NotFound: the tenant has no such person, or they have no second factor (404).
+        Forbidden: the person may do more than the caller, or the account belongs to several tenants (403).
+    """
+    within_rights(caller, person_id)
+    _check_only_here(caller, person_id, "to reset it")
+    second_factor.reset(person_id, actor=caller.principal.actor, source=source)
 
 
 def within_rights(caller: Caller, person_id: UUID) -> Member:
@@ -186,6 +196,17 @@ def check_grant(caller: Caller, grant: Grant) -> None:
     if not caller.principal.reach.everything:
         detail = "you reach a part of the facilities only"
         raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
+
+
+def _check_only_here(caller: Caller, person_id: UUID, what: str) -> None:
+    """Check that the account belongs to no other tenant: its admin must not change how people sign in elsewhere.
+
+    Raises:
+        Forbidden: it does (403).
+    """
+    if any(tenant["id"] != caller.tenant.id for tenant in members.tenants_of(person_id)):
+        detail = "this account belongs to other tenants too"
+        raise Forbidden(detail, remedy=f"Ask the operator of the installation {what}.")
 
 
 def _new_link(caller: Caller, person_id: UUID, purpose: str, source: str) -> Link:

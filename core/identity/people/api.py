@@ -191,6 +191,21 @@ def revoke_links(_: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
     administration.revoke_links(scope, person_id)
 
 
+@router.delete(
+    "/people/{person_id}/second-factor",
+    operation_id="reset_second_factor",
+    status_code=204,
+    summary="Remove a person's second factor",
+    responses=responses(NotFound, Forbidden),
+)
+def reset_second_factor(_: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
+    """Remove the second factor of a person who lost phone and recovery codes. Their sessions end.
+
+    The person signs in with the password, and sets it up again where the tenant asks for it. 404 if they have none.
+    """
+    administration.reset_second_factor(scope, person_id)
+
+
 def _tagged(response: Response, member: members.Member) -> PersonOut:
     set_etag(response, member.version_id)
     return PersonOut.model_validate(member)

@@ -117,10 +117,30 @@ def link(email: str, slug: str | None, *, as_json: bool) -> None:
 
     person_id = person_of(email)
     if slug is None:
-        path = links.create_link(person_id, links.RESET, actor=ACTOR).path
+        path = links.create_link(person_id, links.RESET, actor=ACTOR, source="cli").path
     else:
-        path = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=tenant(slug).id).path
+        tenant_id = tenant(slug).id
+        path = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=tenant_id, source="cli").path
     _print_link(person_id, path, as_json=as_json)
+
+
+@people.command("reset-second-factor")
+@click.argument("email")
+@json_option
+def reset_second_factor(email: str, *, as_json: bool) -> None:
+    """Remove the second factor of the person with EMAIL, who lost phone and recovery codes. Their sessions end.
+
+    First make sure that it is they who ask.
+    """
+    from core.identity.people import second_factor
+    from core.identity.people.members import person_of
+
+    person_id = person_of(email)
+    second_factor.reset(person_id, actor=ACTOR, source="cli")
+    if as_json:
+        print_json({"id": person_id, "second_factor": False})
+    else:
+        note(f"removed the second factor of {person_id}")
 
 
 @people.command("add-operator")

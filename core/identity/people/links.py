@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from core.clock import now
 from core.database import platform_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
-from core.identity.people import members, passwords, sessions
+from core.identity.people import members, passwords, sessions, sign_in_events
 from core.identity.secrets import digest_of
 from core.settings import get_settings
 
@@ -54,7 +54,9 @@ class LinkHolder:
     joins: bool
 
 
-def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | None = None) -> Link:
+def create_link(
+    person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | None = None, source: str | None = None
+) -> Link:
     """Create a link for the person. Earlier links of the same tenant stop working.
 
     Args:
@@ -62,6 +64,7 @@ def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | 
         purpose: ``INVITATION`` or ``RESET``.
         actor: who asks.
         tenant_id: whose admin asks, and which membership an invitation accepts; None for the operator.
+        source: ``cli`` to note the link as an event of the account; None where the caller records it.
 
     Raises:
         NotFound: there is no such person, or the account is deactivated.
@@ -104,6 +107,11 @@ def create_link(person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | 
                 "expires": moment + lasting,
             },
         )
+        if source is not None:
+            action, about = f"{source}:person:link", {"purpose": purpose}
+            sign_in_events.note(session, person_id, action, actor=actor, tenant_id=tenant_id, detail=about)
+    if source is not None:
+        sign_in_events.copy_of(person_id)
     return Link(link_id, f"{PATH}{secret}", moment + lasting)
 
 
@@ -179,6 +187,15 @@ def use_link(secret: str, password: str) -> LinkHolder:
                 values,
             )
             sessions.end_all(session, holder.person_id)
+            sign_in_events.note(session, holder.person_id, "page:person:password_set")
+        sign_in_events.note(
+            session,
+            holder.person_id,
+            "page:person:link_use",
+            tenant_id=holder.tenant_id,
+            detail={"purpose": holder.purpose},
+        )
+    sign_in_events.copy_of(holder.person_id)
     return holder
 
 

@@ -5,6 +5,7 @@ import re
 from core.errors import FieldError, Invalid
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
+_RESERVED = re.compile(r"[@.]((example\.(com|net|org))|example|test|invalid|localhost)$")
 EMAIL_MAX = 254
 NAME_MAX = 100
 
@@ -33,3 +34,14 @@ def normal_name(name: str) -> str:
         detail = "the name is not valid"
         raise Invalid(detail, errors=[FieldError("name", "is empty or too long", f"Give 1 to {NAME_MAX} characters.")])
     return shown
+
+
+def is_reserved(email: str) -> bool:
+    """Return whether the address is under a domain that is reserved for examples and tests (RFC 2606, RFC 6761).
+
+    No mail reaches such an address. Accounts of the demo have them, so in production nobody signs in with one.
+
+    >>> is_reserved("viewer@demo-north.example.org"), is_reserved("viewer@example-clinic.org")
+    (True, False)
+    """
+    return _RESERVED.search(email.lower()) is not None

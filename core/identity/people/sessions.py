@@ -17,6 +17,9 @@ from core.database import TenantRef, look_up, platform_session
 from core.errors import Forbidden, NotFound, Unauthenticated
 from core.identity.credentials import cookie
 from core.identity.oidc.enforcement import OPEN_LOCALLY
+from core.identity.people import sign_in_events
+from core.identity.people.factor_rules import must_have_factor
+from core.identity.people.names import is_reserved
 from core.identity.principal import Identified, Principal
 from core.identity.roles import permissions_for
 from core.identity.secrets import digest_of
@@ -31,19 +34,24 @@ if TYPE_CHECKING:
 
 COOKIE = "iit_session"
 FORM = re.compile(r"iits_[0-9a-f]{64}")
+BY_PASSWORD = "password"  # noqa: S105 - a way to sign in
+"""``signed_in_by`` of a sign-in with a password, and the second factor where the person has one."""
+
 SEEN_EVERY = timedelta(minutes=1)
 """The last request is written at most this often."""
 
-DEVICE_MAX = 120
 _VERIFY = (
     "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
-    " p.name AS person_name, p.state AS person_state, p.operator_role, s.tenant_id,"
+    " p.name AS person_name, p.email, p.state AS person_state, p.operator_role, s.tenant_id,"
+    " f.confirmed_at AS factor_since, r.roles AS factor_roles,"
     " m.roles, m.facility_ids, m.states, v.version AS roles_version, v.settled AS roles_settled,"
     " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
     " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
     " LEFT JOIN platform.memberships m ON m.person_id = s.person_id AND m.tenant_id = s.tenant_id"
     " AND m.accepted_at IS NOT NULL"
     " LEFT JOIN platform.role_versions v ON v.tenant_id = s.tenant_id"
+    " LEFT JOIN platform.second_factors f ON f.person_id = s.person_id"
+    " LEFT JOIN platform.second_factor_rules r ON r.tenant_id = s.tenant_id"
     " LEFT JOIN platform.tenants t ON t.id = s.tenant_id WHERE s.{column} = %s"
 )
 
@@ -69,17 +77,30 @@ class SessionInfo:
     expires_at: datetime
 
 
+class SessionUnknown(Unauthenticated):
+    """The session's secret is of no session: it was guessed, or the session was deleted long ago."""
+
+
 def begin(
-    session: Session, person_id: UUID, tenant_id: UUID | None, *, signed_in_by: str, device: str = ""
+    session: Session,
+    person_id: UUID,
+    tenant_id: UUID | None,
+    *,
+    signed_in_by: str,
+    device: str = "",
+    action: str | None = sign_in_events.SIGN_IN,
 ) -> NewSession:
-    """Begin a session in the caller's transaction.
+    """Begin a session in the caller's transaction, and note it as an event of the account.
+
+    After the commit, call ``sign_in_events.copy_of``: it copies the event to the audit.
 
     Args:
         session: of ``platform``.
         person_id: who signed in.
         tenant_id: for which tenant; None for an operator.
-        signed_in_by: ``password`` or ``oidc``.
+        signed_in_by: ``BY_PASSWORD`` or ``oidc``.
         device: the browser's description of itself.
+        action: what the event says happened; None for no event.
     """
     secret, moment, session_id = f"iits_{secrets.token_hex(32)}", now(), uuid7()
     session.execute(
@@ -94,16 +115,21 @@ def begin(
             "person": person_id,
             "tenant": tenant_id,
             "by": signed_in_by,
-            "device": device[:DEVICE_MAX],
+            "device": device[: sign_in_events.DEVICE_MAX],
             "now": moment,
             "expires": moment + timedelta(hours=get_settings().session_hours),
         },
     )
+    detail = {"by": signed_in_by, "session": str(session_id)}
+    if action is not None:
+        sign_in_events.note(session, person_id, action, tenant_id=tenant_id, device=device, detail=detail)
     return NewSession(session_id, secret, tenant_id)
 
 
-def end(session_id: UUID, person_id: UUID, tenant_id: UUID | None = None) -> None:
-    """End a session of the person at once, of any tenant or of one.
+def end(
+    session_id: UUID, person_id: UUID, tenant_id: UUID | None = None, *, action: str = "page:person:end_session"
+) -> None:
+    """End a session of the person at once, of any tenant or of one, and note it as an event of the account.
 
     Raises:
         NotFound: the person has no such session.
@@ -113,17 +139,24 @@ def end(session_id: UUID, person_id: UUID, tenant_id: UUID | None = None) -> Non
             text(
                 "UPDATE platform.sessions SET revoked_at = coalesce(revoked_at, :now)"
                 " WHERE id = :id AND person_id = :person"
-                " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant) RETURNING id"
+                " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant) RETURNING tenant_id"
             ),
             {"id": session_id, "person": person_id, "tenant": tenant_id, "now": now()},
         ).first()
-    if ended is None:
-        detail = "you have no such session"
-        raise NotFound(detail)
+        if ended is None:
+            raise _no_such()
+        detail = {"session": str(session_id)}
+        sign_in_events.note(session, person_id, action, tenant_id=ended.tenant_id, detail=detail)
+    sign_in_events.copy_of(person_id)
 
 
 def end_all(session: Session, person_id: UUID, tenant_id: UUID | None = None, *, but: UUID | None = None) -> None:
-    """End the person's sessions, of one tenant or all, in the caller's transaction, except the session ``but``."""
+    """End the person's sessions, of one tenant or all, in the caller's transaction, except the session ``but``.
+
+    With all of them, sign-ins end that wait for the second factor.
+    """
+    if tenant_id is None:
+        session.execute(text("DELETE FROM platform.pending_sign_ins WHERE person_id = :person"), {"person": person_id})
     session.execute(
         text(
             "UPDATE platform.sessions SET revoked_at = :now WHERE person_id = :person AND revoked_at IS NULL"
@@ -132,6 +165,25 @@ def end_all(session: Session, person_id: UUID, tenant_id: UUID | None = None, *,
         ),
         {"person": person_id, "tenant": tenant_id, "but": but, "now": now()},
     )
+
+
+def replace_all(session: Session, session_id: UUID, person_id: UUID, device: str) -> NewSession:
+    """End all sessions of the person in the caller's transaction, and begin one in the place of ``session_id``.
+
+    Raises:
+        NotFound: the person has no such session.
+    """
+    row = session.execute(
+        text(
+            "SELECT tenant_id, signed_in_by FROM platform.sessions"
+            " WHERE id = :id AND person_id = :person AND revoked_at IS NULL"
+        ),
+        {"id": session_id, "person": person_id},
+    ).first()
+    if row is None:
+        raise _no_such()
+    end_all(session, person_id)
+    return begin(session, person_id, row.tenant_id, signed_in_by=row.signed_in_by, device=device, action=None)
 
 
 def list_sessions(person_id: UUID, tenant_id: UUID | None = None) -> list[SessionInfo]:
@@ -174,7 +226,16 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
         session.execute(
             text("UPDATE platform.sessions SET revoked_at = :now WHERE id = :id"), {"id": session_id, "now": now()}
         )
-        return begin(session, person_id, tenant_id, signed_in_by=row.signed_in_by, device=device)
+        started = begin(
+            session,
+            person_id,
+            tenant_id,
+            signed_in_by=row.signed_in_by,
+            device=device,
+            action="page:person:switch_tenant",
+        )
+    sign_in_events.copy_of(person_id)
+    return started
 
 
 class Sessions:
@@ -221,9 +282,9 @@ class Sessions:
             detail = "your permissions have changed"
             raise Forbidden(detail, remedy="Open the page again.")
 
-    def counts_as_guess(self, error: Unauthenticated) -> bool:  # noqa: ARG002 - the same for every rejection
-        """Return False: an ended session is not a guess. Browsers send its cookie until an answer deletes it."""
-        return False
+    def counts_as_guess(self, error: Unauthenticated) -> bool:
+        """Return whether the secret is of no session. Browsers go on sending the cookie of one that has ended."""
+        return isinstance(error, SessionUnknown)
 
 
 KIND = Sessions()
@@ -231,18 +292,20 @@ KIND = Sessions()
 
 
 def _identified(row: Mapping[str, Any] | None) -> Identified:
+    if row is None:
+        raise SessionUnknown(_ENDED, remedy=_SIGN_IN_AGAIN)
     moment = now()
     if (
-        row is None
-        or row["revoked_at"] is not None
+        row["revoked_at"] is not None
         or row["expires_at"] <= moment
         or row["last_seen_at"] + _idle() <= moment
         or row["person_state"] != "active"
+        or (get_settings().environment == "production" and is_reserved(row["email"]))
     ):
         raise _ended()
     if row["tenant_id"] is None:
         return _operator(row)
-    if row["roles"] is None:
+    if row["roles"] is None or _lacks_factor(row):
         raise _ended()
     tenant = TenantRef.of(row)
     reject_inactive(tenant.state)
@@ -265,7 +328,7 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
 
 
 def _operator(row: Mapping[str, Any]) -> Identified:
-    if row["operator_role"] is None:
+    if row["operator_role"] is None or _lacks_factor(row):
         raise _ended()
     principal = Principal(
         "operator",
@@ -282,9 +345,28 @@ def _operator(row: Mapping[str, Any]) -> Identified:
     return Identified(principal, None)
 
 
+def _lacks_factor(row: Mapping[str, Any]) -> bool:
+    """Return whether the session needs a second factor that the person has not: the next sign-in leads to set it up."""
+    return (
+        row["signed_in_by"] == BY_PASSWORD
+        and row["factor_since"] is None
+        and must_have_factor(
+            operator=row["tenant_id"] is None, roles=row["roles"] or (), roles_with_factor=row["factor_roles"]
+        )
+    )
+
+
+_ENDED = "the session has ended"
+_SIGN_IN_AGAIN = "Sign in again."
+
+
 def _ended() -> Unauthenticated:
-    detail = "the session has ended"
-    return Unauthenticated(detail, remedy="Sign in again.")
+    return Unauthenticated(_ENDED, remedy=_SIGN_IN_AGAIN)
+
+
+def _no_such() -> NotFound:
+    detail = "you have no such session"
+    return NotFound(detail)
 
 
 def _idle() -> timedelta:

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 35 steps."""
+    """Take 50 steps."""
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -93,6 +93,35 @@ def upgrade() -> None:
     )
     op.create_index("ix_one_time_links_person_id", "one_time_links", ["person_id"], unique=False, schema="platform")
     op.create_table(
+        "pending_sign_ins",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("wrong", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("purpose IN ('code', 'set_up')", name=op.f("ck_pending_sign_ins_purpose")),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_pending_sign_ins_person_id")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_pending_sign_ins")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_pending_sign_ins_expires_at", "pending_sign_ins", ["expires_at"], unique=False, schema="platform"
+    )
+    op.create_index("ix_pending_sign_ins_person_id", "pending_sign_ins", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "recovery_codes",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_recovery_codes_person_id")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_recovery_codes")),
+        schema="platform",
+    )
+    op.create_index("ix_recovery_codes_person_id", "recovery_codes", ["person_id"], unique=False, schema="platform")
+    op.create_table(
         "role_versions",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -102,6 +131,29 @@ def upgrade() -> None:
             ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_role_versions_tenant_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_role_versions")),
+        schema="platform",
+    )
+    op.create_table(
+        "second_factor_rules",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_second_factor_rules_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_second_factor_rules")),
+        schema="platform",
+    )
+    op.create_table(
+        "second_factors",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("secret_enc", sa.LargeBinary(), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("candidate_enc", sa.LargeBinary(), nullable=True),
+        sa.Column("candidate_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_second_factors_person_id")),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_second_factors")),
         schema="platform",
     )
     op.create_table(
@@ -126,6 +178,35 @@ def upgrade() -> None:
     )
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False, schema="platform")
     op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "sign_in_events",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("copied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["platform.people.id"], name=op.f("fk_sign_in_events_person_id")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sign_in_events_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_events")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_sign_in_events_person_id_id", "sign_in_events", ["person_id", "id"], unique=False, schema="platform"
+    )
+    op.create_index(
+        "ix_sign_in_events_waiting",
+        "sign_in_events",
+        ["id"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("copied_at IS NULL"),
+    )
     op.create_table(
         "sso_domains",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -248,8 +329,13 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
     grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "pending_sign_ins")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "recovery_codes")
     grant_application("SELECT, INSERT, UPDATE", "platform", "role_versions")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "second_factor_rules")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "second_factors")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sessions")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_events")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_domains")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_flows")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_identities")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response, UploadFile
 
 from core.app import bodies, callers
 from core.identity.keys import create_key
+from core.web.client_address import address_of
 from core.web.ndjson import ndjson
 from tests.core.app.wire import ask, connect, head, rest, served, status_of
 from tests.core.conftest import Reader, TenantScope, make_toy_app
@@ -185,7 +186,7 @@ class TestGuesses:
         [("10.0.0.1", "10.0.0.1"), ("2001:db8::1:2", "2001:db8::/64"), ("fe80::1%eth0", "fe80::/64"), ("odd:", "odd:")],
     )
     def test_of_an_ipv6_address_the_network_counts(self, host, address):
-        assert callers.address_of({"client": (host, 1)}) == address
+        assert address_of({"client": (host, 1)}) == address
 
     def test_the_key_that_a_route_rejects_is_not_counted_to_its_tenant_any_more(self, port, owner):
         from core.identity.keys import revoke_key

@@ -33,10 +33,23 @@ def post(client, email, password=PASSWORD, **form):
     return client.post("/sign-in", data={"email": email, "password": password, **form}, headers=ORIGIN)
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/password/secret"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/set-up", "/password"])
 def test_an_address_that_goes_on_trying_has_to_wait(application, path):
     route = RoutePermissions(application).public("POST", path)
-    assert (route.rate.burst, route.rate.per_minute) == (20, 30)
+    assert (route.rate.burst, route.rate.per_minute) == (120, 120)
+
+
+def test_many_who_share_an_address_sign_in_at_once_while_a_guesser_there_waits(client, email, tenant):
+    for _ in range(5):
+        assert post(client, email, "wrong").status_code == 401
+    assert post(client, email).status_code == 429
+    colleague = f"c@{tenant.slug}.example.org"
+    person = members.add_member(tenant, colleague, "C", members.Grant(["viewer"]), actor="test:1")
+    link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=tenant.id)
+    links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
+    for _ in range(40):
+        client.cookies.clear()
+        assert post(client, colleague).status_code == 303
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from uuid import uuid4
 
+import pyotp
 import pytest
 
-from core.identity.people import links, members
+from core.clock import now
+from core.identity.people import factor_codes, links, members, second_factor
+from core.identity.people.second_factor import Proof
 from core.identity.people.sign_in import sign_in
 
 PASSWORD = "seven green bicycles in the rain"
@@ -34,3 +37,32 @@ def begin():
         return sign_in(email, password, address=address, device="test")
 
     return start
+
+
+class Phone:
+    """The authenticator app of a person: ``phone.code()`` gives the next unused code."""
+
+    def __init__(self, secret, recovery_codes):
+        self.secret = secret
+        self.recovery_codes = recovery_codes
+        self._step = int(now().timestamp()) // factor_codes.STEP_SECONDS
+
+    def code(self, steps=1):
+        self._step += steps
+        return pyotp.TOTP(self.secret).generate_otp(self._step)
+
+
+@pytest.fixture
+def set_up(begin):
+    """Sets up the second factor of a person with a password: ``set_up(person_id, email)`` gives the phone."""
+
+    def act(person_id, email):
+        started = begin(email)
+        second_factor.begin_set_up(person_id, Proof(PASSWORD, "", "192.0.2.1"))
+        secret = second_factor.set_up_of(person_id).secret
+        step = int(now().timestamp()) // factor_codes.STEP_SECONDS
+        code = pyotp.TOTP(secret).generate_otp(step)
+        _, recovery_codes = second_factor.confirm(person_id, code, started.id, "test")
+        return Phone(secret, recovery_codes)
+
+    return act
