@@ -101,7 +101,9 @@ class ReportFileOut(BaseModel):
     id: UUID = Field(description="The report.")
     kind: Kind = Field(description="What it is.")
     format: Format = Field(description="Format of the file.")
-    facility: str | None = Field(description="DATIM id of the facility; null for all within reach of who asked.")
+    facility: str | None = Field(
+        description="DATIM id of the facility; null for all within reach of who asked.", examples=["hZ7mJp5xUQq"]
+    )
     as_of: date | None = Field(description="The day of a list.", examples=["2026-09-30"])
     period: str | None = Field(description="The period of tables.", examples=["2026Q3"])
     identifiers: bool = Field(description="Whether it has programme identifiers.")
@@ -120,7 +122,9 @@ class ScheduleOut(BaseModel):
     id: UUID = Field(description="The schedule.")
     kind: Kind = Field(description="What is made.")
     format: Format = Field(description="Format of the file.")
-    facility: str | None = Field(description="DATIM id of the facility; null for all within reach of who made it.")
+    facility: str | None = Field(
+        description="DATIM id of the facility; null for all within reach of who made it.", examples=["hZ7mJp5xUQq"]
+    )
     identifiers: bool = Field(description="Whether it has programme identifiers.")
     period: Literal["month", "quarter"] = Field(description="The period of tables: the last that has ended.")
     every: Literal["week", "month"] = Field(description="How often.")

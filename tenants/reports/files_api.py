@@ -30,7 +30,7 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/files", operation_id="request_report", summary="Ask for a report", status_code=202)
+@router.post("/files", operation_id="request_report", summary="Make a report in the background", status_code=202)
 def request_report(principal: ReportsRead, db: TenantDb, body: ReportPost, response: Response) -> ReportFileOut:
     """Enqueue a job that makes the file. It has the facilities that the caller reaches, and no more."""
     report = files.request_file(db, principal, body)
@@ -67,7 +67,7 @@ def delete_report(_: ReportsRead, scope: TenantScope, report_id: UUID) -> None:
 
 
 @router.post(
-    "/schedules", operation_id="create_report_schedule", summary="Have a report made each week or month",
+    "/schedules", operation_id="create_report_schedule", summary="Create a schedule of a report, by week or month",
     status_code=201,
 )  # fmt: skip
 def create_report_schedule(
