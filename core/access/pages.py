@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from core import telemetry
 from core.errors import Forbidden, Unauthenticated
@@ -15,7 +16,8 @@ from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
 from core.settings import get_settings
 from core.web import texts
-from core.web.pages import Site
+from core.web.pages import PageRoute, Site
+from core.web.uploads import UploadRequest
 
 _SEND_AGAIN = "Open the page again, and send the form from there."
 
@@ -66,6 +68,8 @@ Page = Annotated[PageContext, Depends(page_of)]
 async def checked_form(request: Request) -> None:
     """Accept a form only if a page of this server sent it. The application adds this check to every write of a page.
 
+    A form with files has its token in the address: the check reads no part of its body.
+
     Raises:
         Forbidden: another site sent it, or its token is not one of this session (403).
     """
@@ -77,12 +81,37 @@ async def checked_form(request: Request) -> None:
     if secret is None:
         return  # nobody is signed in: the route says whether that is allowed
     token = request.headers.get(csrf.HEADER)
+    if token is None and _has_files(request):
+        token = request.query_params.get(csrf.FIELD, "")
     if token is None:
         field = (await request.form()).get(csrf.FIELD)
         token = field if isinstance(field, str) else ""
     if not csrf.is_token_of(token, secret):
         detail = "the form has no valid token of your session"
         raise Forbidden(detail, remedy=_SEND_AGAIN)
+
+
+class UploadPageRoute(PageRoute):
+    """The class of pages that take files: ``APIRouter(route_class=UploadPageRoute)``.
+
+    FastAPI reads a form before it runs dependencies. This route checks the form's token before that, so that nothing of
+    a forged upload is stored.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return a handler that checks the sender of a form with files, and gets a request with a limited form."""
+        handle = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            if _has_files(request):
+                await checked_form(request)
+            return await handle(UploadRequest(request.scope, request.receive))
+
+        return checked
+
+
+def _has_files(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/")
 
 
 def _from_here(request: Request) -> bool:

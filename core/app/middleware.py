@@ -217,6 +217,7 @@ class _Answer:
         self._send = send
         self._request_id = request_id
         self._replaced = False
+        self._is_own = False  # the answer is an error of this layer, as a problem document or as a page
         self.body: Body | None = None
         self.slot: Slot | None = None
         self.more: list[tuple[bytes, bytes]] = []
@@ -235,7 +236,7 @@ class _Answer:
                 await self.reject(None, late)
                 self._replaced = True
                 return
-            if message["status"] == TooLarge.status and not _is_problem(message):
+            if message["status"] == TooLarge.status and not self._is_own and not _is_problem(message):
                 detail = "the body of the request is larger than this operation takes"
                 await self.reject(None, TooLarge(detail))
                 self._replaced = True
@@ -276,6 +277,7 @@ class _Answer:
             sending.cancel()
 
     async def reject(self, receive: Receive | None, error: AppError) -> None:
+        self._is_own = True
         await error_answer(self._scope, error)(self._scope, receive or _nothing, self.send)
 
     def _with_headers(self, own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from core import telemetry
-from core.access.pages import checked_form
+from core.access.pages import UploadPageRoute, checked_form
 from core.access.require import is_public, open_to_all, page_routes, permissions_of
 from core.errors import NotFound, Unauthenticated
 from core.errors.problem import problem
@@ -111,6 +111,7 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
         methods = route.methods or set()
         # Before all other dependencies, also those that check permissions.
         first = [Depends(checked_form)] if WRITES & methods else []
+        takes_files = isinstance(route.original_route, UploadPageRoute)
         app.router.add_api_route(
             route.path,
             route.endpoint,
@@ -120,7 +121,8 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
             dependencies=[*first, *(route.dependencies or ()), *rules],
             response_model=None,
             include_in_schema=False,
-            route_class_override=PageRoute,
+            max_body_size=route.original_route.max_body_size,
+            route_class_override=UploadPageRoute if takes_files else PageRoute,
         )
 
 

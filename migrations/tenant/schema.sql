@@ -397,6 +397,7 @@ CREATE TABLE imports (
     people_first BOOLEAN DEFAULT false NOT NULL, 
     failure JSONB, 
     rows_in_part BIGINT DEFAULT 0 NOT NULL, 
+    held_facilities JSONB DEFAULT '[]' NOT NULL, 
     CONSTRAINT pk_imports PRIMARY KEY (uuid), 
     CONSTRAINT ck_imports_state CHECK (state IN ('pending', 'reading', 'checking', 'applying', 'done', 'failed', 'cancelled', 'undoing', 'undone'))
 );

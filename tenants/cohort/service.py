@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID
 
@@ -31,13 +31,13 @@ from tenants.records.reach import patients_within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
     from typing import Any
 
     from core.database import TenantSession
     from core.jobs import JobEnd
     from core.web.paging import PageRequest
     from tenants.cohort.calendar import Period
+    from tenants.cohort.repository import FacilityRow
 
 REBUILD_JOB: Final = "cohort.rebuild"
 
@@ -310,6 +310,11 @@ def facility_list(session: TenantSession, paging: PageRequest) -> Slice[dict[str
         for row in part.rows
     ]
     return Slice(rows, part.total, part.last)
+
+
+def facilities_by_age(session: TenantSession) -> list[FacilityRow]:
+    """Return all facilities within reach, those with the oldest data first; those without data come before them."""
+    return sorted(repository.facilities(session), key=lambda row: (row.data_date or date.min, row.name, row.datim_id))
 
 
 def _today(session: TenantSession) -> date:

@@ -1,26 +1,23 @@
 """Routes of imports."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
-from core import audit
 from core.access import TenantDb, TenantScope, require
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.location import set_location
 from core.web.paging import Page, PageRequest, long_pages
-from core.web.streams import StreamedResponse, file_blocks, written
+from core.web.streams import StreamedResponse, file_blocks
 from core.web.uploads import UploadRoute, upload_limit
 from tenants.imports import report, repository, service, uploads
-from tenants.imports.clearing import clear
 from tenants.imports.examples import CANCELLED, PENDING, UNDOING
-from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading import reader as readers
 from tenants.imports.schemas import FormatOut, ImportSummary
-from tenants.imports.service import Order
+from tenants.imports.uploads import DateOrder, Upload
 
 router = APIRouter(tags=["imports"], route_class=UploadRoute)
 
@@ -52,7 +49,7 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
         IsoDay | None, Form(description="Date to which the data run; overrides the mapping's.")
     ] = None,
     dates: Annotated[
-        Literal["day-first", "month-first"] | None,
+        DateOrder | None,
         Form(description="What comes first in dates such as 03/04/2024; overrides the mapping's `dates`."),
     ] = None,
     strict: Annotated[bool, Form(description="Import nothing if any row is rejected.")] = False,  # noqa: FBT002
@@ -61,28 +58,12 @@ def create_import(  # noqa: PLR0913, PLR0917 - FastAPI passes form fields by nam
     ] = False,
 ) -> ImportSummary:
     """Store the files encrypted, and enqueue their import. The same files, sent again while it runs, are one import."""
-    checked = parse_mapping(mapping, "body.mapping") if mapping.strip() else Mapping()
-    if dates is not None:
-        checked = checked.model_copy(update={"dates": dates})
-    if new_people:
-        checked = checked.model_copy(update={"new_people": True})
-    file_refs = uploads.store(scope.tenant, [(_name(file), file.file) for file in files])
-    try:
-        with scope.session() as session:
-            row, surplus = uploads.submit(session, Order(file_refs, checked, format, data_date, strict))
-            summary = ImportSummary.model_validate(report.summary(session, row))
-    except Exception:
-        uploads.discard(scope.tenant, file_refs)  # files without an import are not stored
-        raise
-    uploads.discard(scope.tenant, surplus)
+    upload = Upload(
+        [(file.filename or "", file.file) for file in files], mapping, format, data_date, dates, strict, new_people
+    )
+    summary = ImportSummary.model_validate(uploads.receive(scope, upload))
     set_location(response, f"/v1/imports/{summary.id}")
     return summary
-
-
-def _name(file: UploadFile) -> str:
-    """The file's name without folders and unusual characters, for reports."""
-    plain = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(character for character in plain if character.isprintable())[:200] or "file"
 
 
 @router.get("/imports", operation_id="list_imports", summary="List imports, newest first unless sorted")
@@ -120,13 +101,7 @@ def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> Impor
 
     If its job has failed for good, the answer says how to resume it.
     """
-    with scope.session() as session:
-        row = service.cancel(session, import_id)
-        summary = ImportSummary.model_validate(report.summary(session, row))
-        files = list(repository.files(session, import_id))
-    clear(scope.session, import_id)
-    uploads.discard(scope.tenant, files)
-    return summary
+    return ImportSummary.model_validate(uploads.cancel(scope, import_id))
 
 
 @router.post(
@@ -160,8 +135,6 @@ def undo_import(_: ImportsWrite, db: TenantDb, import_id: UUID, response: Respon
 def download_rejections(_: ImportsRead, scope: TenantScope, import_id: UUID) -> StreamedResponse:
     """One line per problem, in the order of the files. It names the place, the problem and the remedy, and no value."""
     with scope.session() as session:
-        service.get(session, import_id)
-        audit.record(session, "import:rejections:read", "import", import_id)
-        file = written(report.rejections_csv(session, import_id))
+        file = report.rejections_file(session, import_id)
     headers = {"Content-Disposition": f'attachment; filename="rejections-{import_id}.csv"'}
     return StreamedResponse(scope.while_valid(file_blocks(file)), media_type="text/csv; charset=utf-8", headers=headers)

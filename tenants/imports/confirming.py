@@ -1,4 +1,4 @@
-"""Confirm a facility that imports hold back because it is like a known one."""
+"""The facilities that imports hold back because they are like known ones: list them, and confirm one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from core.database import lock_own
 from core.errors import Conflict, FieldError, NotFound
 from core.preferences import amend, group
 from core.tenancy import settings
+from tenants.imports import repository
 from tenants.imports.settings import FacilitySettings
 from tenants.records.repository import find_facility
 
 if TYPE_CHECKING:
     from core.database import TenantSession
     from core.preferences import GroupState
+
+
+def list_held(session: TenantSession) -> list[dict[str, Any]]:
+    """The facilities that imports held back and nobody has confirmed: code, name, like, and import_id; at most 200."""
+    present = settings.get(session, FacilitySettings)
+    return repository.held_facilities(session, [*present.confirmed, *present.aliases])
 
 
 def confirm(session: TenantSession, code: str, known: str | None = None) -> GroupState:

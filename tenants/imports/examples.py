@@ -31,6 +31,7 @@ PENDING: Final[dict[str, Any]] = {
     "counts": {},
     "problems": [],
     "waiting": [],
+    "held_facilities": [],
     "notes": [],
     "started_at": None,
     "finished_at": None,
@@ -69,6 +70,7 @@ DONE: Final[dict[str, Any]] = {
             "people": 3,
         }
     ],
+    "held_facilities": [],
     "notes": ["2 facilities were added"],
     "started_at": "2026-02-03T08:15:02Z",
     "finished_at": "2026-02-03T08:15:44Z",

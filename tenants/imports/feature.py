@@ -4,7 +4,7 @@ from core.feature_registry import Command, Feature, Meter, Permission, Retained,
 
 feature = Feature(
     name="imports",
-    routers=("tenants.imports.api:router",),
+    routers=("tenants.imports.api_facilities:router", "tenants.imports.api:router"),
     jobs=("tenants.imports.jobs",),
     tables=("tenants.imports.models", "tenants.imports.models_snapshots", "tenants.imports.models_waiting"),
     permissions=(

@@ -45,6 +45,8 @@ class Import(TenantBase, table=True):
         counts: per kind of record: inserted, updated, unchanged, superseded.
         failure: if the import failed as a whole: the field, the problem and the remedy.
         people_first: always true, for workers of the previous release, which read it. A later release drops the column.
+        held_facilities: facilities whose rows were held back because they are like a known one, at most 200: ``code``,
+            ``name``, and ``like``, the DATIM id of the known one.
         notes: sentences for the report, such as the origin of the data date.
     """
 
@@ -81,6 +83,9 @@ class Import(TenantBase, table=True):
         sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")), default_factory=dict
     )
     notes: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")), default_factory=list)
+    held_facilities: list[dict[str, str]] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")), default_factory=list
+    )
     people_first: bool = Field(default=True, sa_column_kwargs={"server_default": text("false")})
     error: str | None = Field(default=None, sa_type=Text)
     failure: list[dict[str, str]] | None = Field(default=None, sa_type=JSONB)

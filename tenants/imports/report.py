@@ -6,9 +6,12 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from core import audit
+from core.errors import NotFound
 from core.web.spreadsheets import guarded
+from core.web.streams import written
 from tenants.imports import repository, waiting
 from tenants.imports.facts import KINDS
 from tenants.imports.given_up import shown_state
@@ -40,6 +43,8 @@ class Summary:
         rows_repeated: accepted rows that repeat another row of the import, or that a later row replaces.
         counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided by
         a person).
+        held_facilities: facilities that were held back because they are like a known one: ``code``, ``name``, and
+            ``like``, the DATIM id of the known one.
         failure: why it failed as a whole: field, problem, remedy; empty if it did not.
         problems: the number of times of each problem, the most frequent first, at most 50.
     """
@@ -64,6 +69,7 @@ class Summary:
     counts: dict[str, dict[str, int]]
     problems: list[dict[str, Any]]
     waiting: list[dict[str, Any]]
+    held_facilities: list[dict[str, str]]
     notes: list[str]
     error: str | None
     failure: list[dict[str, str]]
@@ -101,6 +107,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
         counts={kind: row.counts[kind] for kind in KINDS if kind in row.counts},
         problems=repository.problems(session, row.uuid),
         waiting=waiting.reasons(session, row.uuid, row.source) if wait else [],
+        held_facilities=row.held_facilities,
         notes=row.notes,
         error=row.error,
         failure=row.failure or [],
@@ -110,6 +117,19 @@ def summary(session: TenantSession, row: Import) -> Summary:
         job_id=row.job_uuid,
         seconds=seconds,
     )
+
+
+def rejections_file(session: TenantSession, uuid: UUID) -> BinaryIO:
+    """The rejected rows as CSV, in a nameless file. The audit records the read.
+
+    Raises:
+        NotFound: there is no such import.
+    """
+    if repository.find(session, uuid) is None:
+        message = "there is no such import"
+        raise NotFound(message)
+    audit.record(session, "import:rejections:read", "import", uuid)
+    return written(rejections_csv(session, uuid))
 
 
 def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:

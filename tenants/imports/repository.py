@@ -217,6 +217,22 @@ def facilities(session: TenantSession, uuid: UUID) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
+_TO_CONFIRM = """
+SELECT DISTINCT ON (h.code) h.code, h.name, h."like", i.uuid
+FROM imports AS i CROSS JOIN LATERAL jsonb_to_recordset(i.held_facilities) AS h (code text, name text, "like" text)
+WHERE i.held_facilities <> '[]' AND i.state NOT IN ('cancelled', 'undoing', 'undone') AND h.code <> ALL(%s)
+  AND NOT EXISTS (SELECT FROM facilities AS f WHERE f.datim_id = h.code)
+ORDER BY h.code, i.created_at DESC LIMIT 200
+"""
+
+
+def held_facilities(session: TenantSession, confirmed: Sequence[str]) -> list[dict[str, Any]]:
+    """The facilities that imports held back, without those that are confirmed or on record."""
+    with session.cursor() as cursor:
+        rows = cursor.execute(_TO_CONFIRM, (list(confirmed),)).fetchall()
+    return [dict(zip(("code", "name", "like", "import_id"), row, strict=True)) for row in rows]
+
+
 LET_GO_AT_ONCE = 20_000
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from tenants.imports.examples import DONE
+from tenants.imports.settings import Code
 
 
 class ProblemCount(BaseModel):
@@ -51,6 +52,44 @@ ImportState = Literal[
 ]
 
 
+class HeldFacility(BaseModel):
+    """A facility whose rows an import held back, because it is like a known one."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str = Field(description="Code of the facility in the files.", examples=["hZ7mJp5xUQ9"])
+    name: str = Field(description="Name of the facility in the files; empty if they have none.", examples=["Central"])
+    like: str = Field(description="DATIM id of the known facility that it is like.", examples=["hZ7mJp5xUQq"])
+
+
+class WaitingFacility(HeldFacility):
+    """A facility that somebody has to confirm."""
+
+    import_id: UUID = Field(description="The newest import that held it back.")
+
+
+class ConfirmationPost(BaseModel):
+    """The confirmation of a facility that imports hold back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Code = Field(description="Code of the facility in the files.", examples=["hZ7mJp5xUQ9"])
+    known: Code | None = Field(
+        default=None,
+        description="DATIM id of the known facility of which the code is another spelling; null: it is a new facility.",
+        examples=["hZ7mJp5xUQq"],
+    )
+
+
+class ConfirmationOut(BaseModel):
+    """A confirmed facility."""
+
+    code: str = Field(description="Code of the facility in the files.", examples=["hZ7mJp5xUQ9"])
+    known: str | None = Field(
+        description="DATIM id of the facility for which its rows count; null: imports add it.", examples=["hZ7mJp5xUQq"]
+    )
+
+
 class ImportSummary(BaseModel):
     """An import: its progress and its outcome."""
 
@@ -89,6 +128,10 @@ class ImportSummary(BaseModel):
     )
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
     waiting: list[WaitingRows] = Field(description="Why rows wait, and what releases them, the most rows first.")
+    held_facilities: list[HeldFacility] = Field(
+        description="Facilities whose rows were rejected because they are like a known one, at most 200. Confirm them "
+        "with `POST /v1/imports/held-facilities`, and import the files again."
+    )
     notes: list[str] = Field(
         description="Further notes of the import, one sentence each.", examples=[["2 facilities were added"]]
     )

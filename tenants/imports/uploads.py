@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from core import blobs
 from core.errors import FieldError, Invalid, NotFound
 from core.jobs import enqueue
-from tenants.imports import repository, service
+from tenants.imports import report, repository, service
 from tenants.imports.clearing import clear
 from tenants.imports.given_up import JOB, forget
+from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.models import UNFINISHED
 from tenants.imports.reading.sources import Limits, Source
 from tenants.imports.runner import Lost, Runner, Stopped
@@ -20,17 +22,97 @@ from tenants.imports.service import GivenFile, Order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from uuid import UUID
 
+    from core.access import Scope
     from core.database import TenantRef, TenantSession
     from core.jobs import JobContext
     from tenants.imports.models import Import, ImportFile
+    from tenants.imports.report import Summary
 
 KEPT_DAYS = 7
 """Days after which an upload is purged, should its import never end."""
 
 IN_MEMORY = 32 << 20
 MOST_FILES = 200
+
+DateOrder = Literal["day-first", "month-first"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Uploaded files, and how to read them.
+
+    Attributes:
+        files: name and content of each file.
+        mapping: the mapping (YAML); empty if the format needs none.
+        format: a reader's name; empty to detect it.
+        data_date: overrides the mapping's.
+        dates: what comes first in numeric dates; overrides the mapping's.
+        strict: apply nothing if any row is rejected.
+        new_people: the people are new, even if no person at a facility is known.
+    """
+
+    files: Sequence[tuple[str, BinaryIO]]
+    mapping: str = ""
+    format: str = ""
+    data_date: date | None = None
+    dates: DateOrder | None = None
+    strict: bool = False
+    new_people: bool = False
+
+    def checked_mapping(self) -> Mapping:
+        """The mapping with the overrides.
+
+        Raises:
+            Invalid: the mapping is not valid.
+        """
+        mapping = parse_mapping(self.mapping, "body.mapping") if self.mapping.strip() else Mapping()
+        changes: dict[str, object] = {} if self.dates is None else {"dates": self.dates}
+        return mapping.model_copy(update=changes | ({"new_people": True} if self.new_people else {}))
+
+
+def receive(scope: Scope, upload: Upload) -> Summary:
+    """Store uploaded files encrypted, and enqueue their import. The same files during their import are one import.
+
+    Raises:
+        Invalid: there is no file, too many, two of one name, no such format, or the mapping is not valid.
+    """
+    mapping = upload.checked_mapping()
+    file_refs = store(scope.tenant, [(plain_name(name), stream) for name, stream in upload.files])
+    try:
+        with scope.session() as session:
+            order = Order(file_refs, mapping, upload.format, upload.data_date, upload.strict)
+            row, surplus = submit(session, order)
+            summary = report.summary(session, row)
+    except Exception:
+        discard(scope.tenant, file_refs)  # files without an import are not stored
+        raise
+    discard(scope.tenant, surplus)
+    return summary
+
+
+def plain_name(name: str | None) -> str:
+    """A file's name without folders and unusual characters, for reports."""
+    plain = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(character for character in plain if character.isprintable())[:200] or "file"
+
+
+def cancel(scope: Scope, import_id: UUID) -> Summary:
+    """Cancel an import that has not begun to write records, and delete its uploads.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: it has ended, or it writes records.
+    """
+    with scope.session() as session:
+        row = service.cancel(session, import_id)
+        summary = report.summary(session, row)
+        files = list(repository.files(session, import_id))
+    clear(scope.session, import_id)
+    discard(scope.tenant, files)
+    return summary
 
 
 def store(tenant: TenantRef, uploads: Sequence[tuple[str, BinaryIO]]) -> list[GivenFile]:

@@ -9,6 +9,9 @@ feature = Feature(
         "tenants.portal.today_pages:router",
         "tenants.portal.assign_pages:router",
         "tenants.portal.patient_pages:router",
+        "tenants.portal.data_pages:router",
+        "tenants.portal.import_pages:router",
+        "tenants.portal.candidate_pages:router",
         "tenants.portal.programme_pages:router",
         "tenants.portal.report_pages:router",
         "tenants.portal.account_pages:router",
@@ -35,6 +38,7 @@ feature = Feature(
     navigation=(
         NavigationEntry(marked("Today"), "/today", "worklists.read", 1),
         NavigationEntry(marked("Patients"), "/patients", "patients.read", 2),
+        NavigationEntry(marked("Data"), "/data", "imports.read", 3),
         NavigationEntry(marked("Programme"), "/programme", "cohort.read", 4),
         NavigationEntry(marked("Reports"), "/reports", "reports.read", 5),
         NavigationEntry(marked("Admin"), "/admin", "settings.read", 6),

@@ -88,6 +88,17 @@ def refuse_candidate(_: PairsWrite, db: TenantDb, candidate_id: UUID, body: Deci
     return CandidateOut.model_validate(candidates.refuse_candidate(db, candidate_id, body.reason))
 
 
+@router.post(
+    "/quality/candidates/{candidate_id}/undo",
+    operation_id="undo_candidate_decision",
+    summary="Undo the decision on a pair",
+    responses=DECIDED,
+)
+def undo_candidate_decision(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: DecisionPost) -> CandidateOut:
+    """Undo a refusal, or unmerge the two. The pair waits for a decision again."""
+    return CandidateOut.model_validate(candidates.undo_decision(db, candidate_id, body.reason))
+
+
 @router.get(
     "/patients/{patient_id}/identity",
     operation_id="get_identity",

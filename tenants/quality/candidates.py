@@ -14,6 +14,7 @@ from core.events import publish
 from core.privacy import vault
 from core.web.cursors import Sort
 from core.web.keyset import Slice
+from core.web.paging import PageRequest
 from tenants.quality.linkage import repository
 from tenants.records import contacts, identities
 from tenants.records.locks import lock_for_import
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.database import TenantSession
-    from core.web.paging import PageRequest
     from tenants.quality.models import LinkageCandidate
     from tenants.records.models import PatientIdentity
 
@@ -76,6 +76,12 @@ def list_candidates(session: TenantSession, paging: PageRequest, state: str) -> 
     audit.record_many(session, "api:candidate:list", SUBJECT, [row.uuid for row in part.rows])
     _audit_reads(session, "api:candidate:list", part.rows)
     return Slice(candidates, part.total, part.last)
+
+
+def count_pending(session: TenantSession) -> int:
+    """The number of pairs that wait for a decision."""
+    paging = PageRequest(1, 1, sort=MOST_PROBABLE, keyed=True)
+    return repository.page(session, paging, "pending").total
 
 
 def read_candidate(session: TenantSession, uuid: UUID) -> Candidate:
@@ -164,6 +170,36 @@ def refuse_candidate(session: TenantSession, uuid: UUID, reason: str) -> Candida
     audit.record(session, "api:candidate:refuse", SUBJECT, uuid)
     _audit_reads(session, "api:candidate:refuse", [row])
     return _candidates_of(session, [row])[0]
+
+
+def undo_decision(session: TenantSession, uuid: UUID, reason: str) -> Candidate:
+    """Undo the decision on a candidate, and the merge if that was the decision. The pair waits for a decision again.
+
+    Raises:
+        NotFound: there is no such candidate.
+        Conflict: nobody has decided on the pair, or one of the two was merged into another patient since.
+    """
+    row = _candidate(session, uuid, lock=True)
+    if row.state == "merged":
+        _unmerge_pair(session, (row.first_uuid, row.second_uuid), reason)
+    elif row.state != "refused":
+        detail = "nobody has decided on the pair"
+        raise Conflict(detail)
+    row.state, row.reason, row.decided_at, row.decided_by = "pending", None, None, None
+    session.add(row)
+    session.flush()
+    audit.record(session, "api:candidate:undo", SUBJECT, uuid)
+    _audit_reads(session, "api:candidate:undo", [row])
+    return _candidates_of(session, [row])[0]
+
+
+def _unmerge_pair(session: TenantSession, pair: tuple[UUID, UUID], reason: str) -> None:
+    for patient, canonical in (pair, pair[::-1]):
+        if identities.canonical_of(session, patient) == canonical:
+            unmerge_patient(session, patient, reason)
+            return
+    detail = "the two are no longer merged with each other alone"
+    raise Conflict(detail, remedy="unmerge the patient from the patient's own record")
 
 
 def unmerge_patient(session: TenantSession, patient: UUID, reason: str) -> MergeResult:

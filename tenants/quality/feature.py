@@ -26,6 +26,7 @@ feature = Feature(
         "api:candidate:read",
         "api:candidate:merge",
         "api:candidate:refuse",
+        "api:candidate:undo",
         "api:patient:merge",
         "api:patient:unmerge",
         "api:patient:identity",

@@ -22,7 +22,7 @@ from core.web.streams import StreamedResponse, file_blocks
 from tenants.cohort.presenting import as_of_day
 from tenants.records.service import patient_named
 from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
-from tenants.risk.jobs import SCORE, TRAIN
+from tenants.risk.jobs import TRAIN, request_scoring
 from tenants.risk.schemas import (
     MOST_DAYS,
     JobAccepted,
@@ -38,7 +38,6 @@ from tenants.risk.schemas import (
     WorklistOut,
     WorklistPost,
 )
-from tenants.risk.staleness import day_to_score
 
 router = APIRouter(tags=["risk"])
 
@@ -92,8 +91,7 @@ def get_model_evaluation(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelEval
 @router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
 def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Response) -> JobAccepted:
     """Enqueue a job that scores everybody. Scoring the same date again gives the same rows."""
-    day = day_to_score(db, body.as_of).isoformat()
-    job_id = enqueue(db, SCORE, {"as_of": day}, dedupe_key=f"{SCORE}:{day}")
+    job_id = request_scoring(db, body.as_of)
     set_job_location(response, job_id)
     return JobAccepted(job_id=job_id)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from core.jobs import job
+from core.jobs import enqueue, job, latest_job
 from tenants.risk import repository
+from tenants.risk.staleness import day_to_score
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from core.database import TenantSession
     from core.jobs import JobContext, JobEnd
+    from core.jobs.schemas import JobOut
 
 TRAIN = "risk.train"
 SCORE = "risk.score"
@@ -39,3 +43,22 @@ def score(ctx: JobContext, payload: dict[str, Any]) -> None:
     from tenants.risk import scoring
 
     scoring.score(ctx.tenant, ctx.session, date.fromisoformat(payload["as_of"]), progress=ctx.progress)
+
+
+def request_scoring(session: TenantSession, as_of: date | None) -> UUID:
+    """Enqueue a job that scores everybody as of a day, today if None; return the job.
+
+    Raises:
+        Invalid: the day lies ahead, or so far behind all facilities' records that every list would be empty.
+    """
+    day = day_to_score(session, as_of).isoformat()
+    return enqueue(session, SCORE, {"as_of": day}, dedupe_key=_score_key(day))
+
+
+def scoring_job(session: TenantSession, as_of: date) -> JobOut | None:
+    """The newest job that scores a day; None if nobody asked for one."""
+    return latest_job(session, SCORE, _score_key(as_of.isoformat()))
+
+
+def _score_key(day: str) -> str:
+    return f"{SCORE}:{day}"

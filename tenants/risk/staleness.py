@@ -37,15 +37,26 @@ def day_to_score(session: TenantSession, as_of: date | None) -> date:
     latest = today(session.tenant.time_zone)
     if day > latest:
         raise _no_day(f"{day} lies ahead: its records do not exist yet", f"score as of {latest} or an earlier day")
-    complete_days = [
-        fact["complete_through"] for fact in repository.facility_facts(session) if fact["complete_through"]
-    ]
+    complete_days = _complete_days(session)
     limits = stale_days(session)
     if complete_days and all(is_stale(until, day, limits) for until in complete_days):
         ends = max(complete_days)
         problem = f"the records of all facilities end more than {limits} days before {day}, the last on {ends}"
         raise _no_day(problem, f"import newer records, or score as of a day up to {ends + timedelta(days=limits)}")
     return day
+
+
+def latest_day_to_score(session: TenantSession) -> date:
+    """The newest day that ``day_to_score`` accepts: today, or the last day that the records of a facility reach."""
+    latest = today(session.tenant.time_zone)
+    complete_days = _complete_days(session)
+    if not complete_days:
+        return latest
+    return min(latest, max(complete_days) + timedelta(days=stale_days(session)))
+
+
+def _complete_days(session: TenantSession) -> list[date]:
+    return [fact["complete_through"] for fact in repository.facility_facts(session) if fact["complete_through"]]
 
 
 def _no_day(problem: str, remedy: str) -> Invalid:

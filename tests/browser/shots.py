@@ -66,6 +66,27 @@ def _wrong_password(page: Page) -> None:
     page.get_by_role("alert").wait_for()
 
 
+def _upload_options(page: Page) -> None:
+    page.get_by_text("More options").click()
+
+
+def _upload_nothing(page: Page) -> None:
+    page.evaluate("document.querySelector('form.form').noValidate = true")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_role("alert").wait_for()
+
+
+def _import(page: Page) -> None:
+    page.locator("article.card a").first.click()
+    page.get_by_text("Undo this import").click()
+
+
+def _pair(page: Page) -> None:
+    if page.locator("article.card").count():
+        page.locator("article.card a").first.click()
+        page.get_by_role("heading", name="One person or two?").wait_for()
+
+
 def _nothing(page: Page) -> None:
     page.wait_for_load_state()
 
@@ -125,6 +146,16 @@ FACES: Final[tuple[tuple[str, str, str | None, Callable[[Page], None]], ...]] = 
     ("patient-late", "/today?list=to_trace", "case_manager", _patient),
     ("patient-attempt", "/today", "case_manager", _patient_form),
     ("patient-not-there", f"/patients/{UUID(int=0)}", "case_manager", _nothing),
+    ("data", "/data", "data_officer", _nothing),
+    ("data-upload", "/data/upload", "data_officer", _upload_options),
+    ("data-upload-wrong", "/data/upload", "data_officer", _upload_nothing),
+    ("data-imports", "/data/imports", "data_officer", _nothing),
+    ("data-import", "/data/imports", "data_officer", _import),
+    ("data-facilities", "/data/facilities", "data_officer", _nothing),
+    ("data-quality", "/data/quality", "data_officer", _nothing),
+    ("data-candidates", "/data/candidates", "data_officer", _nothing),
+    ("data-candidate", "/data/candidates", "data_officer", _pair),
+    ("data-not-allowed", "/data", "viewer", _nothing),
     ("programme", "/programme", "data_officer", _nothing),
     ("programme-people", "/programme/people", "data_officer", _nothing),
     ("programme-disagreements", "/programme/disagreements", "data_officer", _nothing),

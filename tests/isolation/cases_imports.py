@@ -39,6 +39,27 @@ def list_import_formats(_: World) -> Call:
     return Call()
 
 
+@case("GET", "/v1/imports/held-facilities", kind="collection")
+def list_held_facilities(world: World) -> Call:
+    from tenants.imports.models import Import
+
+    code = f"H{uuid4().hex[:10]}"
+    with world.session() as session:
+        session.add(
+            Import(
+                state="done", format="csv", source="csv:t", mapping={}, content_hash="", requested_by="test:1",
+                held_facilities=[{"code": code, "name": "Clinic", "like": "C1"}],
+            )
+        )  # fmt: skip
+    return Call(marks=[code])
+
+
+@case("POST", "/v1/imports/held-facilities", kind="own")
+def confirm_facility(world: World) -> Call:
+    body = {"code": f"H{uuid4().hex[:10]}", "known": None}
+    return Call(json=body, state=lambda: world.json("GET", "/v1/settings/facilities")["value"])
+
+
 @case("GET", "/v1/imports/{import_id}", kind="item")
 def get_import(world: World) -> Call:
     return Call(path={"import_id": imported(world)})

@@ -114,6 +114,13 @@ def refuse_candidate(world: World) -> Call:
     return Call(path={"candidate_id": _pair(world).uuid}, json=WHY)
 
 
+@case("POST", "/v1/quality/candidates/{candidate_id}/undo", kind="item")
+def undo_candidate_decision(world: World) -> Call:
+    pair = _pair(world).uuid
+    world.json("POST", f"/v1/quality/candidates/{pair}/refuse", json=WHY)
+    return Call(path={"candidate_id": pair}, json=WHY)
+
+
 @case("GET", "/v1/patients/{patient_id}/identity", kind="item")
 def identity(world: World) -> Call:
     return Call(path={"patient_id": _patient(world)})

@@ -25,6 +25,7 @@ WHOLE = {
     "GET /v1/settings": "One row for each group of settings that features declare.",
     "GET /v1/attempts/outcomes": "The outcomes that the code knows.",
     "GET /v1/imports/formats": "The formats that the code knows.",
+    "GET /v1/imports/held-facilities": "At most 200, until somebody confirms them.",
     "GET /v1/quality/measures": "The measures that the code knows.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }

@@ -10,7 +10,7 @@ from core.database import platform_session
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
-from tests.isolation import pages_admin
+from tests.isolation import pages_admin, pages_data
 from tests.isolation.pages import Row
 
 ROWS = [
@@ -93,6 +93,7 @@ ROWS = [
         status=303,
     ),
     Row("POST", "/reports/schedules/{schedule_id}/delete", "reports.write", names=("schedule_id",), status=303),
+    *pages_data.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
@@ -104,6 +105,8 @@ SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
 
 def may(row):
     """A role that holds what the page needs."""
+    if row.path.startswith("/data"):
+        return "data_officer"
     if row.needs in OF_THE_WHOLE_TENANT:
         return "partner_admin"
     if row.path.startswith("/reports"):
@@ -191,6 +194,7 @@ def things(world, places, signed_in, sso_domain):
         named |= {name: str(uuid4()) for name in ("session_id", "tenant_id", "secret")}
         named["domain_id"] = sso_domain
         named |= pages_admin.things_of(world, row.names)
+        named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
         if recorder is not None:
             recorded = next(row for row in ROWS if row.path == "/today/attempts")
             assert recorded.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == recorded.status
@@ -264,6 +268,13 @@ def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in,
     ours = signed_in("owner", may(row), places[0]["datim_id"])
     if row.confined and "attempt_id" not in row.names:
         assert row.ask(ours, named).status_code == row.status
+
+
+@pytest.mark.parametrize("row", [row for row in GUARDED if not row.confined], ids=str)
+def test_who_reaches_some_facilities_is_told_that_the_page_concerns_all(row, things, signed_in, places):
+    answer = row.ask(signed_in("owner", may(row), places[0]["datim_id"]), things(None, row))
+    assert answer.status_code == 403
+    assert "all facilities" in answer.text
 
 
 def test_a_search_shows_whom_the_reader_reaches_and_nobody_else(things, signed_in, places):

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 38 steps."""
+    """Take 39 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -72,6 +72,12 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_import_waiting_facts_patient_key", "import_waiting_facts", ["patient_key"], unique=False)
+    op.add_column(
+        "imports",
+        sa.Column(
+            "held_facilities", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False
+        ),
+    )
     op.add_column("interventions", sa.Column("promised_for", sa.Date(), nullable=True))
     op.add_column("interventions", sa.Column("new_phone_enc", sa.LargeBinary(), nullable=True))
     op.add_column("interventions", sa.Column("wrong_phone_enc", sa.LargeBinary(), nullable=True))

@@ -68,12 +68,15 @@ INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT DISTINCT %(import)s::uuid, file, line, 'facility', problem, remedy FROM rejected WHERE kind <> 'facilities'
 """
 
-_TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
+_TELL = "UPDATE imports SET notes = notes || %(notes)s, held_facilities = %(facilities)s WHERE uuid = %(import)s"
+HELD_MOST = 200
+"""Facilities held back that an import names; whoever has more corrects the file."""
+
+_LONGEST = 200
 
 PROBLEM = "the facility is not known, and its {what} is like that of a known one"
 REMEDY = (
-    "correct the code; or, in the settings of facilities, add it to confirmed where it is a new clinic, or to aliases,"
-    " as {known}, where it is another spelling of that one; then import again"
+    "correct the code; or confirm it, as a new facility or as another spelling of {known}; then import the file again"
 )
 
 
@@ -103,27 +106,30 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
             cursor.execute(_ALIASES, values | {"codes": codes, "meant": meant})
         if known is not None:
             cursor.execute(_REJECT, values)
-        held_back, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
+        facilities, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
         notes += people_checks.run(session, cursor, import_uuid, source, expected=mapping.new_people)
         if notes:
-            cursor.execute(_TELL, values | {"notes": Jsonb(notes)})
-    return known is not None or held_back
+            cursor.execute(_TELL, values | {"notes": Jsonb(notes), "facilities": Jsonb(facilities[:HELD_MOST])})
+    return known is not None or bool(facilities)
 
 
-def _hold_back(cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str]) -> tuple[bool, list[str]]:
-    """Reject the facts of unknown facilities that resemble a known one; return whether there were any, and notes."""
+def _hold_back(
+    cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str]
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Reject the facts of unknown facilities that resemble a known one; return these facilities, and notes."""
     unknown: dict[str, set[str]] = {}
     for code, encoded in cursor.execute(_UNKNOWN, values).fetchall():
         name = content("facilities", encoded).get("name")
         unknown.setdefault(code, set()).update([name] if name else [])
     on_record = dict(cursor.execute("SELECT datim_id, name FROM facilities").fetchall()) if unknown else {}
     if not on_record:
-        return False, []
-    known, held_back = Known(on_record), []
+        return [], []
+    known, held_back, facilities = Known(on_record), [], []
     for code, names in unknown.items():
         for what, like in (("code", known.like_code(code)), ("name", known.like_name(names))):
             if like is not None and code not in confirmed:
                 held_back.append((code, PROBLEM.format(what=what), REMEDY.format(known=like)))
+                facilities.append({"code": code[:_LONGEST], "name": min(names, default="")[:_LONGEST], "like": like})
                 break
     notes = []
     if added := len(unknown) - len(held_back):
@@ -132,7 +138,7 @@ def _hold_back(cursor: Cursor[Any], values: dict[str, Any], confirmed: set[str])
         codes, problems, remedies = map(list, zip(*held_back, strict=True))
         cursor.execute(_HOLD, values | {"codes": codes, "problems": problems, "remedies": remedies})
         notes.append(_were(len(held_back), "not known before and {were} held back: the rejected rows say what to do"))
-    return bool(held_back), notes
+    return facilities, notes
 
 
 def _were(count: int, what: str) -> str:

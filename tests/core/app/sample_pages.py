@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse
 
 from core.access import TenantDb, require, signed_in
-from core.access.pages import Page
+from core.access.pages import Page, UploadPageRoute
 from core.errors import NotFound, Unauthenticated
 from core.feature_registry import Feature, NavigationEntry
 from core.identity import Principal
@@ -15,6 +15,7 @@ from core.identity.credentials import cookie
 Reader = Annotated[Principal, Depends(require("audit.read"))]
 
 pages = APIRouter()
+files = APIRouter(route_class=UploadPageRoute)
 public_pages = APIRouter()
 api = APIRouter()
 
@@ -27,6 +28,11 @@ def sample(reader: Reader, page: Page, db: TenantDb, title: str = "") -> HTMLRes
 @pages.post("/sample")
 def post_sample(_: Reader, note: Annotated[str, Form()]) -> HTMLResponse:
     return HTMLResponse(note)
+
+
+@files.post("/sample/files", max_body_size=2000)
+def post_files(_: Reader, file: UploadFile) -> HTMLResponse:
+    return HTMLResponse(file.filename)
 
 
 @pages.post("/sample/plain")
@@ -97,7 +103,7 @@ class Sessions:
 SAMPLE = Feature(
     "sample",
     routers=(f"{__name__}:api",),
-    pages=(f"{__name__}:pages",),
+    pages=(f"{__name__}:pages", f"{__name__}:files"),
     public_pages=(f"{__name__}:public_pages",),
     sign_in="/sign-in",
     navigation=(

@@ -354,6 +354,7 @@ VERBS |= {"Import", "Issue", "List", "Make", "Merge", "Refuse", "Replace", "Revo
 VERBS |= {
     "Assign",
     "Claim",
+    "Confirm",
     "Deactivate",
     "Delete",
     "Invite",

@@ -16,6 +16,7 @@ from core.feature import feature
 from core.feature_registry import NavigationEntry
 from core.identity import Identified, Principal, credentials, csrf
 from core.identity.credentials import credential_kinds
+from core.web.uploads import UploadRequest
 from tests.core.app import sample_pages
 from tests.core.app.sample_pages import SAMPLE, Sessions
 
@@ -178,6 +179,29 @@ class TestForms:
     )
     def test_a_public_form_needs_no_session(self, browser, headers):
         assert browser.post("/sign-in", data={"name": "x"}, headers=headers).text == "x"
+
+    def test_files_are_taken_with_the_token_in_the_address(self, reader):
+        token = token_on(reader.get("/sample"))
+        answer = reader.post(
+            "/sample/files", params={"csrf_token": token}, files={"file": ("a.csv", b"1")}, headers=OWN_ORIGIN
+        )
+        assert (answer.status_code, answer.text) == (200, "a.csv")
+
+    @pytest.mark.parametrize("headers", [OWN_ORIGIN, {"Origin": "http://elsewhere.example"}])
+    def test_nothing_of_a_forged_upload_is_read(self, reader, monkeypatch, headers):
+        token = token_on(reader.get("/sample"))
+        params = {} if headers is OWN_ORIGIN else {"csrf_token": token}
+        read = []
+        monkeypatch.setattr(UploadRequest, "form", lambda *_, **__: read.append("form"))
+        files = {"csrf_token": (None, token), "file": ("a.csv", b"1")}
+        assert reader.post("/sample/files", params=params, files=files, headers=headers).status_code == 403
+        assert read == []
+
+    def test_an_upload_is_as_large_as_its_page_takes(self, reader):
+        params = {"csrf_token": token_on(reader.get("/sample"))}
+        answer = reader.post("/sample/files", params=params, files={"file": ("a.csv", b"1" * 3000)}, headers=OWN_ORIGIN)
+        assert answer.status_code == 413
+        assert "text/html" in answer.headers["content-type"]
 
     def test_every_write_of_every_page_is_checked(self, app, application):
         writes = [

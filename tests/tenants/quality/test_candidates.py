@@ -13,14 +13,17 @@ from core.web.paging import PageRequest
 from tenants.quality.candidates import (
     MOST_PROBABLE,
     Candidate,
+    count_pending,
     list_candidates,
     merge_candidate,
     read_candidate,
     refuse_candidate,
+    undo_decision,
     unmerge_patient,
 )
 from tenants.quality.linkage import model, search
 from tenants.quality.settings import linkage_state
+from tenants.records.identities import canonical_of
 from tests.tenants.quality.conftest import People
 
 REASON = "not the same person"
@@ -115,6 +118,29 @@ def test_a_merged_pair_is_no_candidate_and_an_unmerged_one_stays_refused(twins: 
     searched(people)
     assert pending(people) == []
     assert {"api:candidate:merge", "api:patient:merge", "api:patient:unmerge"} <= set(actions(people))
+
+
+@pytest.mark.parametrize("decision", ["merge", "refuse"])
+def test_an_undone_decision_leaves_the_pair_as_it_was(twins: tuple[People, UUID, UUID], decision: str) -> None:
+    people, first, second = twins
+    searched(people)
+    (candidate,) = pending(people)
+    with people.session() as session:
+        with pytest.raises(Conflict):
+            undo_decision(session, candidate.id, REASON)
+        if decision == "merge":
+            merge_candidate(session, candidate.id, keep=None, reason=REASON)
+        else:
+            refuse_candidate(session, candidate.id, REASON)
+        assert count_pending(session) == 0
+    with people.session() as session:
+        undone = undo_decision(session, candidate.id, REASON)
+        assert (undone.state, undone.reason, undone.decided_by) == ("pending", None, None)
+        assert canonical_of(session, first) == first
+        assert canonical_of(session, second) == second
+        assert count_pending(session) == 1
+    assert [each.id for each in pending(people)] == [candidate.id]
+    assert "api:candidate:undo" in actions(people)
 
 
 def test_a_candidate_that_the_records_no_longer_suggest_is_gone(twins: tuple[People, UUID, UUID]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from core.cli.main import run as iit
 from core.database import TenantRef, tenant_session
 from core.preferences import amend, group
+from tenants.imports.confirming import confirm, list_held
 from tests.tenants.imports.conftest import RunImport, everything, rows
 from tests.tenants.imports.formats.fixtures_lists import PHARMACY, pharmacy_row, write_csv
 
@@ -63,8 +64,11 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_resembles_a_kno
     note = "1 facility was not known before and was held back: the rejected rows say what to do"
     assert (note if problem else "1 facility was not known before and was added") in summary.notes
     for entry in summary.problems:
-        assert "or to aliases, as abc123, where" in entry["remedy"]
-        assert "in the settings of facilities" in entry["remedy"]
+        assert "as a new facility or as another spelling of abc123" in entry["remedy"]
+    expected = [{"code": code, "name": name, "like": "abc123"}]
+    assert summary.held_facilities == (expected if problem else [])
+    with tenant_session(known, actor="test:1") as session:
+        assert [each["code"] for each in list_held(session)] == ([code] if problem else [])
 
 
 def test_short_codes_resemble_each_other_by_chance(tenant: TenantRef, run_import: RunImport, tmp_path: Path) -> None:
@@ -80,6 +84,21 @@ def test_a_confirmed_clinic_is_added_by_the_next_import(
     assert iit(["facility", "confirm", known.slug, "abc124"]) == 0
     assert run_import(known, files, "{}", data_date=JUNE).rows_rejected == 0
     assert on_record(known) == [("abc123", "Clinic one"), ("abc124", "Clinic one")]
+
+
+def test_a_facility_is_listed_until_somebody_confirms_it_or_the_import_is_undone(
+    known: TenantRef, run_import: RunImport, tmp_path: Path
+) -> None:
+    summary = run_import(known, listed(tmp_path, ("abc124", "Clinic uno"), ("bc123", "")), "{}", data_date=JUNE)
+    with tenant_session(known, actor="test:1") as session:
+        assert [(each["code"], each["import_id"]) for each in list_held(session)] == [
+            ("abc124", summary.id),
+            ("bc123", summary.id),
+        ]
+        confirm(session, "abc124", "abc123")
+        assert [each["code"] for each in list_held(session)] == ["bc123"]
+        rows(session, "UPDATE imports SET state = 'undone' WHERE uuid = %s RETURNING uuid", summary.id)
+        assert list_held(session) == []
 
 
 def test_an_alias_is_read_as_the_clinic_that_is_meant(

@@ -1,0 +1,233 @@
+"""The data officer's pages in a browser: a dirty RADET in, its report, a facility confirmed, a list; pairs decided."""
+
+import re
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.clock import today
+from core.database import platform_session, tenant_session
+from core.identity.people import members, sessions
+from core.jobs.worker import drain
+from tenants.imports.formats.radet_lamisplus import HEADINGS
+from tenants.quality.models import LinkageCandidate
+from tenants.records.ids import new_uuid
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.tenants.imports.formats.fixtures_lists import lamisplus_row, write_csv
+
+NARROW = {"width": 320, "height": 640}
+DAY = today("Africa/Lagos")
+PICKUP, REFILL, SINCE = "Last Pickup Date (yyyy-mm-dd)", "Months of ARV Refill", "Date of Current ART Status"
+START = "ART Start Date (yyyy-mm-dd)"
+CLINICS = (("abc123xyz", "Clinic one"), ("def456uvw", "Clinic two"))
+
+
+def ago(days):
+    return (DAY - timedelta(days=days)).isoformat()
+
+
+def person(number, **cells):
+    """A person whose last pick-up is the longer ago the higher the number; refills are for three months."""
+    code, name = CLINICS[number % 2]
+    picked_up = ago(31 + 2 * number)
+    row = {"DatimId": code, "Facility Name": name, PICKUP: picked_up, REFILL: 3, SINCE: picked_up, START: ago(900)}
+    return lamisplus_row(number, **(row | cells))
+
+
+@pytest.fixture(scope="module")
+def radet(tmp_path_factory):
+    """A clean RADET, and the next one, which has broken dates, a mistyped facility, and a person twice."""
+    folder = tmp_path_factory.mktemp("radet")
+    clean = [person(number) for number in range(1, 41)]
+    dirty = [
+        *(person(number, **{PICKUP: ago(2 * number), SINCE: ago(2 * number)}) for number in range(1, 16)),
+        *clean[15:],
+        person(41, **{PICKUP: "31/02/2026"}),
+        person(42, **{PICKUP: "not a date"}),
+        person(43, **{PICKUP: ago(-400)}),
+        person(20, Sex="Male"),
+        *(person(number, **{"DatimId": "abc123xyy", "Facility Name": "Clinic uno"}) for number in (44, 45)),
+    ]
+    return write_csv(folder / "before.csv", HEADINGS, clean), write_csv(folder / "dirty.csv", HEADINGS, dirty)
+
+
+@pytest.fixture(scope="module")
+def partner(make_tenant, application, radet):
+    """A tenant that imported the clean RADET, and the secret of a session of each role."""
+    owner = with_records(make_tenant(), application, radet[0])
+    return owner, {role: session_of(owner, role) for role in ("data_officer", "viewer")}
+
+
+def with_records(tenant, application, path):
+    with TestClient(application, headers={"X-API-Key": tenant.api_key}) as client:
+        files = {"files": ("before.csv", path.read_bytes())}
+        assert client.post("/v1/imports", files=files, data={"data_date": ago(30)}).status_code == 202
+    drain(tenant.ref)
+    return tenant.ref
+
+
+def session_of(tenant, role):
+    email = f"{role}-{uuid4().hex[:6]}@example.org"
+    someone = members.add_member(tenant, email, "Data officer", members.Grant([role]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, someone, tenant.id)
+        return sessions.begin(session, someone, tenant.id, signed_in_by="password").secret
+
+
+@pytest.fixture
+def visit(open_page, partner, site):
+    """Opens a page as the role: ``visit("/data", size=DESKTOP)``."""
+
+    def begin(path, role="data_officer", size=PHONE, secret=None, **options):
+        page = open_page(None, size, **options)
+        page.context.add_cookies([{"name": "iit_session", "value": secret or partner[1][role], "url": site}])
+        page.goto(path)
+        return page
+
+    return begin
+
+
+@pytest.fixture
+def empty(make_tenant):
+    """The session of a data officer whose partner has no records."""
+    return session_of(make_tenant().ref, "data_officer")
+
+
+def upload(page, path, day=None):
+    page.goto("/data/upload")
+    page.get_by_label("Files").set_input_files(str(path))
+    if day is not None:
+        page.get_by_label("Data date").fill(day)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.wait_for_url(re.compile("/data/imports/[0-9a-f-]{36}$"))
+
+
+@pytest.mark.parametrize(("size", "script"), [(PHONE, True), (DESKTOP, False)], ids=["phone", "desktop, no script"])
+def test_a_dirty_radet_becomes_a_report_a_facility_and_a_list(
+    visit, accessible, make_tenant, application, radet, size, script
+):
+    tenant = with_records(make_tenant(), application, radet[0])
+    page = visit("/data", size=size, secret=session_of(tenant, "data_officer"), java_script_enabled=script)
+    page.get_by_role("link", name="Upload files").click()
+    if script:
+        accessible(page)
+    upload(page, radet[1], ago(0))
+    page.get_by_text("Waiting").first.wait_for()
+    drain(tenant)
+    if not script:
+        page.get_by_role("link", name="Refresh").click()
+    page.get_by_text("What was rejected, and what to do").wait_for()
+    if script:
+        accessible(page)
+    report = page.locator("#problems").inner_text()
+    assert "Not a date in a form that the mapping names." in report
+    assert "code is like that of a known one" in report
+    assert "31/02/2026" not in report
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download each row (CSV)").click()
+    assert "dirty.csv" in download.value.path().read_text()
+    page.get_by_role("link", name="Confirm the facilities that were held back").click()
+    page.get_by_role("button", name="It is Clinic one").click()
+    page.get_by_text("Now upload the file again").wait_for()
+    upload(page, radet[1], ago(0))
+    drain(tenant)
+    page.goto(page.url)
+    assert page.get_by_role("link", name="Confirm the facilities").count() == 0
+    page.get_by_role("button", name="Make today's list").click()
+    page.get_by_text("Today's list is being made").wait_for()
+    drain(tenant)
+    page.get_by_role("link", name="Refresh").click()
+    page.get_by_role("link", name="Open today's list").click()
+    page.wait_for_url("**/today")
+    assert page.locator("article.card").count() > 0
+    page.go_back()
+    page.get_by_text("Undo this import").click()
+    page.get_by_role("button", name="Undo the import").click()
+    page.get_by_text("Being undone").first.wait_for()
+    drain(tenant)
+    page.goto(page.url)
+    assert page.get_by_role("status").first.inner_text() == "Undone"
+
+
+def test_an_import_that_waits_is_cancelled_and_is_in_the_history(visit, radet):
+    page = visit("/data/upload")
+    upload(page, radet[1], ago(1))
+    page.get_by_role("button", name="Cancel the import").click()
+    page.get_by_text("Cancelled").first.wait_for()
+    page.get_by_role("link", name="All imports").click()
+    assert "Cancelled" in page.locator("article.card", has_text="dirty.csv").first.inner_text()
+
+
+def test_a_form_without_what_it_needs_says_what_to_correct(visit, accessible):
+    page = visit("/data/upload")
+    page.evaluate("document.querySelector('form.form').noValidate = true")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_role("alert").get_by_role("link", name="No file was chosen.").click()
+    assert page.evaluate("document.activeElement.id") == "files"
+    accessible(page)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_two_records_are_compared_decided_and_undone(visit, accessible, partner, script):
+    pair = a_pair(partner[0])
+    page = visit("/data/candidates", java_script_enabled=script)
+    page.locator(f'a[href="/data/candidates/{pair}"]').click()
+    page.get_by_role("heading", name="One person or two?").wait_for()
+    if script:
+        accessible(page)
+    table = page.get_by_role("region", name="The two records beside each other")
+    assert "differs" in table.locator("tbody", has_text="Hospital number").inner_text()
+    assert "differs" not in table.locator("tbody", has_text="Date of birth").inner_text()
+    page.get_by_role("button", name="Same person").click()
+    page.get_by_text("Saved.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url(f"**/data/candidates/{pair}")
+    page.get_by_label("Why").fill("brothers who share a phone")
+    page.get_by_role("button", name="Two people").click()
+    page.get_by_text("Saved.").wait_for()
+    page.get_by_role("link", name="Two people").click()
+    page.locator(f'a[href="/data/candidates/{pair}"]').click()
+    page.get_by_text("Brothers who share a phone.").wait_for()
+
+
+def a_pair(tenant):
+    """A pair of the two first patients on record."""
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        rows = cursor.execute("SELECT uuid FROM patients WHERE known_to IS NULL ORDER BY uuid LIMIT 2").fetchall()
+        cursor.execute("DELETE FROM linkage_candidates")
+        (first,), (second,) = rows
+        row = LinkageCandidate(
+            uuid=new_uuid(), first_uuid=min(first, second), second_uuid=max(first, second), probability=0.97,
+            evidence={"agree": ["same birth date"], "differ": ["starts of ART differ"], "care": "consecutive"},
+            evidence_hash=uuid4().hex,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return UUID(str(row.uuid))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/data", "/data/upload", "/data/facilities", "/data/imports", "/data/quality"])
+def test_pages_are_accessible_and_never_wider_than_the_screen(visit, accessible, path, scheme):
+    page = visit(path, color_scheme=scheme)
+    for size in (DESKTOP, NARROW, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        if size is not NARROW:
+            accessible(page)
+
+
+def test_who_has_no_records_is_led_to_the_upload(visit, accessible, empty):
+    page = visit("/data", secret=empty)
+    accessible(page)
+    page.get_by_role("link", name="Upload files").click()
+    page.wait_for_url("**/data/upload")
+
+
+def test_who_may_not_see_imports_is_told_who_can_allow_it(visit, accessible):
+    page = visit("/data", "viewer")
+    assert "imports.read" in page.locator("main").inner_text()
+    assert "administrator" in page.locator("main").inner_text()
+    accessible(page)
