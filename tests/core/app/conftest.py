@@ -1,4 +1,4 @@
-"""Keys that are accepted without a database, for tests of what stands before the routes."""
+"""The OpenAPI document, and keys that are accepted without a database."""
 
 from uuid import uuid4
 
@@ -7,6 +7,7 @@ import pytest
 from core.access.verification import Verification
 from core.errors import Unauthenticated
 from core.identity.principal import Identified, Principal
+from tests.core.app.documents import operations_of
 
 FORM = "iit_{0:012x}_" + "0" * 64
 
@@ -42,3 +43,13 @@ def keys(monkeypatch):
     fake_keys = Keys()
     monkeypatch.setattr("core.app.callers.verify", fake_keys.verify)
     return fake_keys
+
+
+@pytest.fixture(scope="module")
+def document(application):
+    return application.openapi()
+
+
+@pytest.fixture(scope="module")
+def operations(document):
+    return operations_of(document)
