@@ -167,7 +167,7 @@ def _page(
             (check_name(finding.check), _("Right") if finding.ok else _("Wrong"), finding.problem, finding.remedy)
             for finding in findings or ()
         ],
-        domains=domains.list_domains(tenant)[0],
+        domains=domains.list_domains(tenant),
         mapping=_mapping_text(present),
         roles=[(role.name, role_name(role.name)) for role in list_roles(tenant)],
         admins=[(person.id, person.name) for person in people if ADMIN in person.roles and not person.invited],

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.identity import Principal
 from core.identity.people import members
 from core.web.pages import SEE_OTHER
@@ -162,7 +162,12 @@ def post_attempt(
     try:
         with scope.session() as session:
             service.record(session, form.attempt)
-    except (ValidationError, Invalid):
+    except Invalid as error:
+        if any(problem.field.endswith("patient_id") for problem in error.errors):
+            detail = "there is no such patient"
+            raise NotFound(detail) from None
+        return _today_page(page, principal, scope, form.view, wrong=form)
+    except ValidationError:
         return _today_page(page, principal, scope, form.view, wrong=form)
     if "hx-request" not in request.headers:
         return RedirectResponse(form.view.address(done=form.id), SEE_OTHER)

@@ -71,7 +71,7 @@ def read_record_statistics(world: World) -> Call:
 
 @case("GET", "/v1/patients", kind="collection")
 def list_patients(world: World) -> Call:
-    return Call(marks=[patient(world)["id"]])
+    return Call(params={"page_size": 500}, marks=[patient(world)["id"]])
 
 
 @case("POST", "/v1/patients/search", kind="collection")

@@ -134,9 +134,9 @@ def list_(slug: str, *, as_json: bool) -> None:
     """List the domains that the tenant SLUG claims."""
     from core.identity.oidc.domains import list_domains
 
-    claims, total = list_domains(tenant(slug))
+    claims = list_domains(tenant(slug))
     if as_json:
-        print_json({"domains": [_row(domain) for domain in claims], "total": total})
+        print_json({"domains": [_row(domain) for domain in claims], "total": len(claims)})
         return
     print_table((_row(domain) for domain in claims), ("id", "domain", "proved", "record"))
 

@@ -86,21 +86,16 @@ class Domain:
         return f"{PREFIX}{self.challenge}"
 
 
-def list_domains(tenant: TenantRef, *, limit: int = MOST, offset: int = 0) -> tuple[list[Domain], int]:
-    """A page of the domains that the tenant claims, by name, and how many there are."""
+def list_domains(tenant: TenantRef) -> list[Domain]:
+    """Return the domains that the tenant claims, by name."""
     with platform_session() as session:
         rows = session.execute(
             text(
                 f"SELECT {_COLUMNS} FROM platform.sso_domains WHERE tenant_id = :tenant ORDER BY domain"  # noqa: S608 - constants
-                " LIMIT :limit OFFSET :offset"
             ),
-            {"tenant": tenant.id, "limit": limit, "offset": offset},
+            {"tenant": tenant.id},
         ).mappings()
-        domains = [Domain(**row) for row in rows]
-        total = session.execute(
-            text("SELECT count(*) FROM platform.sso_domains WHERE tenant_id = :tenant"), {"tenant": tenant.id}
-        ).scalar_one()
-    return domains, int(total)
+        return [Domain(**row) for row in rows]
 
 
 def get_domain(tenant: TenantRef, domain_id: UUID) -> Domain:

@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from core.access.require import api_routes
+from core.access.require import api_routes, is_public
 from core.app.conventions import query_names
 from core.web.pages import PageRoute
 
@@ -66,6 +66,8 @@ class TestUnknownBodyFields:
 
 def test_every_operation_rejects_an_unknown_parameter(application, api):
     for route in api_routes(application):
+        if is_public(route):
+            continue  # providers add parameters that nobody announces
         parts = [str(uuid4()) if part.startswith("{") else part for part in str(route.path).split("/")]
         for method in route.methods:
             answer = api.request(method, "/".join(parts), params={"surplus": "x"}, headers={"If-Match": "*"})
