@@ -44,7 +44,7 @@ def confirm(session: TenantSession, code: str, known: str | None = None) -> Grou
     if known is not None and find_facility(session, known) is None:
         message = "the known facility is not on record"
         remedy = "give the DATIM id of a facility on record (GET /v1/facilities lists them)"
-        raise NotFound(message, remedy=remedy, errors=[FieldError("as", "is not on record", remedy)])
+        raise NotFound(message, remedy=remedy, errors=[FieldError("known", "is not on record", remedy)])
     present = settings.get(session, FacilitySettings)
     aliases = {alias: datim_id for alias, datim_id in present.aliases.items() if alias != code}
     confirmed = [alias for alias in present.confirmed if alias != code]

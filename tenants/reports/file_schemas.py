@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.web.days import IsoDay
+
 Kind = Literal["line-list", "radet", "mer", "dhis2"]
 Format = Literal["csv", "xlsx", "pdf", "json"]
 State = Literal["waiting", "made", "failed", "expired"]
@@ -51,7 +53,7 @@ class ReportChoice(BaseModel):
 class ReportPost(ReportChoice):
     """A report to make now."""
 
-    as_of: date | None = Field(
+    as_of: IsoDay | None = Field(
         default=None,
         description="Of lists: the day, with what was known then. Default: today.",
         examples=["2026-09-30"],

@@ -14,6 +14,7 @@ from core.database import tenant_session
 from core.errors import Forbidden
 from core.identity.people import accounts, link_mail, links, members, second_factor
 from core.identity.people.people_file import NEW, reject_wrong
+from core.identity.roles import ROLES
 from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
 
@@ -188,7 +189,9 @@ def check_grant(caller: Caller, grant: Grant) -> None:
     Raises:
         Forbidden: it is more (403).
     """
-    granted = permissions_of(caller.tenant, grant.roles, roles_at(caller.tenant.id))
+    # Roles of operators are no roles of a tenant: ``members`` rejects them as such.
+    of_tenants = [name for name in grant.roles if name not in ROLES or not ROLES[name].operator]
+    granted = permissions_of(caller.tenant, of_tenants, roles_at(caller.tenant.id))
     more = sorted(granted - caller.principal.permissions)
     if more:
         detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"

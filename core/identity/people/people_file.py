@@ -237,4 +237,4 @@ def _same(grant: Grant, member: Mapping[Any, Any], places: Mapping[str, UUID]) -
 
 def _unreadable(problem: str, remedy: str) -> Invalid:
     detail = "the file of people cannot be read"
-    return Invalid(detail, remedy=remedy, errors=[FieldError("file", problem, remedy)])
+    return Invalid(detail, remedy=remedy, errors=[FieldError("csv", problem, remedy)])

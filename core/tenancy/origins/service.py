@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from core import audit
 from core.clock import now
-from core.database import platform_session, tenant_session
+from core.database import lock_own, platform_session, psycopg_connection, tenant_session
 from core.errors import FieldError, Invalid
 
 if TYPE_CHECKING:
@@ -60,11 +60,8 @@ def replace_origins(tenant: TenantRef, origins: Sequence[str], *, actor: str, re
     if errors:
         detail = "the origins are not valid"
         raise Invalid(detail, errors=errors)
-    with platform_session() as session:
-        # A second change waits here, so that the list is one of the two, not a mixture.
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"origins {tenant.id}"}
-        )
+    with tenant_session(tenant, actor=actor, request_id=request_id) as own, platform_session() as session:
+        lock_own(psycopg_connection(own).cursor(), "origins")  # a second change waits, or both lists would mix
         session.execute(text("DELETE FROM platform.tenant_origins WHERE tenant_id = :tenant"), {"tenant": tenant.id})
         if wanted:
             session.execute(
@@ -74,8 +71,7 @@ def replace_origins(tenant: TenantRef, origins: Sequence[str], *, actor: str, re
                 ),
                 {"tenant": tenant.id, "origins": wanted, "now": now(), "actor": actor},
             )
-        with tenant_session(tenant, actor=actor, request_id=request_id) as own:
-            audit.record(own, ACTION, "origins", None, {"origins": wanted})
+        audit.record(own, ACTION, "origins", None, {"origins": wanted})
     return wanted
 
 
