@@ -20,7 +20,7 @@ from core.web.paging import PageRequest
 from tenants.cohort import repository
 from tenants.portal import programme_view, report_words
 from tenants.reports import files, schedules
-from tenants.reports.file_schemas import FORMATS, LISTS, ReportPost, SchedulePost
+from tenants.reports.file_schemas import FORMATS, LISTS, ReportFilePost, SchedulePost
 from tenants.reports.files_api import sent
 from tenants.reports.settings import ReportSettings
 
@@ -53,10 +53,10 @@ class ReportForm(BaseModel):
         return {"kind": kind, "format": form, "facility": self.facility or None}
 
     @property
-    def post(self) -> ReportPost:
+    def post(self) -> ReportFilePost:
         """The report that the form asks for."""
         time = {"as_of": self.as_of or None} if self.chosen["kind"] in LISTS else {"period": self.period}
-        return ReportPost.model_validate({**self.chosen, **time})
+        return ReportFilePost.model_validate({**self.chosen, **time})
 
 
 class ScheduleForm(ReportForm):

@@ -50,7 +50,7 @@ class ReportChoice(BaseModel):
         return self
 
 
-class ReportPost(ReportChoice):
+class ReportFilePost(ReportChoice):
     """A report to make now."""
 
     as_of: IsoDay | None = Field(

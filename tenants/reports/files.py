@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from core.jobs import JobEnd
     from core.web.keyset import Slice
     from core.web.paging import PageRequest
-    from tenants.reports.file_schemas import ReportChoice, ReportPost
+    from tenants.reports.file_schemas import ReportChoice, ReportFilePost
 
 MAKE_JOB: Final = "reports.make"
 MANAGE: Final = "reports.write"
@@ -111,7 +111,7 @@ def places(session: TenantSession) -> list[UUID]:
     return [row[0] for row in rows]
 
 
-def request_file(session: TenantSession, principal: Principal, body: ReportPost) -> ReportFileOut:
+def request_file(session: TenantSession, principal: Principal, body: ReportFilePost) -> ReportFileOut:
     """Ask for a report, which a job makes.
 
     Raises:

@@ -14,7 +14,7 @@ from core.web.streams import StreamedResponse, file_blocks
 from core.web.tables import MEDIA_TYPES
 from tenants.reports import files, schedules
 from tenants.reports.api import disposition
-from tenants.reports.file_schemas import ReportFileOut, ReportPost, ScheduleOut, SchedulePost
+from tenants.reports.file_schemas import ReportFileOut, ReportFilePost, ScheduleOut, SchedulePost
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 
@@ -31,7 +31,7 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/files", operation_id="request_report", summary="Make a report in the background", status_code=202)
-def request_report(principal: ReportsRead, db: TenantDb, body: ReportPost, response: Response) -> ReportFileOut:
+def request_report(principal: ReportsRead, db: TenantDb, body: ReportFilePost, response: Response) -> ReportFileOut:
     """Enqueue a job that makes the file. It has the facilities that the caller reaches, and no more."""
     report = files.request_file(db, principal, body)
     set_location(response, f"/v1/reports/files/{report.id}")

@@ -8,11 +8,15 @@ import pytest
 OTHER_PATH_PARAMETERS = {
     "data_date": "the day of a partner's list",
     "group": "name of a group of settings",
+    "indicator": "name of an indicator",
     "role_name": "name of a role",
 }
 """Path parameters that are no identifiers of records, with what they are."""
 
-OF_ANOTHER_THING = {"/v1/quality/imports/{import_id}": "the report on an import"}
+OF_ANOTHER_THING = {
+    "/v1/assignments/{patient_id}": "the colleague to whom a patient is assigned",
+    "/v1/quality/imports/{import_id}": "the report on an import",
+}
 """Reads that are addressed by the identifier of something else than the answer, with what the answer is."""
 
 FACILITIES = "/v1/facilities"

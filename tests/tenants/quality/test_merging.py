@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clock import today
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, Invalid, NotFound
 from core.privacy import vault
 from tenants.cohort.calendar import period_of
 from tenants.cohort.load import load_timelines
@@ -175,7 +175,7 @@ def test_a_merge_that_makes_no_sense_is_rejected(people: People) -> None:
                 assert caught.value.remedy == f"{one} counts for {two}: name {two} instead, or unmerge {one} first"
         with pytest.raises(NotFound):
             unmerge_patient(session, three, REASON)
-        with pytest.raises(NotFound):
+        with pytest.raises(Invalid):
             merge_patients(session, three, UUID(int=5), REASON)
 
 

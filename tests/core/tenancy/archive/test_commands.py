@@ -42,7 +42,7 @@ def test_from_export_to_purge_and_back_by_commands(iit, tenant, open_session, ke
     exported = json.loads(out)
     assert (code, exported["contents"]["patients"]["rows"], len(exported["blobs"])) == (0, 4, 2)
     code, out, err = iit("tenant", "verify-archive", path, "--identity", keys[0], "--against", slug)
-    assert (code, out.splitlines()[-1]) == (0, f"{slug} holds the same"), err
+    assert (code, out.splitlines()[-1]) == (0, f"{slug} holds the same rows"), err
     assert iit("tenant", "delete", slug, "--confirm", slug, "--grace-days", "0", "--json")[0] == 0
     assert json.loads(iit("tenant", "show", slug, "--json")[1])["state"] == "deleting"
     code, out, _ = iit("tenant", "purge", "--json")
