@@ -7,9 +7,27 @@ from tests.browser.conftest import DESKTOP
 PAGE = "<!doctype html><html lang=en><title>Page</title><main><h1>Page</h1>{content}</main></html>"
 
 
+NEXT_HALF = """() => new Promise(moved => {
+  const before = scrollY
+  scrollBy(0, innerHeight / 2)
+  requestAnimationFrame(() => requestAnimationFrame(() => moved(scrollY > before)))
+})"""
+"""Scrolls by half a screen, lets the page draw, and says whether it moved."""
+
+
+def drawn_by_scrolling(page):
+    """The ids of all operations. Of more than 128, Swagger UI draws those near the screen only."""
+    drawn, moved = set(), True
+    while moved:
+        drawn |= set(page.locator(".opblock").evaluate_all("operations => operations.map(one => one.id)"))
+        moved = page.evaluate(NEXT_HALF)
+    return drawn
+
+
 def test_the_documentation_page_shows_the_operations_without_an_error_of_the_browser(open_page):
     page = open_page("/docs", DESKTOP)
     page.locator(".opblock").first.wait_for()
+    assert len(drawn_by_scrolling(page)) > 50
 
 
 def test_what_the_policy_blocks_is_reported(open_page, troubles):
