@@ -16,6 +16,7 @@ from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
 from core.settings import get_settings
 from core.web import texts
+from core.web.own_address import own_origin
 from core.web.pages import PageRoute, Site
 from core.web.uploads import UploadRequest
 
@@ -120,7 +121,7 @@ def _from_here(request: Request) -> bool:
     A request without any of these headers counts as foreign. So does one through an undeclared reverse proxy that ends
     TLS: this server then sees http where the browser says https.
     """
-    own = f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}".lower()
+    own = own_origin(request).lower()
     origin = request.headers.get("origin")
     if origin is not None:
         return origin.lower() == own

@@ -18,7 +18,7 @@ from core.app.bodies import Body
 from core.app.callers import Callers
 from core.app.conditional import Conditional
 from core.app.cors import Cors
-from core.app.entrance import Entrance
+from core.app.entrance import PROBES, Entrance
 from core.app.errors import answer as error_answer
 from core.app.errors import log_failure
 from core.app.pages import asset_origin
@@ -46,7 +46,6 @@ REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """Form of a caller's X-Request-ID. It is logged, so that anything but a UUID is replaced."""
 
 API = "/v1"
-PROBES = frozenset({"/healthz", "/readyz"})
 ALIVE = "/healthz"
 OPEN = 4
 """How many probes and other requests outside /v1 and the pages run at once. /healthz and assets never wait."""

@@ -12,9 +12,8 @@ from core.database import tenant_session
 from core.feature_registry import resolve
 from core.metering.storage import measure
 from core.retention.settings import RetentionRun, kinds, retention_model
-from core.telemetry.tracebacks import describe
-from core.tenancy import list_tenants
 from core.tenancy import settings as tenant_settings
+from core.tenancy.rounds import for_each_tenant
 
 if TYPE_CHECKING:
     from datetime import date
@@ -70,24 +69,19 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, progress: ProgressCallback | N
 def run_due(stopping: Event) -> dict[str, str]:
     """Do the day's upkeep of each tenant that still needs it: measure storage, and delete old rows.
 
-    Deletion is for active tenants, measuring for all. An error of one tenant, such as a schema that lacks a migration,
-    does not stop the others.
+    Deletion is for active tenants, measuring for all.
 
     Returns:
         Slug -> error, for each tenant that failed.
     """
-    failed: dict[str, str] = {}
-    for tenant in list_tenants():
-        if stopping.is_set():
-            break
-        try:
-            if tenant.state in MEASURED:
-                measure(tenant)
-            if tenant.state == "active" and _last_run(tenant) != today(tenant.time_zone):
-                run(tenant)
-        except Exception as error:  # noqa: BLE001 - as said above
-            failed[tenant.slug] = describe(error)
-    return failed
+    return for_each_tenant(stopping, _keep_up, state=None)
+
+
+def _keep_up(tenant: TenantRef) -> None:
+    if tenant.state in MEASURED:
+        measure(tenant)
+    if tenant.state == "active" and _last_run(tenant) != today(tenant.time_zone):
+        run(tenant)
 
 
 def look(stopping: Event) -> None:

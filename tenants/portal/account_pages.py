@@ -15,9 +15,10 @@ from core.identity.oidc.logout import end_session_address
 from core.identity.people import members, second_factor, sessions
 from core.identity.people.sessions import COOKIE
 from core.identity.people.sign_in_events import last_sign_ins
+from core.web.own_address import own_origin
 from core.web.pages import SEE_OTHER, Site
 from tenants.portal.factor_words import shown_device, shown_sign_in
-from tenants.portal.sso_sign_in_pages import leave_for, origin_of
+from tenants.portal.sso_sign_in_pages import leave_for
 
 router = APIRouter()
 
@@ -64,7 +65,7 @@ def post_sign_out(request: Request, page: Page, principal: SignedIn) -> Response
     session_id = UUID(str(principal.credential_id))
     there = None
     if principal.signed_in_by == "oidc":
-        there = end_session_address(session_id, f"{origin_of(request)}/sign-in")
+        there = end_session_address(session_id, f"{own_origin(request)}/sign-in")
     sessions.end(session_id, UUID(principal.id), action="page:person:sign_out")
     answer: Response = RedirectResponse("/sign-in", SEE_OTHER)
     if there is not None:

@@ -1,6 +1,8 @@
 """Pages of a partner's people: the list, one person, inviting, links, and what ends a person's access."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -158,11 +160,8 @@ def post_link(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> HTM
 @router.post("/admin/people/{person_id}/revoke-links")
 def post_revoke_links(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
     """Make the partner's links for the person stop working."""
-    try:
-        administration.revoke_links(scope, person_id, source=PAGE)
-    except REJECTED as error:
-        return _person_again(page, scope, person_id, error)
-    return RedirectResponse(f"/admin/people/{person_id}?done=revoked", SEE_OTHER)
+    act = partial(administration.revoke_links, source=PAGE)
+    return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=revoked")
 
 
 @router.post("/admin/people/{person_id}/deactivate")
@@ -170,21 +169,15 @@ def post_deactivate(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, form: Annotated[VersionForm, Form()]
 ) -> Response:
     """Deactivate the person's account."""
-    try:
-        administration.deactivate(scope, person_id, _expected(form.version), source=PAGE)
-    except REJECTED as error:
-        return _person_again(page, scope, person_id, error)
-    return RedirectResponse(f"/admin/people/{person_id}?done=deactivated", SEE_OTHER)
+    act = partial(administration.deactivate, expected=_expected(form.version), source=PAGE)
+    return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=deactivated")
 
 
 @router.post("/admin/people/{person_id}/reactivate")
 def post_reactivate(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
     """Make the person's account usable again."""
-    try:
-        administration.reactivate(scope, person_id, source=PAGE)
-    except REJECTED as error:
-        return _person_again(page, scope, person_id, error)
-    return RedirectResponse(f"/admin/people/{person_id}?done=reactivated", SEE_OTHER)
+    act = partial(administration.reactivate, source=PAGE)
+    return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=reactivated")
 
 
 @router.post("/admin/people/{person_id}/remove")
@@ -192,11 +185,19 @@ def post_remove(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, form: Annotated[VersionForm, Form()]
 ) -> Response:
     """Remove the person from the partner."""
+    act = partial(administration.remove, expected=_expected(form.version), source=PAGE)
+    return _done(page, scope, person_id, act, "/admin/people?done=removed")
+
+
+def _done(
+    page: PageContext, scope: Scope, person_id: UUID, act: Callable[[Scope, UUID], object], following: str
+) -> Response:
+    """Do something with a person and go on to ``following``; if it is rejected, show the person's page with why."""
     try:
-        administration.remove(scope, person_id, _expected(form.version), source=PAGE)
+        act(scope, person_id)
     except REJECTED as error:
         return _person_again(page, scope, person_id, error)
-    return RedirectResponse("/admin/people?done=removed", SEE_OTHER)
+    return RedirectResponse(following, SEE_OTHER)
 
 
 def _expected(version: str) -> Expected:

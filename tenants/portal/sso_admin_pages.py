@@ -28,10 +28,10 @@ from core.identity.oidc.schemas import (
 from core.identity.people import members
 from core.identity.roles import ADMIN
 from core.identity.tenant_roles.service import list_roles
+from core.web.own_address import own_origin
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
 from tenants.portal.admin_words import role_name
-from tenants.portal.sso_sign_in_pages import origin_of
 from tenants.portal.sso_words import check_name
 
 router = APIRouter()
@@ -84,7 +84,7 @@ def post_remove(principal: Manager, scope: TenantScope) -> Response:
 @router.post(f"{PATH}/test")
 def post_test(request: Request, page: Page, principal: Manager, scope: TenantScope) -> HTMLResponse:
     """Test the provider from this server, and show what each check found."""
-    findings = check_up(scope.tenant, f"{origin_of(request)}{CALLBACK}")
+    findings = check_up(scope.tenant, f"{own_origin(request)}{CALLBACK}")
     return _page(request, page, principal, scope, findings=findings)
 
 
@@ -99,7 +99,7 @@ def post_enforce(
 ) -> Response:
     """Reject passwords of all but one admin, or let passwords work again."""
     draft = replace(
-        _draft(providers.get_provider(scope.tenant)),
+        Draft.of(providers.get_provider(scope.tenant)),
         enforced=bool(enforced),
         break_glass_person_id=person_id if enforced else None,
     )
@@ -152,7 +152,7 @@ def _page(
     problem: AppError | None = None,
     findings: list[Finding] | None = None,
 ) -> HTMLResponse:
-    tenant, origin = scope.tenant, origin_of(request)
+    tenant, origin = scope.tenant, own_origin(request)
     present = _provider(scope)
     people = members.list_members(tenant, limit=MOST_PEOPLE)[0]
     return page.render(
@@ -205,19 +205,6 @@ def _draft_of(form: ProviderForm, present: SsoProviderState | None) -> Draft:
         form.default_role or None,
         enforced=present is not None and present.enforced,
         break_glass_person_id=None if present is None else present.break_glass_person_id,
-    )
-
-
-def _draft(provider: SsoProviderState) -> Draft:
-    return Draft(
-        provider.issuer,
-        provider.client_id,
-        None,
-        provider.roles_claim,
-        provider.role_mapping,
-        provider.default_role,
-        provider.enforced,
-        provider.break_glass_person_id,
     )
 
 

@@ -17,6 +17,7 @@ from core.identity.oidc.flows import LASTS, ProviderAnswer, begin_flow, complete
 from core.identity.oidc.providers import SsoProviderState, provider_of_email, provider_of_partner
 from core.identity.oidc.schemas import CALLBACK, SIGN_IN
 from core.identity.people import sessions
+from core.web.own_address import own_origin
 from core.web.pages import SEE_OTHER, safe_next
 from core.web.public_routes import PublicRate
 from tenants.portal.sso_words import reason_of
@@ -38,7 +39,7 @@ def show_sso(request: Request, page: Page, partner: Text = "", email: Text = "",
     if provider is None:
         return _problem(page, SignInRejected("unknown"))
     try:
-        begun = begin_flow(provider, redirect_uri=f"{origin_of(request)}{CALLBACK}", following=safe_next(next, START))
+        begun = begin_flow(provider, redirect_uri=f"{own_origin(request)}{CALLBACK}", following=safe_next(next, START))
     except SignInRejected as error:
         return _problem(page, error)
     answer = RedirectResponse(begun.address, SEE_OTHER)
@@ -86,11 +87,6 @@ def address_of(provider: SsoProviderState, following: str) -> str:
     """The path at which a sign-in by the provider begins."""
     query = {"partner": provider.tenant.slug, "next": safe_next(following, "")}
     return f"{SIGN_IN}?{urlencode({name: value for name, value in query.items() if value})}"
-
-
-def origin_of(request: Request) -> str:
-    """Scheme and host of this server, as the browser names them."""
-    return f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}"
 
 
 _AS_IT_IS = "/:?#[]@!$&()*+,=%~-._"

@@ -11,8 +11,7 @@ from core.database import tenant_session
 from core.database.arrays import uuid_array
 from core.jobs import enqueue
 from core.privacy import vault
-from core.telemetry.tracebacks import describe
-from core.tenancy import list_tenants
+from core.tenancy.rounds import for_each_tenant
 from tenants.records.locks import lock_for_import
 from tenants.records.models import WITHOUT_NAME_KEYS
 from tenants.records.names import keys_of
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from threading import Event
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
 
 log = telemetry.get_logger(__name__)
 
@@ -79,20 +78,15 @@ def _keys(session: TenantSession, patient: UUID, sealed: list[bytes | None]) -> 
 
 def enqueue_where_missing(stopping: Event) -> None:
     """Ask for the keys of each tenant that has names without them: a round of the loop ``names``."""
-    failed: dict[str, str] = {}
-    for tenant in list_tenants():
-        if stopping.is_set():
-            break
-        if tenant.state != "active":
-            continue
-        try:
-            with tenant_session(tenant, actor=ACTOR) as session:
-                if _missing(session):
-                    enqueue(session, JOB, {}, dedupe_key=JOB)
-        except Exception as error:  # noqa: BLE001 - any error is that tenant's alone: one behind a migration, for example
-            failed[tenant.slug] = describe(error)
+    failed = for_each_tenant(stopping, _enqueue_if_missing)
     if failed:
         log.warning("names without keys could not be looked for", tenants=failed)
+
+
+def _enqueue_if_missing(tenant: TenantRef) -> None:
+    with tenant_session(tenant, actor=ACTOR) as session:
+        if _missing(session):
+            enqueue(session, JOB, {}, dedupe_key=JOB)
 
 
 def _missing(session: TenantSession) -> bool:

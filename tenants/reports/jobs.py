@@ -8,9 +8,8 @@ from uuid import UUID
 from core import blobs, telemetry
 from core.database import tenant_session
 from core.jobs import job
-from core.telemetry.tracebacks import describe
-from core.tenancy import list_tenants
 from core.tenancy import settings as tenant_settings
+from core.tenancy.rounds import for_each_tenant
 from tenants.reports import files, schedules
 from tenants.reports.models import ReportFile
 from tenants.reports.settings import ReportSettings
@@ -18,6 +17,7 @@ from tenants.reports.settings import ReportSettings
 if TYPE_CHECKING:
     from threading import Event
 
+    from core.database import TenantRef
     from core.jobs import JobContext
 
 log = telemetry.get_logger(__name__)
@@ -44,16 +44,11 @@ def make(ctx: JobContext, payload: dict[str, Any]) -> None:
 
 def ask_for_due(stopping: Event) -> None:
     """Ask for the reports of each tenant whose schedules are due: a round of the loop ``report_schedules``."""
-    failed: dict[str, str] = {}
-    for tenant in list_tenants():
-        if stopping.is_set():
-            break
-        if tenant.state != "active":
-            continue
-        try:
-            with tenant_session(tenant, actor=ACTOR) as session:
-                schedules.request_due(session)
-        except Exception as error:  # noqa: BLE001 - any error is that tenant's alone: one behind a migration, for example
-            failed[tenant.slug] = describe(error)
+    failed = for_each_tenant(stopping, _ask_for_due)
     if failed:
         log.warning("scheduled reports could not be asked for", tenants=failed)
+
+
+def _ask_for_due(tenant: TenantRef) -> None:
+    with tenant_session(tenant, actor=ACTOR) as session:
+        schedules.request_due(session)

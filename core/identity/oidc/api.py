@@ -26,6 +26,7 @@ from core.identity.oidc.schemas import (
     SsoTestOut,
 )
 from core.web.location import set_location
+from core.web.own_address import own_origin
 from core.web.paging import Page, PageRequest, sorted_pages
 
 router = APIRouter(prefix="/sso", tags=["sso"])
@@ -61,7 +62,7 @@ def delete_sso(principal: Manager, scope: TenantScope) -> None:
 @router.post("/test", operation_id="test_sso", summary="Test the single sign-on", responses=responses(NotFound))
 def post_test(_: Manager, scope: TenantScope, request: Request, body: SsoTestIn) -> SsoTestOut:
     """Check metadata, keys, clock, client, redirect address and domains from this server, without a person."""
-    address = f"{body.portal or origin_of(request)}{CALLBACK}"
+    address = f"{body.portal or own_origin(request)}{CALLBACK}"
     findings = check_up(scope.tenant, address)
     return SsoTestOut(
         ok=all(finding.ok for finding in findings),
@@ -148,11 +149,6 @@ def shown(provider: SsoProviderState) -> SsoOut:
 def draft_of(body: SsoIn) -> Draft:
     """The draft in a body."""
     return Draft(**body.model_dump())
-
-
-def origin_of(request: Request) -> str:
-    """Scheme and host by which the caller reaches this server."""
-    return f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}"
 
 
 def _author(principal: Principal) -> Author:

@@ -13,7 +13,7 @@ from core.cli.output import ACTOR, done_in_part, json_option, note, print_json, 
 if TYPE_CHECKING:
     from core.identity.oidc.author import Author
     from core.identity.oidc.domains import Domain
-    from core.identity.oidc.providers import Draft, SsoProviderState
+    from core.identity.oidc.providers import SsoProviderState
 
 
 @click.group()
@@ -76,7 +76,7 @@ def enforce(slug: str, break_glass: str | None, *, off: bool, as_json: bool) -> 
 
     iit sso enforce my-programme --break-glass admin@example.org
     """
-    from core.identity.oidc.providers import get_provider, put_provider
+    from core.identity.oidc.providers import Draft, get_provider, put_provider
     from core.identity.people.members import person_of
 
     if off == (break_glass is not None):
@@ -84,7 +84,7 @@ def enforce(slug: str, break_glass: str | None, *, off: bool, as_json: bool) -> 
         raise click.UsageError(message)
     ref = tenant(slug)
     person = None if break_glass is None else person_of(break_glass)
-    draft = replace(_draft(get_provider(ref)), enforced=not off, break_glass_person_id=person)
+    draft = replace(Draft.of(get_provider(ref)), enforced=not off, break_glass_person_id=person)
     _print(put_provider(ref, draft, _author()), as_json=as_json)
 
 
@@ -192,21 +192,6 @@ def _author() -> Author:
     from core.identity.oidc.author import Author
 
     return Author(ACTOR, source="cli")
-
-
-def _draft(provider: SsoProviderState) -> Draft:
-    from core.identity.oidc.providers import Draft
-
-    return Draft(
-        provider.issuer,
-        provider.client_id,
-        None,
-        provider.roles_claim,
-        provider.role_mapping,
-        provider.default_role,
-        provider.enforced,
-        provider.break_glass_person_id,
-    )
 
 
 def _row(domain: Domain) -> dict[str, object]:

@@ -79,6 +79,20 @@ class Draft:
     enforced: bool
     break_glass_person_id: UUID | None
 
+    @classmethod
+    def of(cls, provider: SsoProviderState) -> Draft:
+        """Return the draft that changes nothing of a provider."""
+        return cls(
+            provider.issuer,
+            provider.client_id,
+            None,
+            provider.roles_claim,
+            provider.role_mapping,
+            provider.default_role,
+            provider.enforced,
+            provider.break_glass_person_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SsoProviderState:

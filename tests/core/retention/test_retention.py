@@ -21,6 +21,7 @@ from core.preferences import amend, group
 from core.retention import run, run_due, service
 from core.retention.service import days_of
 from core.retention.settings import kinds
+from core.tenancy import rounds
 from tenants.imports.models import Import, ImportRejection
 from tenants.records.models import Facility
 from tenants.risk.models import Prediction
@@ -133,7 +134,7 @@ def test_expired_files_go_and_kept_ones_stay(tenant):
 
 
 def test_it_runs_once_a_day_and_tenant_and_says_what_it_did(tenant, monkeypatch):
-    monkeypatch.setattr(service, "list_tenants", lambda: [tenant])
+    monkeypatch.setattr(rounds, "list_tenants", lambda: [tenant])
     fill(tenant, 2000)
     assert tenant.slug not in run_due(Event())
     assert count(tenant, "predictions") == 0
@@ -158,7 +159,7 @@ def test_a_tenant_that_fails_does_not_keep_the_others(two_tenants, monkeypatch, 
         return good(tenant, **options)
 
     monkeypatch.setattr(service, "run", sometimes)
-    monkeypatch.setattr(service, "list_tenants", lambda: [first, second])
+    monkeypatch.setattr(rounds, "list_tenants", lambda: [first, second])
     fill(second, 2000)
     assert type(error).__name__ in run_due(Event())[first.slug]
     assert count(second, "predictions") == 0
