@@ -44,6 +44,7 @@ feature = Feature(
             "tenants.reports.files:delete_old", 120, "Old reports, whose files have expired long before."
         )
     },
+    listeners={"tenant.restored": "tenants.reports.restored:end_unfinished"},
     loops=(Loop("report_schedules", "tenants.reports.jobs:ask_for_due", seconds=300.0, first_seconds=30.0),),
     commands={
         "report": Command("tenants.reports.commands:report", "Export line lists, the RADET, MER tables, DHIS2 values."),

@@ -6,7 +6,7 @@ Each kind of job that the rooms register has a case here: what stands unfinished
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ from tenants.imports.models import Import
 from tenants.imports.report import summary
 from tenants.quality import service as quality
 from tenants.records.ids import new_uuid
+from tenants.reports.files import MAKE_JOB, state_of
+from tenants.reports.models import ReportFile
 from tenants.risk.models import ScoreRun
 
 if TYPE_CHECKING:
@@ -122,6 +124,18 @@ def of_report(session: TenantSession) -> str:
     return error.value.detail
 
 
+def begin_report_file(session: TenantSession) -> UUID:
+    row = ReportFile(kind="mer", format="csv", options={"period": "2026Q1"}, needs=[], requested_by="test:1")
+    session.add(row)
+    session.flush()
+    return enqueue(session, MAKE_JOB, {"report_id": str(row.uuid)})
+
+
+def of_report_file(session: TenantSession) -> tuple[str, str | None]:
+    row = session.exec(select(ReportFile)).one()
+    return state_of(row), row.problem
+
+
 def leaves_nothing(kind: str) -> Case:
     """A kind whose job writes all that it writes in its last step."""
     return Case(lambda session: enqueue(session, kind, {}), lambda _: None, None, None, None)
@@ -155,6 +169,8 @@ CASES = {
         "the report of this import could not be made: Invalid: the test ends it",
     ),
     "quality.link": leaves_nothing("quality.link"),
+    "records.index_names": leaves_nothing("records.index_names"),
+    "reports.make": Case(begin_report_file, of_report_file, ("waiting", None), ("failed", WHY), ("failed", DISCARDED)),
 }
 
 
@@ -201,6 +217,7 @@ def test_what_a_job_works_on_says_how_the_job_ended(
         ("imports.undo", ("stalled", "it was being undone when the tenant's archive was written", UNDO)),
         ("risk.score", "failed"),
         ("cohort.rebuild", (True, "it was under way when the tenant's archive was written")),
+        ("reports.make", ("failed", "it was not made yet when the tenant's archive was written: request it again")),
     ],
 )
 def test_what_was_unfinished_in_an_archive_has_no_job_where_it_is_restored(
@@ -211,3 +228,15 @@ def test_what_was_unfinished_in_an_archive_has_no_job_where_it_is_restored(
         publish(session, "tenant.restored", {})
     with tenant_session(tenant, actor="test:1") as session:
         assert CASES[kind].shows(session) == shows
+
+
+def test_a_made_report_of_an_archive_has_expired_where_it_is_restored(tenant: TenantRef) -> None:
+    with tenant_session(tenant, actor="test:1") as session:
+        begin_report_file(session)
+        row = session.exec(select(ReportFile)).one()
+        row.state, row.blob, row.expires_at = "made", "keep/x", datetime.now(UTC) + timedelta(days=2)
+        session.add(row)
+        session.flush()
+        publish(session, "tenant.restored", {})
+    with tenant_session(tenant, actor="test:1") as session:
+        assert of_report_file(session) == ("expired", None)

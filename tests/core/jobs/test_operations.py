@@ -66,7 +66,7 @@ def test_a_retry_is_rejected_while_the_same_work_waits_anew(iit, tenant, dead, a
     assert ask(tenant, dedupe_key="once") != job_id
     code, _, err = iit("retry", job_id)
     assert code == 1
-    assert "asked for again" in err
+    assert "requested again" in err
 
 
 @pytest.mark.parametrize("verb", ["show", "retry", "discard"])

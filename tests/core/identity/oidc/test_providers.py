@@ -12,8 +12,8 @@ from core.identity.oidc.checkup import check_up
 from core.identity.oidc.providers import get_provider, provider_of_email, provider_of_partner, remove_provider
 from core.identity.people import members, sessions
 from core.identity.people.sessions import KIND
-from core.identity.people.sign_in import FREE
 from core.identity.people.sign_in import sign_in as sign_in_with_password
+from core.identity.people.throttle import FREE
 from core.identity.roles import permissions_of_role
 from tests.core.identity.oidc.conftest import AUTHOR, REDIRECT
 from tests.core.identity.oidc.test_accounts import PASSWORD, add

@@ -201,10 +201,10 @@ def test_a_tenant_that_is_gone_comes_back_with_its_identity_under_another_name(f
 @pytest.mark.parametrize(
     ("name", "place", "kind", "message"),
     [
-        ("x'y", "default", Invalid, "no slug"),
+        ("x'y", "default", Invalid, "is not a slug"),
         ("TAKEN", "default", Conflict, "exists already"),
         ("GONE", "default", Conflict, "stays reserved"),
-        (None, "nowhere", Invalid, "no data database"),
+        (None, "nowhere", Invalid, "is not a data database"),
     ],
 )
 def test_a_tenant_that_is_gone_gets_no_name_that_is_another_tenants(
