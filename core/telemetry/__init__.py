@@ -4,7 +4,17 @@
 never belong in a line; a processor hides them if somebody forgets.
 """
 
-from core.telemetry.context import bind, bound, context, request_id, unit
+from core.telemetry.context import bind, bound, context, request_id, separate, unit
 from core.telemetry.logs import configure, configure_from_settings, get_logger
 
-__all__ = ["bind", "bound", "configure", "configure_from_settings", "context", "get_logger", "request_id", "unit"]
+__all__ = [
+    "bind",
+    "bound",
+    "configure",
+    "configure_from_settings",
+    "context",
+    "get_logger",
+    "request_id",
+    "separate",
+    "unit",
+]

@@ -34,6 +34,16 @@ def bind(**values: str) -> None:
         context.update(values)
 
 
+def separate() -> None:
+    """Make the present context a unit of work of its own, with a copy of the values.
+
+    Call it in the copied context of a thread that opens its own transactions beside those of the unit that started it.
+    """
+    present = _bound.get()
+    if present is not None:
+        _bound.set(dict(present))
+
+
 def context() -> dict[str, str]:
     """A copy of the context."""
     return dict(_bound.get() or {})

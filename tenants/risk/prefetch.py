@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from core.database import tenant_session
+from core.telemetry import separate
 from tenants.cohort.load import load_timelines
 from tenants.cohort.texts import Texts
 from tenants.risk import repository
@@ -31,6 +32,7 @@ def prefetch(items: Iterator[Item]) -> Iterator[Item]:
     """
     end = object()
     context = copy_context()
+    context.run(separate)  # a transaction that the thread has open must not stop the caller from calling a model
 
     def make() -> object:
         return context.run(next, items, end)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from core.database import require_none, tenant_session
 from core.telemetry import bound, context
 from tenants.cohort.timelines import to_date
 from tenants.risk import repository, scoring
@@ -65,6 +66,24 @@ def test_what_is_bound_for_the_log_is_bound_where_items_are_made():
 
     with bound(request_id="r1"):
         assert list(prefetch(items())) == [{"request_id": "r1"}]
+
+
+def test_a_transaction_in_which_items_are_made_does_not_keep_the_caller_from_calling_a_model(tenant):
+    opened, called = threading.Event(), threading.Event()
+
+    def items():
+        yield "first"
+        with tenant_session(tenant, actor="test:1", readonly=True):
+            opened.set()
+            called.wait(10)
+
+    with bound(job_id="j1"):
+        for _ in prefetch(items()):
+            assert opened.wait(10)
+            try:
+                require_none("a model was called")
+            finally:
+                called.set()
 
 
 def test_everybody_is_read_once_by_whole_facilities_and_at_last_nobody(clinic):
