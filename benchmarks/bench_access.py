@@ -1,6 +1,6 @@
 """Benchmark of one decision, "may this person do this?", compared with Casbin's answer to the same question.
 
-Ours is what the boundary does after its look-up: join the compiled sets of the person's roles, and look for the
+Our way is what the boundary does after its look-up: join the compiled sets of the person's roles, and look for the
 permission. A thousand tenants with roles of their own take turns, so no tenant's sets stay in the processor's caches.
 """
 
@@ -26,7 +26,7 @@ def run() -> Iterator[Ratio]:
     """Compare decisions for 1,000 tenants in turns with Casbin's, with the rules of one tenant and with all rules."""
     from core.access.policy import enforcer_of
     from core.database import TenantRef
-    from core.identity.tenant_roles.compiled import RoleRules, RolesAt, compile_roles, permissions_of, remember
+    from core.identity.tenant_roles.compiled import OwnRolesVersion, RoleRules, compile_roles, permissions_of, remember
 
     ours_calls, one_calls, all_calls = CALLS[os.environ.get("IIT_BENCH_SCALE", "small")]
     own = [
@@ -38,7 +38,7 @@ def run() -> Iterator[Ratio]:
         TenantRef(uuid4(), f"bench-{number}", "Benchmark", schema, schema, "default", "active", "Africa/Lagos")
         for number, schema in enumerate(f"t_{number:020x}" for number in range(TENANTS))
     ]
-    at, roles = RolesAt(1), ["lead", "tracking_officer"]
+    at, roles = OwnRolesVersion(1), ["lead", "tracking_officer"]
     for tenant in tenants:
         remember(tenant, at, compile_roles(own), time.monotonic())
     rotation = cycle(tenants)

@@ -59,7 +59,7 @@ def run(tenants: int | None = None, rows: int | None = None) -> Iterator[Ratio]:
     name = f"move of {many:,} contacts, all compared, over COPY to COPY into indexed tables"
     yield compare(name, there_or_back, lambda: _copied(get_tenant(one.slug), many), calls=1, rounds=_ROUNDS)
     median_blocked = sorted(blocked)[len(blocked) // 2]
-    yield Ratio(f"of a move of {many:,} contacts: writers held, over a second", median_blocked, 1.0)
+    yield Ratio(f"of a move of {many:,} contacts: writers blocked, over a second", median_blocked, 1.0)
 
 
 def _fill(tenant: TenantRef, rows: int) -> None:

@@ -1,8 +1,8 @@
 """The bare parts of a night: the same rows read, the same arithmetic, the library's predict and explain, one COPY.
 
-All is done in one go over whole arrays. There are no steps that a kill could interrupt, no check that the records
-stayed the same, no words for reasons, and no audit. PostgreSQL packs what is read (COPY row by row takes three times as
-long).
+Everything is computed at once over whole arrays. There are no steps that a kill could interrupt, no check that the
+records stayed the same, no words for reasons, and no audit. PostgreSQL packs what is read (COPY row by row takes three
+times as long).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The kernel that every request and job passes through; knows nothing of HIV and nothing of money."""
+"""The kernel that every request and job passes through. It contains nothing about HIV or money."""

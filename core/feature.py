@@ -1,4 +1,4 @@
-"""What the kernel's own rooms register: their tables, routes, jobs and commands."""
+"""The registration of the kernel's own rooms: their tables, routes, jobs and commands."""
 
 from core.feature_registry import Command, Feature, Loop, Meter, Permission, SettingsGroup
 

@@ -45,7 +45,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Retained:
+class RetentionRule:
     """Rows that a room deletes after a time.
 
     Attributes:
@@ -161,14 +161,14 @@ class Feature:
         commands: name on the command line -> command.
         settings: groups of tenant settings by name.
         listeners: event -> ``"module:function"``; see ``core.events``.
-        events: the events that it publishes after its acts: name -> what it carries; see ``core.events.outbox``.
+        events: the events that it publishes after its acts: name -> its payload; see ``core.events.outbox``.
         subscribers: event -> ``"module:function"``, called after the act with a job's context and the event.
-        facilities: ``"module:attribute"``, the directory of a tenant's facilities, of exactly one feature; see
+        facilities: ``"module:attribute"``, the directory of a tenant's facilities; exactly one feature has it; see
             ``core.identity.facilities``.
-        retention: what it keeps for a time, by kind; see ``core.retention``. Never the record, never the audit.
+        retention: rows that it deletes after a time, by kind; see ``core.retention``. Never clinical records or audits.
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
-        meters: what it counts of a tenant's use; see ``core.metering``.
-        loops: what workers do for it again and again; see ``core.jobs.loops``.
+        meters: the meters of a tenant's use; see ``core.metering``.
+        loops: functions that workers call at intervals; see ``core.jobs.loops``.
     """
 
     name: str
@@ -191,7 +191,7 @@ class Feature:
     events: Mapping[str, str] = field(default_factory=dict)
     subscribers: Mapping[str, str] = field(default_factory=dict)
     facilities: str | None = None
-    retention: Mapping[str, Retained] = field(default_factory=dict)
+    retention: Mapping[str, RetentionRule] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()
     loops: Sequence[Loop] = ()

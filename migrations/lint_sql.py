@@ -49,7 +49,7 @@ _AFTER_DEFAULT = {"NOT", "NULL", "CHECK", "REFERENCES", "UNIQUE", "PRIMARY", "CO
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the lint knows about the script and the tables around a step.
+    """The script and the tables around a step, as the lint knows them.
 
     Attributes:
         shared: whether its tables are those of all tenants.

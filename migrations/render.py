@@ -55,7 +55,7 @@ def migration(tree: str) -> str | None:
     body = "\n".join(_lines(step) for step in change.items)
     return "\n".join(
         [
-            f'"""What {tree} has more since {last}: rendered by ``python -m migrations.render``."""',
+            f'"""Additions to {tree} after {last}: rendered by ``python -m migrations.render``."""',
             "",
             *(["import sqlalchemy as sa"] if "sa." in body else []),
             *(["from alembic import op"] if "op." in body else []),

@@ -57,7 +57,7 @@ class TableFacts(TypedDict):
     grants: dict[str, str]
 
 
-class Released(TypedDict):
+class ReleaseFacts(TypedDict):
     """The facts of a release: script -> SHA-256, tables, and the prelude of the tree."""
 
     scripts: dict[str, str]
@@ -180,13 +180,13 @@ def index_text(index: Index) -> str:
     return str(CreateIndex(index).compile(dialect=_DIALECT)).strip()
 
 
-def released(tree: str) -> Released:
+def released(tree: str) -> ReleaseFacts:
     """The facts of a tree's last release."""
-    facts: Released = json.loads((ROOT / tree / "released.json").read_text(encoding="utf-8"))
+    facts: ReleaseFacts = json.loads((ROOT / tree / "released.json").read_text(encoding="utf-8"))
     return facts
 
 
-def write_released(tree: str, facts: Released) -> None:
+def write_released(tree: str, facts: ReleaseFacts) -> None:
     """Write the facts of a release."""
     (ROOT / tree / "released.json").write_text(json.dumps(facts, indent=1, sort_keys=False) + "\n", encoding="utf-8")
 

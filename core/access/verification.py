@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.identity.credentials import Credential
-    from core.identity.principal import Identified
+    from core.identity.principal import CredentialOwner
 
 FRESH_SECONDS = 1.0
 """Seconds for which a verification counts. If the body takes longer to arrive, the credential is verified again."""
@@ -24,7 +24,7 @@ class Verification:
     """The owner of a credential, and the time of the verification (``time.monotonic``)."""
 
     credential: Credential
-    identified: Identified
+    identified: CredentialOwner
     moment: float
 
 

@@ -92,7 +92,7 @@ def _has_body(request: Request) -> bool:
 
 
 def _is_of(request: Request, media: str) -> bool:
-    """Tell whether the body has the media type. For JSON, a relative such as ``application/geo+json`` counts too."""
+    """Return whether the body has the media type. For JSON, a relative such as ``application/geo+json`` counts too."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == media or (media == JSON and kind.startswith("application/") and kind.endswith("+json"))
 

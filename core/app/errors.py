@@ -31,7 +31,7 @@ from core.errors.family import (
 from core.errors.findings import problem_of, remedy_of
 from core.errors.nearest import field_of, remedy_for
 from core.errors.problem import MEDIA_TYPE, headers, problem
-from core.telemetry.repeated import Repeated
+from core.telemetry.repeated import RepeatFilter
 from core.web.page_marks import is_page
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 SERVER_ERROR = 500
 
 log = telemetry.get_logger(__name__)
-_logged = Repeated()
+_logged = RepeatFilter()
 _OUTSIDE = frozenset({Unavailable.status, StorageFull.status})
 
 
@@ -80,7 +80,7 @@ def problem_response(error: AppError, *, more: dict[str, str] | None = None) -> 
 
 
 def from_validation(findings: Sequence[Any], route: object = None) -> AppError:
-    """Turn Pydantic's findings into an error of ours, without the values that the caller sent.
+    """Turn Pydantic's findings into one of our errors, without the values that the caller sent.
 
     Args:
         findings: the list that Pydantic gives.

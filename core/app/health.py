@@ -20,7 +20,7 @@ Excluded = Annotated[
 ]
 
 
-class Alive(BaseModel):
+class Liveness(BaseModel):
     """The process answers."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"status": "alive"}})
@@ -56,7 +56,7 @@ class Disk(BaseModel):
     total_bytes: int = Field(description="Size of the disk in bytes.")
 
 
-class Ready(BaseModel):
+class Readiness(BaseModel):
     """Everything that is needed answers; a check may warn."""
 
     model_config = ConfigDict(
@@ -103,16 +103,16 @@ def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str,
 
 
 @router.get("/healthz", operation_id="healthz", summary="Check that the process is alive")
-def healthz() -> Alive:
+def healthz() -> Liveness:
     """Answer as long as the process runs. Restart the process when this fails."""
-    return Alive()
+    return Liveness()
 
 
 @router.get(
     "/readyz",
     operation_id="readyz",
     summary="Check that the process can work",
-    response_model=Ready,
+    response_model=Readiness,
     responses=responses(Unavailable),
 )
 def readyz(exclude: Excluded = ()) -> Response:

@@ -48,7 +48,7 @@ REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 API = "/v1"
 ALIVE = "/healthz"
 OPEN = 4
-"""How many probes and other requests outside /v1 and the pages run at once. /healthz and assets never wait."""
+"""The number of probes and other requests outside /v1 and the pages at one time. /healthz and assets never wait."""
 
 PUBLIC_BODY = 65_536
 """Most bytes of the body of a request without a credential."""

@@ -86,8 +86,8 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is left of a quota.
+class QuotaState:
+    """The remaining part of a quota.
 
     Attributes:
         wait: seconds until the next request is accepted; 0 if this one was.
@@ -102,7 +102,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class CountResult:
     """The result of counting a request.
 
     Attributes:
@@ -149,7 +149,7 @@ class Quotas:
             Quota(name, str(key), self._limits[name]) for name, key in callers if key is not None and self._limits[name]
         ]
 
-    async def take(self, quotas: Sequence[Quota], method: str) -> Taken:
+    async def take(self, quotas: Sequence[Quota], method: str) -> CountResult:
         """Count a request. If a quota is used up, the request counts to none of them, and the answer has an error."""
         standings = await self._count(quotas) if quotas else []
         if standings is None:
@@ -157,10 +157,10 @@ class Quotas:
         late = [standing for standing in standings if standing.wait > 0]
         if late:
             last = max(late, key=lambda standing: standing.wait)
-            return Taken(headers_of([last]), _exceeded(last))
-        return Taken(headers_of(standings) if standings else [])
+            return CountResult(headers_of([last]), _exceeded(last))
+        return CountResult(headers_of(standings) if standings else [])
 
-    async def _count(self, quotas: Sequence[Quota]) -> list[Standing] | None:
+    async def _count(self, quotas: Sequence[Quota]) -> list[QuotaState] | None:
         """Count in Redis; None while Redis does not answer."""
         if self._clock() < self._paused_until:
             return None
@@ -174,17 +174,17 @@ class Quotas:
             log.warning("requests are not counted: Redis does not answer", error=type(error).__name__)
             return None
         return [
-            Standing(quota, int(wait) / 1e6, int(left), int(reset) / 1e6)
+            QuotaState(quota, int(wait) / 1e6, int(left), int(reset) / 1e6)
             for quota, (wait, left, reset) in zip(quotas, answers, strict=True)
         ]
 
-    def _count_here(self, quotas: Sequence[Quota]) -> list[Standing]:
+    def _count_here(self, quotas: Sequence[Quota]) -> list[QuotaState]:
         """Count in this process; return only the quotas that are used up."""
         waits = [
             (quota, self._process.take(quota.stored_as, PublicRate(burst=quota.limit, per_minute=quota.limit)))
             for quota in quotas
         ]
-        return [Standing(quota, wait, 0, wait) for quota, wait in waits if wait]
+        return [QuotaState(quota, wait, 0, wait) for quota, wait in waits if wait]
 
     def _run(self, names: list[str], arguments: list[int]) -> list[tuple[bytes, bytes, bytes]]:
         """Run the script.
@@ -198,7 +198,7 @@ class Quotas:
         return answers
 
 
-def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
+def headers_of(standings: Sequence[QuotaState]) -> list[tuple[bytes, bytes]]:
     """Return ``RateLimit-Policy`` with all quotas, and ``RateLimit`` with the quota that is nearest to its end."""
     policies = ", ".join(f'"{one.quota.name}";q={one.quota.limit};w={WINDOW}' for one in standings)
     nearest = min(standings, key=lambda one: one.left / one.quota.limit)
@@ -206,7 +206,7 @@ def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
     return [(b"ratelimit-policy", policies.encode("ascii")), (b"ratelimit", left.encode("ascii"))]
 
 
-def _exceeded(standing: Standing) -> TooManyRequests:
+def _exceeded(standing: QuotaState) -> TooManyRequests:
     who = {"person": "you send", "key": "this API key sends", "tenant": "your tenant sends"}
     subject = who.get(standing.quota.name, "this address sends")
     detail = f"{subject} more than {standing.quota.limit} requests in {WINDOW} seconds"

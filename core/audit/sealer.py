@@ -78,14 +78,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealResult:
     """The result of sealing a tenant's audit."""
 
     seals: int
     events: int
 
 
-def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor: bool = True) -> Sealed:
+def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor: bool = True) -> SealResult:
     """Seal committed events that are not sealed yet, and anchor the head.
 
     Args:
@@ -108,7 +108,7 @@ def seal(tenant: TenantRef, watches: dict[UUID, Watch] | None = None, *, anchor:
             break
     if anchor:
         anchors.anchor_head(tenant, actor=ACTOR)
-    return Sealed(seals, events)
+    return SealResult(seals, events)
 
 
 def seal_batch(session: TenantSession, watches: dict[UUID, Watch]) -> Seal | None:
@@ -186,7 +186,7 @@ def _one(cursor: psycopg.Cursor[Any]) -> Any:  # noqa: ANN401 - the value of any
 class Sealer:
     """Seals the audits of one data database while a worker runs.
 
-    PostgreSQL's counters tell which tenants wrote, in one query that touches no tenant's table. A connection reports to
+    PostgreSQL's counters show which tenants wrote, in one query that touches no tenant's table. A connection reports to
     the counters within a second while it works, and ten seconds after it becomes idle.
 
     Args:

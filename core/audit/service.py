@@ -58,10 +58,10 @@ _MANY = (
 
 
 _AUDITED = (
-    "WITH read AS MATERIALIZED ({query}), told AS ("
+    "WITH read AS MATERIALIZED ({query}), inserted AS ("
     "INSERT INTO audit_events (actor, action, subject_type, subject_uuid, request_id, detail)"
-    " SELECT %(told_actor)s, %(told_action)s, %(told_subject_type)s, read.uuid, %(told_request_id)s,"
-    " %(told_detail)s::jsonb FROM read ORDER BY read.uuid) SELECT * FROM read ORDER BY uuid"
+    " SELECT %(audit_actor)s, %(audit_action)s, %(audit_subject_type)s, read.uuid, %(audit_request_id)s,"
+    " %(audit_detail)s::jsonb FROM read ORDER BY read.uuid) SELECT * FROM read ORDER BY uuid"
 )
 
 
@@ -89,11 +89,11 @@ def audited_query(
     """
     return _AUDITED.format(query=query), {
         **values,
-        "told_actor": by[0],
-        "told_action": declared(action),
-        "told_subject_type": subject_type,
-        "told_request_id": by[1],
-        "told_detail": None if detail is None else Jsonb(detail),
+        "audit_actor": by[0],
+        "audit_action": declared(action),
+        "audit_subject_type": subject_type,
+        "audit_request_id": by[1],
+        "audit_detail": None if detail is None else Jsonb(detail),
     }
 
 

@@ -40,7 +40,7 @@ FROM {events} WHERE {own} AND NOT event_id <@ coalesce(
 
 
 @dataclass
-class Verified:
+class ChainVerification:
     """The result of verifying a chain.
 
     Attributes:
@@ -63,7 +63,7 @@ class Verified:
 
     @property
     def intact(self) -> bool:
-        """Return whether there are no problems."""
+        """Return whether nothing is wrong."""
         return not self.problem_count
 
     def say(self, problem: str) -> None:
@@ -73,7 +73,7 @@ class Verified:
             self.problems.append(problem)
 
 
-def verify(tenant: TenantRef) -> Verified:
+def verify(tenant: TenantRef) -> ChainVerification:
     """Verify the tenant's audit against its chain, and the chain against its anchors. Reads every event.
 
     Raises:
@@ -86,7 +86,7 @@ def verify(tenant: TenantRef) -> Verified:
         return verify_chain(psycopg_connection(session), IN_SCHEMA, anchored)
 
 
-def verify_gone(tenant_id: UUID) -> Verified:
+def verify_gone(tenant_id: UUID) -> ChainVerification:
     """Verify the audit of a deleted tenant, in the place that it was moved to."""
     place = Place(
         sql.SQL("platform.gone_audit_events"),
@@ -98,10 +98,10 @@ def verify_gone(tenant_id: UUID) -> Verified:
         return verify_chain(psycopg_connection(session), place, anchored)
 
 
-def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Mapping[int, bytes]) -> Verified:
+def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Mapping[int, bytes]) -> ChainVerification:
     """Verify the chain at ``place``, within the connection's transaction."""
     names = {"events": place.events, "seals": place.seals, "own": place.own, "digest": sql.SQL(DIGEST)}
-    result, previous, settled, wrong = Verified(), BEGINNING, 0, dict(anchored)
+    result, previous, settled, wrong = ChainVerification(), BEGINNING, 0, dict(anchored)
     with connection.cursor(name="verify_audit") as cursor:
         cursor.itersize = 500
         for row in cursor.execute(sql.SQL(_SEALS).format(**names)):
@@ -127,7 +127,7 @@ def verify_chain(connection: psycopg.Connection[Any], place: Place, anchored: Ma
     return result
 
 
-def _look_at(result: Verified, seal: Seal, previous: bytes, digest: bytes, counted: tuple[int, bytes]) -> None:
+def _look_at(result: ChainVerification, seal: Seal, previous: bytes, digest: bytes, counted: tuple[int, bytes]) -> None:
     """Record the problems of one seal."""
     if seal.number != result.seals + 1:
         result.say(f"seal {result.seals + 1} is missing: seal {result.seals} is followed by seal {seal.number}")

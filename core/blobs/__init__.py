@@ -7,7 +7,7 @@ See ``README.md``.
 from core.blobs.errors import BlobDamaged
 from core.blobs.store import (
     BlobRef,
-    Purged,
+    PurgeResult,
     delete,
     delete_tenant,
     exists,
@@ -28,7 +28,7 @@ from core.blobs.store import (
 __all__ = [
     "BlobDamaged",
     "BlobRef",
-    "Purged",
+    "PurgeResult",
     "delete",
     "delete_tenant",
     "exists",

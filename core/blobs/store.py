@@ -58,7 +58,7 @@ class BlobRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Purged:
+class PurgeResult:
     """The blobs that :func:`purge` removed."""
 
     days: int
@@ -186,7 +186,7 @@ def delete_tenant(tenant: TenantRef) -> None:
         filesystem.rm(f"{root}/{tenant.id.hex}", recursive=True)
 
 
-def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purged:
+def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> PurgeResult:
     """Remove the blobs that expired before today.
 
     Args:
@@ -207,7 +207,7 @@ def purge(tenant: TenantRef | None = None, *, today: date | None = None) -> Purg
             days, blobs, stored = days + 1, blobs + len(sizes), stored + sum(sizes)
     if tenant is None and "file" in filesystem.protocol:
         _purge_drafts(root)
-    return Purged(days=days, blobs=blobs, stored_bytes=stored)
+    return PurgeResult(days=days, blobs=blobs, stored_bytes=stored)
 
 
 def require_shared_store(*, fresh: bool = False) -> None:

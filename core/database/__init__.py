@@ -10,7 +10,7 @@ from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, 
 from core.database.locks import lock_own, try_lock_installation, try_lock_own
 from core.database.opening import SessionOpener
 from core.database.reach import WHOLE_TENANT, Reach
-from core.database.round_trip import NotAtOnce, at_once
+from core.database.round_trip import RoundTripError, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
     TenantSession,
@@ -33,9 +33,9 @@ __all__ = [
     "DatabaseUnavailable",
     "DatabaseUnknown",
     "NodeBase",
-    "NotAtOnce",
     "PlatformBase",
     "Reach",
+    "RoundTripError",
     "SessionOpener",
     "TenantBase",
     "TenantMoving",

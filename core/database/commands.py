@@ -25,7 +25,7 @@ from core.cli.output import Progress, done_in_part, json_option, note, print_jso
 def migrate(context: click.Context, canaries: tuple[str, ...], connections: int | None, *, as_json: bool) -> None:
     """Migrate the schemas platform and node, and those of all tenants, to their newest migration.
 
-    The next run resumes a killed one. A tenant that fails stays at its old version, and the others go on.
+    The next run resumes a killed one. A tenant that fails stays at its old version; the others are migrated.
     """
     if context.invoked_subcommand is not None:
         return
@@ -39,7 +39,9 @@ def migrate(context: click.Context, canaries: tuple[str, ...], connections: int 
             progress=lambda _schema: progress.advance(), canaries=list(canaries) or None, options=options
         )
     if as_json:
-        print_json({"upgraded": done.upgraded, "skipped": done.skipped, "failed": done.failed, "held": done.postponed})
+        print_json(
+            {"upgraded": done.upgraded, "skipped": done.skipped, "failed": done.failed, "postponed": done.postponed}
+        )
     else:
         postponed = f", not begun {done.postponed}" if done.postponed else ""
         click.echo(

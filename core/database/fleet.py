@@ -39,7 +39,7 @@ _IN_THE_WAY = {"55P03", "40P01", "40001"}
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class OutdatedSchema:
     """A tenant's schema that is not at head.
 
     Attributes:
@@ -72,14 +72,14 @@ class Options:
 
 
 @dataclass
-class Done:
+class FleetResult:
     """The results for the tenants of one database; ``failed`` maps a schema to its error."""
 
     upgraded: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def behind(connection: Connection) -> tuple[list[Behind], int]:
+def behind(connection: Connection) -> tuple[list[OutdatedSchema], int]:
     """Return the tenants' schemas that are behind, and the number of those at head, from one query.
 
     Schemas that failed before come last, so that they delay nobody. A recorded failure is deleted where the schema came
@@ -94,7 +94,7 @@ def behind(connection: Connection) -> tuple[list[Behind], int]:
             )
         ).all()
     newest = scripts.head("tenant")
-    outdated = [Behind(row.schema_name, row.revision, row.failed) for row in rows if row.revision != newest]
+    outdated = [OutdatedSchema(row.schema_name, row.revision, row.failed) for row in rows if row.revision != newest]
     return outdated, len(rows) - len(outdated)
 
 
@@ -110,14 +110,14 @@ class Fleet:
     def __init__(self, database: str, options: Options, progress: LineCallback) -> None:
         self.database = database
         self.options = options
-        self.done = Done()
+        self.done = FleetResult()
         self._progress = progress
         self._lock = Lock()
-        self._ready: deque[Behind] = deque()
-        self._later: list[tuple[float, Behind]] = []
+        self._ready: deque[OutdatedSchema] = deque()
+        self._later: list[tuple[float, OutdatedSchema]] = []
         self._broken: BaseException | None = None
 
-    def run(self, todo: Iterable[Behind]) -> None:
+    def run(self, todo: Iterable[OutdatedSchema]) -> None:
         """Migrate these tenants to head; the results are in ``done``.
 
         Raises:
@@ -145,7 +145,7 @@ class Fleet:
         except BaseException as error:  # noqa: BLE001 - raised by run(), when all workers have ended
             self._broken = error
 
-    def _next(self) -> Behind | None:
+    def _next(self) -> OutdatedSchema | None:
         """Return the next tenant to try; None if none is left. Waits while every remaining tenant is postponed."""
         while self._broken is None:
             with self._lock:
@@ -160,7 +160,7 @@ class Fleet:
             time.sleep(min(wait, 0.2))
         return None
 
-    def _try(self, connection: Connection, one: Behind) -> bool:
+    def _try(self, connection: Connection, one: OutdatedSchema) -> bool:
         """Try to migrate one tenant to head; return False if the connection is lost."""
         one = replace(one, attempts=one.attempts + 1)
         try:
@@ -182,7 +182,7 @@ class Fleet:
             self._progress(one.schema)
         return True
 
-    def _failed(self, connection: Connection, one: Behind, error: Exception) -> None:
+    def _failed(self, connection: Connection, one: OutdatedSchema, error: Exception) -> None:
         why = plain(error)
         with self._lock:
             self.done.failed[one.schema] = why
@@ -202,7 +202,7 @@ _RECORD = text(
 )
 
 
-def upgrade(connection: Connection, one: Behind) -> None:
+def upgrade(connection: Connection, one: OutdatedSchema) -> None:
     """Migrate one tenant to head in one transaction, and record it in ``node``.
 
     Raises:
@@ -224,7 +224,7 @@ def upgrade(connection: Connection, one: Behind) -> None:
         scripts.upgrade_schema(connection, "tenant", one.schema)
 
 
-def _send(driver: psycopg.Connection[Any], one: Behind, many: str, newest: str) -> None:
+def _send(driver: psycopg.Connection[Any], one: OutdatedSchema, many: str, newest: str) -> None:
     """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction in one round trip.
 
     The first statement locks out other upgrades, moves and deletions of this tenant. The last one fails if the schema
@@ -267,7 +267,7 @@ PostgreSQL's error repeats that text. The text depends on the rows, so PostgreSQ
 """
 
 
-def _failure(result: PGresult, one: Behind) -> Exception:
+def _failure(result: PGresult, one: OutdatedSchema) -> Exception:
     """Return the server's error, or ``MisplacedSchema`` if ``_CHECK`` failed."""
     error = psycopg.errors.error_from_result(result)
     _, mark, rest = (error.diag.message_primary or "").partition(f";{_MISPLACED};")
@@ -279,7 +279,7 @@ def _failure(result: PGresult, one: Behind) -> Exception:
     )
 
 
-def _arrived(one: Behind, newest: str) -> Iterator[str]:
+def _arrived(one: OutdatedSchema, newest: str) -> Iterator[str]:
     """The statements that update ``node``. Names and revisions are checked, so they can be part of the text."""
     yield (
         f"UPDATE node.tenant_schemas SET revision = '{newest}', migrated_at = now()"  # noqa: S608 - as said above

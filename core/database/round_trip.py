@@ -1,8 +1,8 @@
 """A tenant's whole transaction in one round trip: scope, statements and COMMIT are sent together.
 
 For frequent requests. If anything goes wrong, such as a lost connection or a tenant that is being moved, ``at_once``
-raises ``NotAtOnce``. The caller then runs the same statements in a session, which reports the cause. Only statements
-that may run twice belong here.
+raises ``RoundTripError``. The caller then runs the same statements in a session, which reports the cause. Only
+statements that may run twice belong here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Statement = tuple[str, "Mapping[str, object]"]
 """A query with ``%(name)s`` for each value, and the values."""
 
 
-class NotAtOnce(Exception):  # noqa: N818 - says what is the matter, as our errors do
+class RoundTripError(Exception):
     """The transaction did not run in one round trip. Open a session and run it there."""
 
 
@@ -36,7 +36,7 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
     Only for statements that may run twice: after a lost connection it is unknown whether they were committed.
 
     Raises:
-        NotAtOnce: they did not run, for any reason.
+        RoundTripError: they did not run, for any reason.
         DatabaseUnavailable: every connection is in use, or the database cannot be reached.
     """
     with explained(), wanting(tenant.id):
@@ -52,11 +52,11 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
         return [cursor.fetchall() for cursor in done if _has_rows(cursor)]
     except psycopg.OperationalError as error:
         connection.invalidate()
-        raise NotAtOnce from error
+        raise RoundTripError from error
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise  # not an error of the server: a session would meet it again
-        raise NotAtOnce from error
+        raise RoundTripError from error
     finally:
         connection.close()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 OPAQUE_NAME = re.compile(r"t_[0-9a-f]{20}")
-"""The pattern of names of tenants' schemas and roles. Every role can list them, so they say nothing of the partner."""
+"""The pattern of names of tenants' schemas and roles. Every role can list them, so they do not identify the partner."""
 AS_LOGIN = "none"
 PATH = re.compile(rf'("{OPAQUE_NAME.pattern}", extensions, pg_temp)?')
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from core.database.engines import DEFAULT_DATABASE, application_role, databases, owner_engine
-from core.database.fleet import Behind, Fleet, Options, behind, lasting
+from core.database.fleet import Fleet, Options, OutdatedSchema, behind, lasting
 from core.database.scripts import MIGRATIONS, VERSION_TABLE, head, revisions, tree, upgrade_schema
 from core.database.sessions import reachable
 from core.errors import Conflict, Invalid, Unavailable
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = [
     "MIGRATIONS",
     "VERSION_TABLE",
-    "Migrated",
     "Options",
+    "UpgradeResult",
     "head",
     "migrate",
     "migrate_shared",
@@ -49,7 +49,7 @@ _LOCK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Migrated:
+class UpgradeResult:
     """The result of a run.
 
     Attributes:
@@ -100,7 +100,7 @@ def migrate(
     progress: LineCallback = lambda _line: None,
     canaries: Sequence[str] | None = None,
     options: Options | None = None,
-) -> Migrated:
+) -> UpgradeResult:
     """Migrate ``platform``, ``node`` and all tenants of every data database to head.
 
     Args:
@@ -127,7 +127,7 @@ def migrate(
             skipped += (2 if database == DEFAULT_DATABASE else 1) - len(done)
         fleets = {name: Fleet(name, options, progress) for name in links}
         first = _canaries(links[DEFAULT_DATABASE], slugs) if slugs else set()
-        todo: dict[str, list[Behind]] = {}
+        todo: dict[str, list[OutdatedSchema]] = {}
         for name, connection in links.items():
             todo[name], at_head = behind(connection)
             skipped += at_head
@@ -145,17 +145,17 @@ def migrate(
     for fleet in fleets.values():
         upgraded += fleet.done.upgraded
         failed |= fleet.done.failed
-    return Migrated(tuple(upgraded), skipped, failed, sum(map(len, rest.values())) if stopped else 0)
+    return UpgradeResult(tuple(upgraded), skipped, failed, sum(map(len, rest.values())) if stopped else 0)
 
 
-def _run(fleets: dict[str, Fleet], todo: dict[str, list[Behind]]) -> None:
+def _run(fleets: dict[str, Fleet], todo: dict[str, list[OutdatedSchema]]) -> None:
     """Migrate the tenants of several databases at the same time."""
     with ThreadPoolExecutor(len(fleets), thread_name_prefix="database") as pool:
         for one in [pool.submit(fleet.run, todo[name]) for name, fleet in fleets.items() if todo[name]]:
             one.result()
 
 
-def _not_tried(tenants: list[Behind], fleet: Fleet) -> list[Behind]:
+def _not_tried(tenants: list[OutdatedSchema], fleet: Fleet) -> list[OutdatedSchema]:
     return [one for one in tenants if one.schema not in fleet.done.failed]
 
 

@@ -88,7 +88,7 @@ class DatabaseState:
     Attributes:
         size: bytes.
         freeze_age: transactions since the oldest row version that is not frozen.
-        held: transactions begun since the oldest open one.
+        open_age: transactions begun since the oldest open one.
         tables: tables over a limit, the worst first, ``MOST`` at most.
         largest: the largest tables over all schemas.
         advice: what to do about the database as a whole.
@@ -97,7 +97,7 @@ class DatabaseState:
     database: str
     size: int
     freeze_age: int
-    held: int
+    open_age: int
     tables: list[TableState]
     largest: list[Kind]
     advice: list[str]

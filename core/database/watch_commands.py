@@ -37,7 +37,7 @@ def bloat(name: str | None, *, as_json: bool) -> None:
         if not as_json:
             click.echo(
                 f"{state.database}: {state.size / MEGABYTE:,.0f} MB, oldest row {state.freeze_age:,} transactions,"
-                f" vacuum held back by {state.held:,}"
+                f" vacuum held back by {state.open_age:,}"
             )
             largest = [{**asdict(kind), "size_mb": round(kind.size / MEGABYTE)} for kind in state.largest[:10]]
             print_table(largest, ("table", "schemas", "size_mb", "live", "dead"))

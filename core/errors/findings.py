@@ -1,4 +1,4 @@
-"""What Pydantic finds wrong with a field, in the words of this project: the problem, and the remedy."""
+"""Pydantic's findings about a field, in the words of this project: the problem and the remedy."""
 
 from __future__ import annotations
 

@@ -8,16 +8,17 @@ there.
 
 Events for listeners, and their payloads:
 
-- ``records.changed``: a step of an import, or a request, changed records. ``patients``: UUIDs of the patients.
+- ``records.changed``: a step of an import, or a request, changed records. ``patient_ids``: the patients.
   ``kind``: the table that changed, if it was one.
 - ``settings.changed``: a group of the tenant's settings was changed, by API, command or an import's mapping (then
   before its records change). ``key``: the group. ``keys``: the dotted names whose values changed.
 - ``tenant.restored``: an archive has just created the tenant; its unfinished work does not continue. Empty.
-- ``jobs.given_up``: a job became a dead letter. ``job_uuid``, ``kind`` and ``payload`` of the job. ``reason``:
+- ``jobs.given_up``: a job became a dead letter. ``job_id``, and the job's ``kind`` and ``payload``. ``reason``:
   ``attempts``, ``interruptions`` or ``refused``. ``error``: kind and place of the last error, or None.
 - ``jobs.retried``, ``jobs.discarded``: an operator decided so about a dead letter. The same without ``reason``.
-- ``attempts.changed``: ``patient`` and ``attempt``: UUIDs. ``outcome``: None if the attempt was undone.
-- ``imports.finished``: ``import_uuid``, ``data_date``, and ``facilities``: the UUIDs of facilities that it had rows of.
+- ``attempts.changed``: ``patient_id``, ``attempt_id``. ``outcome``: None if the attempt was undone.
+- ``imports.completed``: an import, or its undoing, is complete. ``import_id``, ``data_date``, and ``facility_ids``: the
+  facilities that it had rows of. The outbox has an event of this name, too, for imports only.
 """
 
 from __future__ import annotations

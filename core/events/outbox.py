@@ -74,7 +74,7 @@ def publish_after_commit(session: TenantSession, event: str, *, subject: str, pa
     Raises:
         LookupError: no feature declares the event.
         ValueError: the subject is empty, or the payload is too large.
-        TypeError: the payload is no JSON.
+        TypeError: the payload is not JSON.
     """
     if event not in declared_events():
         message = f"no feature declares the event {event!r}: declared are {', '.join(sorted(declared_events()))}"

@@ -54,6 +54,6 @@ def set_credential(
 
 
 def clear_credential(response: Response, scope: MutableMapping[str, Any], name: str) -> None:
-    """Tell the browser to delete a credential."""
+    """Make the browser delete a credential."""
     secure = is_secure(scope)
     response.delete_cookie(cookie_name(name, secure=secure), path="/", secure=secure, httponly=True, samesite="lax")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.feature_registry import Feature
-    from core.identity.principal import Identified, Principal
+    from core.identity.principal import CredentialOwner, Principal
 
 BEARER = "bearer"
 API_KEY_HEADER = "x-api-key"
@@ -55,7 +55,7 @@ class CredentialKind(Protocol):
         Runs for every request: no input or output, no cryptography.
         """
 
-    def verify(self, credential: str) -> Identified:
+    def verify(self, credential: str) -> CredentialOwner:
         """Return the owner of the credential. It runs in a thread, and may read the database.
 
         Raises:
@@ -88,7 +88,7 @@ class Credential:
         """Return whether the browser added the credential by itself."""
         return self.place.startswith(_COOKIE)
 
-    def verify(self) -> Identified:
+    def verify(self) -> CredentialOwner:
         """Return the owner of the credential; see ``CredentialKind.verify``."""
         return self.kind.verify(self.secret)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from core.database import look_up
 from core.errors import Unauthenticated
-from core.identity.tenant_roles.compiled import RolesAt, permissions_of
+from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -28,7 +28,7 @@ _PRESENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What the person behind a key may do in the tenant now; the fields are those of ``Principal``."""
+    """The rights of a key's person in the tenant now; the fields are those of ``Principal``."""
 
     permissions: frozenset[str]
     facility_ids: frozenset[UUID] | None
@@ -54,7 +54,7 @@ def rights_of(creator: str, tenant: TenantRef) -> Rights | None:
         detail = "the API key has ended with the account of its creator"
         raise Unauthenticated(detail, remedy="Ask for a new key.")
     facilities, states = row["facility_ids"], row["states"]
-    at = RolesAt(row["roles_version"], settled=bool(row["roles_settled"]))
+    at = OwnRolesVersion(row["roles_version"], settled=bool(row["roles_settled"]))
     return Rights(
         permissions_of(tenant, row["roles"], at),
         None if facilities is None else frozenset(facilities),

@@ -21,7 +21,7 @@ from core.identity.credentials import API_KEY_HEADER, BEARER
 from core.identity.key_creators import rights_of
 from core.identity.operator import ACTOR
 from core.identity.permissions import all_permissions
-from core.identity.principal import Identified, Principal
+from core.identity.principal import CredentialOwner, Principal
 from core.identity.secrets import new_secret, same, split
 from core.identity.tenants import reject_inactive
 from core.web.cursors import Sort
@@ -243,7 +243,7 @@ _USED = (
 )
 
 
-def verify_key(key: str) -> Identified:
+def verify_key(key: str) -> CredentialOwner:
     """Return the key's owner: one indexed look-up, compared in constant time.
 
     Nothing is cached, so revoking works at once. A key of a person permits what the person may still do
@@ -270,7 +270,7 @@ def verify_key(key: str) -> Identified:
         _note_use(row["key_id"], moment)
     tenant = TenantRef.of(row)
     reject_inactive(tenant.state)
-    return Identified(_principal(row, tenant), tenant)
+    return CredentialOwner(_principal(row, tenant), tenant)
 
 
 def _principal(row: Mapping[str, Any], tenant: TenantRef) -> Principal:
@@ -333,7 +333,7 @@ class ApiKeys:
         """Return whether the credential has the form of a key."""
         return split(credential) is not None
 
-    def verify(self, credential: str) -> Identified:
+    def verify(self, credential: str) -> CredentialOwner:
         """Return the key's owner; see ``verify_key``."""
         return verify_key(credential)
 

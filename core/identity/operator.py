@@ -1,6 +1,6 @@
 """The actor of commands: the operating system's user.
 
-Every command imports this module, so that it imports no other module of ours.
+Every command imports this module, so it imports none of our other modules.
 """
 
 from __future__ import annotations

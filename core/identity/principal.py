@@ -60,7 +60,7 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
+class CredentialOwner:
     """The principal that a valid credential identifies, and its tenant. Operators have no tenant."""
 
     principal: Principal

@@ -1,7 +1,7 @@
 """Jobs: work for later, for one tenant or for the platform. A job may run twice, but takes effect one time.
 
 A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room.kind", payload)`` asks for it in the
-caller's transaction. ``README.md`` tells the journey of a job and what the function must keep to.
+caller's transaction. ``README.md`` describes the journey of a job and the rules for its function.
 """
 
 from core.jobs.context import JobContext, JobInterrupted, LeaseLost, PlatformJobContext, WorkerStopping

@@ -38,7 +38,7 @@ def announce_again_for_platform(context: PlatformJobContext, payload: dict[str, 
 
 
 def _announce(session: Session, payload: dict[str, Any]) -> None:
-    cursor = psycopg_connection(session).cursor(row_factory=class_row(endings.Ended))
+    cursor = psycopg_connection(session).cursor(row_factory=class_row(endings.EndedJob))
     ended = cursor.execute(_DEAD.encode(), (UUID(payload["job_id"]),)).fetchone()
     if ended is not None:  # otherwise an operator retried or discarded it, which was announced then
         endings.announce(session, "given_up", ended, payload["reason"])

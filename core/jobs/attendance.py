@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.jobs.broker import DramatiqMessages
 
 LOOK_SECONDS = 5.0
-"""Time between two looks for data databases that were added."""
+"""Time between two searches for new data databases."""
 
 log = telemetry.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Attendance:
         self._messages.serve(self._run, self._names)
 
     def start(self) -> None:
-        """Start the threads of the databases that are there, and look for others from time to time."""
+        """Start the threads of the databases that are there, and search for new ones from time to time."""
         for name in self._names:
             self._attend(name)
         self._looking.start()

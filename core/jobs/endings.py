@@ -109,7 +109,7 @@ log = telemetry.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedJob:
     """The row of a job after a try failed, or after an operator decided about a dead job.
 
     Attributes:
@@ -177,7 +177,7 @@ def overrun(lease: Lease) -> str | None:
     return _end(lease.database, _OVERRUN, values, "interruptions")
 
 
-def announce(session: Session, decision: Decision, ended: Ended, reason: str = "") -> None:
+def announce(session: Session, decision: Decision, ended: EndedJob, reason: str = "") -> None:
     """Call ``on_end`` of the job's kind, and publish the event of a tenant's job, in this transaction.
 
     Args:
@@ -193,13 +193,13 @@ def announce(session: Session, decision: Decision, ended: Ended, reason: str = "
     if on_end is not None:
         on_end(session, JobEnd(decision, ended.job_id, ended.kind, ended.payload, reason, ended.error))
     if isinstance(session, TenantSession):
-        event = {"job_uuid": ended.job_id, "kind": ended.kind, "payload": ended.payload, "error": ended.error}
+        event = {"job_id": ended.job_id, "kind": ended.kind, "payload": ended.payload, "error": ended.error}
         publish(session, f"jobs.{decision}", {**event, "reason": reason} if reason else event)
 
 
 @contextmanager
 def as_owner(
-    session: Session, ended: Ended, tenant: TenantRef | None, *, actor: str, request_id: str | None
+    session: Session, ended: EndedJob, tenant: TenantRef | None, *, actor: str, request_id: str | None
 ) -> Iterator[Session | None]:
     """Continue a transaction of the application as the job's owner. Write to ``node`` before this, not after.
 
@@ -268,7 +268,7 @@ def _end_at_once(
 ) -> str | None:
     with node_session(database) as session:
         connection = psycopg_connection(session)
-        cursor = connection.cursor(row_factory=class_row(Ended))
+        cursor = connection.cursor(row_factory=class_row(EndedJob))
         ended = cursor.execute(statement.encode(), values).fetchone()
         if ended is None:
             return None
@@ -286,7 +286,7 @@ def _end_at_once(
     return ended.state
 
 
-def _announce_later(connection: psycopg.Connection[Any], ended: Ended, reason: str) -> None:
+def _announce_later(connection: psycopg.Connection[Any], ended: EndedJob, reason: str) -> None:
     """Add a job that repeats the announcement, unless the dead job is such a job itself."""
     if ended.kind in (ANNOUNCE, ANNOUNCE_PLATFORM):
         return

@@ -30,7 +30,7 @@ class Job(NodeBase, table=True):
         process vanished too, so the worker runs nothing else beside it.
         interruptions: times that it died while nothing ran beside it, or exceeded its time limit.
         sends: messages sent since it was last due.
-        lease_token: whoever knows it holds the lease, until ``lease_until``.
+        lease_token: a process that knows it has the lease, until ``lease_until``.
         error: kind and place of the last error, without its values.
     """
 

@@ -148,7 +148,7 @@ def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str, source
             if row[1] and resolution == "retried":
                 detail = f"the work of job {job_id} was requested again in the meantime"
                 raise Conflict(detail, remedy="Discard this one.", command="discard this one: `iit jobs discard`")
-            cursor = connection.cursor(row_factory=class_row(endings.Ended))
+            cursor = connection.cursor(row_factory=class_row(endings.EndedJob))
             ended = cursor.execute(
                 f"UPDATE node.jobs SET {change} WHERE id = %s RETURNING {endings.ENDED}",  # noqa: S608 - constants
                 (job_id,),
@@ -167,7 +167,7 @@ def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str, source
     raise _unknown(job_id)
 
 
-def _record(session: Session, action: str, ended: endings.Ended, actor: str) -> None:
+def _record(session: Session, action: str, ended: endings.EndedJob, actor: str) -> None:
     """Add the act to the audit of the job's tenant; to the platform's where the job has no tenant."""
     if isinstance(session, TenantSession):
         audit.record(session, action, "job", ended.job_id, {"kind": ended.kind})

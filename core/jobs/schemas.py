@@ -31,6 +31,12 @@ _RUNNING: dict[str, Any] = {
 }
 
 
+class AcceptedJob(BaseModel):
+    """The job that does what was asked."""
+
+    job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
+
+
 class JobOut(BaseModel):
     """A job of the caller's tenant."""
 

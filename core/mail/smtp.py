@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 SECONDS: Final = 20.0
-"""How long each step of the conversation with the server may take."""
+"""The time that each step of the conversation with the server may take."""
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
 

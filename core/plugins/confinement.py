@@ -157,7 +157,7 @@ def _passable(folder: Path) -> bool:
 
 
 def _readable(modules: list[Path]) -> Iterator[Path]:
-    """The paths that a run may read: Python, the modules, the system's programs and facts, but no secret of ours."""
+    """The paths that a run may read: Python, the modules, the system's programs and facts, but none of our secrets."""
     hidden = _hidden()
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent]
     for path in (*map(Path, _SYSTEM), *python, *modules):

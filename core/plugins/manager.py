@@ -1,4 +1,4 @@
-"""The installed plugins and their models. A plugin that fails is counted and left out; the others go on.
+"""The installed plugins and their models. A plugin that fails is counted and left out; the others still work.
 
 First-party plugins (of our own distribution) are imported and score in this process. All others run only in processes
 of their own (:mod:`core.plugins.remote`).
@@ -66,7 +66,7 @@ def origin(name: str) -> EntryPoint:
 
 
 def reload() -> None:
-    """Forget the discovered plugins, so that the next call looks again."""
+    """Forget the discovered plugins, so that the next call searches again."""
     global _models  # noqa: PLW0603
     with _lock:
         _models = None

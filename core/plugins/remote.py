@@ -59,7 +59,7 @@ class RemoteModel:
                 detail = f"plugin {self.plugin.name!r} gave no artifact that can be used: {reason}"
                 raise PluginFailed(detail) from error
 
-    def load(self, artifact: Artifact) -> RemoteFitted:
+    def load(self, artifact: Artifact) -> RemoteFittedModel:
         """Read a model back, in its own process.
 
         Raises:
@@ -74,7 +74,7 @@ class RemoteModel:
         except (KeyError, TypeError, ValueError) as error:
             detail = f"plugin {self.plugin.name!r} describes its model wrongly"
             raise PluginFailed(detail) from error
-        return RemoteFitted(self, artifact, features, facts)
+        return RemoteFittedModel(self, artifact, features, facts)
 
     def score(
         self, operation: str, artifact: Artifact, matrix: FloatArray, shape: tuple[int, ...]
@@ -110,7 +110,7 @@ class RemoteModel:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteFitted:
+class RemoteFittedModel:
     """A third-party model that can score. Every call starts a process: pass many rows at once."""
 
     model: RemoteModel

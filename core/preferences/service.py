@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from core.database import TenantSession
-    from core.web.etag import Expected
+    from core.web.etag import ExpectedVersions
 
 ACTION: Final = "settings:group:change"
 _VERSIONS: Final = UUID("5f1c9f0e-7d0e-5a52-9d6b-0a2f3b9f7c11")
@@ -96,7 +96,7 @@ def replace(
     session: TenantSession,
     group: Group,
     changes: Mapping[str, Any],
-    expected: Expected | None = None,
+    expected: ExpectedVersions | None = None,
     *,
     place: str = "",
 ) -> GroupState:
@@ -114,7 +114,7 @@ def amend(
     session: TenantSession,
     group: Group,
     changes: Mapping[str, Any],
-    expected: Expected | None = None,
+    expected: ExpectedVersions | None = None,
     *,
     place: str = "",
 ) -> GroupState:
@@ -138,7 +138,7 @@ def amended(session: TenantSession, group: Group, changes: Mapping[str, Any]) ->
 
 
 def reset(
-    session: TenantSession, group: Group, names: Sequence[str] = (), expected: Expected | None = None
+    session: TenantSession, group: Group, names: Sequence[str] = (), expected: ExpectedVersions | None = None
 ) -> GroupState:
     """Reset settings to their defaults: the named ones (dotted), or the whole group.
 
@@ -179,7 +179,7 @@ def at(group: Group, name: str, value: object) -> dict[str, Any]:
     return dict(document)
 
 
-def _begin(session: TenantSession, group: Group, expected: Expected | None) -> GroupState:
+def _begin(session: TenantSession, group: Group, expected: ExpectedVersions | None) -> GroupState:
     """The group, locked against other changes until this transaction ends."""
     if group.lock is not None:
         group.lock(session)

@@ -1,6 +1,6 @@
 """Personal data at rest: encrypted columns, blind indexes, and the keys of patients, tenants and the master.
 
-``README.md`` in this folder tells what is stored and what erasing does.
+``README.md`` in this folder says what is stored and what an erasure does.
 """
 
 from core.privacy.blind_index import BlindIndexes

@@ -80,7 +80,7 @@ class Vault:
         self._known_places: dict[tuple[str, ...], tuple[bytes, ...]] = {}
 
     def ensure_patient_keys(self, uuids: Iterable[UUID]) -> frozenset[UUID]:
-        """Create missing keys of these patients and load all, in two statements however many patients.
+        """Create missing keys of these patients and load all, in two statements for any number of patients.
 
         Returns:
             The erased patients, who have no key and get none.

@@ -30,7 +30,7 @@ MEASURED: Final = ("active", "suspended", "deleting")
 
 
 @dataclass(frozen=True, slots=True)
-class Let:
+class RetentionResult:
     """The result of a run of retention: deleted rows by kind, and the number of expired blobs."""
 
     rows: dict[str, int]
@@ -42,7 +42,7 @@ def days_of(session: TenantSession) -> dict[str, int]:
     return tenant_settings.get(session, retention_model()).model_dump()
 
 
-def run(tenant: TenantRef, *, actor: str = ACTOR, progress: ProgressCallback | None = None) -> Let:
+def run(tenant: TenantRef, *, actor: str = ACTOR, progress: ProgressCallback | None = None) -> RetentionResult:
     """Delete everything of this tenant that is older than its days."""
     with tenant_session(tenant, actor=actor, readonly=True) as session:
         days = days_of(session)
@@ -63,7 +63,7 @@ def run(tenant: TenantRef, *, actor: str = ACTOR, progress: ProgressCallback | N
         tenant_settings.put(session, RetentionRun(day=today(tenant.time_zone)))
         if any(rows.values()):
             audit.record(session, "system:retention:run", "retention", None, {"rows": rows})
-    return Let(rows, purged.days)
+    return RetentionResult(rows, purged.days)
 
 
 def run_due(stopping: Event) -> dict[str, str]:

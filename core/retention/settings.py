@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from core.feature_registry import declared
 
 if TYPE_CHECKING:
-    from core.feature_registry import Retained
+    from core.feature_registry import RetentionRule
 
 FEWEST_DAYS: Final = 30
 MOST_DAYS: Final = 36_500
@@ -34,7 +34,7 @@ class RetentionSettings(BaseModel):
 
 
 @cache
-def kinds() -> dict[str, Retained]:
+def kinds() -> dict[str, RetentionRule]:
     """Every kind of rows that a room registered, by name.
 
     Raises:

@@ -42,14 +42,14 @@ def to_stderr(text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which of the two servers are embedded; a server that is not is external."""
+class EmbeddedServers:
+    """The embedded ones of the two servers. A server that is not embedded is external."""
 
     postgres: bool
     valkey: bool
 
     @classmethod
-    def of(cls, settings: Settings) -> Wanted:
+    def of(cls, settings: Settings) -> EmbeddedServers:
         """Return the choice that the settings make: a server without an address is embedded.
 
         Raises:
@@ -68,11 +68,11 @@ def ensure(say: LineCallback = to_stderr) -> Endpoints:
     wait.
 
     Raises:
-        Unavailable: the servers cannot be started; detail and remedy tell why. No data are lost.
+        Unavailable: the servers cannot be started; detail and remedy say why. No data are lost.
         Invalid: the settings contradict each other.
     """
     settings = get_settings()
-    wanted = Wanted.of(settings)
+    wanted = EmbeddedServers.of(settings)
     if not (wanted.postgres or wanted.valkey):
         return endpoints_of(settings, None)
     folder = settings.state_dir
@@ -229,7 +229,7 @@ def _url(role: str, password: str, known: state.State, database: str) -> str:
     return f"postgresql://{role}:{password}@{ports.LOOPBACK}:{known.postgres_port}/{database}"
 
 
-def _all_answer(known: state.State, folder: Path, wanted: Wanted) -> bool:
+def _all_answer(known: state.State, folder: Path, wanted: EmbeddedServers) -> bool:
     """Return whether every embedded server accepts connections on its recorded port."""
     home = known.data_home(folder)
     account = Account("", 0, 0, switch=False)  # looking needs no programs
@@ -243,7 +243,7 @@ def _is_set_up(known: state.State) -> bool:
     return known.bootstrapped and known.bootstrap == bootstrap.fingerprint()
 
 
-def _start(known: state.State, settings: Settings, wanted: Wanted, say: LineCallback) -> None:
+def _start(known: state.State, settings: Settings, wanted: EmbeddedServers, say: LineCallback) -> None:
     """Start the servers that do not run, and record each port as soon as it is in use. The caller holds the lock."""
     folder = settings.state_dir
     if known.bootstrapped and not (known.data_home(folder) / "postgres" / "PG_VERSION").exists():

@@ -103,7 +103,7 @@ class Postgres:
         """Create the data folder, under another name until it is complete.
 
         Raises:
-            Unavailable: it cannot be created; the remedy tells what to do.
+            Unavailable: it cannot be created; the remedy says what to do.
         """
         draft, secret = self.home / "postgres.new", self.home / "postgres.password"
         shutil.rmtree(draft, ignore_errors=True)
@@ -129,7 +129,7 @@ class Postgres:
         """Start the server on ``port``, or on another free port if that is taken. Return the port.
 
         Raises:
-            Unavailable: it did not start; the remedy tells what to do.
+            Unavailable: it did not start; the remedy says what to do.
         """
         self._check_version()
         self._await_ending()

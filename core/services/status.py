@@ -12,7 +12,7 @@ from core.errors import Unavailable
 from core.services import ports, state
 from core.services.account import Account
 from core.services.endpoints import Endpoints
-from core.services.manager import Wanted, endpoints_of, to_stderr
+from core.services.manager import EmbeddedServers, endpoints_of, to_stderr
 from core.services.postgres import Postgres
 from core.settings import get_settings
 
@@ -52,7 +52,7 @@ def status() -> list[ServiceStatus]:
         Invalid: the settings contradict each other.
     """
     settings = get_settings()
-    wanted = Wanted.of(settings)
+    wanted = EmbeddedServers.of(settings)
     known = state.read(settings.state_dir)
     if known is None and (wanted.postgres or wanted.valkey):
         known = state.State()
@@ -68,7 +68,7 @@ def status() -> list[ServiceStatus]:
     ]
 
 
-def _postgres(addresses: Endpoints, known: state.State | None, wanted: Wanted, home: str) -> ServiceStatus:
+def _postgres(addresses: Endpoints, known: state.State | None, wanted: EmbeddedServers, home: str) -> ServiceStatus:
     """The state of PostgreSQL, from a real login."""
     mode, data = ("embedded", f"{home}/postgres") if wanted.postgres else ("external", "")
     if wanted.postgres and known is not None:
@@ -100,7 +100,7 @@ def _data_database(name: str, mode: str, url: str) -> ServiceStatus:
     return ServiceStatus(shown, mode, True, address, f"{major}.{minor}", "", problem)  # noqa: FBT003
 
 
-def _valkey(addresses: Endpoints, wanted: Wanted, home: str) -> ServiceStatus:
+def _valkey(addresses: Endpoints, wanted: EmbeddedServers, home: str) -> ServiceStatus:
     """The state of Valkey or Redis, from a real login."""
     mode, data = ("embedded", home) if wanted.valkey else ("external", "")
     address = _address(addresses.redis_url)

@@ -36,7 +36,7 @@ class Valkey:
         """Start the server on ``port``, or on another free port if that is taken. Return the port.
 
         Raises:
-            Unavailable: it did not start; the remedy tells what to do.
+            Unavailable: it did not start; the remedy says what to do.
         """
         wanted = port
         for attempt in range(_TRIES):

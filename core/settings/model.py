@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         description="Folder for temporary files of jobs, plugins and answers; unset: `scratch` in the state folder.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log line that is written."
+        default="info", description="The least severe level of log lines that are written."
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="How log lines look: console, json, or auto (console on a terminal, else json)."
@@ -72,22 +72,22 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = _url("REDIS_URL", "An external Redis >= 7 or Valkey.")
     data_databases: dict[str, DataDatabase] = Field(
         default={},
-        description="Further databases for tenants' data, as JSON: name -> url and owner_url, the two logins.",
+        description="Further databases for tenants' data, as JSON: the name of each, with its `url` and `owner_url`.",
     )
 
     master_key: SecretStr | None = Field(
         default=None,
-        description="32 bytes in base64 that wrap every tenant's key. Needed where DATABASE_URL is set.",
+        description="The master key, which wraps every tenant's key: 32 bytes in base64. Required with DATABASE_URL.",
     )
     master_key_previous: SecretStr | None = Field(
-        default=None, description="The master key before this one, while it is rotated: it still unwraps, never wraps."
+        default=None, description="The previous master key, during a rotation. It unwraps tenants' keys and wraps none."
     )
     backup_dir: Path | None = Field(
         default=None,
         description="Folder for base backups and WAL of the embedded PostgreSQL; unset: backups in the state folder.",
     )
     blob_url: str | None = Field(
-        default=None, description="Address of uploads, artifacts and exports, in the form of fsspec."
+        default=None, description="Address of the store for uploads, artifacts and exports, as fsspec writes it."
     )
     disk_full_bytes: int = Field(
         default=100_000_000,
@@ -101,47 +101,47 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
     proxies: str = Field(
         default="",
-        description="Addresses and networks of reverse proxies, with commas between. Their X-Forwarded-For, -Proto and"
-        " -Host count, nobody else's.",
+        description="Addresses and networks of reverse proxies, separated by commas. Only their X-Forwarded-For,"
+        " -Proto and -Host headers are used.",
     )
     hosts: str = Field(
         default="",
-        description="Host names of this server, with commas between; `*.example.org` is every name under it. Requests"
-        " to others are rejected. Unset: any.",
+        description="Host names of this server, separated by commas; `*.example.org` is every name under it."
+        " Requests to other names are rejected. Unset: any name.",
     )
     https_only: bool = Field(
         default=False,
-        description="Redirect pages to HTTPS, and reject everything else that comes in plain HTTP. Behind a reverse"
-        " proxy, declare it in `IIT_PROXIES`.",
+        description="Redirect pages to HTTPS, and reject any other request in plain HTTP. Behind a reverse proxy,"
+        " also set `IIT_PROXIES`.",
     )
-    rate_person: int = Field(default=100, ge=0, description="Requests of one person within 60 seconds; 0: any number.")
-    rate_key: int = Field(default=600, ge=0, description="Requests of one API key within 60 seconds; 0: any number.")
-    rate_tenant: int = Field(default=6000, ge=0, description="Requests of one tenant within 60 seconds; 0: any number.")
+    rate_person: int = Field(default=100, ge=0, description="Requests of one person within 60 seconds; 0: no limit.")
+    rate_key: int = Field(default=600, ge=0, description="Requests of one API key within 60 seconds; 0: no limit.")
+    rate_tenant: int = Field(default=6000, ge=0, description="Requests of one tenant within 60 seconds; 0: no limit.")
     rate_address: int = Field(
         default=1200,
         ge=0,
-        description="Requests with a credential from one address within 60 seconds; 0: any number. The people of a"
+        description="Requests with a credential from one address within 60 seconds; 0: no limit. The people of a"
         " hospital often share one address.",
     )
     asset_url: str = Field(
         default="",
         pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?)?$",
-        description="Address of a CDN before the paths of scripts, style sheets and pictures; unset: this server.",
+        description="Address of a CDN that serves scripts, style sheets and pictures; unset: this server.",
     )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?/?)?$",
-        description="Address at which people reach this installation, before the paths of links in letters.",
+        description="Address at which people reach this installation. Links in e-mails begin with it.",
     )
     smtp_url: SecretStr | None = Field(
         default=None,
-        description="Server that sends letters: `smtps://user:password@host:465`, or `smtp://` and port 587 for"
-        " STARTTLS. Needs IIT_MAIL_FROM and IIT_PUBLIC_URL. Unset: no letter is sent.",
+        description="Server that sends e-mails: `smtps://user:password@host:465`, or `smtp://` and port 587 for"
+        " STARTTLS. Needs IIT_MAIL_FROM and IIT_PUBLIC_URL. Unset: no e-mail is sent.",
     )
     mail_from: str = Field(
         default="",
         pattern=r"^([^\r\n]{0,200}[^@\s<]+@[^@\s>]+>?)?$",
-        description="Sender of letters: `name@example.org`, or `Name <name@example.org>`.",
+        description="Sender of e-mails: `name@example.org`, or `Name <name@example.org>`.",
     )
     session_idle_minutes: int = Field(
         default=60, ge=1, description="Minutes without a request after which a person's session ends."
@@ -149,15 +149,15 @@ class Settings(BaseSettings):
     session_hours: int = Field(default=12, ge=1, description="Hours after which a person signs in again.")
     operator_second_factor: bool | None = Field(
         default=None,
-        description="Whether operators sign in with a second factor; unset: in production. Who has none sets it up when"
-        " they sign in.",
+        description="Whether operators need a second factor to sign in; unset: only in production. An operator"
+        " without one sets it up at the next sign-in.",
     )
     invitation_hours: int = Field(default=72, ge=1, description="Hours for which an invitation can be used.")
     reset_minutes: int = Field(default=60, ge=1, description="Minutes for which a link to a new password can be used.")
     sso_private_addresses: bool = Field(
         default=False,
-        description="Whether tenants' sign-in providers may have addresses inside this network. Off, a tenant cannot"
-        " make this server call what only it can reach.",
+        description="Whether tenants' sign-in providers may have addresses in this server's private network. If"
+        " not, no tenant can make this server call an internal address.",
     )
     body_max_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
@@ -172,13 +172,15 @@ class Settings(BaseSettings):
         description="Memory of the process that reads an import's files, in bytes.",
     )
     import_reader_seconds: float = Field(
-        default=120.0, gt=0, description="Seconds without progress after which reading an import's file is ended."
+        default=120.0,
+        gt=0,
+        description="Seconds without progress after which the process that reads an import's files is stopped.",
     )
     database_pool_size: int = Field(
         default=10, ge=1, description="Connections to the database that one process keeps open."
     )
     database_pool_overflow: int = Field(
-        default=10, ge=0, description="Connections that one process opens beyond those when all are in use."
+        default=10, ge=0, description="Further connections that one process opens while all of those are in use."
     )
     database_pool_timeout: float = Field(
         default=10.0, gt=0, description="Seconds that a transaction waits for a connection before it is rejected."
@@ -186,51 +188,58 @@ class Settings(BaseSettings):
     database_connection_lifetime: int = Field(
         default=1800,
         ge=1,
-        description="Seconds after which a connection is replaced: a backend grows with every tenant.",
+        description="Seconds after which a connection is replaced, because a backend's memory grows with every tenant.",
     )
     database_connection_tenants: int = Field(
         default=150,
         ge=1,
-        description="Tenants that one connection serves before it is replaced: a backend remembers their tables.",
+        description="Tenants that one connection serves before it is replaced, because a backend remembers their"
+        " tables.",
     )
     migrate_connections: int = Field(
         default=4, ge=1, le=64, description="Tenants of one data database that `iit migrate` upgrades at a time."
     )
     migrate_lock_timeout: float = Field(
-        default=2.0, gt=0, description="Seconds that a migration waits for a table in use before it comes back later."
+        default=2.0,
+        gt=0,
+        description="Seconds that a migration waits for a table in use. Then it postpones the tenant.",
     )
     migrate_attempts: int = Field(
-        default=5, ge=1, description="Tries of a tenant whose tables stay in use, before it is left for the next run."
+        default=5,
+        ge=1,
+        description="Attempts for a tenant whose tables stay in use. After them, the tenant waits for the next run.",
     )
     migrate_canaries: str = Field(
         default="",
-        description="Slugs of tenants, with blanks between, that are migrated first: if one fails, no other.",
+        description="Slugs of tenants, separated by blanks, that are migrated first. If one of them fails, no other"
+        " tenant is migrated.",
     )
     jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
     jobs_window: int = Field(
-        default=64, ge=1, description="Messages about jobs under way at once; further due jobs wait for their turn."
+        default=64, ge=1, description="Messages that may be under way at once, one for each job. Other due jobs wait."
     )
     jobs_per_tenant: int = Field(
         default=8, ge=1, description="Jobs of one tenant that are under way or running at once."
     )
-    jobs_poll_seconds: float = Field(default=0.5, gt=0, description="Seconds between two looks for jobs that are due.")
+    jobs_poll_seconds: float = Field(default=0.5, gt=0, description="Seconds between two searches for due jobs.")
     jobs_resend_after: timedelta = Field(
         default=timedelta(seconds=30), description="Seconds after which a message that nobody took is sent again."
     )
     jobs_grace_seconds: float = Field(
-        default=25.0, ge=0, description="Seconds that running jobs get to end their step when a worker is stopped."
+        default=25.0, ge=0, description="Seconds that a stopping worker gives its running jobs to end their step."
     )
     jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
     quality_link_after_minutes: float = Field(
         default=15.0,
         ge=0,
-        description="Minutes between an import and the search for people recorded twice; one serves several imports.",
+        description="Minutes between an import and the search for people recorded twice. One search serves all"
+        " imports of that time.",
     )
     audit_seal_seconds: float = Field(
-        default=10.0, gt=0, description="Seconds between two looks for events of audits that are not sealed yet."
+        default=10.0, gt=0, description="Seconds between two searches for audit events without a seal."
     )
     audit_anchor_seconds: float = Field(
-        default=60.0, ge=0, description="Seconds that go by, at least, between two anchors of one tenant's audit."
+        default=60.0, ge=0, description="Fewest seconds between two anchors of one tenant's audit."
     )
     tenant_grace_days: int = Field(
         default=30, ge=0, description="Days between `iit tenant delete` and the day from which a tenant may be purged."

@@ -12,7 +12,7 @@ EVENTS = 1000
 """Most distinct events that are remembered. If there are more, the oldest may be logged again too early."""
 
 
-class Repeated:
+class RepeatFilter:
     """Decides when to log an event again, and counts the omitted lines."""
 
     def __init__(self, seconds: float = SECONDS) -> None:

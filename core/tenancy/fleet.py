@@ -69,7 +69,7 @@ class FleetStatus:
 
 
 def status() -> FleetStatus:
-    """The status of each data database, from three queries however many tenants there are.
+    """The status of each data database, by three queries for any number of tenants.
 
     Raises:
         Unavailable: a database cannot be reached, or was never set up for this version.

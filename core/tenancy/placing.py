@@ -54,8 +54,8 @@ class Fence:
 def fence(ref: TenantRef, *, patience: float) -> Iterator[Fence]:
     """Pause the tenant's writers during the block, after the running ones have finished.
 
-    New writes fail with ``TenantMoving``, which asks the caller to retry; reads go on. The fence also falls when this
-    process ends.
+    New writes fail with ``TenantMoving``, which asks the caller to retry; reads continue. The fence also falls when
+    this process ends.
 
     Args:
         ref: the tenant.
@@ -342,21 +342,21 @@ def _call_by_its_own(row: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Tidied:
+class TidyResult:
     """The result of ``tidy``: the dropped schemas, and the slugs of tenants that another process works on."""
 
     dropped: list[str]
     busy: list[str]
 
 
-def tidy(*, drop: bool = False, early: bool = False) -> Tidied:
+def tidy(*, drop: bool = False, early: bool = False) -> TidyResult:
     """Complete interrupted moves and restores of all tenants, and drop retired schemas.
 
     Args:
         drop: drop the schemas whose time is over.
         early: drop all of them.
     """
-    done = Tidied([], [])
+    done = TidyResult([], [])
     for tenant_id, slug in dict.fromkeys((row["tenant_id"], row["slug"]) for row in retired()):
         try:
             with tenant_lock(slug) if slug else nullcontext():

@@ -23,7 +23,7 @@ NOT_THERE = ("purging",)
 
 
 @dataclass
-class Rewrapped:
+class RewrapResult:
     """The result of a run.
 
     Attributes:
@@ -40,7 +40,7 @@ class Rewrapped:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Rewrapped:
+def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> RewrapResult:
     """Wrap the keys of all tenants and the secrets of the installation with the current master key.
 
     It verifies that the current key alone opens each tenant's.
@@ -59,7 +59,7 @@ def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Re
     """
     with owner_session():
         check_master_key()  # check both before anything is changed
-    done = Rewrapped(master.current()[0])
+    done = RewrapResult(master.current()[0])
     seen: set[object] = set()
     while new := [one for one in list_tenants() if one.id not in seen and one.state not in NOT_THERE]:
         for tenant in new:  # again, for tenants created meanwhile
@@ -75,7 +75,7 @@ def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Re
     return done
 
 
-def _tenant(tenant: TenantRef, done: Rewrapped, actor: str) -> None:
+def _tenant(tenant: TenantRef, done: RewrapResult, actor: str) -> None:
     done.tenants += 1
     try:
         with tenant_session(tenant, actor=actor) as session:

@@ -40,7 +40,7 @@ def set_etag(response: Response, version_id: UUID, *, personal: bool = True) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedVersions:
     """The versions that the caller agrees to change: those in If-Match, or any (``*``)."""
 
     tags: frozenset[str]
@@ -61,7 +61,7 @@ async def expected_version(
         str | None,
         Header(description="ETag of the version that you read.", examples=['"019c2291-b3a0-7768-a5f9-23774462ebfc"']),
     ] = None,
-) -> Expected:
+) -> ExpectedVersions:
     """Return the versions in If-Match.
 
     Raises:
@@ -76,8 +76,8 @@ async def expected_version(
         remedy = 'Send the ETag of your read as it came, such as "019c2291-b3a0-7768-a5f9-23774462ebfc", or *.'
         detail = f"not valid: {FIELD}"
         raise Invalid(detail, errors=[FieldError(FIELD, "is neither * nor a list of quoted ETags", remedy)])
-    return Expected(frozenset(tag.strip() for tag in value.split(",")))
+    return ExpectedVersions(frozenset(tag.strip() for tag in value.split(",")))
 
 
-IfMatch = Annotated[Expected, Depends(expected_version)]
+IfMatch = Annotated[ExpectedVersions, Depends(expected_version)]
 """In the signature of PUT, PATCH and DELETE. Lock the row, then call ``if_match.check(row.version_id)``."""

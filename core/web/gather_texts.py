@@ -25,7 +25,7 @@ METHODS: Final = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 OPTIONS: Final = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
 KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
 PLURALS: Final = {"fr": "nplurals=2; plural=(n > 1);", "pt": "nplurals=2; plural=(n != 1);"}
-"""How each language counts: the number of forms, and which of them ``n`` takes."""
+"""The plural of each language: the number of forms, and which of them ``n`` takes."""
 
 _HEADER: Final = r"""# The pages' texts. `make texts` adds and removes entries; people write the translations.
 msgid ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 FORMULA = "=+-@"
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
+"""Characters with which a spreadsheet begins a formula (OWASP, CSV injection)."""
 
 _GUARD = "'"
 _BREAKS = "\t\r\n"

@@ -68,7 +68,7 @@ class AdditiveModel:
         return Explanation(base=self.base, contributions=contributions)
 
     def summary(self) -> Mapping[str, Json]:
-        """Penalty chosen, rows and base rate of the training data."""
+        """The chosen penalty, and the number of rows and the base rate of the training data."""
         return dict(self.facts)
 
     def save(self) -> Artifact:

@@ -65,7 +65,7 @@ class BoostingModel:
         return Explanation(base=self._base, contributions=self._contributions(matrix)[:, :-1])
 
     def summary(self) -> Mapping[str, Json]:
-        """Number of trees, rows and base rate of the training data."""
+        """The number of trees, and the number of rows and the base rate of the training data."""
         return dict(self._facts)
 
     def _contributions(self, matrix: FloatArray) -> FloatArray:

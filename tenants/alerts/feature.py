@@ -1,4 +1,4 @@
-"""What the feature ``alerts`` registers with the platform."""
+"""The registration of the feature ``alerts`` with the platform."""
 
 from core.feature_registry import Feature
 

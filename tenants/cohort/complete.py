@@ -20,8 +20,8 @@ _LONGEST_WINDOW: Final = 182
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Complete:
-    """How complete each facility's records are.
+class ReportingState:
+    """The completeness of each facility's records.
 
     Attributes:
         through: the complete-through day; NO_DAY where nothing was reported.
@@ -43,7 +43,7 @@ class Complete:
 
 def complete_through(
     facility: npt.ArrayLike, day: npt.ArrayLike, count: npt.ArrayLike, data_day: npt.ArrayLike, rules: Completeness
-) -> Complete:
+) -> ReportingState:
     """The complete-through day of each facility, from its number of contacts per day.
 
     A contact is supported if the window of days that ends with it holds at least ``share`` of the facility's usual
@@ -73,7 +73,7 @@ def complete_through(
         through[index] = _end_of_reporting(last, int(ends[index]), rate[index], rules)
     if small.any():
         _pool(where, days, counts, ends, rules, small, rate, through)
-    return Complete(through=through.astype(np.int32), data_day=ends.astype(np.int32), low_volume=small, rate=rate)
+    return ReportingState(through=through.astype(np.int32), data_day=ends.astype(np.int32), low_volume=small, rate=rate)
 
 
 def _believable(

@@ -1,4 +1,4 @@
-"""When each person came on treatment at the facility, and which evidence says so."""
+"""The day on which each person came on treatment at the facility, and the evidence for it."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from tenants.cohort.settings import (
     UsualIntervalRule,
 )
 from tenants.cohort.timelines import (
-    CANCELLED,
-    KEPT,
+    BOOKING_CANCELLED,
+    BOOKING_KEPT,
+    BOOKING_SCHEDULED,
     NO_DAY,
     PICKUP,
-    SCHEDULED,
     BoolArray,
     CodeArray,
     Contacts,
@@ -340,7 +340,7 @@ def contact_days(timelines: Timelines, rules: CohortSettings) -> tuple[IntArray,
     contacts, bookings = timelines.contacts, timelines.bookings
     if rules.expected_from == "contacts":
         return contacts.owner, contacts.date
-    kept_bookings = bookings.status == KEPT
+    kept_bookings = bookings.status == BOOKING_KEPT
     owner = np.concatenate((contacts.owner, bookings.owner[kept_bookings]))
     day = np.concatenate((contacts.date, bookings.due[kept_bookings]))
     key = np.unique(row_key(owner, day))
@@ -369,15 +369,15 @@ def first_from(
 
 def _from_bookings(timelines: Timelines, rules: CohortSettings) -> Episodes:
     bookings = timelines.bookings
-    row = np.flatnonzero((bookings.status != CANCELLED) & (bookings.due >= bookings.booked))
+    row = np.flatnonzero((bookings.status != BOOKING_CANCELLED) & (bookings.due >= bookings.booked))
     owner = bookings.owner[row]
     due_day, status = bookings.due[row], bookings.status[row]
-    later = first_from(timelines, rules, owner, due_day, strictly_after=status != SCHEDULED)
+    later = first_from(timelines, rules, owner, due_day, strictly_after=status != BOOKING_SCHEDULED)
     return Episodes(
         offsets=offsets_of(owner, len(timelines)),
         origin=bookings.booked[row],
         expected=due_day,
-        fulfilled=np.where(status == KEPT, due_day, later),
+        fulfilled=np.where(status == BOOKING_KEPT, due_day, later),
         source=np.full(row.size, FROM_BOOKING, dtype=np.int8),
         row=row,
         unread=np.zeros(row.size, dtype=np.bool_),

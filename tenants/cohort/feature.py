@@ -1,4 +1,4 @@
-"""What the feature ``cohort`` registers with the platform."""
+"""The registration of the feature ``cohort`` with the platform."""
 
 from core.feature_registry import Command, Feature, Permission, SettingsGroup
 
@@ -46,7 +46,7 @@ feature = Feature(
     listeners={
         "records.changed": "tenants.cohort.listeners:records_changed",
         "settings.changed": "tenants.cohort.listeners:settings_changed",
-        "imports.finished": "tenants.cohort.listeners:import_finished",
+        "imports.completed": "tenants.cohort.listeners:import_finished",
         "tenant.restored": "tenants.cohort.listeners:tenant_restored",
     },
     tags={

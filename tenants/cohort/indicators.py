@@ -225,7 +225,7 @@ def members(
     minimum_months: int,
     codes: Mapping[str, int],
 ) -> IntArray:
-    """Who makes a count: the places of the people whom ``Counts`` counts in this group.
+    """The places of the people whom ``Counts`` counts in this group.
 
     Args:
         name: one of LISTED.

@@ -21,7 +21,7 @@ def records_changed(session: TenantSession, payload: Mapping[str, Any]) -> None:
     from tenants.records.identities import connected
 
     # Facts of a merged patient count for the canonical one and change that one's status.
-    patients, _ = connected(session, payload["patients"])
+    patients, _ = connected(session, payload["patient_ids"])
     if patients:
         refresh(session, patients)
 
@@ -38,7 +38,7 @@ def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
     """Recompute the complete-through dates of all facilities: the small ones are judged together."""
     from tenants.cohort.service import refresh_completeness
 
-    if payload["facilities"]:
+    if payload["facility_ids"]:
         refresh_completeness(session)
 
 

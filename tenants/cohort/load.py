@@ -10,7 +10,7 @@ import numpy.typing as npt
 from psycopg import sql
 
 from tenants.cohort.columns import Columns, fetch, fetch_together, local_days, places
-from tenants.cohort.merged import Merged
+from tenants.cohort.merged import Merges
 from tenants.cohort.texts import TEXTS, Texts
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import (
@@ -104,7 +104,7 @@ def load_timelines(
     """Yield the timelines, with all versions, of the patients on record now, in order of their UUID.
 
     After a first import without stamps, a person's sex, birth and ART start count as known from the beginning. That
-    shows nothing too early: sex and birth are no events, and an ART start counts from its own day on.
+    shows nothing too early: sex and birth are not events, and an ART start counts from its own day on.
 
     Args:
         session: the tenant's transaction.
@@ -176,7 +176,7 @@ class Loader:
         self._texts = texts or Texts()
         self._zone = session.tenant.time_zone
         self._since = since
-        self._merges_of_chunk: Merged | None = None
+        self._merges_of_chunk: Merges | None = None
 
     def chunk(self, after: UUID, size: int) -> Timelines:
         """The next patients after a UUID."""
@@ -271,11 +271,11 @@ class Loader:
         facilities = np.array([value.bytes for value in self._facilities], dtype="S16")
         return rows["uuid"], places(facilities, rows["facility"])
 
-    def _merges(self, uuids: npt.NDArray[np.bytes_]) -> Merged | None:
+    def _merges(self, uuids: npt.NDArray[np.bytes_]) -> Merges | None:
         """The merges that concern the chunk, where there are any."""
         first, last = _uuid(uuids[0]), _uuid(uuids[-1])
         identities_of_chunk = identities.between(self._session, first, last)
-        return Merged(identities_of_chunk, uuids, self._zone) if identities_of_chunk else None
+        return Merges(identities_of_chunk, uuids, self._zone) if identities_of_chunk else None
 
     def _range(self, uuids: npt.NDArray[np.bytes_], column: str = "patient_uuid") -> sql.Composable:
         """Return the condition for the chunk's rows, and for rows of patients merged into a patient of the chunk."""

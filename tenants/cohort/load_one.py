@@ -48,10 +48,10 @@ def timelines(
     """
     texts_of_patient = Texts()
     texts_of_patient.learn(texts)
-    return _OneLoader(zone, facility, texts_of_patient).of(patient, facts)
+    return _PatientLoader(zone, facility, texts_of_patient).of(patient, facts)
 
 
-class _OneLoader(Loader):
+class _PatientLoader(Loader):
     """A loader without a session, for one patient whose facts are in memory."""
 
     def __init__(self, zone: str, facility: UUID | None, texts: Texts) -> None:
@@ -85,12 +85,12 @@ class _OneLoader(Loader):
 
 @cache
 def _questions() -> Any:  # noqa: ANN401 - as Loader's own
-    return _OneLoader("UTC", None, Texts()).question()
+    return _PatientLoader("UTC", None, Texts()).question()
 
 
 @cache
 def _composed() -> tuple[str, str]:
-    loader = _OneLoader("UTC", None, Texts())
+    loader = _PatientLoader("UTC", None, Texts())
     facts = together(_questions()).as_string()
     texts = CONTACT_TEXTS.format(texts=TEXTS, range=loader.bounds()).as_string()
     literal = f"'{{{_MARK.hex}}}'"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PROFILE: Final = ("sex", "birth", "art_start", "transferred_in")
 
 
-class Merged:
+class Merges:
     """The merges that concern a chunk of patients.
 
     Attributes:
@@ -73,7 +73,7 @@ class Merged:
         """Profiles of merged people: the canonical patient's own values, with gaps filled from the others.
 
         The start of ART is the earliest that any record has. A merged person is transferred in only if all records say
-        so, since a move between two of them is no transfer.
+        so, since a move between two of them is not a transfer.
         """
         own = facts["patient"].copy()
         rows = self.lay({**facts, "origin": own})

@@ -88,7 +88,7 @@ def read_people(
         paging: the page; lists are sorted by ``since`` or ``patient_id``.
 
     Raises:
-        Invalid: ``indicator`` is no count of people.
+        Invalid: ``indicator`` does not count people.
     """
     check_indicator(indicator)
     order = repository.facility_order(repository.facilities(session))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.web.keyset import Slice
     from core.web.paging import PageRequest
-    from tenants.cohort.radet_repository import Listed
+    from tenants.cohort.radet_repository import ListedPatient
     from tenants.cohort.settings import CohortSettings
 
 DAYS_A_MONTH: Final = 30
@@ -215,7 +215,7 @@ def _require_listed(datim_ids: Sequence[str] | None, listed: Collection[str]) ->
         raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
 
 
-def _people_listed(session: TenantSession, rows: dict[UUID, Listed]) -> dict[UUID, Listed]:
+def _people_listed(session: TenantSession, rows: dict[UUID, ListedPatient]) -> dict[UUID, ListedPatient]:
     """Return the list's rows by person.
 
     A row of a merged record counts for the person it was merged into, and a person with two rows counts once.
@@ -270,7 +270,11 @@ def _people(chunk: Timelines, rules: CohortSettings, day: int) -> Iterator[_Pers
 
 
 def _add(
-    comparison: Comparison, person: _Person, row: Listed | None, facilities: dict[UUID, str], rules: CohortSettings
+    comparison: Comparison,
+    person: _Person,
+    row: ListedPatient | None,
+    facilities: dict[UUID, str],
+    rules: CohortSettings,
 ) -> None:
     theirs = NOT_ON_LIST if row is None else row.status
     if row is None and person.status not in ("active", "iit"):
@@ -294,7 +298,7 @@ def _add(
     )
 
 
-def _reason(person: _Person, row: Listed, grace: int) -> str:
+def _reason(person: _Person, row: ListedPatient, grace: int) -> str:
     if row.status == "unknown":
         return "status_not_understood"
     if person.status == "none":
@@ -308,7 +312,7 @@ def _reason(person: _Person, row: Listed, grace: int) -> str:
     return judge(person, row, list_pickup, grace)
 
 
-def _iit_in_records_only(person: _Person, row: Listed, list_pickup: int, grace: int) -> str:
+def _iit_in_records_only(person: _Person, row: ListedPatient, list_pickup: int, grace: int) -> str:
     """The likely reason if the list says that the person is on treatment, and the records say IIT."""
     if list_pickup > person.contact:
         return "pickup_not_in_records"
@@ -321,7 +325,7 @@ def _iit_in_records_only(person: _Person, row: Listed, list_pickup: int, grace: 
     return _same_or_another_day(person, row, list_pickup)
 
 
-def _iit_on_list_only(person: _Person, row: Listed, list_pickup: int, grace: int) -> str:
+def _iit_on_list_only(person: _Person, row: ListedPatient, list_pickup: int, grace: int) -> str:
     """The likely reason if the list says IIT, and the records say that the person is on treatment."""
     if person.contact > list_pickup:
         return "contact_not_on_list"
@@ -336,7 +340,7 @@ def _iit_on_list_only(person: _Person, row: Listed, list_pickup: int, grace: int
     return _same_or_another_day(person, row, list_pickup)
 
 
-def _same_or_another_day(person: _Person, row: Listed, list_pickup: int) -> str:
+def _same_or_another_day(person: _Person, row: ListedPatient, list_pickup: int) -> str:
     if row.days_supplied is not None and list_pickup + row.days_supplied == person.expected:
         return "status_does_not_follow"
     return "expected_day_differs"

@@ -78,7 +78,7 @@ class ListedDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedPatient:
     """The row of one patient in a list."""
 
     facility: UUID
@@ -104,13 +104,13 @@ def listed_days(session: TenantSession) -> list[ListedDay]:
     ]
 
 
-def list_rows(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, Listed]:
+def list_rows(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, ListedPatient]:
     """The rows of the lists of a day within reach, by patient; with ``datim_ids``, only of these facilities."""
     ids = None if datim_ids is None else list(datim_ids)
     query = _ROWS.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
     with session.cursor() as cursor:
         rows = cursor.execute(query, (data_date, ids, ids)).fetchall()
-    return {row[0]: Listed(*row[1:]) for row in rows}
+    return {row[0]: ListedPatient(*row[1:]) for row in rows}
 
 
 def listed_facilities(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, str]:

@@ -86,7 +86,7 @@ class DayStatusOut(BaseModel):
 
 
 class FacilityCompleteness(BaseModel):
-    """How far a facility's records are complete."""
+    """The completeness of a facility's records."""
 
     facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])

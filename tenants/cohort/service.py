@@ -15,7 +15,7 @@ from core.errors import NotFound
 from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort import repository
-from tenants.cohort.complete import Complete, complete_through
+from tenants.cohort.complete import ReportingState, complete_through
 from tenants.cohort.indicators import MEASURES, Counts
 from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
 from tenants.cohort.selection import EVERYBODY, Selection
@@ -58,7 +58,7 @@ class Rebuild(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How complete the counts of a period are, and by which definition they are made.
+    """The completeness of a period's counts, and their definition.
 
     Attributes:
         complete_through: the earliest complete-through date among facilities that are not stale, None where none is.
@@ -170,7 +170,7 @@ def rebuild(session: TenantSession) -> None:
         pass
 
 
-def refresh_completeness(session: TenantSession) -> Complete:
+def refresh_completeness(session: TenantSession) -> ReportingState:
     """Work out the complete-through date of every facility and store what changed."""
     rules = cohort_settings(session)
     reported = repository.volume(session, bookings=rules.expected_from == "bookings", today=_today(session))

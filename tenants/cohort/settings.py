@@ -19,7 +19,10 @@ class FixedRule(BaseModel):
 
 
 class ScheduleBand(BaseModel):
-    """A stage of a schedule: from this month on ART (or this contact, from 1) on, contacts are ``days`` apart."""
+    """A stage of a schedule: from ``start`` on, contacts are ``days`` apart.
+
+    ``start`` is a month on ART, or the number of a contact (the first is 1).
+    """
 
     model_config = _STRICT
 
@@ -79,22 +82,24 @@ Rule = Annotated[FixedRule | ScheduleRule | UsualIntervalRule, Field(discriminat
 
 
 class Completeness(BaseModel):
-    """How reporting volume gives a facility's complete-through date (README, "Complete-through")."""
+    """How a facility's complete-through date follows from its number of contacts (README, "Complete-through")."""
 
     model_config = _STRICT
 
     window_days: Annotated[int, Field(ge=1, le=90)] = 14
-    """Length in days of the trailing window that counts contacts."""
+    """Contacts are counted in windows of this many days. Each window ends on a day with a contact."""
     minimum_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Contacts that a usual window needs for a facility to be judged on its own; with fewer it is low volume."""
+    """A facility is judged on its own if its usual window has at least this many contacts. The others are judged
+    together."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of the usual volume that a window needs to count as reported."""
+    """A window counts as reported if it has at least this share of the usual number of contacts."""
     reference_days: Annotated[int, Field(ge=28, le=1100)] = 364
-    """Days of reported time that give the usual volume."""
+    """The usual number of contacts is taken from this many days of reported time."""
     silence: Annotated[float, Field(ge=0, le=50)] = 4.0
-    """Contacts that may be missing at the end, at the usual rate, before silence means that reporting stopped."""
+    """A facility may be silent for as long as it usually takes to report this many contacts. After that, its reporting
+    counts as stopped."""
     stale_after_days: Annotated[int, Field(ge=1, le=1000)] = 30
-    """A facility whose complete-through date is older than this is stale."""
+    """A facility is stale if its complete-through date is more than this many days ago."""
 
 
 class CohortSettings(BaseModel):
@@ -104,24 +109,25 @@ class CohortSettings(BaseModel):
     settings_key: ClassVar[str] = "cohort"
 
     grace_days: Annotated[int, Field(ge=0, le=365)] = 28
-    """Days past the expected contact that still count as on treatment; the next day is IIT (28: PEPFAR MER)."""
+    """Days past the expected contact on which a person still counts as on treatment. The next day is IIT. PEPFAR MER
+    says 28."""
     reporting_lag_days: Annotated[int, Field(ge=0, le=365)] = 7
-    """Days that a facility may need to record an outcome, before a label counts as final."""
+    """Days that a facility may need to record an outcome. A label is final only after them."""
     expected_from: Literal["contacts", "bookings"] = "contacts"
-    """`contacts`: each contact sets the next expected one; `bookings`: each booking is its own expected contact."""
+    """`contacts`: each contact sets the next expected one. `bookings`: each booking is an expected contact."""
     expected_by: Literal["later", "earlier", "appointment", "supply", "stock"] = "later"
-    """What sets the expected day, of the latest appointment and the end of ARV supply: the `later`; the `earlier`; the
-    `appointment` or the `supply` (the other only where it is missing); `stock`: as `supply`, plus the days left at an
-    early refill."""
+    """Which day is expected: the day of the latest appointment, or the end of the ARV supply. `later` or `earlier`: the
+    later or the earlier of the two. `appointment` or `supply`: this one, and the other only where it is missing.
+    `stock`: as `supply`, plus the days that were left at an early refill."""
     rule: Rule = FixedRule()
-    """Gives the days to the next contact where neither an appointment nor a supply is recorded."""
+    """The number of days to the next contact where neither an appointment nor a supply is recorded."""
     longest_ahead_days: Annotated[int, Field(ge=2, le=1000)] = 400
-    """A recorded appointment this many days ahead or more is implausible and ignored (KenyaEMR: 400)."""
+    """An appointment this many days ahead, or more, is implausible and is ignored. KenyaEMR: 400."""
     longest_supply_days: Annotated[int, Field(ge=1, le=400)] = 366
-    """A supply of more days is implausible: its end is unknown, and nothing guesses it."""
+    """A supply of more days than this is implausible. Its end then counts as unknown."""
     start_when_missing: Literal["first_contact", "first_pickup", "never"] = "first_contact"
-    """The event at which treatment begins where the start of ART is not recorded."""
+    """When treatment begins for a person without a recorded start of ART."""
     pvls_minimum_months: Annotated[int, Field(ge=0, le=24)] = 3
-    """Months on ART before a viral load counts for TX_PVLS."""
+    """Months on ART after which a viral load counts for TX_PVLS."""
     completeness: Completeness = Completeness()
-    """How reporting volume gives a facility's complete-through date."""
+    """How a facility's complete-through date follows from its number of contacts."""

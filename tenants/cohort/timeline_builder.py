@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tenants.cohort.timelines import (
+    BOOKING_SCHEDULED,
     CLINICAL,
     NO_DAY,
     NO_WORD,
     OPEN_DAY,
-    SCHEDULED,
     SEX_NOT_RECORDED,
     Bookings,
     Contacts,
@@ -51,7 +51,7 @@ _DEFAULTS: Final[Mapping[str, tuple[Any, Any]]] = {
     "assumed": (np.bool_, False),
     "booked": (np.int32, None),
     "due": (np.int32, None),
-    "status": (np.int8, SCHEDULED),
+    "status": (np.int8, BOOKING_SCHEDULED),
     "code": (np.int8, None),
     "dated": (np.bool_, True),
     "word": (np.int8, NO_WORD),

@@ -29,10 +29,10 @@ SEX_NOT_RECORDED: Final = 0
 FEMALE: Final = 1
 MALE: Final = 2
 
-SCHEDULED: Final = 0
-KEPT: Final = 1
-MISSED: Final = 2
-CANCELLED: Final = 3
+BOOKING_SCHEDULED: Final = 0
+BOOKING_KEPT: Final = 1
+BOOKING_MISSED: Final = 2
+BOOKING_CANCELLED: Final = 3
 BOOKING_STATUSES: Final = ("scheduled", "kept", "missed", "cancelled")
 
 DIED: Final = 1
@@ -296,7 +296,7 @@ def snapshot(timelines: Timelines, patient_index: npt.ArrayLike, day: npt.ArrayL
             art_start=np.where(profiles.art_start <= profile_day, profiles.art_start, np.int32(NO_DAY)),
         ),
         contacts=contacts,
-        bookings=replace(bookings, status=np.where(undecided, np.int8(SCHEDULED), bookings.status)),
+        bookings=replace(bookings, status=np.where(undecided, np.int8(BOOKING_SCHEDULED), bookings.status)),
         states=states,
         gaps=gaps,
         observations=observations,

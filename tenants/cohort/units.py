@@ -10,15 +10,15 @@ import numpy as np
 from tenants.cohort.expected import FROM_UNREAD, Episodes, episodes, first_from
 from tenants.cohort.status import ACTIVE, IIT, NONE, status_at, still_in_care, transitions
 from tenants.cohort.timelines import (
-    CANCELLED,
+    BOOKING_CANCELLED,
+    BOOKING_KEPT,
+    BOOKING_MISSED,
+    BOOKING_SCHEDULED,
     DIED,
     INVALIDATED,
-    KEPT,
-    MISSED,
     NO_DAY,
     NO_WORD,
     OPEN_DAY,
-    SCHEDULED,
     STOPPED,
     TRANSFERRED_OUT,
     BoolArray,
@@ -134,10 +134,10 @@ def units(
     """Return prediction units with labels. Their decision days are drawn over the whole of each interval.
 
     The draw takes one day per episode and sample, from origin to expected. It gives no unit where the person had
-    returned by then, or was not on treatment, as far as was known. A unit is resolved when its deadline is at or before
-    the facility's complete-through date, whether or not the person returned. If a contact or supply after the origin is
-    not readable, it is never resolved. The draw depends on the seed, the patient and the episode alone, so chunks do
-    not change it.
+    returned by then, or was not on treatment, as far as was known then. A unit is resolved when its deadline is at or
+    before the facility's complete-through date, whether or not the person returned. If a contact or supply after the
+    origin is not readable, it is never resolved. The draw depends only on the seed, the patient and the episode, so
+    chunks do not change it.
 
     Args:
         timelines: all versions.
@@ -246,7 +246,7 @@ def _without_measurements(timelines: Timelines) -> Timelines:
 def _open_episodes(day_snapshot: Timelines, episodes_then: Episodes, rules: CohortSettings) -> IntArray:
     """The episodes that were still pending: each patient's last contact, or every undecided booking."""
     if rules.expected_from == "bookings":
-        return np.flatnonzero(day_snapshot.bookings.status[episodes_then.row] == SCHEDULED)
+        return np.flatnonzero(day_snapshot.bookings.status[episodes_then.row] == BOOKING_SCHEDULED)
     last = episodes_then.last
     return last[last >= 0]
 
@@ -266,7 +266,7 @@ def _pending(
     if rules.expected_from == "bookings":
         entity = current(timelines).bookings.entity[hindsight.row[episode]]
         match = np.flatnonzero(unit_snapshot.bookings.entity[episodes_then.row] == entity[episodes_then.owner])
-        match = match[unit_snapshot.bookings.status[episodes_then.row[match]] == SCHEDULED]
+        match = match[unit_snapshot.bookings.status[episodes_then.row[match]] == BOOKING_SCHEDULED]
         draw = episodes_then.owner[match]
     else:
         match = episodes_then.last
@@ -313,7 +313,7 @@ def _labelled(
         outcome = np.where(_has_left(hindsight, unit, code, last_known_day), competing, outcome)
     if rules.expected_from == "bookings":
         status = _booking_now(hindsight, rules, unit)[0]
-        outcome = np.where((status == CANCELLED) & (outcome == NOT_COME), COMPETING_CANCEL, outcome)
+        outcome = np.where((status == BOOKING_CANCELLED) & (outcome == NOT_COME), COMPETING_CANCEL, outcome)
     is_resolved = (unit.deadline <= ends) & ~_unread(hindsight, rules, unit, came)
     is_resolved &= ~_has_left(hindsight, unit, INVALIDATED, last_known_day)
     outcome = np.where(is_resolved, outcome, UNRESOLVED)
@@ -349,10 +349,10 @@ def _answer_day(hindsight: Timelines, rules: CohortSettings, unit: Units) -> Day
         return first_from(hindsight, rules, unit.patient, unit.origin, strictly_after=True)
     status, due_day = _booking_now(hindsight, rules, unit)
     was_moved = due_day != unit.expected
-    was_missed = (status == MISSED) & ~was_moved
+    was_missed = (status == BOOKING_MISSED) & ~was_moved
     start = np.where(was_moved, unit.known_day, unit.expected)
     later = first_from(hindsight, rules, unit.patient, start, strictly_after=was_missed | was_moved)
-    return np.where((status == KEPT) & ~was_moved, due_day, later)
+    return np.where((status == BOOKING_KEPT) & ~was_moved, due_day, later)
 
 
 def _has_left(hindsight: Timelines, unit: Units, code: int, until: IntArray) -> BoolArray:

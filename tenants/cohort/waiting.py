@@ -10,7 +10,7 @@ import numpy as np
 from tenants.cohort.entering import entered_by_list, entry
 from tenants.cohort.expected import contact_days, default_days, expectations, last_before, running_maximum
 from tenants.cohort.timelines import (
-    CANCELLED,
+    BOOKING_CANCELLED,
     NO_DAY,
     NO_WORD,
     TRANSFERRED_IN,
@@ -51,7 +51,7 @@ class Care:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Waiting:
+class PendingContacts:
     """The pending expected contact of each (pseudo-)patient, (n,).
 
     Attributes:
@@ -65,7 +65,7 @@ class Waiting:
     word: CodeArray
 
 
-def pending(timelines: Timelines, rules: CohortSettings) -> Waiting:
+def pending(timelines: Timelines, rules: CohortSettings) -> PendingContacts:
     """The pending expected contact of each (pseudo-)patient, from their last contact, booking or arrival."""
     timelines_now = current(timelines) if timelines.day is None else timelines
     began, _ = entry(timelines_now, rules)
@@ -73,7 +73,7 @@ def pending(timelines: Timelines, rules: CohortSettings) -> Waiting:
     offsets = offsets_of(care.owner, len(timelines_now))
     some = np.diff(offsets) > 0
     last = offsets[1:][some] - 1
-    waiting_state = Waiting(
+    waiting_state = PendingContacts(
         np.full(len(timelines_now), NO_DAY, dtype=np.int32),
         np.full(len(timelines_now), NO_DAY, dtype=np.int32),
         np.full(len(timelines_now), NO_WORD, dtype=np.int8),
@@ -146,7 +146,7 @@ def _care_of_bookings(
     """Do the same as ``_care_of_contacts`` for bookings: the latest due day so far is pending until a later contact."""
     holder, contact_day = contact_days(timelines, rules)
     bookings = timelines.bookings
-    is_active = bookings.status != CANCELLED
+    is_active = bookings.status != BOOKING_CANCELLED
     owner = np.concatenate((arrived[0], holder, bookings.owner[is_active]))
     day = np.concatenate((arrived[1], contact_day, bookings.booked[is_active])).astype(np.int64)
     care = arrived[0].size + holder.size

@@ -1,4 +1,4 @@
-"""What the feature ``demo`` registers with the platform."""
+"""The registration of the feature ``demo`` with the platform."""
 
 from core.feature_registry import Command, Feature
 

@@ -84,7 +84,7 @@ class Cohort:
         return len(self.facility)
 
     def known_on(self, day: int) -> Cohort:
-        """The same people as their records were on an earlier day.
+        """The same people, with their records as they were on an earlier day.
 
         Raises:
             ValueError: the day is after the end of the data, or more than 20 days before it.

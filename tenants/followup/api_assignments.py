@@ -40,7 +40,7 @@ def list_assignees(_: AssignmentsWrite, db: TenantDb, patient_id: UUID) -> list[
     "/{patient_id}", operation_id="assign_patient", summary="Assign a patient to a colleague", responses=NO_SUCH
 )
 def assign_patient(_: AssignmentsWrite, db: TenantDb, patient_id: UUID, body: AssignmentPut) -> AssignmentOut:
-    """Replace whoever was assigned before. The audit records both."""
+    """Replace the person who was assigned before. The audit records both."""
     return assignments.assign(db, patient_id, body.person_id)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 NEEDED: Final = "attempts.write"
-"""The permission that a colleague needs: whoever follows a patient records attempts."""
+"""The permission that a colleague needs, because a patient's follower records attempts."""
 
 SUBJECT: Final = "patient"
 
@@ -55,7 +55,7 @@ def read(session: TenantSession, patient: UUID) -> AssignmentOut:
 
 
 def assign(session: TenantSession, patient: UUID, person: UUID) -> AssignmentOut:
-    """Assign a patient to a person, in the place of whoever was assigned before.
+    """Assign a patient to a person, who replaces the one assigned before.
 
     Raises:
         NotFound: there is no such patient.

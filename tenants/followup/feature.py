@@ -1,4 +1,4 @@
-"""What the feature ``followup`` registers with the platform."""
+"""The registration of the feature ``followup`` with the platform."""
 
 from core.feature_registry import Feature, Permission
 

@@ -37,14 +37,14 @@ NEWEST_FIRST = Sort("recorded_at", descending=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedAttempt:
     """An attempt, and whether this request recorded it (else it was on record already)."""
 
     attempt: AttemptOut
     new: bool
 
 
-def record(session: TenantSession, body: AttemptPost) -> Recorded:
+def record(session: TenantSession, body: AttemptPost) -> RecordedAttempt:
     """Record an attempt. If the same attempt is on record under its id, return that one.
 
     Raises:
@@ -58,7 +58,7 @@ def record(session: TenantSession, body: AttemptPost) -> Recorded:
     lock_patient(session, patient.uuid)
     same = repository.get(session, body.id, lock=True)
     if same is not None:
-        return Recorded(_repeated(session, same, body, day), new=False)
+        return RecordedAttempt(_repeated(session, same, body, day), new=False)
     row = Intervention(
         uuid=body.id,
         patient_uuid=patient.uuid,
@@ -85,8 +85,8 @@ def record(session: TenantSession, body: AttemptPost) -> Recorded:
     session.flush()
     repository.note_on_lists(session, patient.uuid)
     audit.record(session, "followup:attempt:record", SUBJECT, row.uuid, _facts(row))
-    publish(session, "attempts.changed", {"patient": patient.uuid, "attempt": row.uuid, "outcome": row.outcome})
-    return Recorded(_shown(session, row, repository.datim_id_of(session, row.facility_uuid)), new=True)
+    publish(session, "attempts.changed", {"patient_id": patient.uuid, "attempt_id": row.uuid, "outcome": row.outcome})
+    return RecordedAttempt(_shown(session, row, repository.datim_id_of(session, row.facility_uuid)), new=True)
 
 
 def undo(session: TenantSession, attempt: UUID) -> None:
@@ -117,7 +117,7 @@ def undo(session: TenantSession, attempt: UUID) -> None:
     session.flush()
     repository.note_on_lists(session, row.patient_uuid)
     audit.record(session, "followup:attempt:undo", SUBJECT, row.uuid, {"patient": str(row.patient_uuid)})
-    publish(session, "attempts.changed", {"patient": row.patient_uuid, "attempt": row.uuid, "outcome": None})
+    publish(session, "attempts.changed", {"patient_id": row.patient_uuid, "attempt_id": row.uuid, "outcome": None})
 
 
 def read(session: TenantSession, attempt: UUID) -> AttemptOut:

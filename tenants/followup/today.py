@@ -163,7 +163,7 @@ def read_today(
         actor, request_id = session.actor, session.request_id
 
     def whole_tenant() -> AbstractContextManager[TenantSession]:
-        """Open a transaction of the whole tenant: a list is issued for all facilities, whoever reads it first."""
+        """Open a transaction of the whole tenant: a list has all facilities, even if its reader reaches only some."""
         return tenant_session(tenant, actor=actor, request_id=request_id)
 
     part = _Part(day, facility, mine, page)

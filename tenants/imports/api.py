@@ -77,10 +77,9 @@ def list_imports(_: ImportsRead, db: TenantDb, paging: Ordered) -> Page[ImportSu
 @router.get("/imports/formats", operation_id="list_import_formats", summary="List the formats that can be imported")
 def list_import_formats(_: ImportsRead) -> list[FormatOut]:
     """Return the values that ``format`` of a new import takes."""
-    format_readers = [readers.reader(name) for name in readers.READERS]
     return [
         FormatOut(name=item.name, description=item.description, mapping_needed=item.mapping_needed)
-        for item in format_readers
+        for item in readers.formats().values()
     ]
 
 

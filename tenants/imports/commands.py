@@ -189,7 +189,7 @@ def _show(summary: Summary) -> None:
     rows = [{"records": kind, **counts} for kind, counts in summary.counts.items() if "inserted" in counts]
     if rows:
         click.echo("")
-        output.print_table(rows, ("records", "inserted", "updated", "unchanged", "superseded", "held"))
+        output.print_table(rows, ("records", "inserted", "updated", "unchanged", "superseded", "still_voided"))
     if summary.waiting:
         click.echo("")
         click.echo("Waiting for people whom no import has named; these rows are kept")

@@ -49,8 +49,8 @@ DONE: Final[dict[str, Any]] = {
     "rows_left_out": 2,
     "people": 4_120,
     "counts": {
-        "patients": {"inserted": 4_120, "updated": 0, "unchanged": 0, "superseded": 0, "held": 0},
-        "visits": {"inserted": 69_946, "updated": 0, "unchanged": 0, "superseded": 0, "held": 0},
+        "patients": {"inserted": 4_120, "updated": 0, "unchanged": 0, "superseded": 0, "still_voided": 0},
+        "visits": {"inserted": 69_946, "updated": 0, "unchanged": 0, "superseded": 0, "still_voided": 0},
     },
     "problems": [
         {

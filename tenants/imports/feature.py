@@ -1,6 +1,6 @@
-"""What the feature ``imports`` registers with the platform."""
+"""The registration of the feature ``imports`` with the platform."""
 
-from core.feature_registry import Command, Feature, Meter, Permission, Retained, SettingsGroup
+from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, SettingsGroup
 
 feature = Feature(
     name="imports",
@@ -52,13 +52,15 @@ feature = Feature(
         "import:rejections:read",
     ),
     retention={
-        "rejected_rows": Retained(
-            "tenants.imports.repository:let_go_of_rejections", 365, "Which rows of old imports were rejected, and why."
+        "rejected_rows": RetentionRule(
+            "tenants.imports.repository:let_go_of_rejections",
+            365,
+            "The rejected rows of old imports, with the reasons.",
         ),
-        "waiting_rows": Retained(
+        "waiting_rows": RetentionRule(
             "tenants.imports.waiting:let_go",
             1095,
-            "Rows of imports that wait for people whom no import of their source has named: then they are rejected.",
+            "Rows that wait for people whom no import of their source has named. After these days they are rejected.",
         ),
     },
     events={

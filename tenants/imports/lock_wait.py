@@ -29,7 +29,7 @@ SELECT uuid FROM open WHERE uuid NOT IN (SELECT uuid FROM free) ORDER BY uuid
 
 
 class ImportBlocked(Conflict):
-    """Another process has a lock that the next step needs, and has stopped."""
+    """Error: the next step needs a lock of another process, which has stopped working."""
 
     title = "The import is held up"
 

@@ -68,7 +68,7 @@ def check_date_formats(formats: Sequence[str]) -> None:
     """Reject date formats if two of them read the same text as different days, because such a date would be a guess.
 
     Raises:
-        ValueError: two of them do, or one is no date format.
+        ValueError: two of them do, or one is not a date format.
     """
     readings: dict[str, date] = {}
     for form in formats:

@@ -18,11 +18,14 @@ from tenants.imports.given_up import shown_state
 from tenants.imports.waiting import RELEASED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
     from uuid import UUID
 
     from core.database import TenantSession
     from tenants.imports.models import Import
+
+_EARLIER_NAME = "held"
 
 HEADINGS = ("file", "line", "field", "problem", "remedy")
 
@@ -41,8 +44,8 @@ class Summary:
         rows_in_part: accepted rows with cells that were left out; the report names the cells.
         people: the people whom the accepted rows name.
         rows_repeated: accepted rows that repeat another row of the import, or that a later row replaces.
-        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), held (voided by
-        a person).
+        counts: per kind of record: inserted, updated, unchanged, superseded (older than what is there), still_voided
+            (a person voided them).
         held_facilities: facilities that were held back because they are like a known one: ``code``, ``name``, and
             ``like``, the DATIM id of the known one.
         failure: why it failed as a whole: field, problem, remedy; empty if it did not.
@@ -104,7 +107,7 @@ def summary(session: TenantSession, row: Import) -> Summary:
         rows_left_out=row.rows_left_out,
         rows_repeated=row.rows_repeated,
         people=sum(row.counts.get("patients", {}).values()),
-        counts={kind: row.counts[kind] for kind in KINDS if kind in row.counts},
+        counts={kind: _present_names(row.counts[kind]) for kind in KINDS if kind in row.counts},
         problems=repository.problems(session, row.uuid),
         waiting=waiting.reasons(session, row.uuid, row.source) if wait else [],
         held_facilities=row.held_facilities,
@@ -117,6 +120,14 @@ def summary(session: TenantSession, row: Import) -> Summary:
         job_id=row.job_uuid,
         seconds=seconds,
     )
+
+
+def _present_names(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts of one kind. Imports of earlier versions stored ``held`` for ``still_voided``."""
+    present = {name: number for name, number in counts.items() if name != _EARLIER_NAME}
+    if _EARLIER_NAME in counts:
+        present["still_voided"] = present.get("still_voided", 0) + counts[_EARLIER_NAME]
+    return present
 
 
 def rejections_file(session: TenantSession, uuid: UUID) -> BinaryIO:

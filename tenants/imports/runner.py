@@ -29,10 +29,17 @@ from tenants.imports.mapping import Mapping, check_mapping
 from tenants.imports.models import UNFINISHED, Import
 from tenants.imports.reading.blocks import PortionLimits
 from tenants.imports.reading.reader import Position
-from tenants.imports.reading.reader_process import Apart, InProcess, Portions, ReaderEnded, reading, seldom_collecting
-from tenants.imports.reading.survey import Survey
+from tenants.imports.reading.reader_process import (
+    LocalReading,
+    Portions,
+    ReaderEnded,
+    SeparateReading,
+    reading,
+    seldom_collecting,
+)
+from tenants.imports.reading.survey import SurveyRequest
 from tenants.imports.staging import checks, facility_checks
-from tenants.imports.staging.keys import Whereabouts, settle, survey
+from tenants.imports.staging.keys import PatientFacilities, settle, survey
 from tenants.imports.staging.stager import Stager
 from tenants.records.ids import new_uuid
 
@@ -51,13 +58,13 @@ READ_FACTS = 25_000
 """Facts at which a transaction ends before ``READ_ROWS``, because one row may be a person with a whole history."""
 
 
-class Stopped(Conflict):
+class ImportStopped(Conflict):
     """Error: the import was cancelled, or another process took it over."""
 
     title = "The import stopped"
 
 
-class Lost(Conflict):
+class StagedRowsLost(Conflict):
     """Error: the staged rows are gone, so the import cannot resume."""
 
     title = "The import cannot go on"
@@ -107,8 +114,8 @@ class Runner:
 
         Raises:
             AppError: the files cannot be imported: the import has failed and changed no records.
-            Stopped: it was cancelled or taken over.
-            Lost: it comes from a backup without its staged rows, and has failed.
+            ImportStopped: it was cancelled or taken over.
+            StagedRowsLost: it comes from a backup without its staged rows, and has failed.
         """
         while True:
             try:
@@ -142,7 +149,7 @@ class Runner:
         """One transaction of the import, which this process has locked and still owns.
 
         Raises:
-            Stopped: it was cancelled or taken over.
+            ImportStopped: it was cancelled or taken over.
             ImportBlocked: another process has a lock that the step needs, and has stopped.
             RewoundError: its cursor is not where this process left it.
         """
@@ -153,10 +160,12 @@ class Runner:
                 raise NotFound(message)
             if row.state == "cancelled":
                 message = "the import was cancelled"
-                raise Stopped(message, remedy="nothing of it is in the records; start it again if it is wanted")
+                raise ImportStopped(message, remedy="nothing of it is in the records; start it again if it is wanted")
             if row.runner != self._token:
                 message = "another process has taken the import over"
-                raise Stopped(message, remedy="leave it to that process, or run the command again to take it back")
+                raise ImportStopped(
+                    message, remedy="leave it to that process, or run the command again to take it back"
+                )
             if _place(row) != self._at:
                 raise RewoundError
             yield session, row
@@ -169,7 +178,7 @@ class Runner:
         """Take the import over; return its state.
 
         Raises:
-            Lost: its staged rows are gone. The import has failed.
+            StagedRowsLost: its staged rows are gone. The import has failed.
         """
         with patiently(self._open, self._uuid) as session:
             row = repository.find(session, self._uuid, lock=True)
@@ -185,18 +194,20 @@ class Runner:
             state, lost = row.state, row.staged > 0 and not repository.is_staged(session, row.uuid)
         if lost:
             message = "the rows that this import had read are gone: it comes from a backup made while it ran"
-            error = Lost(message, remedy="import the same files again; what is in the records already stays as it is")
+            error = StagedRowsLost(
+                message, remedy="import the same files again; what is in the records already stays as it is"
+            )
             self._fail(error)
             raise error
         return state
 
-    def _prepare(self, reader: InProcess | Apart) -> None:
+    def _prepare(self, reader: LocalReading | SeparateReading) -> None:
         """Find the format, the source's name and the data date, and check the mapping's blocks."""
         with self._step() as (session, row):
             mapping, fixed_date, format_name = self._mapping(session, row), row.data_date, row.format
             cohort_block.check(session, mapping.cohort)
             today = now().astimezone(ZoneInfo(session.tenant.time_zone)).date()
-        result = reader.survey(Survey(self._sources, mapping, format_name, fixed_date))
+        result = reader.survey(SurveyRequest(self._sources, mapping, format_name, fixed_date))
         data_date = result.data_date
         if data_date is None:
             remedy = "give the import a data date (YYYY-MM-DD), or 'data_date' in the mapping"
@@ -248,11 +259,11 @@ class Runner:
         with self._step():
             return
 
-    def _read(self, reader: InProcess | Apart) -> None:
+    def _read(self, reader: LocalReading | SeparateReading) -> None:
         with self._step() as (session, row):
             mapping = self._mapping(session, row)
             after = Position(row.cursor_file, row.cursor_line) if row.cursor_line else None
-            where = Whereabouts(row.uuid, row.source)
+            where = PatientFacilities(row.uuid, row.source)
             wanted = Portions(
                 format=row.format,
                 sources=self._sources,
@@ -269,7 +280,7 @@ class Runner:
         with self._step() as (_, row):
             row.state, row.step, row.cursor_seq = "checking", "", 0
 
-    def _stage(self, block: Block, where: Whereabouts, mapping: Mapping) -> None:
+    def _stage(self, block: Block, where: PatientFacilities, mapping: Mapping) -> None:
         with self._step() as (session, row):
             terms = self._terms(row, mapping)
             stager = Stager(session, row.uuid, terms.data_date, max(row.cursor_seq, row.staged), where)
@@ -353,7 +364,7 @@ class Runner:
         session.add(row)
         session.flush()
         publish(
-            session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": touched}
+            session, "imports.completed", {"import_id": row.uuid, "data_date": row.data_date, "facility_ids": touched}
         )
         completed = {
             "import_id": str(row.uuid),
@@ -365,7 +376,7 @@ class Runner:
         publish_after_commit(session, "imports.completed", subject=str(row.uuid), payload=completed)
 
     def _fail(self, error: AppError) -> None:
-        """End the import as failed, and delete its staged rows. Unless it was ``Lost``, it changed no records."""
+        """End the import as failed, and delete its staged rows. Only after ``StagedRowsLost`` have records changed."""
         with self._step() as (session, row):
             lasting(session)
             row.state, row.error, row.finished_at = "failed", error.detail, now()

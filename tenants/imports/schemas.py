@@ -123,8 +123,8 @@ class ImportSummary(BaseModel):
     rows_repeated: int = Field(description="Accepted rows that repeat another, or that a later one replaces.")
     people: int = Field(description="People whom the accepted rows name; as records, under `counts.patients`.")
     counts: dict[str, dict[str, int]] = Field(
-        description="Per kind of record: inserted, updated, unchanged, superseded, held.",
-        examples=[{"visits": {"inserted": 69946, "updated": 0, "unchanged": 0, "superseded": 0, "held": 0}}],
+        description="Per kind of record: inserted, updated, unchanged, superseded, still_voided.",
+        examples=[{"visits": {"inserted": 69946, "updated": 0, "unchanged": 0, "superseded": 0, "still_voided": 0}}],
     )
     problems: list[ProblemCount] = Field(description="The problems met, the most frequent first, at most 50.")
     waiting: list[WaitingRows] = Field(description="Why rows wait, and what releases them, the most rows first.")

@@ -14,7 +14,7 @@ class FacilitySettings(BaseModel):
     settings_key: ClassVar[str] = "facilities"
 
     confirmed: tuple[Code, ...] = ()
-    """DATIM ids of new clinics whose code or name is like that of a known one: imports add them."""
+    """DATIM ids of new clinics that imports may add, although their code or name is like that of a known clinic."""
 
     aliases: dict[Code, Code] = Field(default_factory=dict)
-    """Other spellings: the code that files write, and the DATIM id of the known facility that is meant."""
+    """Other spellings of codes: the code in the files, and the DATIM id of the facility that it means."""

@@ -17,7 +17,7 @@ from tenants.imports.given_up import JOB, forget
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.models import UNFINISHED
 from tenants.imports.reading.sources import Limits, Source
-from tenants.imports.runner import Lost, Runner, Stopped
+from tenants.imports.runner import ImportStopped, Runner, StagedRowsLost
 from tenants.imports.service import GivenFile, Order
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def run_upload(ctx: JobContext, import_uuid: UUID) -> None:
         sources = [_source(ctx.tenant, file) for file in files]
         try:
             Runner(ctx.session, import_uuid, sources, ctx.progress, shared=True).run()
-        except (Invalid, Stopped, Lost):
+        except (Invalid, ImportStopped, StagedRowsLost):
             # The import says why it ended, in its own row.
             with ctx.session() as session:
                 over = service.get(session, import_uuid).state not in UNFINISHED

@@ -35,7 +35,7 @@ LINKS: Final = {"person": "/admin/people/", "patient": "/patients/"}
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the form asks for, as texts; empty for all."""
+    """The filters of the form, as texts; empty for all."""
 
     who: str
     action: str
@@ -108,7 +108,7 @@ def _beginning(text: str, zone: ZoneInfo, *, days: int = 0) -> datetime | None:
     """Return when the day begins in the zone, or ``days`` after it; None for no text.
 
     Raises:
-        ValueError, OverflowError: the text is no day.
+        ValueError, OverflowError: the text is not a day.
     """
     if not text:
         return None

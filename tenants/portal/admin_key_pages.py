@@ -121,7 +121,7 @@ def _end_of(text: str, scope: Scope) -> datetime | None:
     """Return the end of the day in the partner's time zone; None for no text.
 
     Raises:
-        Invalid: the text is no day, or the day is past.
+        Invalid: the text is not a day, or the day is past.
     """
     if not text.strip():
         return None

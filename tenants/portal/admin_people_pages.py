@@ -22,7 +22,7 @@ from core.identity.people.links import Link
 from core.identity.people.members import Grant, Member
 from core.identity.tenant_roles.service import list_roles
 from core.web.cursors import Sort
-from core.web.etag import Expected, etag
+from core.web.etag import ExpectedVersions, etag
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
@@ -77,7 +77,7 @@ class VersionForm(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a form about a person offers."""
+    """The choices that a form about a person offers."""
 
     roles: list[tuple[str, str, str]]
     facilities: list[tuple[str, str]]
@@ -192,7 +192,7 @@ def post_remove(
 def _done(
     page: PageContext, scope: Scope, person_id: UUID, act: Callable[[Scope, UUID], object], following: str
 ) -> Response:
-    """Do something with a person and go on to ``following``; if it is rejected, show the person's page with why."""
+    """Change a person and redirect to ``following``. If it is rejected, show the person's page with the reason."""
     try:
         act(scope, person_id)
     except REJECTED as error:
@@ -200,8 +200,8 @@ def _done(
     return RedirectResponse(following, SEE_OTHER)
 
 
-def _expected(version: str) -> Expected:
-    return Expected(frozenset({version}))
+def _expected(version: str) -> ExpectedVersions:
+    return ExpectedVersions(frozenset({version}))
 
 
 def _choices(scope: Scope) -> Choices:

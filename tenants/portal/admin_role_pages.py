@@ -13,7 +13,7 @@ from core.errors import AppError, Conflict, Forbidden, Invalid, PreconditionFail
 from core.identity import Principal, declared_permissions
 from core.identity.tenant_roles import service
 from core.identity.tenant_roles.service import INCLUDABLE, MEANING_MAX, NAME_MAX, RoleAuthor, RoleDraft, RoleView
-from core.web.etag import Expected, etag
+from core.web.etag import ExpectedVersions, etag
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
 from tenants.portal import admin_words as words
@@ -114,8 +114,8 @@ def _author(scope: Scope) -> RoleAuthor:
     return RoleAuthor(principal.actor, "page", permissions=principal.permissions, request_id=scope.request_id)
 
 
-def _expected(form: RoleForm) -> Expected:
-    return Expected(frozenset({form.version}))
+def _expected(form: RoleForm) -> ExpectedVersions:
+    return ExpectedVersions(frozenset({form.version}))
 
 
 def _form_of(role: RoleView) -> RoleForm:

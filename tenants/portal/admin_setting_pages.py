@@ -11,7 +11,7 @@ from core.errors import Invalid, PreconditionFailed
 from core.identity import Principal
 from core.preferences import registry, service
 from core.preferences.service import GroupState
-from core.web.etag import Expected, etag
+from core.web.etag import ExpectedVersions, etag
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
 from tenants.portal.setting_fields import PREFIX, document_of, fields_of, with_texts, wrong_fields
@@ -74,8 +74,8 @@ def post_reset(principal: Writer, scope: TenantScope, group: GroupName) -> Redir
     return RedirectResponse(f"/admin/settings/{entry.name}?done=reset", SEE_OTHER)
 
 
-def _expected(sent: dict[str, str]) -> Expected:
-    return Expected(frozenset({sent.get("version", "")}))
+def _expected(sent: dict[str, str]) -> ExpectedVersions:
+    return ExpectedVersions(frozenset({sent.get("version", "")}))
 
 
 def _group_page(

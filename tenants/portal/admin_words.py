@@ -58,7 +58,7 @@ DETAILS: Final = (
     marked("Give them another role first."),
     marked("there is a role of this name already"),
 )
-"""What the services say of a person or a role, gathered for translation."""
+"""Texts of the services about a person or a role, gathered for translation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Problem:
 
     @property
     def by_field(self) -> dict[str, str]:
-        """What to write in each wrong field."""
+        """The remedy for each wrong field."""
         return dict(self.fields)
 
 

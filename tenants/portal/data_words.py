@@ -85,7 +85,7 @@ def shape(name: str) -> str:
 
 
 def age(day: date | None, today: date) -> tuple[str, str]:
-    """How old data of a day are, in words, with the shape of a badge."""
+    """The age of data of a day, in words, with the shape of a badge."""
     if day is None:
         return _("no data yet"), "high"
     days = (today - day).days
@@ -96,7 +96,7 @@ def age(day: date | None, today: date) -> tuple[str, str]:
 
 
 def count_rows(summary: Summary) -> list[dict[str, str]]:
-    """What the import wrote, a row for each kind of record."""
+    """The numbers of records that the import wrote, a row for each kind of record."""
     return [
         {
             "kind": _(KINDS[kind]),

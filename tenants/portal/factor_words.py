@@ -11,13 +11,13 @@ SIGN_INS = {
     "password": marked("You signed in with your password."),
     "oidc": marked("You signed in through your partner."),
 }
-"""How a person signed in -> the sentence for it."""
+"""A way to sign in -> the sentence for it."""
 
 FAILURES = {
     "password": marked("A wrong password. Nobody was signed in."),
     "code": marked("The right password and a wrong code. Nobody was signed in."),
 }
-"""What failed -> the sentence for it."""
+"""A failure -> the sentence for it."""
 
 
 def shown_device(user_agent: str) -> str:

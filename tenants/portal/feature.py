@@ -1,4 +1,4 @@
-"""What the room ``portal`` registers with the kernel."""
+"""The registration of the room ``portal`` with the kernel."""
 
 from core.feature_registry import Feature, NavigationEntry
 from core.web.texts import marked

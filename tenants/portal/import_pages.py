@@ -171,7 +171,7 @@ def _upload(form: UploadForm, files: list[UploadFile], mapping_file: UploadFile 
     """The upload that a form describes.
 
     Raises:
-        Invalid: there is no file, the mapping file is too large, or the day is none.
+        Invalid: there is no file, the mapping file is too large, or the day is not valid.
     """
     chosen = [(file.filename or "", file.file) for file in files if file.filename]
     if not chosen:
@@ -205,7 +205,7 @@ def _wrong(field: str, problem: str, remedy: str) -> Invalid:
 
 
 def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Invalid | None = None) -> HTMLResponse:
-    formats = [readers.reader(name) for name in readers.READERS]
+    formats = list(readers.formats().values())
     return page.render(
         "portal/data/upload.html",
         scope.principal,
@@ -223,7 +223,7 @@ def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Inval
 
 
 def _problems(error: AppError) -> list[tuple[str, str]]:
-    """What is wrong with the form: the field to correct, and a text. Any other field is a key of the mapping."""
+    """The problems of the form: the field to correct, and a text. Any other field is a key of the mapping."""
     if not error.errors:
         return [("files", f"{data_words.sentence(error.detail)} {data_words.sentence(error.remedy or '')}")]
     return [

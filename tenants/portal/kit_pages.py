@@ -1,4 +1,4 @@
-"""The kit: every component of the pages in all its states, for whoever builds pages and for the visual tests."""
+"""The kit: every component of the pages in all its states, for developers and for the visual tests."""
 
 from datetime import date
 

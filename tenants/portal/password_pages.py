@@ -21,7 +21,7 @@ router = APIRouter()
 
 COOKIE = "iit_link"
 MINUTES = 15
-"""How long the browser stores the secret; the link itself may be used for longer."""
+"""The time for which the browser stores the secret; the link itself may be used for longer."""
 
 Text = Annotated[str, Form(max_length=300)]
 

@@ -38,7 +38,7 @@ Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True)
 PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 
 MOST: Final = 50
-"""Patients of one search; whoever has more matches searches more narrowly."""
+"""The most patients that a search shows. A search with more matches has to be narrowed."""
 
 _SEARCHED: Final = ("hospital_number", "pepfar_id", "phone")
 _WRONG: Final = {

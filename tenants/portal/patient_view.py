@@ -136,7 +136,7 @@ def _names(scope: Scope, actors: Collection[str]) -> dict[str, str]:
 def _by_day(
     entries: Sequence[TimelineEntry], recorded: Sequence[AttemptOut], names: Mapping[str, str]
 ) -> list[tuple[str, str, str]]:
-    """What happened on each day, newest day first, without repeated lines."""
+    """The events of each day, newest day first, without repeated lines."""
     days: dict[date, dict[str, None]] = defaultdict(dict)
     for entry in entries:
         days[entry.date][words.event_words(entry)] = None

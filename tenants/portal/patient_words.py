@@ -127,7 +127,7 @@ def numbers(patient: PatientOut) -> list[tuple[str, str]]:
 
 
 def event_words(entry: TimelineEntry) -> str:
-    """What happened, in one line."""
+    """The event, in one line."""
     return _EVENTS[entry.kind](entry.facts)
 
 
@@ -159,7 +159,7 @@ def actor_words(actor: str, people: Mapping[UUID, str], own: str) -> str:
 
 
 def looks(events: Sequence[AuditEvent], names: Mapping[str, str], zone: ZoneInfo) -> list[tuple[str, str, str]]:
-    """Who has read the record, newest first: one line for each request, or for each minute of similar requests."""
+    """The readers of the record, newest first: one line for each request, or for each minute of similar requests."""
     lines: list[tuple[str, str, str]] = []
     for __, acts in groupby(events, key=lambda event: event.request_id or str(event.event_id)):
         first, *others = acts

@@ -313,7 +313,7 @@ def _history(
 
 
 def _parts(opener: Opener, indicator: str, counts: Counts) -> list[tuple[str, Any]]:
-    """What an indicator is made of; empty for those without parts."""
+    """The parts of an indicator; empty if it has none."""
     names = {"TX_ML": words.LEFT_AS, "TX_RTT": words.AWAY_FOR, words.PVLS: words.TESTED}.get(indicator, ())
     values = Counter({**counts, "TX_PVLS_not_suppressed": counts["TX_PVLS_D"] - counts["TX_PVLS_N"]})
     return [(_(words.COUNTS[name]), opener.number(name, values[name])) for name in names if values[name]]

@@ -70,7 +70,7 @@ COUNTS: Final[dict[str, str]] = {
     "TX_PVLS_N": marked("Below 1,000 copies/mL"),
     "TX_PVLS_not_suppressed": marked("1,000 copies/mL or more"),
 }
-"""What each count counts."""
+"""The meaning of each count."""
 
 LEFT_AS: Final = (
     "TX_ML_iit_lt3",

@@ -1,4 +1,4 @@
-"""Pages of reports: ask for one, see where it stands, download and delete it, and have it made each week or month."""
+"""Pages of reports: request one, follow it, download and delete it, and schedule it each week or month."""
 
 from datetime import date
 from typing import Annotated, Final, Literal

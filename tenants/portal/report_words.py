@@ -1,4 +1,4 @@
-"""Texts about reports: what each is, where it stands, and when it comes again."""
+"""Texts about reports: their names, their states, and their schedules."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _KILOBYTE: Final = 1000
 
 
 def kind_of(kind: str) -> str:
-    """What a kind of report is called."""
+    """The name of a kind of report."""
     return _(KINDS[kind])
 
 
@@ -54,7 +54,7 @@ def title(report: ReportFileOut | ScheduleOut) -> str:
 
 
 def about(report: ReportFileOut, clinics: Mapping[str, str]) -> str:
-    """What a report is about: its day or period, and its clinic."""
+    """The subject of a report: its day or period, and its clinic."""
     when = "" if report.as_of is None else shown_date(report.as_of)
     if report.period is not None:
         when = period_title(period_of(report.period))
@@ -68,7 +68,7 @@ def size(report: ReportFileOut) -> str:
 
 
 def moment(schedule: ScheduleOut) -> str:
-    """When the reports of a schedule are made."""
+    """The times at which the reports of a schedule are made."""
     day = _(WEEKDAYS[schedule.on_day - 1])
     if schedule.every == "month":
         day = _("each month on day {day}").format(day=schedule.on_day)

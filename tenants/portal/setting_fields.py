@@ -94,7 +94,7 @@ def document_of(state: GroupState, sent: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that a form sets. Without a text, and where it is the default, a setting follows its default.
 
     Raises:
-        Invalid: a text is too long, or is no JSON where the setting is neither a number nor a choice.
+        Invalid: a text is too long, or is not JSON where the setting is neither a number nor a choice.
     """
     document: dict[str, Any] = {}
     for field in fields_of(state):
@@ -106,7 +106,7 @@ def document_of(state: GroupState, sent: Mapping[str, str]) -> dict[str, Any]:
 
 
 def wrong_fields(group: Group, errors: tuple[FieldError, ...]) -> dict[str, str]:
-    """Name of each setting that is wrong -> what is wrong with it. A part of a setting is that setting."""
+    """The problem of each wrong setting, by name. A wrong part of a setting counts as that setting."""
     names = [name for name, *_rest in group.leaves()]
     wrong: dict[str, str] = {}
     for error in errors:

@@ -236,7 +236,7 @@ def _missing() -> Invalid:
 
 
 def _lines(problem: AppError) -> list[tuple[str, str]]:
-    """What is wrong, for the summary of errors: field and text."""
+    """The problems for the summary of errors: field and text."""
     if not problem.errors:
         return [("", f"{problem.detail}. {problem.remedy or ''}".strip())]
     lines = (

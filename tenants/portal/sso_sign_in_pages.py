@@ -56,7 +56,7 @@ def show_callback(
     iss: Annotated[str | None, Query(max_length=500)] = None,
     error: Annotated[str | None, Query(max_length=300)] = None,
 ) -> Response:
-    """Begins a new session, and goes on to where the person was going. The session before it ends."""
+    """Begins a new session, ends the one before, and redirects to the page that the person asked for."""
     secret = request.cookies.get(cookie_name(FLOW_COOKIE, secure=is_secure(request.scope)), "")
     try:
         completed = complete_flow(
@@ -72,7 +72,7 @@ def show_callback(
 
 
 def go_to(page: PageContext, provider: SsoProviderState, following: str) -> HTMLResponse:
-    """A page that goes on to the partner's provider. A form must not lead to another site (``form-action``)."""
+    """A page that redirects to the partner's provider. A form must not lead to another site (``form-action``)."""
     return leave_for(page, "portal/sso_go.html", address_of(provider, following), partner_name=provider.tenant.name)
 
 

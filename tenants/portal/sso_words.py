@@ -1,4 +1,4 @@
-"""What the pages of single sign-on say."""
+"""Texts of the pages of single sign-on."""
 
 from core.web.texts import gettext as _
 from core.web.texts import marked
@@ -58,11 +58,11 @@ CHECKS = {
 
 
 def reason_of(reason: str) -> tuple[str, str]:
-    """What is wrong, and what to do, in the reader's language."""
+    """The problem and the remedy, in the reader's language."""
     detail, remedy = REASONS[reason]
     return _(detail), _(remedy)
 
 
 def check_name(check: str) -> str:
-    """What a check is called, in the reader's language."""
+    """The name of a check, in the reader's language."""
     return _(CHECKS[check]) if check in CHECKS else check

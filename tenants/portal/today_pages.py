@@ -82,7 +82,7 @@ class AttemptForm(ViewForm):
         """The attempt that the form says.
 
         Raises:
-            ValidationError: the new phone is no number.
+            ValidationError: the new phone is not a number.
         """
         return AttemptPost(
             id=self.id, patient_id=self.patient_id, outcome=self.outcome, new_phone=self.new_phone or None

@@ -26,7 +26,7 @@ OUTCOMES: Final[dict[str, str]] = {
 """The outcomes as buttons, the most frequent first."""
 
 WRONG_PHONE: Final = marked("Give another number than the one on record, with 6 digits or more, or leave it empty.")
-"""What is wrong with the new number of who has a wrong one."""
+"""The problems of a new number for a person with a wrong one."""
 
 LEVELS: Final[dict[str, tuple[str, str]]] = {
     "high": (marked("Call first"), "high"),
@@ -118,7 +118,7 @@ def _sentence(reasons: Sequence[str]) -> str:
 
 
 def meaning(work: Today) -> str:
-    """What the words of a list's badges mean."""
+    """The meaning of the words on a list's badges."""
     if work.kind == "to_trace":
         return _("“Late” is past the expected contact, “Interrupted” longer than the grace period.")
     sentences = []
@@ -138,7 +138,7 @@ def name_of(card: Card) -> str:
 
 
 def unnamed(patient_id: UUID) -> str:
-    """What pages call a person who has neither a name nor a number there."""
+    """The words of pages for a person who has neither a name nor a number there."""
     return _("Client {end}").format(end=str(patient_id)[-6:])
 
 
@@ -148,7 +148,7 @@ def grouped(phone: str) -> str:
 
 
 def due(card: Card, day: date) -> str:
-    """When the person is expected, or since when the person is late."""
+    """The day on which the person is expected, or since which the person is late."""
     if card.expected_date is None:
         return _("no contact on record")
     days = (card.expected_date - day).days

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from core.access import TenantDb, require
 from core.identity import Principal
+from core.jobs.schemas import AcceptedJob
 from core.web.location import set_job_location
 from core.web.paging import Page, PageRequest, long_pages, sorted_pages
 from tenants.quality import catalog, service
-from tenants.quality.schemas import JobAsked, MeasureDefinition, ReportHead, ReportOut, ReportPost, TrendPoint
+from tenants.quality.schemas import MeasureDefinition, ReportHead, ReportOut, ReportPost, TrendPoint
 
 router = APIRouter(prefix="/quality", tags=["quality"])
 
@@ -68,11 +69,11 @@ def list_quality_reports(
 
 
 @router.post("/reports", operation_id="make_quality_report", summary="Make a report", status_code=202)
-def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, response: Response) -> JobAsked:
+def make_quality_report(_: QualityWrite, db: TenantDb, body: ReportPost, response: Response) -> AcceptedJob:
     """Enqueue a job that measures the records as known then. Every import enqueues one by itself."""
     job_id = service.ask_report(db, body.import_id)
     set_job_location(response, job_id)
-    return JobAsked(job_id=job_id)
+    return AcceptedJob(job_id=job_id)
 
 
 @router.get("/reports/{report_id}", operation_id="get_quality_report", summary="Get a report with its measures")

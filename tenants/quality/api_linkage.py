@@ -10,6 +10,7 @@ from core.access import TenantDb, require
 from core.errors.family import Conflict
 from core.errors.problem import responses
 from core.identity import Principal
+from core.jobs.schemas import AcceptedJob
 from core.web.location import set_job_location
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.quality import candidates, service
@@ -18,8 +19,7 @@ from tenants.quality.schemas import (
     DecisionPost,
     IdentityOut,
     IdentityRow,
-    JobAsked,
-    MergedOut,
+    MergeOut,
     MergePost,
     PatientMergePost,
     State,
@@ -39,11 +39,11 @@ DECIDED = responses(Conflict)
 
 
 @router.post("/quality/links", operation_id="find_candidates", summary="Find people recorded twice", status_code=202)
-def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> JobAsked:
+def find_candidates(_: QualityWrite, db: TenantDb, response: Response) -> AcceptedJob:
     """Enqueue a job that compares all patients of the tenant."""
     job_id = service.request_link(db)
     set_job_location(response, job_id)
-    return JobAsked(job_id=job_id)
+    return AcceptedJob(job_id=job_id)
 
 
 @router.get("/quality/candidates", operation_id="list_candidates", summary="List pairs who may be one person")
@@ -70,9 +70,9 @@ def get_candidate(_: PairsRead, db: TenantDb, candidate_id: UUID) -> CandidateOu
     summary="Merge the two: they are one person",
     responses=DECIDED,
 )
-def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: MergePost) -> MergedOut:
+def merge_candidate(_: IdentitiesWrite, db: TenantDb, candidate_id: UUID, body: MergePost) -> MergeOut:
     """Merge the pair: from now on the facts of one count for the other. Answers about earlier days do not change."""
-    return MergedOut.model_validate(
+    return MergeOut.model_validate(
         candidates.merge_candidate(db, candidate_id, keep=body.canonical_id, reason=body.reason)
     )
 
@@ -120,12 +120,12 @@ def get_identity(_: IdentitiesRead, db: TenantDb, patient_id: UUID) -> IdentityO
     summary="Merge a patient into another: they are one person",
     responses=DECIDED,
 )
-def merge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: PatientMergePost) -> MergedOut:
+def merge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: PatientMergePost) -> MergeOut:
     """Merge without a candidate, by your own knowledge. From now on the patient's facts count for the canonical one."""
-    return MergedOut.model_validate(candidates.merge_patients(db, patient_id, body.canonical_id, body.reason))
+    return MergeOut.model_validate(candidates.merge_patients(db, patient_id, body.canonical_id, body.reason))
 
 
 @router.post("/patients/{patient_id}/unmerge", operation_id="unmerge_patient", summary="End a merge of the patient")
-def unmerge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: DecisionPost) -> MergedOut:
+def unmerge_patient(_: IdentitiesWrite, db: TenantDb, patient_id: UUID, body: DecisionPost) -> MergeOut:
     """End the merge: from now on the patient's facts count for the patient again. The merge has lost nothing."""
-    return MergedOut.model_validate(candidates.unmerge_patient(db, patient_id, body.reason))
+    return MergeOut.model_validate(candidates.unmerge_patient(db, patient_id, body.reason))

@@ -53,7 +53,7 @@ class Candidate:
     differ: list[str]
     care: str
     gap_days: int | None
-    turns: int
+    care_switches: int
     patients: tuple[Side, Side]
     found_at: datetime
     decided_at: datetime | None
@@ -235,7 +235,7 @@ def read_identity(session: TenantSession, patient: UUID) -> tuple[MergeResult, S
 
 def _bring_in_line(session: TenantSession, patients: list[UUID]) -> None:
     contacts.refresh(session, patients)
-    publish(session, "records.changed", {"patients": patients})
+    publish(session, "records.changed", {"patient_ids": patients})
 
 
 def _candidate(session: TenantSession, uuid: UUID, *, lock: bool) -> LinkageCandidate:
@@ -290,7 +290,8 @@ def _candidates_of(session: TenantSession, rows: Sequence[LinkageCandidate]) -> 
                 differ=evidence["differ"],
                 care=evidence["care"],
                 gap_days=evidence.get("gap_days"),
-                turns=evidence.get("turns", 0),
+                # Earlier searches stored "turns".
+                care_switches=evidence.get("care_switches", evidence.get("turns", 0)),
                 patients=(sides[0], sides[1]),
                 found_at=row.found_at,
                 decided_at=row.decided_at,

@@ -84,7 +84,7 @@ MEASURES: Final = (
     ),
     Measure("phone_filled", "completeness", 1, "phone", "with a phone", _PATIENTS),
     Measure(
-        "next_date_told", "completeness", 3, "when the next contact is due",
+        "next_date_filled", "completeness", 3, "when the next contact is due",
         "with a next appointment or days supplied", f"contacts {_YEAR}",
     ),
     Measure("days_supplied_filled", "completeness", 2, "days supplied", "with days supplied", f"pick-ups {_YEAR}"),
@@ -193,6 +193,9 @@ MEASURES: Final = (
         "in no pending candidate", f"{_PATIENTS}, once candidates have been looked for",
     ),
 )  # fmt: skip
+
+FORMER_NAMES: Final = {"next_date_told": "next_date_filled"}
+"""Names of measures in stored reports -> their present names."""
 
 BY_NAME: Final = {measure.name: measure for measure in MEASURES}
 

@@ -1,6 +1,6 @@
-"""What the feature ``quality`` registers with the platform."""
+"""The registration of the feature ``quality`` with the platform."""
 
-from core.feature_registry import Command, Feature, Permission, Retained
+from core.feature_registry import Command, Feature, Permission, RetentionRule
 
 feature = Feature(
     name="quality",
@@ -34,12 +34,12 @@ feature = Feature(
     commands={
         "quality": Command("tenants.quality.commands:quality", "Measure the records, and find people recorded twice."),
     },
-    listeners={"imports.finished": "tenants.quality.listeners:import_finished"},
+    listeners={"imports.completed": "tenants.quality.listeners:import_finished"},
     retention={
-        "quality_reports": Retained(
+        "quality_reports": RetentionRule(
             "tenants.quality.repository:delete_old_reports",
             1095,
-            "Old reports on the quality of the records, beyond what a trend needs.",
+            "Old reports on the quality of the records, except those that a trend needs.",
         )
     },
     tags={

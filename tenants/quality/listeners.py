@@ -17,5 +17,5 @@ def import_finished(session: TenantSession, payload: Mapping[str, Any]) -> None:
     """Enqueue a report on the import's facilities, and a search for people recorded twice."""
     from tenants.quality import service
 
-    service.request_report(session, import_id=payload["import_uuid"], facilities=list(payload["facilities"]))
+    service.request_report(session, import_id=payload["import_id"], facilities=list(payload["facility_ids"]))
     service.request_link(session, timedelta(minutes=get_settings().quality_link_after_minutes))

@@ -49,16 +49,16 @@ counted AS (
            count(phone_bidx) AS phone,
            count(*) FILTER (WHERE birthdate <= data_date AND birthdate > data_date - interval '{oldest} years')
                AS plausible,
-           count(*) FILTER (WHERE birthdate IS NOT NULL AND NOT birthdate_estimated) AS told,
+           count(*) FILTER (WHERE birthdate IS NOT NULL AND NOT birthdate_estimated) AS exact,
            count(*) FILTER (WHERE NOT birthdate_estimated AND extract(doy FROM birthdate) = 1) AS first_day,
-           count(*) FILTER (WHERE NOT twice) AS once
+           count(*) FILTER (WHERE NOT twice) AS single
     FROM p GROUP BY facility_uuid
 )
 SELECT facility_uuid, m.measure, m.numerator, m.denominator FROM counted CROSS JOIN LATERAL (VALUES
     ('birthdate_filled', born, n), ('sex_filled', sex, n), ('art_start_filled', start, n),
     ('identifier_filled', named, n), ('phone_filled', phone, n), ('age_plausible', plausible, born),
-    ('birthdates_not_heaped', {birth_heap}, told),
-    ('not_twice', CASE WHEN {linked} THEN once ELSE 0 END, CASE WHEN {linked} THEN n ELSE 0 END)
+    ('birthdates_not_heaped', {birth_heap}, exact),
+    ('not_twice', CASE WHEN {linked} THEN single ELSE 0 END, CASE WHEN {linked} THEN n ELSE 0 END)
 ) AS m (measure, numerator, denominator)
 """
 
@@ -66,25 +66,25 @@ _UNIQUE = """
 WITH p AS (
     SELECT p.facility_uuid, p.pepfar_id_bidx, p.hospital_number_bidx,
            count(*) OVER (PARTITION BY p.pepfar_id_bidx) AS bearers,
-           count(*) OVER (PARTITION BY p.facility_uuid, p.hospital_number_bidx) AS here
+           count(*) OVER (PARTITION BY p.facility_uuid, p.hospital_number_bidx) AS at_facility
     FROM patients AS p WHERE p.known_to IS NULL AND NOT p.voided
       AND NOT EXISTS (SELECT FROM patient_identities AS i WHERE i.patient_uuid = p.uuid AND i.known_to IS NULL)
 )
 SELECT facility_uuid, m.measure, m.numerator, m.denominator FROM (
-    SELECT p.facility_uuid, count(*) FILTER (WHERE p.pepfar_id_bidx IS NOT NULL AND p.bearers = 1) AS once,
+    SELECT p.facility_uuid, count(*) FILTER (WHERE p.pepfar_id_bidx IS NOT NULL AND p.bearers = 1) AS single_id,
            count(p.pepfar_id_bidx) AS with_id,
-           count(*) FILTER (WHERE p.hospital_number_bidx IS NOT NULL AND p.here = 1) AS once_here,
+           count(*) FILTER (WHERE p.hospital_number_bidx IS NOT NULL AND p.at_facility = 1) AS single_number,
            count(p.hospital_number_bidx) AS with_number
     FROM p JOIN pg_temp.measured_facilities AS f ON f.uuid = p.facility_uuid GROUP BY p.facility_uuid
 ) AS counted CROSS JOIN LATERAL (VALUES
-    ('pepfar_id_unique', once, with_id), ('hospital_number_unique', once_here, with_number)
+    ('pepfar_id_unique', single_id, with_id), ('hospital_number_unique', single_number, with_number)
 ) AS m (measure, numerator, denominator)
 """
 
 _CONTACTS = """
 WITH counted AS (
     SELECT c.facility_uuid, count(*) AS n,
-           count(*) FILTER (WHERE c.next_appointment IS NOT NULL OR c.days_supplied IS NOT NULL) AS told,
+           count(*) FILTER (WHERE c.next_appointment IS NOT NULL OR c.days_supplied IS NOT NULL) AS dated,
            count(*) FILTER (WHERE c.pickup) AS pickups,
            count(*) FILTER (WHERE c.pickup AND c.days_supplied IS NOT NULL) AS supplied,
            count(*) FILTER (WHERE c.pickup AND c.regimen IS NOT NULL) AS regimen,
@@ -100,7 +100,7 @@ WITH counted AS (
     WHERE c.known_to IS NULL GROUP BY c.facility_uuid
 )
 SELECT facility_uuid, m.measure, m.numerator, m.denominator FROM counted CROSS JOIN LATERAL (VALUES
-    ('next_date_told', told, n), ('days_supplied_filled', supplied, pickups), ('regimen_filled', regimen, pickups),
+    ('next_date_filled', dated, n), ('days_supplied_filled', supplied, pickups), ('regimen_filled', regimen, pickups),
     ('next_not_far', near, booked), ('next_after_contact', later, booked), ('known_in_time', soon, stamped),
     ('days_not_heaped', {day_heap}, n)
 ) AS m (measure, numerator, denominator)
@@ -111,7 +111,7 @@ WITH weeks AS (
     SELECT f.uuid, least({weeks}, (f.data_date - f.first_contact) / 7 + 1) AS expected,
            (SELECT count(DISTINCT (f.data_date - c.contact_date) / 7) FROM contacts AS c
             WHERE c.facility_uuid = f.uuid AND c.known_to IS NULL AND c.contact_date <= f.data_date
-              AND c.contact_date > f.data_date - 7 * least({weeks}, (f.data_date - f.first_contact) / 7 + 1)) AS told
+              AND c.contact_date > f.data_date - 7 * least({weeks}, (f.data_date - f.first_contact) / 7 + 1)) AS met
     FROM pg_temp.measured_facilities AS f WHERE f.first_contact <= f.data_date
 ),
 bins AS (
@@ -124,7 +124,7 @@ bins AS (
         0, least({bins}, (f.complete_through - f.first_contact) / {bin_days}) - 1) AS b (bin)
 ),
 usual AS (SELECT uuid, percentile_cont(0.5) WITHIN GROUP (ORDER BY contacts) AS median FROM bins GROUP BY uuid)
-SELECT uuid, 'weeks_reported', told, expected FROM weeks
+SELECT uuid, 'weeks_reported', met, expected FROM weeks
 UNION ALL
 SELECT b.uuid, 'volume_steady',
        count(*) FILTER (WHERE b.contacts BETWEEN {least} * u.median AND {most} * u.median), count(*)
@@ -312,7 +312,7 @@ def _parts(session: TenantSession, today: date) -> dict[str, Any]:
         "oldest": sql.SQL(str(catalog.OLDEST + 1)),
         "zone": sql.Literal(session.tenant.time_zone),
         "today": sql.Literal(today),
-        "birth_heap": _less_heap("told", "first_day", 1 / 365.25),
+        "birth_heap": _less_heap("exact", "first_day", 1 / 365.25),
         "day_heap": _less_heap("n", "first_or_15th", 24 / 365.25),
         "weight_heap": _less_heap("weights", "round_weights", 0.2),
     }

@@ -8,6 +8,7 @@ from psycopg import sql
 from sqlmodel import col, select
 
 from core.web.keyset import Slice, read_slice
+from tenants.quality.catalog import FORMER_NAMES
 from tenants.quality.measuring import Shares
 from tenants.quality.models import QualityReport
 from tenants.records.models import Facility
@@ -67,7 +68,9 @@ def shares(session: TenantSession, report: UUID) -> Shares:
     """A report's measures."""
     with session.cursor() as cursor:
         cursor.execute("SELECT measure, numerator, denominator FROM quality_measures WHERE report_uuid = %s", (report,))
-        return {name: (numerator, denominator) for name, numerator, denominator in cursor.fetchall()}
+        return {
+            FORMER_NAMES.get(name, name): (numerator, denominator) for name, numerator, denominator in cursor.fetchall()
+        }
 
 
 def datim_id(session: TenantSession, facility: UUID | None) -> str | None:

@@ -113,12 +113,6 @@ class MeasureDefinition(BaseModel):
     denominator: str = Field(description="What is counted in all.", examples=["patients"])
 
 
-class JobAsked(BaseModel):
-    """The job that does the work: follow it at GET /v1/jobs/{job_id}."""
-
-    job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
-
-
 class SideOut(BaseModel):
     """One of two patients who may be one person."""
 
@@ -144,7 +138,7 @@ class CandidateOut(BaseModel):
                 "differ": ["starts of ART differ"],
                 "care": "consecutive",
                 "gap_days": 34,
-                "turns": 1,
+                "care_switches": 1,
                 "patients": [
                     {
                         "patient_id": "019c2282-2340-72fa-bad3-569c01a5ba50",
@@ -179,7 +173,7 @@ class CandidateOut(BaseModel):
         " together: in turns at one facility; unknown: one has no contacts."
     )
     gap_days: int | None = Field(description="Days between the two, where their care is consecutive.")
-    turns: int = Field(description="How often care passed from one to the other.")
+    care_switches: int = Field(description="How often care passed from one to the other.")
     patients: tuple[SideOut, SideOut] = Field(description="The two patients.")
     found_at: datetime = Field(description="When the search first found the pair.")
     decided_at: datetime | None = Field(description="When the decision was made; null: it is open.", examples=[None])
@@ -218,7 +212,7 @@ class DecisionPost(BaseModel):
     reason: DecisionReason = Field(description="Why. Name no person.", examples=["brothers who share a phone"])
 
 
-class MergedOut(BaseModel):
+class MergeOut(BaseModel):
     """The patient for whom facts count now."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -254,7 +248,7 @@ class IdentityRow(BaseModel):
     close_reason: str | None = Field(description="Why the merge was ended; null: it is in force.", examples=[None])
 
 
-class IdentityOut(MergedOut):
+class IdentityOut(MergeOut):
     """The patient for whom a patient's facts count, with all merges of the patient."""
 
     history: list[IdentityRow] = Field(description="Every merge of the patient, the oldest first.")

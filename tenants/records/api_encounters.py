@@ -49,7 +49,7 @@ def export_encounters(_: EncountersRead, scope: TenantScope, wanted: Wanted) -> 
 
 @router.post("", status_code=201, summary="Add an encounter to a patient", responses=responses(NotFound))
 def create_encounter(_: EncountersWrite, db: TenantDb, body: EncounterPost, response: Response) -> EncounterOut:
-    """Add an encounter. It is no contact by itself: only the visit that it belongs to is one."""
+    """Add an encounter. It is not a contact. Only the visit that it belongs to is one."""
     encounter = service.create(db, ENCOUNTERS, EncounterOut, body)
     set_location(response, f"/v1/encounters/{encounter.id}")
     return _tagged(response, encounter)

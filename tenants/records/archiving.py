@@ -97,7 +97,7 @@ class ObservationArchives(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ArchivedVersions:
     """The number of moved versions by year."""
 
     rows: dict[int, int]
@@ -110,7 +110,7 @@ def archived(session: TenantSession) -> list[Part]:
 
 def archive(
     tenant: TenantRef, before: int, *, actor: str, progress: ProgressCallback = lambda _done, _total, _year: None
-) -> Moved:
+) -> ArchivedVersions:
     """Archive the observations of all years before ``before`` that no present answer reads, part by part.
 
     Each part is read back before its rows are deleted. A kill in between leaves all rows in the table, and a stored
@@ -132,7 +132,7 @@ def archive(
         while rows := _archive_part(tenant, year, before, actor):
             moved[year] = moved.get(year, 0) + rows
             progress(sum(moved.values()), None, str(year))
-    return Moved(moved)
+    return ArchivedVersions(moved)
 
 
 def _archive_part(tenant: TenantRef, year: int, before: int, actor: str) -> int:
@@ -166,7 +166,7 @@ def _archive_part(tenant: TenantRef, year: int, before: int, actor: str) -> int:
     return len(rows)
 
 
-def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
+def restore(tenant: TenantRef, year: int, *, actor: str) -> ArchivedVersions:
     """Restore the archived observations of a year. An observation that an import has brought back meanwhile stays.
 
     Raises:
@@ -193,7 +193,7 @@ def restore(tenant: TenantRef, year: int, *, actor: str) -> Moved:
             facts = {"year": year, "rows": rows}
             audit.record(session, "cli:observations:restore", "observations", None, facts)
         blobs.delete(tenant, part.key)
-    return Moved({year: back})
+    return ArchivedVersions({year: back})
 
 
 def _put_back(connection: psycopg.Connection[Any], lines: list[str]) -> int:

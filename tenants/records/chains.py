@@ -17,7 +17,7 @@ from core.database import set_local
 from core.database.arrays import uuid_array
 from tenants.records.ids import new_uuid_sql
 from tenants.records.known import WITHOUT_LAG, event_day, lacked
-from tenants.records.staging import shape
+from tenants.records.upsert_stage import shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -175,7 +175,7 @@ _ORDER = sql.SQL("f.rank, f.days_supplied DESC NULLS LAST, {}, f.facility_uuid")
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
+class RefreshCounts:
     """The number of contact versions that a refresh added, closed, and deleted (because their history changed)."""
 
     added: int = 0
@@ -183,16 +183,16 @@ class Refreshed:
     forgotten: int = 0
 
 
-def refresh(session: TenantSession, patient_uuids: Sequence[UUID]) -> Refreshed:
+def refresh(session: TenantSession, patient_uuids: Sequence[UUID]) -> RefreshCounts:
     """Update the contacts of these patients after their facts changed; write only what differs.
 
     Call it in the transaction that changed the facts. The caller holds the lock of the tenant or of the patients
     (``locks``).
     """
-    total = Refreshed()
+    total = RefreshCounts()
     for start in range(0, len(patient_uuids), CHUNK):
         part = _refresh(session, list(patient_uuids[start : start + CHUNK]))
-        total = Refreshed(total.added + part.added, total.closed + part.closed, total.forgotten + part.forgotten)
+        total = RefreshCounts(total.added + part.added, total.closed + part.closed, total.forgotten + part.forgotten)
     return total
 
 
@@ -219,7 +219,7 @@ def _lay(session: TenantSession, merges: Sequence[Identity]) -> sql.Composable:
     return _LAID.format(facts=_FACTS, f_pickup=_each("f.{name}"))
 
 
-def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
+def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> RefreshCounts:
     patient_uuids, merges = connected(session, patient_uuids)
     names = [sql.Identifier(name) for name in _CONTENT]
     prefixed = {p: sql.SQL(", ").join(sql.SQL("{}.{}").format(sql.Identifier(p), name) for name in names) for p in "cd"}
@@ -271,4 +271,4 @@ def _refresh(session: TenantSession, patient_uuids: list[UUID]) -> Refreshed:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.derived_contacts")
         cursor.execute("DROP TABLE IF EXISTS pg_temp.laid_identities")
         cursor.execute("DROP TABLE pg_temp.contact_facts, pg_temp.refreshed_patients")
-    return Refreshed(added, closed, forgotten)
+    return RefreshCounts(added, closed, forgotten)

@@ -47,7 +47,7 @@ WHERE uuid = ANY(%s) AND num_nonnulls(pepfar_id_enc, hospital_number_enc) > 0
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     """The result of erasing a person.
 
     Attributes:
@@ -81,7 +81,7 @@ def find(session: TenantSession, text: str) -> UUID:
     return uuid
 
 
-def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erased:
+def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> ErasureResult:
     """Erase a person, with all records that were merged with theirs, in the session's transaction.
 
     Args:
@@ -100,7 +100,7 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erase
     rows = sum(emptied.values())
     for uuid in patients:
         audit.record(session, "cli:patient:erase", "patient", uuid, {"reason": reason})
-    return Erased(
+    return ErasureResult(
         tuple(patients),
         rows,
         already=not any(new) and not rows,

@@ -1,4 +1,4 @@
-"""What the room ``records`` registers with the kernel."""
+"""The registration of the room ``records`` with the kernel."""
 
 from core.feature_registry import Command, Feature, Loop, Permission
 

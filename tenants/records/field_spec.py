@@ -54,7 +54,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """How imports read one field of a kind.
+    """The way in which imports read one field of a kind.
 
     Attributes:
         type: how its text is read.

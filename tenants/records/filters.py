@@ -23,14 +23,14 @@ UpdatedSince = Annotated[
 ]
 
 
-class _Named:
+class _Filter:
     def used(self) -> list[str]:
         """The names of the filters that are set, for the audit. Values are left out: a phone is personal data."""
         return [item.name for item in fields(self) if getattr(self, item.name) is not None]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class PatientFilter(_Named):
+class PatientFilter(_Filter):
     """Query parameters that filter a list of patients."""
 
     facility: Facility = None
@@ -76,7 +76,7 @@ class IdentifierFilter(PatientFilter):
 
 
 @dataclass(frozen=True)
-class VisitFilter(_Named):
+class VisitFilter(_Filter):
     """Query parameters that filter a list of visits."""
 
     patient_id: PatientId = None
@@ -93,7 +93,7 @@ class VisitFilter(_Named):
 
 
 @dataclass(frozen=True)
-class EncounterFilter(_Named):
+class EncounterFilter(_Filter):
     """Query parameters that filter a list of encounters."""
 
     patient_id: PatientId = None
@@ -112,7 +112,7 @@ class EncounterFilter(_Named):
 
 
 @dataclass(frozen=True)
-class ObservationFilter(_Named):
+class ObservationFilter(_Filter):
     """Query parameters that filter a list of observations."""
 
     patient_id: PatientId = None
@@ -132,7 +132,7 @@ class ObservationFilter(_Named):
 
 
 @dataclass(frozen=True)
-class CareFilter(_Named):
+class CareFilter(_Filter):
     """Query parameters that filter a list of dispensations, appointments or contacts."""
 
     patient_id: PatientId = None
@@ -147,7 +147,7 @@ class CareFilter(_Named):
 
 
 @dataclass(frozen=True)
-class FacilityFilter(_Named):
+class FacilityFilter(_Filter):
     """Query parameters that filter a list of facilities."""
 
     datim_id: Annotated[str | None, Query(description="Exactly this DATIM id.", examples=["hZ7mJp5xUQq"])] = None

@@ -17,7 +17,7 @@ from tenants.records.ids import new_uuid
 from tenants.records.known import event_day
 from tenants.records.models import Patient
 from tenants.records.people import Assertion, ListOfPeople, PersonRun, PersonVersion, World, fold
-from tenants.records.staging import content_values, shape
+from tenants.records.upsert_stage import content_values, shape
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -60,7 +60,7 @@ WHERE p.version_id = t.version_id
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class FoldResult:
     """The people whose versions changed, and the number of people by outcome."""
 
     changed: list[UUID] = field(default_factory=list)
@@ -77,7 +77,7 @@ def refold(
     *,
     run: Run | None = None,
     new_facts: Mapping[UUID, FirstFact] | None = None,
-) -> Folded:
+) -> FoldResult:
     """Compute the versions of these people again, from all their statements.
 
     Args:
@@ -87,8 +87,8 @@ def refold(
         new_facts: by person, the first fact that is not in the records yet.
     """
     if not patients:
-        return Folded()
-    return _Folding(session, sorted(set(patients)), run).write(new_facts or {})
+        return FoldResult()
+    return _PeopleFold(session, sorted(set(patients)), run).write(new_facts or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,8 @@ def first_facts(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, 
     return {uuid: FirstFact(day or known, known) for uuid, day, known in rows}
 
 
-class _Folding:
-    """Everything that is known of some people, read in one go, and the versions that follow from it."""
+class _PeopleFold:
+    """All data about some people, read at once, and the versions that are computed from them."""
 
     def __init__(self, session: TenantSession, patients: Sequence[UUID], run: Run | None) -> None:
         self._session = session
@@ -157,7 +157,7 @@ class _Folding:
                 for facility, source, *rest in cursor.execute(query_of_lists, (facilities,)).fetchall():
                     self._lists.setdefault((facility, source), []).append(ListOfPeople(*rest))
 
-    def write(self, new_facts: Mapping[UUID, FirstFact]) -> Folded:
+    def write(self, new_facts: Mapping[UUID, FirstFact]) -> FoldResult:
         """Write the versions that changed."""
         counts = {"unchanged": 0, "updated": 0, "superseded": 0, "voided_by_hand": 0}
         rest: list[UUID] = []
@@ -184,7 +184,7 @@ class _Folding:
             if gone or new:
                 changed.append(uuid)
         self._store(confirmed_versions, deleted, new_rows)
-        return Folded(changed=changed, **counts)
+        return FoldResult(changed=changed, **counts)
 
     def _confirmed(self, uuid: UUID) -> tuple[UUID, date, bool] | None:
         """Version, new data date and ``known_assumed``, if the run is the newest and only repeats what is known."""

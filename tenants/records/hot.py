@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from core import audit
 from core.clock import today
-from core.database import NotAtOnce, at_once, psycopg_connection
+from core.database import RoundTripError, at_once, psycopg_connection
 from core.privacy import vault, vault_from_memory
 from core.privacy.errors import NeedsSession
 from core.web.keyset import Slice, keyset_sql
@@ -82,7 +82,7 @@ def one_at_once(scope: Scope, uuid: UUID, as_of: date | None) -> dict[str, Any] 
     """Do the same as ``one``, and write the audit, in one transaction and one round trip.
 
     Raises:
-        NotAtOnce: the read needs several round trips; use ``one``.
+        RoundTripError: the read needs several round trips; use ``one``.
         Invalid: the day is out of range.
     """
     _require_whole_tenant(scope)
@@ -121,7 +121,7 @@ def page_at_once(scope: Scope, paging: PageRequest) -> Slice[dict[str, Any]]:
     """Do the same as ``page`` for all patients, and write the audit, in one transaction and one round trip.
 
     Raises:
-        NotAtOnce: the read needs several round trips; use ``page``.
+        RoundTripError: the read needs several round trips; use ``page``.
     """
     _require_whole_tenant(scope)
     safe = _vault_at_once(scope.tenant)
@@ -135,10 +135,10 @@ def _require_whole_tenant(scope: Scope) -> None:
     """Check that the caller reaches the whole tenant: these reads do not filter by facility.
 
     Raises:
-        NotAtOnce: the caller reaches only some facilities.
+        RoundTripError: the caller reaches only some facilities.
     """
     if not scope.principal.reach.everything:
-        raise NotAtOnce
+        raise RoundTripError
 
 
 def encoded(answer: dict[str, Any]) -> bytes:
@@ -195,12 +195,12 @@ def _vault_at_once(tenant: TenantRef) -> Vault:
     """The vault that decrypts the rows. Get it before the read, because the read writes the audit.
 
     Raises:
-        NotAtOnce: this process does not know the tenant's keys yet.
+        RoundTripError: this process does not know the tenant's keys yet.
     """
     try:
         return vault_from_memory(tenant)
     except NeedsSession:
-        raise NotAtOnce from None  # the first time that this process meets the tenant's keys
+        raise RoundTripError from None  # the first time that this process meets the tenant's keys
 
 
 def _clear(tenant: TenantRef, safe: Vault, rows: list[Any], as_of: date | None) -> list[dict[str, Any]]:

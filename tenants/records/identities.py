@@ -37,7 +37,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class IdentitySpan:
     """A span of time (None: without end) in which the facts of ``patient`` count for ``counted``."""
 
     patient: UUID
@@ -120,7 +120,7 @@ def connected(session: TenantSession, patients: Iterable[UUID]) -> tuple[list[UU
         identities = concerning(session, {uuid for each in identities for uuid in (each.patient, each.canonical)})
 
 
-def laid(identities: Iterable[Identity]) -> list[Laid]:
+def laid(identities: Iterable[Identity]) -> list[IdentitySpan]:
     """Return the spans, without gaps, in which each merged patient's facts count for one patient.
 
     Outside its merges, a patient's facts count for itself.
@@ -128,18 +128,18 @@ def laid(identities: Iterable[Identity]) -> list[Laid]:
     merges: dict[UUID, list[Identity]] = {}
     for each in identities:
         merges.setdefault(each.patient, []).append(each)
-    spans: list[Laid] = []
+    spans: list[IdentitySpan] = []
     for patient, rows in sorted(merges.items()):
         since: datetime | None = None
         for row in sorted(rows, key=lambda row: row.known_from):
             if since is None or since < row.known_from:
-                spans.append(Laid(patient, patient, since, row.known_from))
-            spans.append(Laid(patient, row.canonical, row.known_from, row.known_to))
+                spans.append(IdentitySpan(patient, patient, since, row.known_from))
+            spans.append(IdentitySpan(patient, row.canonical, row.known_from, row.known_to))
             since = row.known_to
             if since is None:
                 break
         if since is not None:
-            spans.append(Laid(patient, patient, since, None))
+            spans.append(IdentitySpan(patient, patient, since, None))
     return spans
 
 

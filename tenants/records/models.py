@@ -16,7 +16,7 @@ from tenants.records.models_care import (
     Dispensation,
     Encounter,
     Observation,
-    OfPatient,
+    PatientEvent,
     UnreadContact,
     Visit,
 )
@@ -108,7 +108,7 @@ class Patient(PatientContent, Versioned, table=True):
     )
 
 
-class PatientState(PatientStateFields, OfPatient, table=True):
+class PatientState(PatientStateFields, PatientEvent, table=True):
     """A recorded state of a patient: died, transferred out or in, stopped treatment, or record invalid.
 
     ``invalid``: the source has invalidated the record (duplicate, non-existent, biometrically naive). An empty

@@ -21,25 +21,25 @@ from tenants.records.ids import new_uuid
 from tenants.records.versioned import Asserted, chain_rules
 
 
-class OfPatient(Asserted):
+class PatientEvent(Asserted):
     """Mixin: an event of a patient."""
 
     patient_uuid: UUID
 
 
-class OfVisit(OfPatient):
+class VisitEvent(PatientEvent):
     """Mixin: an event that may lie within a visit."""
 
     visit_uuid: UUID | None = None
 
 
-class OfEncounter(OfPatient):
+class EncounterEvent(PatientEvent):
     """Mixin: an event that may lie within an encounter."""
 
     encounter_uuid: UUID | None = None
 
 
-class Visit(VisitFields, OfPatient, table=True):
+class Visit(VisitFields, PatientEvent, table=True):
     """A patient's visit to the facility. ``visit_type`` is clinical, pharmacy, laboratory or the source's own word."""
 
     __tablename__ = "visits"
@@ -50,8 +50,8 @@ class Visit(VisitFields, OfPatient, table=True):
     )
 
 
-class Encounter(EncounterFields, OfVisit, table=True):
-    """A form or consultation, mostly within a visit. It is no contact by itself."""
+class Encounter(EncounterFields, VisitEvent, table=True):
+    """A form or consultation, mostly within a visit. It is not a contact."""
 
     __tablename__ = "encounters"
     __table_args__ = (
@@ -61,7 +61,7 @@ class Encounter(EncounterFields, OfVisit, table=True):
     )
 
 
-class Observation(ObservationFields, OfVisit, OfEncounter, table=True):
+class Observation(ObservationFields, VisitEvent, EncounterEvent, table=True):
     """A measurement, or a coded answer about a patient.
 
     Attributes:
@@ -82,7 +82,7 @@ class Observation(ObservationFields, OfVisit, OfEncounter, table=True):
     )
 
 
-class Dispensation(DispensationFields, OfEncounter, table=True):
+class Dispensation(DispensationFields, EncounterEvent, table=True):
     """Dispensed drugs. ``dsd_model`` is the model of differentiated service delivery.
 
     ``antiretroviral`` is false for other drugs (isoniazid, cotrimoxazole), which are neither a supply nor a contact.
@@ -96,7 +96,7 @@ class Dispensation(DispensationFields, OfEncounter, table=True):
     )
 
 
-class Appointment(AppointmentFields, OfPatient, table=True):
+class Appointment(AppointmentFields, PatientEvent, table=True):
     """A booking made on ``booked_on`` for ``due_date``, and its outcome."""
 
     __tablename__ = "appointments"

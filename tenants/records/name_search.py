@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tenants.records.filters import PatientFilter
 
 MOST: Final = 50
-"""Patients that a search gives; whoever has more matches searches more narrowly."""
+"""The most patients that a search returns. A search with more matches has to be narrowed."""
 CANDIDATES: Final = 500
 """Patients whose names a search decrypts at most, those with the best keys first."""
 

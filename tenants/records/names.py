@@ -3,7 +3,7 @@
 A word of a name has a key of its whole, of its first 3 and 5 letters, and of its sound. Each is 16 bits of a keyed
 hash, so rare names share their keys with other names. The search decrypts the names that it finds, and then removes
 the names that only share a key.
-docs/decisions/0032-search-by-name.md says what the keys tell somebody who has the table and not the tenant's key.
+docs/decisions/0032-search-by-name.md says what the keys show to somebody who has the table and not the tenant's key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PREFIXES: Final = (3, 5)
-"""Numbers of letters whose prefixes have keys. Shorter ones would tell too much of too many people."""
+"""Numbers of letters whose prefixes have keys. Shorter ones would reveal too much about too many people."""
 KEY_BYTES: Final = 2
 MOST_WORDS: Final = 8
 """Words of one name that get keys."""
@@ -70,7 +70,7 @@ def normalise(name: str) -> str:
 
 
 def sounds_like(normalised: str) -> str:
-    """How a name sounds, roughly: Metaphone's consonants without a leading vowel. Ebrahim is near Ibrahim."""
+    """The sound of a name, roughly: Metaphone's consonants without a leading vowel. Ebrahim is near Ibrahim."""
     code = metaphone(normalised)
     bare = code.lstrip("AEIOU")
     return bare or code or normalised
@@ -98,7 +98,7 @@ def keys_of(indexes: BlindIndexes, name: str) -> list[int]:
 
 
 def match(wanted: Sequence[str], words: Iterable[str]) -> tuple[int, int] | None:
-    """How well a person's words match those that are wanted; smaller is better, None is no match.
+    """A measure of how well a person's words match the wanted ones: smaller is better, None is no match.
 
     Returns:
         The worst of ``EXACT``, ``PREFIX`` and ``MISSPELT`` over the wanted words, and the sum of their slips.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from core import telemetry
 from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
-from core.telemetry.repeated import Repeated
+from core.telemetry.repeated import RepeatFilter
 from tenants.records.names import keys_of
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ UNREADABLE = "(cannot be read)"
 """Shown in a list in place of a value that cannot be decrypted."""
 
 log = telemetry.get_logger(__name__)
-_logged = Repeated()
+_logged = RepeatFilter()
 DIGEST_BYTES = 8
 """Length of a field's keyed digest: two texts of one patient are equal by chance once in 2^64."""
 
 _DIGEST_PURPOSE = "source:patients:personal"
 
 
-class Sealed(Protocol):
+class SealedFields(Protocol):
     """The columns of a patient's row that decryption needs."""
 
     uuid: UUID
@@ -115,7 +115,7 @@ def digest_of(personal_hash: bytes | None, name: str) -> bytes:
     return bytes(personal_hash[start : start + DIGEST_BYTES]) if personal_hash else bytes(DIGEST_BYTES)
 
 
-def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
+def open_patient(session: TenantSession, row: SealedFields) -> dict[str, str | None]:
     """The five fields of a row, decrypted; all empty if the patient was erased.
 
     Raises:
@@ -125,7 +125,7 @@ def open_patient(session: TenantSession, row: Sealed) -> dict[str, str | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Legible:
+class DecryptedFields:
     """The five fields of a row, decrypted, and the names of those that cannot be decrypted."""
 
     fields: dict[str, str | None]
@@ -136,15 +136,15 @@ class Legible:
         return self.fields | dict.fromkeys(self.unreadable, mark)
 
 
-def legible_patient(session: TenantSession, row: Sealed) -> Legible:
+def legible_patient(session: TenantSession, row: SealedFields) -> DecryptedFields:
     """Do the same as ``open_patient`` for a list: a damaged value is only missing, and raises no error."""
     return legible(vault(session), row.uuid, [getattr(row, column) for column in SEALED])
 
 
-def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> Legible:
+def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> DecryptedFields:
     """Do the same as ``legible_patient`` with a given vault, from the columns in the order of ``SEALED``."""
     try:
-        return Legible(open_sealed(safe, patient_uuid, sealed))
+        return DecryptedFields(open_sealed(safe, patient_uuid, sealed))
     except CannotDecrypt:
         fields: dict[str, str | None] = dict.fromkeys(FIELDS)
         unreadable: list[str] = []
@@ -156,7 +156,7 @@ def legible(safe: Vault, patient_uuid: UUID, sealed: Sequence[bytes | None]) -> 
             except CannotDecrypt as error:
                 unreadable.append(name)
                 _log_unreadable(patient_uuid, column, error)
-        return Legible(fields, tuple(unreadable))
+        return DecryptedFields(fields, tuple(unreadable))
 
 
 def legible_texts(

@@ -43,7 +43,7 @@ def correct_phone(session: TenantSession, patient: UUID, phone: str, field: str)
         raise Invalid(detail, errors=[problem])
     sealed = personal.seal_patient(session, row.uuid, plain | {"phone": phone})
     writing.change(session, row, sealed, wrong_phone=NO_PHONE if row.phone_bidx is None else bytes(row.phone_bidx))
-    publish(session, "records.changed", {"patients": [patient]})
+    publish(session, "records.changed", {"patient_ids": [patient]})
     return plain["phone"]
 
 
@@ -66,7 +66,7 @@ def restore_phone(session: TenantSession, patient: UUID, corrected: str, wrong: 
         return False
     plain = personal.open_patient(session, row)
     writing.change(session, row, personal.seal_patient(session, row.uuid, plain | {"phone": wrong}))
-    publish(session, "records.changed", {"patients": [patient]})
+    publish(session, "records.changed", {"patient_ids": [patient]})
     return True
 
 

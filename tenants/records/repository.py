@@ -177,7 +177,7 @@ def newest_data_date(session: TenantSession) -> date | None:
 
 
 def as_uuid(text: str) -> UUID | None:
-    """The UUID in a text; None if the text is no UUID."""
+    """The UUID in a text; None if the text is not a UUID."""
     try:
         return UUID(text)
     except ValueError:

@@ -10,11 +10,11 @@ from uuid import UUID
 from core import audit
 from core.access import Scope
 from core.clock import today
-from core.database import NotAtOnce, TenantSession
+from core.database import RoundTripError, TenantSession
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from core.privacy import vault
-from core.web.etag import Expected
+from core.web.etag import ExpectedVersions
 from core.web.keyset import Slice
 from core.web.paging import PageRequest
 from tenants.records import contacts, hot, name_search, personal, writing
@@ -94,7 +94,7 @@ def read_patient(scope: Scope, uuid: UUID, as_of: date | None) -> tuple[UUID, by
     Raises:
         NotFound: there is no such patient.
     """
-    with suppress(NotAtOnce):
+    with suppress(RoundTripError):
         return _answer(hot.one_at_once(scope, uuid, as_of))
     with scope.session() as session:
         answer = _answer(hot.one(session, uuid, as_of))
@@ -115,7 +115,7 @@ def read_patients(scope: Scope, wanted: PatientFilter, paging: PageRequest) -> b
         Invalid: there is no such facility, an identifier has no letter or digit, or a phone no digit.
     """
     if not wanted.used():
-        with suppress(NotAtOnce):
+        with suppress(RoundTripError):
             return _page(hot.page_at_once(scope, paging), paging)
     with scope.session() as session:
         facility_named(session, wanted.facility)
@@ -201,12 +201,12 @@ def create_patient(session: TenantSession, body: PatientPost) -> PatientOut:
     content = body.model_dump(exclude={"facility", *personal.FIELDS})
     content |= personal.seal_patient(session, uuid, body.model_dump(include=set(personal.FIELDS)))
     row = writing.create(session, Patient, facility.uuid, content | {"datim_id": facility.datim_id}, uuid=uuid)
-    publish(session, "records.changed", {"patients": [uuid]})
+    publish(session, "records.changed", {"patient_ids": [uuid]})
     audit.record(session, "api:patient:create", SUBJECT, uuid)
     return shown(session, row, None)
 
 
-def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expected: Expected) -> PatientOut:
+def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expected: ExpectedVersions) -> PatientOut:
     """Change the fields that the caller sent, and no others.
 
     Raises:
@@ -229,12 +229,12 @@ def change_patient(session: TenantSession, uuid: UUID, body: PatientPatch, expec
         plain = personal.open_patient(session, row) | {name: sent[name] for name in personal.FIELDS if name in sent}
         facts |= personal.seal_patient(session, row.uuid, plain)
     changed = writing.change(session, row, facts)
-    publish(session, "records.changed", {"patients": [row.uuid]})
+    publish(session, "records.changed", {"patient_ids": [row.uuid]})
     audit.record(session, "api:patient:update", SUBJECT, row.uuid, {"fields": sorted(sent)})
     return shown(session, changed, None)
 
 
-def void_patient(session: TenantSession, uuid: UUID, reason: str, expected: Expected) -> None:
+def void_patient(session: TenantSession, uuid: UUID, reason: str, expected: ExpectedVersions) -> None:
     """Void a patient and all their rows: lists and counts leave them out; the history keeps them.
 
     Raises:
@@ -245,7 +245,7 @@ def void_patient(session: TenantSession, uuid: UUID, reason: str, expected: Expe
     writing.void(session, row, reason)
     count = writing.void_care_of(session, row.uuid, reason)
     contacts.refresh(session, [row.uuid])
-    publish(session, "records.changed", {"patients": [row.uuid]})
+    publish(session, "records.changed", {"patient_ids": [row.uuid]})
     audit.record(session, "api:patient:void", SUBJECT, row.uuid, {"rows": count})
 
 
@@ -297,7 +297,7 @@ def _recorded(session: TenantSession, rows: Sequence[Patient], action: str, want
     return [PatientOut.model_validate(_clear(session, row, wanted.as_of, merged)) for row in rows]
 
 
-def _locked(session: TenantSession, uuid: UUID, expected: Expected) -> Patient:
+def _locked(session: TenantSession, uuid: UUID, expected: ExpectedVersions) -> Patient:
     lock_patient(session, patient_of_id(session, uuid).uuid)
     row = writing.open_version(session, Patient, uuid, lock=True)
     if row is None:

@@ -12,7 +12,7 @@ from core import audit
 from core.database import TenantSession
 from core.errors import NotFound
 from core.events import publish
-from core.web.etag import Expected
+from core.web.etag import ExpectedVersions
 from core.web.paging import Page, PageRequest
 from tenants.records import contacts, writing
 from tenants.records.locks import lock_patient
@@ -103,7 +103,7 @@ def create(session: TenantSession, kind: Kind[Entity], out: type[Out], body: Bas
 
 
 def change(
-    session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, body: BaseModel, expected: Expected
+    session: TenantSession, kind: Kind[Entity], out: type[Out], uuid: UUID, body: BaseModel, expected: ExpectedVersions
 ) -> Out:
     """Change the fields that the caller sent, and no others.
 
@@ -124,7 +124,7 @@ def change(
     return _shown_one(session, kind, out, changed)
 
 
-def void(session: TenantSession, kind: Kind[Entity], uuid: UUID, reason: str, expected: Expected) -> None:
+def void(session: TenantSession, kind: Kind[Entity], uuid: UUID, reason: str, expected: ExpectedVersions) -> None:
     """Void an entity: lists and counts leave it out; the history keeps it.
 
     Raises:
@@ -158,7 +158,7 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in fields.items()}
 
 
-def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: Expected) -> Entity:
+def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: ExpectedVersions) -> Entity:
     present = writing.open_version(session, kind.model, uuid)
     if present is None:
         raise _missing(kind)
@@ -173,7 +173,7 @@ def _locked(session: TenantSession, kind: Kind[Entity], uuid: UUID, expected: Ex
 def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None:
     if kind is VISITS:
         contacts.refresh(session, [patient_uuid])
-        publish(session, "records.changed", {"patients": [patient_uuid]})
+        publish(session, "records.changed", {"patient_ids": [patient_uuid]})
 
 
 def _patient_of(session: TenantSession, wanted: AnyFilter) -> UUID | None:

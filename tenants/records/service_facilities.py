@@ -6,7 +6,7 @@ from core import audit
 from core.clock import now
 from core.database import TenantSession
 from core.errors import Conflict, FieldError, NotFound
-from core.web.etag import Expected
+from core.web.etag import ExpectedVersions
 from core.web.paging import Page, PageRequest
 from tenants.records.filters import FacilityFilter
 from tenants.records.ids import API_SOURCE, new_uuid
@@ -49,7 +49,9 @@ def create_facility(session: TenantSession, body: FacilityPost) -> FacilityOut:
     return _shown(row)
 
 
-def change_facility(session: TenantSession, facility_id: UUID, body: FacilityPut, expected: Expected) -> FacilityOut:
+def change_facility(
+    session: TenantSession, facility_id: UUID, body: FacilityPut, expected: ExpectedVersions
+) -> FacilityOut:
     """Replace the name and place of a facility.
 
     Raises:

@@ -13,12 +13,12 @@ from psycopg import sql
 from core.database import set_local
 from core.database.arrays import bytea_array, uuid_array
 from tenants.records.days import start_of_day
-from tenants.records.folding import FirstFact, Folded, refold
+from tenants.records.folding import FirstFact, FoldResult, refold
 from tenants.records.ids import new_uuid_sql
 from tenants.records.known import lacked
 from tenants.records.models import Patient
 from tenants.records.people import ATTRIBUTES
-from tenants.records.staging import shape
+from tenants.records.upsert_stage import shape
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from tenants.records.runs import Run
-    from tenants.records.staging import Stage
+    from tenants.records.upsert_stage import Stage
 
 _TERMS = """
 CREATE TEMPORARY TABLE staged_terms (uuid uuid, statement_hash bytea, said text[], fallback text[]) ON COMMIT DROP
@@ -121,7 +121,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
+class RepeatedStatement:
     """A repeated statement. It is not staged, so nothing of it is decrypted or encrypted again."""
 
     patient_uuid: UUID
@@ -146,9 +146,9 @@ def bring(
     run: Run,
     *,
     terms: Mapping[UUID, Terms] | None = None,
-    repeated: Sequence[Repeated] = (),
+    repeated: Sequence[RepeatedStatement] = (),
     first_facts: Mapping[UUID, date] | None = None,
-) -> Folded:
+) -> FoldResult:
     """Apply staged people to the records. The stage must have one row of each person.
 
     Args:
@@ -195,7 +195,7 @@ def _names(names: Sequence[str]) -> str:
     return f"{{{','.join(names)}}}"
 
 
-def _all_new(session: TenantSession, parts: Mapping[str, sql.Composable]) -> Folded | None:
+def _all_new(session: TenantSession, parts: Mapping[str, sql.Composable]) -> FoldResult | None:
     """Insert all people as new ones. If one of them exists after all, insert nobody and return None."""
     known = {**parts, "unless": _ALL_NEW, "unknown": _ALL_NEW, "assumable": _ALL_NEW}
     try:
@@ -204,7 +204,7 @@ def _all_new(session: TenantSession, parts: Mapping[str, sql.Composable]) -> Fol
             cursor.execute(_INSERT.format(**known))
     except psycopg.errors.UniqueViolation:
         return None
-    return Folded(changed=uuids, inserted=len(uuids))
+    return FoldResult(changed=uuids, inserted=len(uuids))
 
 
 def _compared(
@@ -212,9 +212,9 @@ def _compared(
     cursor: Cursor[Any],
     parts: Mapping[str, sql.Composable],
     run: Run,
-    repeated: Sequence[Repeated],
+    repeated: Sequence[RepeatedStatement],
     first_facts: Mapping[UUID, date],
-) -> Folded:
+) -> FoldResult:
     staged = [row[0] for row in cursor.execute(sql.SQL("SELECT uuid FROM {staged}").format(**parts)).fetchall()]
     patients = [*staged, *(each.patient_uuid for each in repeated)]
     set_local(cursor, enable_seqscan="off")
@@ -237,7 +237,7 @@ def _compared(
     lag = timedelta(days=run.lag_days or 0)
     new_facts = {uuid: FirstFact(day, min(day + lag, run.data_date)) for uuid, day in first_facts.items()}
     folded = refold(session, rest, run=run, new_facts=new_facts)
-    return Folded(
+    return FoldResult(
         changed=[*new, *folded.changed],
         inserted=len(new),
         updated=folded.updated,

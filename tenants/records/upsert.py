@@ -27,8 +27,8 @@ from tenants.records.ids import new_uuid_sql
 from tenants.records.known import WITHOUT_LAG, lacked
 from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
-from tenants.records.staging import Stage, shape, staging
 from tenants.records.statements import bring
+from tenants.records.upsert_stage import Stage, shape, staging
 from tenants.records.versioned import Asserted
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.records.runs import Run
 
-__all__ = ["SOURCE_VOID", "UpsertCounts", "Upserted", "staging", "upsert"]
+__all__ = ["SOURCE_VOID", "UpsertCounts", "UpsertResult", "staging", "upsert"]
 
 SOURCE_VOID = "source"
 """``voided_by`` of a tombstone from a source. Any other tombstone is a user's, and imports do not end it."""
@@ -70,7 +70,7 @@ SELECT s.seq,
        e.version_id AS open_version,
        e.patient_uuid AS open_patient,
        CASE
-           WHEN e.voided AND e.voided_by <> {source_void} AND {data_date} >= e.data_date THEN 'held'
+           WHEN e.voided AND e.voided_by <> {source_void} AND {data_date} >= e.data_date THEN 'still_voided'
            WHEN e.runs IS NULL THEN 'rebuild'
            WHEN e.voided = s.voided AND (s.voided OR e.row_hash = s.row_hash) THEN
                CASE WHEN {number} = ANY(e.runs) THEN 'same'
@@ -171,14 +171,14 @@ class UpsertCounts:
         updated: entities that got a new version, also voided and revived ones.
         unchanged: entities that already had the same content.
         superseded: rows that are not the newest of their entity, and are stored as earlier versions.
-        held: rows of entities that a user voided. Answers about imports use the same name.
+        still_voided: rows of entities that a user voided. Answers about imports use the same name.
     """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
-    held: int = 0
+    still_voided: int = 0
 
     def __add__(self, other: UpsertCounts) -> UpsertCounts:
         """The sum, field by field."""
@@ -187,19 +187,19 @@ class UpsertCounts:
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.superseded + other.superseded,
-            self.held + other.held,
+            self.still_voided + other.still_voided,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Upserted:
+class UpsertResult:
     """The counts, and the patients whose records changed. The caller refreshes their contacts."""
 
     counts: UpsertCounts = field(default_factory=UpsertCounts)
     patients: list[UUID] = field(default_factory=list)
 
 
-def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date: date) -> Upserted:
+def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date: date) -> UpsertResult:
     """Apply the staged rows to their table, in the caller's transaction, and empty the stage.
 
     Another import of the tenant may run at the same time: a lock makes their steps take turns.
@@ -213,7 +213,7 @@ def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date
     """
     stage.flush()
     if not stage.rows and stage.asked is None:
-        return Upserted()
+        return UpsertResult()
     lock_for_import(session)
     run = runs.find(session, import_uuid)
     adhoc = run is None or run.kind == runs.ADHOC
@@ -233,7 +233,7 @@ def upsert(session: TenantSession, stage: Stage, *, import_uuid: UUID, data_date
     return done
 
 
-def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> Upserted:
+def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> UpsertResult:
     """Apply staged rows of people, each of which states all attributes."""
     with session.cursor() as cursor:
         if stage.repeated:
@@ -245,12 +245,12 @@ def _people(session: TenantSession, stage: Stage, run: Run, *, adhoc: bool) -> U
         cursor.execute(sql.SQL("DROP TABLE {}").format(stage.temporary))
     stage.forget()
     counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.voided_by_hand)
-    return Upserted(counts, folded.changed)
+    return UpsertResult(counts, folded.changed)
 
 
 def _compared(
     session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage, run: Run
-) -> Upserted:
+) -> UpsertResult:
     """Apply the staged rows, after comparing each with the open version of its entity."""
     stage.read()
     staged = stage.rows
@@ -284,9 +284,9 @@ def _compared(
         updated=verdicts.get("update", 0) + rebuilt.updated,
         unchanged=verdicts.get("same", 0) + verdicts.get("append", 0) + rebuilt.confirmed,
         superseded=verdicts.get("rebuild", 0) - rebuilt.updated - rebuilt.confirmed,
-        held=verdicts.get("held", 0),
+        still_voided=verdicts.get("still_voided", 0),
     )
-    return Upserted(counts, sorted(patients))
+    return UpsertResult(counts, sorted(patients))
 
 
 def _asserted(stage: Stage) -> type[Asserted]:
@@ -303,7 +303,7 @@ def _asserted(stage: Stage) -> type[Asserted]:
 
 def _all_new(
     session: TenantSession, cursor: Cursor[Any], parts: Mapping[str, sql.Composable], stage: Stage
-) -> Upserted | None:
+) -> UpsertResult | None:
     """Insert the staged rows without comparing them, if this is the first import of their source at their facilities.
 
     Return None, and insert nothing, if an earlier import exists, or if one of the rows exists after all. That happens
@@ -323,7 +323,7 @@ def _all_new(
         set_local(cursor, enable_nestloop="on")
         return None
     set_local(cursor, enable_nestloop="on")
-    return Upserted(UpsertCounts(inserted=inserted), patients)
+    return UpsertResult(UpsertCounts(inserted=inserted), patients)
 
 
 def _parts(stage: Stage, run: Run) -> dict[str, sql.Composable]:

@@ -13,8 +13,8 @@ from tenants.records.ids import API_SOURCE, new_uuid, new_uuid_sql
 from tenants.records.models import Appointment, Dispensation, Encounter, Observation, Patient, PatientState, Visit
 from tenants.records.people import differing
 from tenants.records.reach import within_reach
-from tenants.records.staging import content_values, shape
 from tenants.records.statements import note_by_hand
+from tenants.records.upsert_stage import content_values, shape
 from tenants.records.versioned import Asserted, Versioned
 
 if TYPE_CHECKING:

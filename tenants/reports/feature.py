@@ -1,6 +1,6 @@
-"""What the feature ``reports`` registers with the platform."""
+"""The registration of the feature ``reports`` with the platform."""
 
-from core.feature_registry import Command, Feature, Loop, Permission, Retained, SettingsGroup
+from core.feature_registry import Command, Feature, Loop, Permission, RetentionRule, SettingsGroup
 
 feature = Feature(
     name="reports",
@@ -40,7 +40,7 @@ feature = Feature(
         )
     },
     retention={
-        "report_files": Retained(
+        "report_files": RetentionRule(
             "tenants.reports.files:delete_old", 120, "Old reports, whose files have expired long before."
         )
     },

@@ -1,4 +1,4 @@
-"""What the API says and takes about files of reports, and their schedules."""
+"""Requests and answers of the API about files of reports and their schedules."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal, Self

@@ -54,7 +54,7 @@ _DELETE_OLD = sql.SQL(
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a report holds, and whom that lets read it.
+    """The content of a report, and who may therefore read it.
 
     Attributes:
         needs: the permissions that a reader needs.
@@ -79,7 +79,7 @@ class Extent:
 
 
 def extent_of(session: TenantSession, principal: Principal, body: ReportChoice) -> Extent:
-    """What a report that the principal asks for would hold.
+    """The content of the report that the principal asks for.
 
     Raises:
         Forbidden: the principal lacks a permission for it.

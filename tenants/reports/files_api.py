@@ -90,7 +90,7 @@ def list_report_schedules(principal: ReportsRead, db: TenantDb, paging: Oldest) 
 
 @router.get("/schedules/{schedule_id}", operation_id="get_report_schedule", summary="Get a schedule of reports")
 def get_report_schedule(principal: ReportsRead, db: TenantDb, schedule_id: UUID) -> ScheduleOut:
-    """Return what is made, and when next."""
+    """Return the schedule: which reports are made, and when the next ones are due."""
     return schedules.shown(schedules.find(db, principal.permissions, schedule_id))
 
 

@@ -26,7 +26,7 @@ ACTOR = "system:reports"
 
 @job(files.MAKE_JOB, max_attempts=3, on_end=files.job_ended)
 def make(ctx: JobContext, payload: dict[str, Any]) -> None:
-    """Make the file of a report between two steps, and note it in the second. A report that was deleted is not made."""
+    """Make the file of a report while no transaction is open, and record it. Skip a report that was deleted."""
     report_id = UUID(payload["report_id"])
     with ctx.session() as session:
         row = session.get(ReportFile, report_id)

@@ -1,4 +1,4 @@
-"""What a tenant can set of its reports."""
+"""The tenant's settings of reports."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from tenants.reports.dhis2 import Dhis2Mapping
 
 
 class ReportSettings(BaseModel):
-    """How long files of reports stay, and where counts go in DHIS2."""
+    """The days for which files of reports stay, and the places of counts in DHIS2."""
 
     model_config = ConfigDict(extra="forbid")
     settings_key: ClassVar[str] = "reports"

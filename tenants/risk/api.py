@@ -15,6 +15,7 @@ from core.access import TenantDb, TenantScope, require
 from core.errors import Forbidden
 from core.identity import Principal
 from core.jobs import enqueue
+from core.jobs.schemas import AcceptedJob
 from core.web.days import IsoDay
 from core.web.location import set_job_location, set_location
 from core.web.paging import Page, PageRequest, Paging, long_pages
@@ -25,7 +26,6 @@ from tenants.risk import explain, list_files, presenting, repository, worklist, 
 from tenants.risk.jobs import TRAIN, request_scoring
 from tenants.risk.schemas import (
     MOST_DAYS,
-    JobAccepted,
     Kind,
     Level,
     ModelCard,
@@ -58,11 +58,11 @@ AsOf = Annotated[IsoDay | None, Query(description="The day, with what was known 
 
 
 @router.post("/risk/models", status_code=202, operation_id="train_models", summary="Train models on the records")
-def train_models(_: RiskTrain, db: TenantDb, response: Response) -> JobAccepted:
+def train_models(_: RiskTrain, db: TenantDb, response: Response) -> AcceptedJob:
     """Enqueue a job that fits every kind of model, measures each on held-out later time, and promotes the best."""
     job_id = enqueue(db, TRAIN, {}, dedupe_key=TRAIN)
     set_job_location(response, job_id)
-    return JobAccepted(job_id=job_id)
+    return AcceptedJob(job_id=job_id)
 
 
 @router.get("/risk/models", operation_id="list_models", summary="List models, newest first unless sorted")
@@ -89,11 +89,11 @@ def get_model_evaluation(_: RiskRead, db: TenantDb, model_id: UUID) -> ModelEval
 
 
 @router.post("/risk/scores", status_code=202, operation_id="score_patients", summary="Score everybody as of a date")
-def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Response) -> JobAccepted:
+def score_patients(_: RiskScore, db: TenantDb, body: ScorePost, response: Response) -> AcceptedJob:
     """Enqueue a job that scores everybody. Scoring the same date again gives the same rows."""
     job_id = request_scoring(db, body.as_of)
     set_job_location(response, job_id)
-    return JobAccepted(job_id=job_id)
+    return AcceptedJob(job_id=job_id)
 
 
 @router.get("/risk/predictions", operation_id="list_predictions", summary="List scores, newest day first unless sorted")

@@ -149,7 +149,7 @@ def _report(progress: ProgressCallback | None, done: int, total: int | None, not
 
 
 def _is_in_sample(timelines: Timelines, share: float) -> npt.NDArray[np.bool_]:
-    """Which patients are in the sample, by a hash of their UUID."""
+    """Return a mask of the patients in the sample, by a hash of their UUID."""
     hashes = [int.from_bytes(hashlib.blake2b(uuid.bytes, digest_size=8).digest()) for uuid in timelines.patient_uuid]
     return np.array(hashes, dtype=np.float64) < share * 2.0**64
 

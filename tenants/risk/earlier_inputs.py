@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenants.cohort.settings import CohortSettings
     from tenants.cohort.timelines import Timelines
     from tenants.risk.facility_rates import FacilityRates
-    from tenants.risk.history import Pending
+    from tenants.risk.history import PendingExpectations
 
 
 class Definition(Protocol):
@@ -28,7 +28,7 @@ class Definition(Protocol):
         self,
         snapshots: Timelines,
         expected_contacts: Episodes,
-        pending: Pending,
+        pending: PendingExpectations,
         rules: CohortSettings,
         rates: FacilityRates,
     ) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from core import audit
-from core.database import NotAtOnce
+from core.database import RoundTripError
 from core.errors import NotFound
 from plugins.sdk import logit
 from tenants.cohort.load import load_timelines
@@ -147,7 +147,7 @@ def _read_facts(
 ) -> PatientFacts:
     uuid = as_uuid(patient)
     if uuid is not None and by is not None:
-        with suppress(NotAtOnce):
+        with suppress(RoundTripError):
             return read_at_once(tenant, by, uuid, as_of)
     with open_session() as session:
         return _read_by_session(session, find_patient(session, patient).uuid, as_of)

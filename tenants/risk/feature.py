@@ -1,6 +1,6 @@
-"""What the feature ``risk`` registers with the platform."""
+"""The registration of the feature ``risk`` with the platform."""
 
-from core.feature_registry import Command, Feature, Meter, Permission, Retained, SettingsGroup
+from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, SettingsGroup
 
 feature = Feature(
     name="risk",
@@ -74,7 +74,7 @@ feature = Feature(
     },
     listeners={"tenant.restored": "tenants.risk.restored:end_unfinished"},
     retention={
-        "predictions": Retained(
+        "predictions": RetentionRule(
             "tenants.risk.repository:delete_old_predictions",
             1095,
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",

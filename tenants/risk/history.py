@@ -27,7 +27,7 @@ DEPTH: Final = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pending:
+class PendingExpectations:
     """The expected contact of each row.
 
     Attributes:
@@ -42,7 +42,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class PastExpectations:
     """Earlier expected contacts of each row: their day has passed, or they were answered.
 
     Attributes:
@@ -74,7 +74,9 @@ class Past:
         return np.repeat(np.arange(self.offsets.size - 1), self.count)
 
 
-def past(snapshots: Timelines, expected_contacts: Episodes, pending: Pending, rules: CohortSettings) -> Past:
+def past(
+    snapshots: Timelines, expected_contacts: Episodes, pending: PendingExpectations, rules: CohortSettings
+) -> PastExpectations:
     """Split each row's episodes into the pending one and the past."""
     owner = expected_contacts.owner
     expected, origin = expected_contacts.expected.astype(np.int64), expected_contacts.origin.astype(np.int64)
@@ -97,7 +99,7 @@ def past(snapshots: Timelines, expected_contacts: Episodes, pending: Pending, ru
     answer_day = np.where(is_answered[picked], expected_contacts.fulfilled[picked].astype(np.int64), day[picked])
     late = (answer_day - expected[picked]).astype(np.float64)
     offsets = offsets_of(owner[picked], rows)
-    return Past(offsets, late, answer_day, last_columns(late, offsets), source, other_pending, same_day)
+    return PastExpectations(offsets, late, answer_day, last_columns(late, offsets), source, other_pending, same_day)
 
 
 def last_columns(values: Floats, offsets: Ints, depth: int = DEPTH) -> Floats:

@@ -16,8 +16,8 @@ from tenants.cohort.timelines import NO_DAY, PICKUP, VARIABLE_CODES, Timelines
 from tenants.risk import earlier_inputs
 from tenants.risk.history import (
     Attendance,
-    Past,
-    Pending,
+    PastExpectations,
+    PendingExpectations,
     attendance,
     count_between,
     last_columns,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Columns = dict[str, Floats]
 
-__all__ = ["FEATURES", "NAMES", "THEMES", "THEME_OF", "Pending", "compute", "pending_of"]
+__all__ = ["FEATURES", "NAMES", "THEMES", "THEME_OF", "PendingExpectations", "compute", "pending_of"]
 
 DECAY: Final = 0.7
 LONGEST: Final = 730.0
@@ -48,13 +48,19 @@ PREGNANCY_DAYS: Final = 300
 USUAL: Final = 5
 
 
-def pending_of(units: Units) -> Pending:
+def pending_of(units: Units) -> PendingExpectations:
     """The pending expected contact of each unit, as known on its decision day."""
-    return Pending(units.known_day.astype(np.int64), units.origin.astype(np.int64), units.expected.astype(np.int64))
+    return PendingExpectations(
+        units.known_day.astype(np.int64), units.origin.astype(np.int64), units.expected.astype(np.int64)
+    )
 
 
 def compute(
-    snapshots: Timelines, expected_contacts: Episodes, pending: Pending, rules: CohortSettings, rates: FacilityRates
+    snapshots: Timelines,
+    expected_contacts: Episodes,
+    pending: PendingExpectations,
+    rules: CohortSettings,
+    rates: FacilityRates,
 ) -> Floats:
     """Return the matrix of features, float64 (m, p), NaN where a value is unknown.
 
@@ -120,7 +126,7 @@ def _weighted(recent: Floats) -> Floats:
     return _ratio((np.nan_to_num(recent) * weight).sum(axis=1), weight.sum(axis=1))
 
 
-def _lateness(before: Past) -> Columns:
+def _lateness(before: PastExpectations) -> Columns:
     late = np.clip(before.recent, 0, LATENESS_CLIP)
     is_recorded = ~np.isnan(late)
     zeroed = np.nan_to_num(late)
@@ -139,7 +145,7 @@ def _lateness(before: Past) -> Columns:
     return out
 
 
-def _interruptions(before: Past, pending: Pending, grace: int) -> Columns:
+def _interruptions(before: PastExpectations, pending: PendingExpectations, grace: int) -> Columns:
     was_interrupted = before.late > grace
     count = row_sum(was_interrupted.astype(np.float64), before.offsets)
     latest = last_where(was_interrupted, before.offsets)
@@ -163,7 +169,7 @@ def _interruptions(before: Past, pending: Pending, grace: int) -> Columns:
     }
 
 
-def _timing(before: Past, pending: Pending) -> Columns:
+def _timing(before: PastExpectations, pending: PendingExpectations) -> Columns:
     return {
         "days_to_expected": (pending.expected - pending.day).astype(np.float64),
         "days_since_set": (pending.day - pending.origin).astype(np.float64),
@@ -174,7 +180,7 @@ def _timing(before: Past, pending: Pending) -> Columns:
     }
 
 
-def _intervals(visits: Attendance, pending: Pending, grace: int) -> Columns:
+def _intervals(visits: Attendance, pending: PendingExpectations, grace: int) -> Columns:
     ten = np.clip(visits.recent, 0, LONGEST)
     five = ten[:, :USUAL]
     is_recorded = ~np.isnan(five)
@@ -199,7 +205,7 @@ def _intervals(visits: Attendance, pending: Pending, grace: int) -> Columns:
     }
 
 
-def _attendance(visits: Attendance, before: Past, pending: Pending) -> Columns:
+def _attendance(visits: Attendance, before: PastExpectations, pending: PendingExpectations) -> Columns:
     day = pending.day
     number = np.diff(visits.offsets)
     some = number > 0
@@ -218,7 +224,7 @@ def _attendance(visits: Attendance, before: Past, pending: Pending) -> Columns:
     }
 
 
-def _treatment(snapshots: Timelines, visits: Attendance, pending: Pending) -> Columns:
+def _treatment(snapshots: Timelines, visits: Attendance, pending: PendingExpectations) -> Columns:
     start = latest_art_start(snapshots).astype(np.int64)
     has_started = (start != NO_DAY) & (start <= pending.day)
     transferred_in = np.asarray(latest_profile(snapshots, snapshots.profiles.transferred_in, 0), dtype=np.float64)
@@ -233,7 +239,7 @@ def _treatment(snapshots: Timelines, visits: Attendance, pending: Pending) -> Co
     }
 
 
-def _supply(snapshots: Timelines, pending: Pending) -> Columns:
+def _supply(snapshots: Timelines, pending: PendingExpectations) -> Columns:
     contacts = snapshots.contacts
     offsets = contacts.offsets
     last_pickup = last_where(((contacts.kind & PICKUP) > 0) & (contacts.days_supplied > 0), offsets)
@@ -259,7 +265,9 @@ def _supply(snapshots: Timelines, pending: Pending) -> Columns:
     }
 
 
-def _switches(snapshots: Timelines, has_regimen: npt.NDArray[np.bool_], pending: Pending) -> tuple[Floats, Floats]:
+def _switches(
+    snapshots: Timelines, has_regimen: npt.NDArray[np.bool_], pending: PendingExpectations
+) -> tuple[Floats, Floats]:
     contacts = snapshots.contacts
     rows = np.flatnonzero(has_regimen)
     owner = contacts.owner[rows]
@@ -295,7 +303,7 @@ def _line(text: str) -> int:
     return 0
 
 
-def _samples(snapshots: Timelines, pending: Pending, variable: str) -> Columns:
+def _samples(snapshots: Timelines, pending: PendingExpectations, variable: str) -> Columns:
     offsets = snapshots.observations.offsets
     is_sample = snapshots.observations.variable == VARIABLE_CODES[variable]
     value, age = _latest(snapshots, variable, pending)
@@ -312,7 +320,7 @@ def _samples(snapshots: Timelines, pending: Pending, variable: str) -> Columns:
     }
 
 
-def _latest(snapshots: Timelines, variable: str, pending: Pending) -> tuple[Floats, Floats]:
+def _latest(snapshots: Timelines, variable: str, pending: PendingExpectations) -> tuple[Floats, Floats]:
     """The last value of a variable with a value, and its age in days."""
     observations = snapshots.observations
     valued = (observations.variable == VARIABLE_CODES[variable]) & ~np.isnan(observations.value)
@@ -324,7 +332,7 @@ def _latest(snapshots: Timelines, variable: str, pending: Pending) -> tuple[Floa
     return value, age
 
 
-def _clinical(snapshots: Timelines, pending: Pending) -> Columns:
+def _clinical(snapshots: Timelines, pending: PendingExpectations) -> Columns:
     weights = (snapshots.observations.variable == VARIABLE_CODES["weight"]) & ~np.isnan(snapshots.observations.value)
     offsets = np.concatenate(([0], np.cumsum(weights)))[snapshots.observations.offsets]
     two = last_columns(snapshots.observations.value[weights], offsets, 2)
@@ -337,7 +345,7 @@ def _clinical(snapshots: Timelines, pending: Pending) -> Columns:
     }
 
 
-def _person(snapshots: Timelines, pending: Pending) -> Columns:
+def _person(snapshots: Timelines, pending: PendingExpectations) -> Columns:
     birth = latest_profile(snapshots, snapshots.profiles.birth, NO_DAY).astype(np.int64)
     return {
         "age": np.where(birth == NO_DAY, np.nan, (pending.day - birth) / DAYS_PER_YEAR),
@@ -345,7 +353,7 @@ def _person(snapshots: Timelines, pending: Pending) -> Columns:
     }
 
 
-def _calendar(pending: Pending) -> Columns:
+def _calendar(pending: PendingExpectations) -> Columns:
     month = pending.expected.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
     weekday = (pending.expected + 3) % 7  # 1970-01-01 was a Thursday
     return {"expected_weekday": weekday.astype(np.float64), "expected_month": month.astype(np.float64)}

@@ -58,7 +58,7 @@ class NaiveModel:
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
-        """The columns, the same as of every model of ours; the rule uses one of them."""
+        """The columns, as of all our models; the rule uses one of them."""
         return FEATURES
 
     @property
@@ -94,7 +94,7 @@ class NaiveModel:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            ValueError: not the rule's JSON, or a share is no probability.
+            ValueError: not the rule's JSON, or a share is not a probability.
         """
         try:
             shares = tuple(float(share) for share in value["shares"])

@@ -1,7 +1,7 @@
 """Read what explaining one patient needs, and write the audit, in one round trip.
 
-Unusual cases (a merge, a day without counted rates, a tenant that is being moved) raise ``NotAtOnce``: a session then
-reads the same in several round trips.
+Unusual cases (a merge, a day without counted rates, a tenant that is being moved) raise ``RoundTripError``: a session
+then reads the same in several round trips.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from core import audit
-from core.database import NotAtOnce, at_once
+from core.database import RoundTripError, at_once
 from core.errors import NotFound
 from core.tenancy import settings as tenant_settings
 from tenants.cohort import load_one
@@ -69,7 +69,7 @@ def read_at_once(tenant: TenantRef, by: tuple[str, str], patient: UUID, as_of: d
 
     Raises:
         NotFound: there is no such patient.
-        NotAtOnce: a session is needed.
+        RoundTripError: a session is needed.
     """
     first, last = reference_days(as_of)
     values: dict[str, object] = {
@@ -87,7 +87,7 @@ def read_at_once(tenant: TenantRef, by: tuple[str, str], patient: UUID, as_of: d
         raise NotFound(missing, remedy="check the UUID")
     _, facility, complete_through, data_date, model_uuid, sha256, cohort, rates, merged = rows[0]
     if merged or rates is None:
-        raise NotAtOnce
+        raise RoundTripError
     return PatientFacts(
         patient=patient,
         as_of=as_of,

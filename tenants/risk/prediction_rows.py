@@ -56,7 +56,7 @@ class AtRisk:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Late:
+class LatePeople:
     """People whose expected contact has passed, in order of their UUID.
 
     ``iit``: the days of grace have passed too. ``by_partner``: a contact of the person is not readable, and the
@@ -117,9 +117,9 @@ def at_risk(
     )
 
 
-def late(timelines: Timelines, trace: Trace) -> Late:
+def late(timelines: Timelines, trace: Trace) -> LatePeople:
     """The people of a trace."""
-    return Late(
+    return LatePeople(
         patient=_bytes(timelines, trace.patient),
         facility=timelines.facility[trace.patient].astype(np.int64),
         expected=trace.expected.astype(np.int64),
@@ -175,7 +175,7 @@ def rows_at_risk(people: AtRisk, context: ScoringContext) -> Iterator[bytes]:
             yield binary_copy.rows(part.size, columns, jsons)
 
 
-def rows_late(people: Late, context: ScoringContext) -> Iterator[bytes]:
+def rows_late(people: LatePeople, context: ScoringContext) -> Iterator[bytes]:
     """Yield the rows of ``to_trace``: late people, nearest to IIT first; then people in IIT, latest first."""
     if not people.iit.size:
         return
@@ -199,7 +199,7 @@ def _parts(rows: Ints, context: ScoringContext, facility: Ints) -> Iterator[Ints
 
 
 def _columns(
-    people: AtRisk | Late,
+    people: AtRisk | LatePeople,
     rows: Ints,
     context: ScoringContext,
     kind: str,

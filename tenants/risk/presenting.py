@@ -50,7 +50,7 @@ class WorklistView:
 
     @property
     def meaning(self) -> str:
-        """What the levels of this list mean."""
+        """The meaning of this list's levels."""
         if self.worklist.kind == "to_trace":
             return levels.TRACING
         share = self.worklist.capacity_share

@@ -105,12 +105,6 @@ class ScorePost(BaseModel):
     )
 
 
-class JobAccepted(BaseModel):
-    """The accepted job; follow it at ``/v1/jobs/{job_id}``."""
-
-    job_id: UUID = Field(description="The job; follow it at `GET /v1/jobs/{job_id}`.")
-
-
 NOT_KNOWN = "Null, as `days_late` is, for people in IIT by the partner's own list alone: a contact cannot be read."
 
 

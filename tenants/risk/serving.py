@@ -73,7 +73,7 @@ class Serving:
         """Return raw and calibrated probabilities of the rows of the platform's matrix.
 
         Raises:
-            ModelFailed: the model raised an error, or returned something that is no probability.
+            ModelFailed: the model raised an error, or returned something that is not a probability.
         """
         if len(X) == 0:
             return np.zeros(0), np.zeros(0)
@@ -97,7 +97,7 @@ class Serving:
         """Return the model's risk of an average person, at its base.
 
         Raises:
-            ModelFailed: the base is no number.
+            ModelFailed: the base is not a number.
         """
         with contained(self.version, "explain"):
             raw = sigmoid(np.array([base], dtype=np.float64))
@@ -110,7 +110,7 @@ class Serving:
         return f"{self.notice} {trust}" if self.notice else trust
 
 
-class _InTurn:
+class _SerialModel:
     """A fitted model that several threads share. A lock lets in one call at a time: plugins need not be thread-safe."""
 
     def __init__(self, model: FittedModel) -> None:
@@ -175,7 +175,7 @@ def cached_by_key(tenant: TenantRef, key: tuple[UUID, str | None] | None) -> Ser
 def load_cached(tenant: TenantRef, row: RiskModel) -> Serving:
     """Do the same as :func:`load`, and cache the model; several threads may use it."""
     model_from_store = load(tenant, row)
-    model = replace(model_from_store, model=_InTurn(model_from_store.model))
+    model = replace(model_from_store, model=_SerialModel(model_from_store.model))
     _CACHE.put((tenant.id, row.uuid, row.blob_sha256), model)
     return model
 
@@ -197,7 +197,7 @@ def by_uuid(tenant: TenantRef, open_session: SessionOpener, uuid: UUID | None) -
 
 def cache_fallback(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
     """Let another model serve instead of this one for some minutes, so that a failed model is not called each time."""
-    _CACHE.put((tenant.id, row.uuid, row.blob_sha256), replace(model, model=_InTurn(model.model)), FAILED_SECONDS)
+    _CACHE.put((tenant.id, row.uuid, row.blob_sha256), replace(model, model=_SerialModel(model.model)), FAILED_SECONDS)
 
 
 def untrained() -> Serving:

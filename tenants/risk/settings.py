@@ -12,15 +12,16 @@ class RiskSettings(BaseModel):
     settings_key: ClassVar[str] = "risk"
 
     capacity_share: Annotated[float, Field(gt=0, le=0.5)] = 0.30
-    """Share of a facility's pending people whom its trackers can call: these are `high`, as many again `medium`, the
-    rest `low`."""
+    """Share of a facility's pending people whom its trackers can call. These people are `high`, the next as many are
+    `medium`, and the rest are `low`."""
     training_years: Annotated[int, Field(ge=1, le=20)] = 6
-    """Years of training data before the last resolved contact."""
+    """A model is trained on this many years of data before the last resolved contact."""
     training_units: Annotated[int, Field(ge=1_000, le=2_000_000)] = 400_000
-    """The most prediction units for training; with more, patients are drawn."""
+    """The most prediction units that a model is trained on. If there are more, patients are drawn at random."""
     reasons: Annotated[int, Field(ge=1, le=10)] = 3
-    """Number of themes named with a score."""
+    """The number of reasons that are shown with a score."""
     horizon_days: Annotated[int, Field(ge=0, le=365)] = 14
-    """Default of a list of people at risk: only people expected within this many days; 365: everybody."""
+    """A list of people at risk has only people who are expected within this many days, unless the request gives another
+    number. 365: everybody."""
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Default number of people per facility and list."""
+    """The number of people of each facility on a list, unless the request gives another number."""

@@ -65,7 +65,7 @@ def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
     People who were scored without reasons are explained first, while no transaction is open.
 
     Raises:
-        Conflict: the date has no scores yet, or new scorings of it kept coming.
+        Conflict: the date has no scores yet, or was scored again and again meanwhile.
         Invalid: the capacity is not 1 to 10,000, or the kind is unknown.
     """
     _check(order)

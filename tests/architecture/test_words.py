@@ -30,6 +30,27 @@ def test_a_retired_phrase_is_caught_over_a_line_break_and_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("core/a.css", "/* Rows " + PHRASE.replace(" ", "\n * ") + " */"),
+        ("core/a.js", "// Rows " + PHRASE.replace(" ", "\n// ")),
+        ("migrations/a.sql", "-- Rows " + PHRASE.replace(" ", "\n-- ")),
+        ("core/a.html", "<p>Rows " + PHRASE),
+        (".ci/a.yaml", "# Rows " + PHRASE),
+        ("Makefile", "# Rows " + PHRASE),
+        ("core/a.po", 'msgid ""\n"Rows ' + PHRASE.replace(" ", ' "\n"') + '"\nmsgstr ""'),
+    ],
+)
+def test_a_retired_phrase_is_caught_in_every_kind_of_file(path: str, text: str) -> None:
+    assert len(list(words.retired(path, words.english(path, text)))) == 1
+
+
+def test_what_translators_write_is_theirs() -> None:
+    text = f'# {PHRASE}\nmsgid "Rows"\nmsgstr "{PHRASE}"\n"{PHRASE}"\n'
+    assert list(words.retired("core/a.po", words.english("core/a.po", text))) == []
+
+
+@pytest.mark.parametrize(
     "binding",
     [
         "found = 1",

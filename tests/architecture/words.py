@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from tests.architecture import lints
@@ -18,6 +19,12 @@ from tests.architecture.ratchet import Ratchet, by_folder
 PHRASES = Path(__file__).with_name("retired_phrases.txt")
 PHRASES_LEFT = Ratchet(Path(__file__).with_name("words_left.json"))
 NAMES_LEFT = Ratchet(Path(__file__).with_name("names_left.json"))
+
+OTHERS = ("tests/architecture/retired_phrases.txt", "LICENSE", ".lock", ".svg")
+"""Endings of files whose words are not ours, or that list the phrases."""
+
+_GAP = r"(?:[\s#*\"]|//|--)+"
+"""What may lie between two words: spaces, and the signs of a comment or a text that continues on the next line."""
 
 NAMES = frozenset({"found", "given", "held", "here", "kept", "made", "once", "said", "told", "turns"})
 """Names that do not say what the thing is: participles, adverbs, and a word with two senses."""
@@ -30,13 +37,33 @@ def phrases() -> dict[str, str]:
     return dict(pairs)
 
 
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str, str]]:
+    """Each retired phrase as a pattern, the phrase, and what to write."""
+    return [
+        (re.compile(rf"\b{_GAP.join(map(re.escape, phrase.split()))}\b", re.IGNORECASE), phrase, instead)
+        for phrase, instead in phrases().items()
+    ]
+
+
 def retired(path: str, text: str) -> Iterator[str]:
     """The retired phrases of a text, also where a line or a comment breaks in the middle of one."""
-    for phrase, instead in phrases().items():
-        pattern = r"[\s#]+".join(map(re.escape, phrase.split()))
-        for match in re.finditer(rf"\b{pattern}\b", text, re.IGNORECASE):
+    for pattern, phrase, instead in _patterns():
+        for match in pattern.finditer(text):
             number = text.count("\n", 0, match.start()) + 1
             yield f"{path}:{number}: '{phrase}' is retired: write '{instead}'"
+
+
+def english(path: str, text: str) -> str:
+    """A text without what others wrote: of a catalogue of translations, only the texts to translate are left."""
+    if not path.endswith(".po"):
+        return text
+    lines, is_ours = [], False
+    for line in text.split("\n"):
+        if line.startswith(("#", "msg")):
+            is_ours = line.startswith("msgid")
+        lines.append(line if is_ours else "")
+    return "\n".join(lines)
 
 
 def retired_names(path: str, text: str) -> Iterator[str]:
@@ -64,7 +91,7 @@ def _bound(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 def phrase_breaches() -> dict[str, list[str]]:
     """The retired phrases of the project, by folder."""
-    texts = lints.texts(".py", ".md", ".html", ".toml")
+    texts = ((path, english(path, text)) for path, text in lints.texts() if not path.endswith(OTHERS))
     return by_folder((path, line) for path, text in texts for line in retired(path, text))
 
 

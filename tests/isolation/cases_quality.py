@@ -21,7 +21,7 @@ def _pair(world: World) -> LinkageCandidate:
     first, second = sorted((_patient(world), _patient(world)))
     row = LinkageCandidate(
         uuid=new_uuid(), first_uuid=first, second_uuid=second, probability=0.97, evidence_hash=uuid4().hex,
-        evidence={"agree": ["same phone"], "differ": [], "care": "unknown", "turns": 0},
+        evidence={"agree": ["same phone"], "differ": [], "care": "unknown", "care_switches": 0},
     )  # fmt: skip
     with world.session() as session:
         session.add(row)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from core.database import (
-    NotAtOnce,
+    RoundTripError,
     TenantBase,
     TenantMoving,
     TenantRequired,
@@ -353,7 +353,7 @@ def test_a_transaction_at_once_that_fails_keeps_nothing_and_leaves_no_role(one_c
     add = "INSERT INTO tenant_settings (key, value, updated_at, updated_by) VALUES (%(key)s, '{}', now(), 'test:1')"
     with tenant_session(tenant, actor="test:1") as session:
         backend = pid(session)
-    with pytest.raises(NotAtOnce):
+    with pytest.raises(RoundTripError):
         at_once(tenant, (add, {"key": "not kept"}), ("SELECT 1 / 0", {}))
     with node_session() as session:
         assert pid(session) == backend

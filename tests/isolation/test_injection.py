@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from core.database import NotAtOnce, at_once, node_session, set_local, tenant_session
+from core.database import RoundTripError, at_once, node_session, set_local, tenant_session
 from core.database.engines import application_engine
 from core.database.statements import several_statements
 from core.services import bootstrap, state
@@ -152,7 +152,7 @@ def test_a_whole_transaction_at_once_has_one_statement_each_and_no_second_role(t
     remember(mine, "mine")
     assert at_once(mine, ("SELECT key FROM tenant_settings", {})) == [[("mine",)]]
     for query in (f"SELECT 1; SET ROLE {other.role_name}", f"SELECT set_config('role', '{other.role_name}', true)"):
-        with pytest.raises(NotAtOnce):
+        with pytest.raises(RoundTripError):
             at_once(mine, (query, {}))
 
 

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from core.access.require import Requirement, access_rules, api_routes
 from core.errors import Unauthenticated
-from core.identity import Identified, Principal, all_permissions, credentials
+from core.identity import CredentialOwner, Principal, all_permissions, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from tests.isolation.routes import SUCCESSES, all_cases
 
@@ -70,7 +70,7 @@ def people(application, world) -> Iterator[dict[str, TestClient]]:
         person = Principal(
             "person", name, world.tenant.id, all_permissions(), credential=tokens.name, credential_id=name, **reach
         )
-        tokens.people[name] = Identified(person, world.tenant)
+        tokens.people[name] = CredentialOwner(person, world.tenant)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(credentials, "credential_kinds", lambda: kinds)
         yield {name: TestClient(application, headers={"Authorization": f"Bearer {name}"}) for name in reaches}

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from core.access.require import api_routes, page_routes
 from core.app.access_page import FILE, page, roles_that_reach, rows_of
 from core.database import platform_session
-from core.identity import Identified, Principal, credentials
+from core.identity import CredentialOwner, Principal, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import ROLES, permissions_of_role
@@ -38,7 +38,7 @@ class Tokens:
                 credential=self.name,
                 credential_id=role.name,
             )
-            self.people[f"role-{role.name}"] = Identified(person, whose)
+            self.people[f"role-{role.name}"] = CredentialOwner(person, whose)
 
     def recognizes(self, credential):
         return credential in self.people

@@ -91,7 +91,7 @@ class _Identity:
 
     @property
     def name(self) -> str:
-        """How pages call the person: the provider's name for them, else the address."""
+        """The name of the person on pages: the provider's name for them, else the address."""
         name = self.claims.get("name")
         shown = " ".join(name.split())[:NAME_MAX] if isinstance(name, str) else ""
         return shown if shown and shown.isprintable() else self.email[:NAME_MAX]

@@ -1,4 +1,4 @@
-"""Who changes the configuration of single sign-on."""
+"""The author of a change to the configuration of single sign-on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes the configuration, and by what.
+    """The author of a change to the configuration, and by what they made it.
 
     Attributes:
         source: ``api``, ``page`` or ``cli``, as audit actions begin.

@@ -35,7 +35,7 @@ _PROVED: Final = text("SELECT count(*) FROM platform.sso_domains WHERE tenant_id
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes:
         problem: what is wrong; None if nothing is.

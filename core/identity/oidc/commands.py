@@ -51,7 +51,7 @@ def set_(
     *,
     as_json: bool,
 ) -> None:
-    """Set up the single sign-on of the tenant SLUG. Passwords go on working until it is enforced."""
+    """Set up the single sign-on of the tenant SLUG. Passwords work until it is enforced."""
     from core.identity.oidc.providers import Draft, put_provider
 
     mapping: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What a provider says of itself: its metadata and its keys, cached for an hour."""
+"""A provider's metadata and keys, cached for an hour."""
 
 from __future__ import annotations
 

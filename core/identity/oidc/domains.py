@@ -122,7 +122,7 @@ def claim_domain(tenant: TenantRef, domain: str, author: Author) -> Domain:
     """Claim a domain, and return the record that proves it. Several tenants may claim one; one can prove it.
 
     Raises:
-        Invalid: it is no domain name.
+        Invalid: it is not a domain name.
         Conflict: the tenant claims it already, or claims too many.
     """
     name, domain_id = _normal(domain), uuid7()
@@ -212,7 +212,7 @@ def _normal(domain: str) -> str:
     """The form in which domains are stored and compared.
 
     Raises:
-        Invalid: it is no domain name.
+        Invalid: it is not a domain name.
     """
     try:
         name = domain.strip().removeprefix("@").rstrip(".").lower().encode("idna").decode("ascii")

@@ -1,4 +1,4 @@
-"""Which memberships a password opens, while tenants enforce single sign-on.
+"""The memberships that a password opens, while tenants enforce single sign-on.
 
 A membership that a provider's sign-in accepted (``sso_only``) is open to that provider alone: whoever invited the
 address elsewhere may know the account's password.

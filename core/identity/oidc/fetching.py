@@ -57,7 +57,7 @@ class ProviderFaultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider answered."""
+    """A provider's answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -75,7 +75,7 @@ def reject_address(address: str) -> httpx.URL:
     """Return the address as a URL if its form may be called, or be sent to a browser.
 
     Raises:
-        ProviderFaultError: it is no HTTPS address. A loopback address may use HTTP outside production.
+        ProviderFaultError: it is not an HTTPS address. A loopback address may use HTTP outside production.
     """
     try:
         url = httpx.URL(address)
@@ -144,7 +144,7 @@ def _send(
 
 
 def _checked_address(host: str, port: int) -> str:
-    """An IP address of the host that may be called.
+    """An IP address of the host, after a check that all its addresses may be called.
 
     Raises:
         ProviderFaultError: one of its addresses is private.

@@ -148,7 +148,7 @@ def complete_flow(answer: ProviderAnswer, browser_secret: str, *, device: str = 
 
 
 def _take(state: str, browser_secret: str) -> Mapping[Any, Any]:
-    """The flow with this state, which is deleted: a state counts one time, whatever comes of it.
+    """The flow with this state, which is deleted: a state works one time, whatever follows.
 
     Raises:
         SignInRejected: there is none, it has expired, or another browser began it.

@@ -98,7 +98,7 @@ class SsoIdentity(PlatformBase, table=True):
 
 
 class SsoFlow(PlatformBase, table=True):
-    """A sign-in that is under way at a provider. Its row is deleted when the answer comes, so it counts one time.
+    """A sign-in that is under way at a provider. Its row is deleted when the answer comes, so it works one time.
 
     Attributes:
         state_digest: SHA-256 of the state.

@@ -64,10 +64,10 @@ _STORE: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a tenant wants of its single sign-on.
+    """The single sign-on that a tenant asks for.
 
     Attributes:
-        client_secret: None leaves the stored one.
+        client_secret: None keeps the stored one.
     """
 
     issuer: str
@@ -170,7 +170,7 @@ def provider_of_partner(slug: str) -> SsoProviderState | None:
 def provider_of_email(email: str) -> SsoProviderState | None:
     """The single sign-on of the active tenant that proved the address's domain; None if there is none.
 
-    Only the domain is looked at, so the answer says nothing of who has an account.
+    Only the domain is looked at, so the answer does not show who has an account.
     """
     domain = domain_of(email)
     return _provider(_BY_DOMAIN, domain=domain) if domain else None
@@ -183,7 +183,7 @@ def put_provider(tenant: TenantRef, draft: Draft, author: Author) -> SsoProvider
 
     Raises:
         Invalid: a field is not valid; ``errors`` names it.
-        Forbidden: the author is no admin: whoever sets the provider decides who can sign in as whom.
+        Forbidden: the author is not an admin: the provider decides who can sign in as whom.
     """
     _reject_lesser(author)
     _reject_form(draft)
@@ -225,7 +225,7 @@ def remove_provider(tenant: TenantRef, author: Author) -> None:
 
     Raises:
         NotFound: it is not set up.
-        Forbidden: the author is no admin.
+        Forbidden: the author is not an admin.
     """
     _reject_lesser(author)
     known = get_provider(tenant)
@@ -328,7 +328,7 @@ _MEMBER: Final = text("SELECT 1 FROM platform.memberships WHERE tenant_id = :ten
 
 
 def _reject_stranger(session: Session, tenant: TenantRef, person_id: UUID) -> None:
-    """Reject a break-glass account that is no person of the tenant.
+    """Reject a break-glass account that is not a person of the tenant.
 
     Raises:
         Invalid: the tenant has no such person.
@@ -339,7 +339,7 @@ def _reject_stranger(session: Session, tenant: TenantRef, person_id: UUID) -> No
 
 
 def _reject_lock_out(session: Session, tenant: TenantRef, draft: Draft) -> None:
-    """Reject enforcing that would leave nobody who can sign in.
+    """Reject the enforcement of single sign-on if nobody could sign in then.
 
     Raises:
         Invalid: there is no break-glass account, no proved domain, or nobody has signed in by the provider yet.

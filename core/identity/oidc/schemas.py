@@ -23,7 +23,7 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=NAME_MAX)]
 
 
 class SsoIn(BaseModel):
-    """What the tenant wants of its single sign-on."""
+    """The single sign-on that the tenant asks for."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,7 +95,7 @@ class SsoOut(BaseModel):
 
 
 class SsoTestIn(BaseModel):
-    """Where the portal is."""
+    """The address of the portal."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -107,7 +107,7 @@ class SsoTestIn(BaseModel):
 
 
 class SsoFindingOut(BaseModel):
-    """What one check found."""
+    """The finding of one check."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from core.web.etag import Expected
+    from core.web.etag import ExpectedVersions
 
 _TENANTS = (
     "SELECT t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone,"
@@ -48,7 +48,7 @@ def deactivate(
     actor: str,
     tenant: TenantRef | None = None,
     source: str = "api",
-    expected: Expected | None = None,
+    expected: ExpectedVersions | None = None,
 ) -> None:
     """Deactivate an account: sessions, links and API keys that the person created end at once, on every process.
 
@@ -190,11 +190,11 @@ def _lock(session: Session, person_id: UUID) -> None:
 
 
 def _reject_shared(
-    session: Session, tenant: TenantRef, person_id: UUID, tenants: list[TenantRef], expected: Expected | None
+    session: Session, tenant: TenantRef, person_id: UUID, tenants: list[TenantRef], expected: ExpectedVersions | None
 ) -> None:
     """Let an admin act on an account only if the person has joined this tenant, and nobody else invited them.
 
-    Otherwise an admin could lock out people of other tenants: whoever knows an address can invite it.
+    Otherwise an admin could lock out people of other tenants: anybody who knows an address can invite it.
     """
     roles = members.lock_roles(session, tenant, person_id, expected)
     if [each.id for each in tenants] != [tenant.id]:

@@ -1,4 +1,4 @@
-"""What an admin does with the people of a tenant: invites, changes, deactivates and removes them, and makes links.
+"""An admin's work on the people of a tenant: invite, change, deactivate and remove them, and create links.
 
 Nobody gives others more than they may do themselves, nor touches a person who may do more. API, pages and files of
 people call these functions; the command line, which has no such limits, calls ``members`` and ``accounts``.
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from core.identity.people.links import Link
     from core.identity.people.members import Grant, Member
     from core.identity.people.people_file import PersonRow
-    from core.web.etag import Expected
+    from core.web.etag import ExpectedVersions
 
 _ASK = "Ask an admin of the tenant."
 
 
 @dataclass(frozen=True, slots=True)
-class Invited:
+class Invitation:
     """A new person of the tenant, and the link to accept the invitation, which cannot be read again."""
 
     member: Member
     link: Link
 
 
-def invite(caller: Caller, email: str, name: str, grant: Grant, *, source: str = "api") -> Invited:
+def invite(caller: Caller, email: str, name: str, grant: Grant, *, source: str = "api") -> Invitation:
     """Invite a person to the caller's tenant.
 
     Raises:
@@ -51,7 +51,7 @@ def invite(caller: Caller, email: str, name: str, grant: Grant, *, source: str =
     actor = caller.principal.actor
     person_id = members.add_member(caller.tenant, email, name, grant, actor=actor, source=source)
     link = _new_link(caller, person_id, links.INVITATION, source)
-    return Invited(members.get_member(caller.tenant, person_id), link)
+    return Invitation(members.get_member(caller.tenant, person_id), link)
 
 
 def add_people(caller: Caller, rows: Collection[PersonRow], *, source: str = "api") -> dict[str, Link]:
@@ -72,7 +72,7 @@ def add_people(caller: Caller, rows: Collection[PersonRow], *, source: str = "ap
 
 
 def change(
-    caller: Caller, person_id: UUID, grant: Grant, expected: Expected | None = None, *, source: str = "api"
+    caller: Caller, person_id: UUID, grant: Grant, expected: ExpectedVersions | None = None, *, source: str = "api"
 ) -> Member:
     """Replace a person's roles, facilities and states, from the person's next request on.
 
@@ -90,7 +90,7 @@ def change(
     return members.get_member(caller.tenant, person_id)
 
 
-def remove(caller: Caller, person_id: UUID, expected: Expected | None = None, *, source: str = "api") -> None:
+def remove(caller: Caller, person_id: UUID, expected: ExpectedVersions | None = None, *, source: str = "api") -> None:
     """Remove a person from the tenant. Their sessions and the API keys that they created end at once.
 
     Raises:
@@ -100,7 +100,9 @@ def remove(caller: Caller, person_id: UUID, expected: Expected | None = None, *,
     members.remove_member(caller.tenant, person_id, actor=caller.principal.actor, source=source, expected=expected)
 
 
-def deactivate(caller: Caller, person_id: UUID, expected: Expected | None = None, *, source: str = "api") -> Member:
+def deactivate(
+    caller: Caller, person_id: UUID, expected: ExpectedVersions | None = None, *, source: str = "api"
+) -> Member:
     """Deactivate a person's account: sessions, links and the API keys that they created end at once.
 
     Raises:

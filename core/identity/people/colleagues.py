@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from core.database import Reach, platform_session
-from core.identity.tenant_roles.compiled import RolesAt, permissions_of
+from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -38,7 +38,7 @@ def colleagues(tenant: TenantRef, permission: str) -> list[Colleague]:
         rows = session.execute(_COLLEAGUES, {"tenant": tenant.id}).all()
     permitted = []
     for row in rows:
-        at = RolesAt(row.version, settled=bool(row.settled))
+        at = OwnRolesVersion(row.version, settled=bool(row.settled))
         if permission in permissions_of(tenant, row.roles, at):
             facilities = None if row.facility_ids is None else frozenset(row.facility_ids)
             states = None if row.states is None else frozenset(row.states)

@@ -90,7 +90,7 @@ class SecondFactorRule(PlatformBase, table=True):
 
 
 class SignInEvent(PlatformBase, table=True):
-    """What happened to an account: a sign-in, a failure, a changed password. A loop copies it to the audits.
+    """An event of an account: a sign-in, a failure, a changed password. A loop copies it to the audits.
 
     Attributes:
         tenant_id: the tenant whose audit gets it; None for those of all of the person's tenants, or the platform's.

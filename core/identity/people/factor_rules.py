@@ -1,4 +1,4 @@
-"""Who must have a second factor: the roles that a tenant names, and the operators of an installation in production."""
+"""The people who need a second factor: holders of roles that a tenant names, and operators in production."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
 class SignInSettings(BaseModel):
-    """How the people of a tenant sign in."""
+    """The tenant's rules for signing in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     settings_key: ClassVar[str] = "sign_in"
 
     second_factor_roles: list[RoleName] = Field(default=[], max_length=100)
-    """Roles whose holders need a second factor with their password, such as `partner_admin` and `data_officer`. Who has
-    none is led to set it up at the next request, and reaches nothing else until then. A sign-in by the partner's own
-    provider (SSO) is not asked for it: there it is the provider's matter."""
+    """Roles whose holders need a second factor with their password, such as `partner_admin` and `data_officer`. A
+    holder without one must set it up at the next request, before anything else. A sign-in by the partner's own provider
+    (SSO) needs none from us, because the provider decides about second factors."""
 
 
 def operators_need_factor() -> bool:

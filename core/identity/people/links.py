@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INVITATION, RESET = "invitation", "reset"
 PATH = "/password/"
-"""Where the page is that a link leads to; the secret follows."""
+"""The path of the page that a link leads to; the secret follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from core.web.etag import Expected
+    from core.web.etag import ExpectedVersions
 
 NO_SUCH = "the tenant has no such person"
 BY_NAME = Sort("name")
@@ -123,7 +123,7 @@ def change_member(
     *,
     actor: str,
     source: str = "api",
-    expected: Expected | None = None,
+    expected: ExpectedVersions | None = None,
 ) -> None:
     """Replace a person's roles, facilities and states in the tenant, from the person's next request on.
 
@@ -152,7 +152,7 @@ def change_member(
 
 
 def remove_member(
-    tenant: TenantRef, person_id: UUID, *, actor: str, source: str = "api", expected: Expected | None = None
+    tenant: TenantRef, person_id: UUID, *, actor: str, source: str = "api", expected: ExpectedVersions | None = None
 ) -> None:
     """Remove a person from the tenant. Their sessions and the API keys that they created end at once.
 
@@ -317,7 +317,9 @@ def ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
     return UUID(str(row.id))
 
 
-def lock_roles(session: Session, tenant: TenantRef, person_id: UUID, expected: Expected | None = None) -> list[str]:
+def lock_roles(
+    session: Session, tenant: TenantRef, person_id: UUID, expected: ExpectedVersions | None = None
+) -> list[str]:
     """Lock all memberships of the tenant until the commit, and return the person's roles.
 
     The roles are empty until the person accepts the invitation.

@@ -1,6 +1,6 @@
 """Sign-ins between the password and the second factor. Their cookie opens the pages of the second factor, and no other.
 
-They are no kind of credential: the application's boundary does not know them, so no other page or operation does.
+They are not a kind of credential: the application's boundary does not know them, so no other page or operation does.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class PeopleFileIn(BaseModel):
 
 
 class RowProblem(BaseModel):
-    """What is wrong with a row."""
+    """A problem of a row."""
 
     column: str = Field(description="The column.", examples=["roles"])
     problem: str = Field(description="What is wrong.", examples=["names a role that does not exist"])
@@ -112,7 +112,7 @@ class PersonRowOut(BaseModel):
 
 
 class PeopleFileOut(BaseModel):
-    """What became of a file of people."""
+    """The result of a file of people."""
 
     added: int = Field(description="How many were added.", examples=[0])
     present: int = Field(description="How many belonged to the tenant already, and stay as they are.", examples=[0])

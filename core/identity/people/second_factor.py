@@ -1,6 +1,6 @@
 """The second factor of a person: an authenticator app and recovery codes. Set up, use, renew, remove, reset.
 
-Each function locks the person's row first, so a code or a recovery code counts one time, however many requests bring it
+Each function locks the person's row first, so a code or a recovery code works one time, even if many requests bring it
 at once.
 """
 
@@ -45,7 +45,7 @@ _RULES = text(
 
 @dataclass(frozen=True, slots=True)
 class FactorState:
-    """What a person sees of their second factor.
+    """A person's second factor, as they see it.
 
     Attributes:
         since: when it was set up; None while it is off.
@@ -62,7 +62,7 @@ class FactorState:
 
 @dataclass(frozen=True, slots=True)
 class AppSetUp:
-    """What a person gives to the app: the secret as text, and as the address that a QR code carries."""
+    """The secret for a person's app: as text, and as the address in a QR code."""
 
     secret: str
     address: str

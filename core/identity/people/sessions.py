@@ -20,10 +20,10 @@ from core.identity.oidc.enforcement import OPEN_LOCALLY
 from core.identity.people import sign_in_events
 from core.identity.people.factor_rules import must_have_factor
 from core.identity.people.names import is_reserved
-from core.identity.principal import Identified, Principal
+from core.identity.principal import CredentialOwner, Principal
 from core.identity.roles import permissions_for
 from core.identity.secrets import digest_of
-from core.identity.tenant_roles.compiled import RolesAt, permissions_of
+from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
 from core.identity.tenants import USABLE, reject_inactive
 from core.settings import get_settings
 
@@ -248,7 +248,7 @@ class Sessions:
         """Return whether the credential has the form of a session's secret."""
         return FORM.fullmatch(credential) is not None
 
-    def verify(self, credential: str) -> Identified:
+    def verify(self, credential: str) -> CredentialOwner:
         """Return the session's person. Nothing of the session is cached, so ending it works at once.
 
         A tenant's own roles are cached under their version, which the same look-up reads.
@@ -283,7 +283,7 @@ class Sessions:
             raise Forbidden(detail, remedy="Open the page again.")
 
     def counts_as_guess(self, error: Unauthenticated) -> bool:
-        """Return whether the secret is of no session. Browsers go on sending the cookie of one that has ended."""
+        """Return whether the secret is of no session. Browsers still send the cookie of an ended session."""
         return isinstance(error, SessionUnknown)
 
 
@@ -291,7 +291,7 @@ KIND = Sessions()
 """The kind as ``core.feature`` registers it."""
 
 
-def _identified(row: Mapping[str, Any] | None) -> Identified:
+def _identified(row: Mapping[str, Any] | None) -> CredentialOwner:
     if row is None:
         raise SessionUnknown(_ENDED, remedy=_SIGN_IN_AGAIN)
     moment = now()
@@ -314,7 +314,7 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
         "person",
         str(row["person_id"]),
         tenant.id,
-        permissions_of(tenant, row["roles"], RolesAt(row["roles_version"], settled=bool(row["roles_settled"]))),
+        permissions_of(tenant, row["roles"], OwnRolesVersion(row["roles_version"], settled=bool(row["roles_settled"]))),
         name=row["person_name"],
         roles=frozenset(row["roles"]),
         facility_ids=None if facilities is None else frozenset(facilities),
@@ -324,10 +324,10 @@ def _identified(row: Mapping[str, Any] | None) -> Identified:
         signed_in_by=row["signed_in_by"],
         expires_at=row["expires_at"],
     )
-    return Identified(principal, tenant)
+    return CredentialOwner(principal, tenant)
 
 
-def _operator(row: Mapping[str, Any]) -> Identified:
+def _operator(row: Mapping[str, Any]) -> CredentialOwner:
     if row["operator_role"] is None or _lacks_factor(row):
         raise _ended()
     principal = Principal(
@@ -342,7 +342,7 @@ def _operator(row: Mapping[str, Any]) -> Identified:
         signed_in_by=row["signed_in_by"],
         expires_at=row["expires_at"],
     )
-    return Identified(principal, None)
+    return CredentialOwner(principal, None)
 
 
 def _lacks_factor(row: Mapping[str, Any]) -> bool:

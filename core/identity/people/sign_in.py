@@ -27,9 +27,9 @@ _WRONG = "the e-mail address or the password is wrong"
 
 
 def sign_in(email: str, password: str, *, address: str, device: str = "") -> NewSession | PendingSignIn:
-    """Begin a session of the person with this address and password, or a pending sign-in where a second factor counts.
+    """Begin a session of the person with this address and password, or a pending sign-in if a second factor is needed.
 
-    A person of several tenants begins in the one used last. Failures count for the account and the network address
+    A person of several tenants continues in the one used last. Failures count for the account and the network address
     together, so somebody who guesses passwords makes only their own address wait.
 
     Raises:
@@ -141,7 +141,7 @@ def _report(started: NewSession, person_id: UUID) -> None:
 def _begin(
     session: Session, person_id: UUID, password: str, stored: str | None, device: str
 ) -> NewSession | PendingSignIn | None:
-    """Begin a session or a pending sign-in; None if the account got another password meanwhile."""
+    """Begin a session or a pending sign-in; None if the account's password was changed meanwhile."""
     row = second_factor.locked_state(session, person_id)
     if row.password_hash != stored or stored is None:
         return None

@@ -1,4 +1,4 @@
-"""What happened to accounts: shown to their person, and copied to the audits of their tenants.
+"""Events of accounts: shown to their person, and copied to the audits of their tenants.
 
 An act inserts its event in its own transaction, known person or not: so a failed sign-in of an unknown person costs
 the same, and no audit that is away can stop somebody from signing out. ``copy_of`` copies a person's events right after

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from core.clock import now
 from core.database import TenantRef, lock_own, platform_session, tenant_session
 from core.errors import Conflict
-from core.identity.tenant_roles.compiled import RolesAt
+from core.identity.tenant_roles.compiled import OwnRolesVersion
 from core.identity.tenants import USABLE
 
 if TYPE_CHECKING:
@@ -82,11 +82,11 @@ def changing(
     raise Conflict(detail, remedy="Try again.")
 
 
-def roles_at(tenant_id: UUID) -> RolesAt:
+def roles_at(tenant_id: UUID) -> OwnRolesVersion:
     """The present version of the tenant's own roles."""
     with platform_session() as platform:
         row = platform.execute(_VERSION, {"tenant": tenant_id}).first()
-    return RolesAt(None) if row is None else RolesAt(row.version, settled=row.settled)
+    return OwnRolesVersion(None) if row is None else OwnRolesVersion(row.version, settled=row.settled)
 
 
 def hold_roles(platform: Session, tenant_id: UUID) -> None:

@@ -36,7 +36,7 @@ class RoleRules:
 
 
 @dataclass(frozen=True, slots=True)
-class RolesAt:
+class OwnRolesVersion:
     """The version of a tenant's own roles, as the look-up of a credential reads it.
 
     Attributes:
@@ -52,14 +52,14 @@ Compiled = dict[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Cached:
+class _CacheEntry:
     place: tuple[str, str]
     version: int
     read_at: float
     roles: Compiled
 
 
-_cache: dict[object, _Cached] = {}
+_cache: dict[object, _CacheEntry] = {}
 
 
 def compile_roles(rules: Iterable[RoleRules]) -> Compiled:
@@ -75,7 +75,7 @@ def read_rules(session: TenantSession) -> list[RoleRules]:
         return [RoleRules(name, tuple(includes), tuple(names)) for name, includes, names in cursor.fetchall()]
 
 
-def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> frozenset[str]:
+def permissions_of(tenant: TenantRef, roles: Collection[str], at: OwnRolesVersion) -> frozenset[str]:
     """Return the permissions of these roles together in the tenant. A role that does not exist has none.
 
     Args:
@@ -91,7 +91,7 @@ def permissions_of(tenant: TenantRef, roles: Collection[str], at: RolesAt) -> fr
     return granted
 
 
-def own_roles(tenant: TenantRef, at: RolesAt) -> Mapping[str, frozenset[str]]:
+def own_roles(tenant: TenantRef, at: OwnRolesVersion) -> Mapping[str, frozenset[str]]:
     """Return the tenant's own roles, compiled: from the cache if it has this version and the version is settled."""
     cached = _cache.get(tenant.id)
     place, moment = (tenant.database, tenant.schema_name), time.monotonic()
@@ -108,12 +108,12 @@ def own_roles(tenant: TenantRef, at: RolesAt) -> Mapping[str, frozenset[str]]:
     return compiled
 
 
-def remember(tenant: TenantRef, at: RolesAt, compiled: Compiled, moment: float) -> None:
+def remember(tenant: TenantRef, at: OwnRolesVersion, compiled: Compiled, moment: float) -> None:
     """Cache the roles that were read at ``moment`` (``time.monotonic``), after the version ``at``.
 
     If that version is unsettled, remove the tenant's roles from the cache instead.
     """
     if at.settled and at.version is not None:
-        _cache[tenant.id] = _Cached((tenant.database, tenant.schema_name), at.version, moment, compiled)
+        _cache[tenant.id] = _CacheEntry((tenant.database, tenant.schema_name), at.version, moment, compiled)
     else:
         _cache.pop(tenant.id, None)

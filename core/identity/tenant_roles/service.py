@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from core.database import TenantRef, TenantSession
-    from core.web.etag import Expected
+    from core.web.etag import ExpectedVersions
 
 NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 NAME_MAX, MEANING_MAX, MOST = 40, 200, 100
@@ -125,7 +125,9 @@ def create_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor) -> Role
         return _view(session, draft.name)
 
 
-def change_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor, expected: Expected | None = None) -> RoleView:
+def change_role(
+    tenant: TenantRef, draft: RoleDraft, author: RoleAuthor, expected: ExpectedVersions | None = None
+) -> RoleView:
     """Replace the meaning and permissions of a tenant's own role. Takes effect with everybody's next request.
 
     Raises:
@@ -145,7 +147,7 @@ def change_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor, expecte
         return _view(session, draft.name)
 
 
-def delete_role(tenant: TenantRef, name: str, author: RoleAuthor, expected: Expected | None = None) -> None:
+def delete_role(tenant: TenantRef, name: str, author: RoleAuthor, expected: ExpectedVersions | None = None) -> None:
     """Delete a role of the tenant's own that nobody has.
 
     Raises:
@@ -260,7 +262,7 @@ def _view(session: TenantSession, name: str) -> RoleView:
     return _named(_own(session), name)
 
 
-def _check_version(role: RoleView, expected: Expected | None) -> None:
+def _check_version(role: RoleView, expected: ExpectedVersions | None) -> None:
     if expected is not None and role.version_id is not None:
         expected.check(role.version_id)
 

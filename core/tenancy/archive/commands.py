@@ -11,7 +11,7 @@ from core.cli.output import ACTOR, Progress, done_in_part, json_option, note, pr
 
 if TYPE_CHECKING:
     from core.errors import AppError
-    from core.tenancy.archive.layout import Counted, Manifest
+    from core.tenancy.archive.layout import Manifest, TableChecksum
     from core.tenancy.archive.models import TenantTombstone
 
 FILE = click.Path(path_type=Path)
@@ -278,11 +278,11 @@ def _of_manifest(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _plain(contents: dict[str, Counted]) -> dict[str, dict[str, Any]]:
+def _plain(contents: dict[str, TableChecksum]) -> dict[str, dict[str, Any]]:
     return {name: {"rows": one.rows, "sha256": one.sha256} for name, one in sorted(contents.items())}
 
 
-def _show(contents: dict[str, Counted], restored: dict[str, Counted] | None = None) -> None:
+def _show(contents: dict[str, TableChecksum], restored: dict[str, TableChecksum] | None = None) -> None:
     """Print a line for each table that has rows: the counts of the archive beside the restored ones."""
     rows = []
     for name, stated in sorted(contents.items()):

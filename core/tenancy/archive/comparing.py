@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.database import TenantRef
-    from core.tenancy.archive.layout import Counted, Manifest
+    from core.tenancy.archive.layout import Manifest, TableChecksum
 
 
 def check_archive(path: Path, identity: Path) -> Manifest:
@@ -31,7 +31,7 @@ def check_archive(path: Path, identity: Path) -> Manifest:
     return archive.manifest
 
 
-def contents_of(tenant: TenantRef) -> dict[str, Counted]:
+def contents_of(tenant: TenantRef) -> dict[str, TableChecksum]:
     """The row counts and checksums of the tenant's tables now, as an archive would state them.
 
     Raises:

@@ -79,7 +79,7 @@ class TenantInfo(_Part):
     created_at: datetime
 
 
-class LeftOut(_Part):
+class OmittedPart(_Part):
     """A part of the tenant that the archive lacks, and why."""
 
     what: str
@@ -96,7 +96,7 @@ class Header(_Part):
     made_at: datetime
     tenant: TenantInfo
     tables: list[TableInfo]
-    left_out: list[LeftOut]
+    left_out: list[OmittedPart]
 
 
 class Keys(_Part):
@@ -105,7 +105,7 @@ class Keys(_Part):
     index: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
 
 
-class Counted(_Part):
+class TableChecksum(_Part):
     """The number of a table's rows, and the SHA-256 over its lines with their newlines."""
 
     rows: int
@@ -130,6 +130,6 @@ class AuditHead(_Part):
 class Manifest(Header):
     """The archive's last member: the header again, and the counts and checksums of all members before it."""
 
-    contents: dict[str, Counted]
+    contents: dict[str, TableChecksum]
     blobs: list[BlobInfo]
     audit: AuditHead | None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.database import TenantSession
-    from core.tenancy.archive.layout import Counted, Header, TableInfo
+    from core.tenancy.archive.layout import Header, TableChecksum, TableInfo
     from core.tenancy.archive.reading import TablePart
 
 _IDENTITIES = """
@@ -88,7 +88,7 @@ class Loader:
             detail = f"rows of the table {table.name} do not fit its columns ({type(error).__name__})"
             raise ArchiveDamaged(detail) from None
 
-    def finish(self) -> dict[str, Counted]:
+    def finish(self) -> dict[str, TableChecksum]:
         """Continue numbering after the loaded rows, and count the tables as an export would.
 
         Raises:
@@ -174,5 +174,5 @@ def _values(table: TableInfo) -> sql.Composed:
 
 
 def _shape(table: TableInfo) -> tuple[frozenset[tuple[str, str, str | None]], tuple[str, ...]]:
-    """Return the columns and key of a table, comparable whatever the order of columns."""
+    """Return the columns and key of a table, in a form that does not depend on the order of columns."""
     return frozenset((one.name, one.type, one.opened_as) for one in table.columns), tuple(table.key)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from core.audit.verify import Verified
+    from core.audit.verify import ChainVerification
     from core.telemetry.progress import LineCallback
 
 STEPS = ("audit sealed", "purge begun", "audit moved", "files gone", "jobs gone", "row gone", "schema gone", "ended")
@@ -63,14 +63,14 @@ ON CONFLICT (tenant_id) DO UPDATE SET (slug, name, schema_name, database, create
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DuePurge:
     """A tenant that may be purged now, or whose purge was interrupted."""
 
     tenant_id: Any
     slug: str
 
 
-def due() -> list[Due]:
+def due() -> list[DuePurge]:
     """The tenants whose days of grace are over, and those whose purge was interrupted."""
     with owner_session() as session:
         waiting = session.execute(
@@ -81,7 +81,7 @@ def due() -> list[Due]:
             ),
             {"now": now()},
         )
-        return [Due(row.id, row.slug) for row in waiting]
+        return [DuePurge(row.id, row.slug) for row in waiting]
 
 
 def purge(
@@ -172,7 +172,7 @@ def _seal_and_move(ref: TenantRef, actor: str, *, despite_audit: bool, after: Li
     after("audit moved")
 
 
-def _sealed(ref: TenantRef) -> Verified:
+def _sealed(ref: TenantRef) -> ChainVerification:
     """Seal all of the audit, then verify it, and return the result.
 
     Nothing could seal it once the tenant is gone.

@@ -25,12 +25,12 @@ from core.tenancy.archive.layout import (
     TABLE_PART,
     VERSION,
     BlobInfo,
-    Counted,
     Header,
     Keys,
     Manifest,
+    TableChecksum,
 )
-from core.tenancy.archive.tables import Counting
+from core.tenancy.archive.tables import LineCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -60,7 +60,7 @@ class BlobPart:
 class _Counts:
     """The sizes and counts read so far."""
 
-    tables: dict[str, Counting] = field(default_factory=dict)
+    tables: dict[str, LineCounter] = field(default_factory=dict)
     blobs: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
 
@@ -96,7 +96,7 @@ class Archive:
             ArchiveDamaged: a part is missing, repeated or out of order, or differs from the manifest.
         """
         known = {table.name for table in self.header.tables}
-        counting: dict[str, Counting] = {name: Counting() for name in known}
+        counting: dict[str, LineCounter] = {name: LineCounter() for name in known}
         numbers, before = dict[str, int](), ""
         stored: dict[str, tuple[int, object]] = {}
         for name, content in self._members:
@@ -132,7 +132,7 @@ class Archive:
         self._at_end()
 
     def _compare(
-        self, manifest: Manifest, counting: dict[str, Counting], stored: dict[str, tuple[int, object]]
+        self, manifest: Manifest, counting: dict[str, LineCounter], stored: dict[str, tuple[int, object]]
     ) -> None:
         stated = manifest.model_dump(include=set(Header.model_fields) - {"left_out"})
         if stated != self.header.model_dump(exclude={"left_out"}):
@@ -149,7 +149,7 @@ class Archive:
         self.manifest = manifest
 
 
-def reject_difference(actual: dict[str, Counted], stated: dict[str, Counted]) -> None:
+def reject_difference(actual: dict[str, TableChecksum], stated: dict[str, TableChecksum]) -> None:
     """Compare counts and checksums of tables.
 
     Raises:
@@ -208,7 +208,7 @@ def opened(path: Path, identity: Path) -> Iterator[Archive]:
             raise ArchiveDamaged(detail)
 
 
-def _members(stream: sealing.Opened) -> Generator[tuple[str, bytes], None, None]:
+def _members(stream: sealing.UnsealedStream) -> Generator[tuple[str, bytes], None, None]:
     with gzip.GzipFile(fileobj=stream.plain, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
         while (member := tar.next()) is not None:
             if not member.isfile() or member.size > LARGEST_PART:

@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef
     from core.telemetry.progress import ProgressCallback
-    from core.tenancy.archive.layout import Counted, Header, Manifest
+    from core.tenancy.archive.layout import Header, Manifest, TableChecksum
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredTenant:
     """A tenant that was created from an archive.
 
     Attributes:
@@ -59,7 +59,7 @@ class Restored:
 
     ref: TenantRef
     manifest: Manifest
-    contents: dict[str, Counted]
+    contents: dict[str, TableChecksum]
     api_key: str = field(repr=False)
 
 
@@ -71,7 +71,7 @@ def import_archive(
     slug: str | None = None,
     database: str = DEFAULT_DATABASE,
     progress: ProgressCallback = lambda _done, _total, _table: None,
-) -> Restored:
+) -> RestoredTenant:
     """Create a tenant from an archive.
 
     Args:
@@ -176,7 +176,7 @@ def _clear(ref: TenantRef) -> None:
         session.execute(text("DELETE FROM platform.tenants WHERE id = :id AND phase = 'restoring'"), {"id": ref.id})
 
 
-def _fill(archive: Archive, ref: TenantRef, actor: str, progress: ProgressCallback) -> dict[str, Counted]:
+def _fill(archive: Archive, ref: TenantRef, actor: str, progress: ProgressCallback) -> dict[str, TableChecksum]:
     """Load schema, keys, rows and stored files; return the tables' counts at the archive's own revision."""
     parts = archive.parts()
     first: BlobPart | None = None
@@ -235,7 +235,7 @@ def _store(ref: TenantRef, parts: Iterator[TablePart | BlobPart]) -> None:
         blobs.put_back(ref, key, cast("BinaryIO", Stream(part.content for part in pieces)))
 
 
-def _activate(archive: Archive, ref: TenantRef, contents: dict[str, Counted], actor: str) -> Restored:
+def _activate(archive: Archive, ref: TenantRef, contents: dict[str, TableChecksum], actor: str) -> RestoredTenant:
     """Compare the restored rows with the manifest, and activate the tenant.
 
     Raises:
@@ -255,4 +255,4 @@ def _activate(archive: Archive, ref: TenantRef, contents: dict[str, Counted], ac
         record_act(session, "cli:tenant:import_archive", actor=actor, tenant_id=ref.id, detail={"slug": row.slug})
         done = row.ref()
     sealer.seal(done)
-    return Restored(done, archive.manifest, contents, key.plaintext)
+    return RestoredTenant(done, archive.manifest, contents, key.plaintext)

@@ -139,7 +139,7 @@ def seal(pieces: Generator[bytes, None, None], target: BinaryIO, to: pyrage.x255
         raise
 
 
-class Opened:
+class UnsealedStream:
     """The plain bytes of a sealed file, as a stream; each byte is verified before it is returned.
 
     The library pushes what it decrypts; a thread and a pipe turn that into a stream.
@@ -183,7 +183,7 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path, key: pyrage.x25519.Identity) -> Iterator[Opened]:
+def opened(path: Path, key: pyrage.x25519.Identity) -> Iterator[UnsealedStream]:
     """Open a sealed file. It is complete only if ``finish`` does not raise; the end of the block calls it too.
 
     Raises:
@@ -201,7 +201,7 @@ def opened(path: Path, key: pyrage.x25519.Identity) -> Iterator[Opened]:
             detail = f"{path.name} is not an archive"
             raise ArchiveDamaged(detail)
         source.seek(0)
-        stream = Opened(cast("BinaryIO", source), key)
+        stream = UnsealedStream(cast("BinaryIO", source), key)
         try:
             yield stream
             stream.finish()

@@ -21,7 +21,7 @@ from core.database import TenantBase
 from core.feature_registry import load_tables
 from core.privacy import vault
 from core.privacy.errors import PatientErased
-from core.tenancy.archive.layout import PART, ColumnInfo, Counted, LeftOut, TableInfo
+from core.tenancy.archive.layout import PART, ColumnInfo, OmittedPart, TableChecksum, TableInfo
 from core.tenancy.shape import CHANGES
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ _TEXTUAL = ("text", "character", '"char"', "name")
 
 
 @dataclass
-class Counting:
+class LineCounter:
     """Counts and hashes lines."""
 
     rows: int = 0
@@ -89,12 +89,12 @@ class Counting:
         self.rows += block.count(b"\n")
         self._digest.update(block)
 
-    def done(self) -> Counted:
+    def done(self) -> TableChecksum:
         """The count and the hash so far."""
-        return Counted(rows=self.rows, sha256=self._digest.hexdigest())
+        return TableChecksum(rows=self.rows, sha256=self._digest.hexdigest())
 
 
-def left_out() -> list[LeftOut]:
+def left_out() -> list[OmittedPart]:
     """The parts of a tenant that no archive carries, with reasons.
 
     Rooms declare them in ``info["archive"]`` of their tables.
@@ -106,12 +106,14 @@ def left_out() -> list[LeftOut]:
         if "archive" in table.info
     )
     return [
-        *(LeftOut(what=f"table {name}", why=why) for name, why in tables),
-        *(LeftOut(what=f"table {name}", why=why) for name, why in sorted(_MADE_ANEW.items())),
-        LeftOut(what="jobs", why="they are the installation's work, not the tenant's records"),
-        LeftOut(what="API keys", why="they open this installation; a new one is made where the archive is restored"),
-        LeftOut(what="usage", why="they are what this installation bills"),
-        LeftOut(what="files that expire", why="uploads of imports under way: import them again"),
+        *(OmittedPart(what=f"table {name}", why=why) for name, why in tables),
+        *(OmittedPart(what=f"table {name}", why=why) for name, why in sorted(_MADE_ANEW.items())),
+        OmittedPart(what="jobs", why="they are the installation's work, not the tenant's records"),
+        OmittedPart(
+            what="API keys", why="they open this installation; a new one is made where the archive is restored"
+        ),
+        OmittedPart(what="usage", why="they are what this installation bills"),
+        OmittedPart(what="files that expire", why="uploads of imports under way: import them again"),
     ]
 
 
@@ -196,9 +198,9 @@ def blocks(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
         yield b"".join(lines)
 
 
-def count(session: TenantSession, table: TableInfo) -> Counted:
+def count(session: TenantSession, table: TableInfo) -> TableChecksum:
     """The number of the table's rows now, and the SHA-256 over its lines."""
-    counting = Counting()
+    counting = LineCounter()
     for block in blocks(session, table):
         counting.take(block)
     return counting.done()

@@ -31,16 +31,16 @@ from core.tenancy.archive.layout import (
     VERSION,
     AuditHead,
     BlobInfo,
-    Counted,
     Header,
     Keys,
-    LeftOut,
     Manifest,
+    OmittedPart,
+    TableChecksum,
     TableInfo,
     TenantInfo,
 )
 from core.tenancy.archive.snapshot import revision_of, snapshot
-from core.tenancy.archive.tables import Counting, blocks, left_out, tables_of
+from core.tenancy.archive.tables import LineCounter, blocks, left_out, tables_of
 from core.tenancy.service import describe_tenant
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _GZIP = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenArchive:
     """A written archive.
 
     Attributes:
@@ -79,7 +79,7 @@ def export(
     *,
     actor: str,
     progress: ProgressCallback = lambda _done, _total, _table: None,
-) -> Written:
+) -> WrittenArchive:
     """Write the tenant's archive to ``target``, which appears complete or not at all.
 
     Args:
@@ -128,7 +128,7 @@ def export(
         detail = f"the archive {target} cannot be written: {error.strerror or error}"
         raise Unavailable(detail, remedy="free some space, or name a file in a folder that you can write to") from error
     assert writer.manifest is not None  # noqa: S101 - set by the last piece
-    return Written(writer.manifest, target.stat().st_size, sha256, writer.missing)
+    return WrittenArchive(writer.manifest, target.stat().st_size, sha256, writer.missing)
 
 
 class _Writer:
@@ -138,7 +138,7 @@ class _Writer:
         self._tenant, self._info, self._actor, self._progress = tenant, info, actor, progress
         self._zipped = zlib.compressobj(_LEVEL, wbits=_GZIP)
         self._moment = now()
-        self._contents: dict[str, Counted] = {}
+        self._contents: dict[str, TableChecksum] = {}
         self._blobs: list[BlobInfo] = []
         self.missing: list[str] = []
         self.manifest: Manifest | None = None
@@ -161,7 +161,7 @@ class _Writer:
             yield from self._blob(key, needed=key in referred)
         self._reject_if_changed(header)
         lacking = [
-            LeftOut(what=f"file {key}", why="a row refers to it, but the store lacks it") for key in self.missing
+            OmittedPart(what=f"file {key}", why="a row refers to it, but the store lacks it") for key in self.missing
         ]
         self.manifest = Manifest(
             **{**header.model_dump(), "left_out": [*header.left_out, *lacking]},
@@ -185,7 +185,7 @@ class _Writer:
         )
 
     def _table(self, session: TenantSession, table: TableInfo) -> Iterator[bytes]:
-        counting = Counting()
+        counting = LineCounter()
         for number, block in enumerate(blocks(session, table), start=1):
             counting.take(block)
             yield self._member(f"tables/{table.name}/{number:06}.ndjson", block)

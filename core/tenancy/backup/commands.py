@@ -11,7 +11,7 @@ import click
 from core.cli.output import ACTOR, Progress, done_in_part, json_option, note, print_json
 
 if TYPE_CHECKING:
-    from core.tenancy.backup.service import Back
+    from core.tenancy.backup.service import RestoreReport
 
 
 @click.command()
@@ -114,7 +114,7 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _show(back: Back, *, as_json: bool) -> None:
+def _show(back: RestoreReport, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -138,7 +138,7 @@ def _show(back: Back, *, as_json: bool) -> None:
     _tell_missing(back)
 
 
-def _tell_missing(back: Back) -> None:
+def _tell_missing(back: RestoreReport) -> None:
     if back.missing:
         done_in_part(
             f"{len(back.missing)} stored files that the restored rows refer to are not in the store: copy them from"

@@ -66,7 +66,7 @@ class Manifest:
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
-class _Joined(io.RawIOBase):
+class _JoinedStream(io.RawIOBase):
     """The bytes first, then the stream."""
 
     def __init__(self, first: bytes, then: BinaryIO) -> None:
@@ -99,7 +99,7 @@ def write(file: Path, tenant_id: UUID, made_at: str, manifest: Manifest, dump: B
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as target:
             target.write(MAGIC + _LENGTH.pack(len(header)) + header)
-            source = cast("BinaryIO", io.BufferedReader(_Joined(_LENGTH.pack(len(described)) + described, dump)))
+            source = cast("BinaryIO", io.BufferedReader(_JoinedStream(_LENGTH.pack(len(described)) + described, dump)))
             size, digest = sealed.write(source, target, _key(key, tenant_id), _bound_to(header))
             target.flush()
             os.fsync(target.fileno())

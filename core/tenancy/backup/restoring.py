@@ -1,6 +1,6 @@
 """Restoring of a tenant: loaded beside the present data, verified, and only then put in their place.
 
-Some things do not go back in time. The audit goes on, keys that were added stay, and patients whom the tenant has
+Some things do not go back in time. The audit continues, keys that were added stay, and patients whom the tenant has
 erased since stay erased.
 """
 
@@ -55,7 +55,7 @@ PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """A completed restore.
 
     Attributes:
@@ -81,7 +81,7 @@ def restore(
     actor: str = ACTOR,
     why: str,
     passed: LineCallback = lambda _point: None,
-) -> Restored:
+) -> RestoreResult:
     """Restore a tenant to a backup, or bring back a tenant that is no longer on this installation.
 
     Args:
@@ -132,7 +132,7 @@ def restore(
         blocked = closed.seconds
     with tenant_session(ref, actor=actor) as session:
         audit.record(session, "cli:tenant:restore", "tenant", ref.id, {"to": why, "rows": rows})
-    return Restored(ref, rows, blocked, present)
+    return RestoreResult(ref, rows, blocked, present)
 
 
 def _present(slug: str, tenant_id: UUID, manifest: Manifest, new_slug: str | None, database: str) -> TenantRef | None:

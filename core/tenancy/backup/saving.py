@@ -43,7 +43,7 @@ _OPEN_EVENTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedBackup:
     """A written backup.
 
     Attributes:
@@ -63,7 +63,7 @@ class Saved:
     revision: str
 
 
-def backup(slug: str, file: Path) -> Saved:
+def backup(slug: str, file: Path) -> SavedBackup:
     """Write a tenant's schema, as of one moment, to a sealed file. The tenant stays in use.
 
     Raises:
@@ -81,7 +81,7 @@ def backup(slug: str, file: Path) -> Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedAll:
+class SavedBackups:
     """The results by tenant.
 
     Attributes:
@@ -90,12 +90,12 @@ class SavedAll:
         skipped: slugs of tenants that are being restored from an archive, or destroyed; their data are incomplete.
     """
 
-    saved: dict[str, Saved]
+    saved: dict[str, SavedBackup]
     failed: dict[str, str]
     skipped: list[str]
 
 
-def backup_all(folder: Path, progress: LineCallback = lambda _slug: None) -> SavedAll:
+def backup_all(folder: Path, progress: LineCallback = lambda _slug: None) -> SavedBackups:
     """Write a backup of every tenant into a folder, one after the other; a failure does not stop the others.
 
     Args:
@@ -113,7 +113,7 @@ def backup_all(folder: Path, progress: LineCallback = lambda _slug: None) -> Sav
         detail = f"the folder {folder} cannot be created: {error.strerror}"
         raise Unavailable(detail, remedy="choose a folder that you can write to") from error
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
-    done = SavedAll({}, {}, [])
+    done = SavedBackups({}, {}, [])
     for tenant in list_tenants():
         if tenant.state in WITHOUT_BACKUP:
             done.skipped.append(tenant.slug)
@@ -126,7 +126,7 @@ def backup_all(folder: Path, progress: LineCallback = lambda _slug: None) -> Sav
     return done
 
 
-def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) -> Saved:
+def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) -> SavedBackup:
     """Write a backup of one schema, which may be a schema that the tenant has left.
 
     Raises:
@@ -136,7 +136,7 @@ def save_schema(row: Tenant, database: str, schema: str, role: str, file: Path) 
     with captured(owner_snapshot(database), login_url("owner", database), tenant, schema, role) as (manifest, dump):
         sealed = container.write(file, row.id, now().isoformat(), manifest, dump)
         rows = sum(table["rows"] for table in manifest.tables.values())
-        return Saved(file, row.id, rows, sealed["bytes"], sealed["sha256"], manifest.revision)
+        return SavedBackup(file, row.id, rows, sealed["bytes"], sealed["sha256"], manifest.revision)
 
 
 @contextmanager

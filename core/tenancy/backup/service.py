@@ -11,7 +11,7 @@ from core.identity.operator import ACTOR
 from core.tenancy import placing
 from core.tenancy.archive.files import missing
 from core.tenancy.backup import container, previous
-from core.tenancy.backup.restoring import Restored, restore
+from core.tenancy.backup.restoring import RestoreResult, restore
 from core.tenancy.backup.saving import at_moment, save_schema
 from core.tenancy.service import describe_tenant
 from core.tenancy.tenant_lock import tenant_lock
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class RestoreReport:
     """A completed restore.
 
     Attributes:
@@ -34,7 +34,7 @@ class Back:
         missing: stored files that the restored rows refer to and the store lacks, because backups hold none.
     """
 
-    restored: Restored
+    restored: RestoreResult
     to: str
     previous: Path | None
     missing: list[str]
@@ -49,7 +49,7 @@ def from_file(
     keep_old: bool = False,
     actor: str = ACTOR,
     progress: LineCallback = lambda _text: None,
-) -> Back:
+) -> RestoreReport:
     """Restore a file that ``backup`` wrote. See ``core.tenancy.backup.restoring.restore``."""
     with ExitStack() as resources:
         for name in sorted({slug, new_slug or slug}):
@@ -58,7 +58,7 @@ def from_file(
         progress(f"restoring {slug} to {header.made_at}")
         done = restore(slug, manifest, dump, new_slug=new_slug, database=database, actor=actor, why=header.made_at)
         put_away = _put_away(done, keep_old=keep_old, progress=progress)
-        return Back(done, header.made_at, put_away, missing(done.ref))
+        return RestoreReport(done, header.made_at, put_away, missing(done.ref))
 
 
 def to_moment(
@@ -68,7 +68,7 @@ def to_moment(
     keep_old: bool = False,
     actor: str = ACTOR,
     progress: LineCallback = lambda _text: None,
-) -> Back:
+) -> RestoreReport:
     """Restore a tenant to a moment since a base backup of the embedded server.
 
     Raises:
@@ -86,10 +86,10 @@ def to_moment(
             with at_moment(logins[DEFAULT_DATABASE], logins, row.id) as (manifest, dump):
                 done = restore(row.slug, manifest, dump, actor=actor, why=moment.isoformat())
         put_away = _put_away(done, keep_old=keep_old, progress=progress)
-        return Back(done, moment.isoformat(), put_away, missing(done.ref))
+        return RestoreReport(done, moment.isoformat(), put_away, missing(done.ref))
 
 
-def _put_away(done: Restored, *, keep_old: bool, progress: LineCallback) -> Path | None:
+def _put_away(done: RestoreResult, *, keep_old: bool, progress: LineCallback) -> Path | None:
     """Write the previous data to a file, exact to the last transaction, and drop their schema."""
     if done.left is None:
         return None

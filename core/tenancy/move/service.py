@@ -33,11 +33,11 @@ FEW = 500
 MOST_ROUNDS = 20
 MOVABLE = ("active", "suspended")
 HOLDS = 5
-"""How often a move pauses the writers before it is put off. Each pause lasts at most as long as the caller allows."""
+"""A move is postponed after this many pauses of the writers. A pause lasts at most as long as the caller allows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MoveResult:
     """A completed move.
 
     Attributes:
@@ -60,7 +60,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
+class _MoveOptions:
     """The caller's options for a move."""
 
     grace: timedelta | None
@@ -79,7 +79,7 @@ def move(
     actor: str = ACTOR,
     progress: LineCallback = lambda _text: None,
     passed: LineCallback = lambda _point: None,
-) -> Moved:
+) -> MoveResult:
     """Move a tenant to the data database ``to`` while it stays in use.
 
     Args:
@@ -98,10 +98,10 @@ def move(
         Unavailable: a transaction of the tenant takes too long; ask again to resume the move.
     """
     with tenant_lock(slug), kept_owner_connections():
-        return _move(slug, to, _How(grace, patience, actor, progress, passed))
+        return _move(slug, to, _MoveOptions(grace, patience, actor, progress, passed))
 
 
-def _move(slug: str, to: str, how: _How) -> Moved:
+def _move(slug: str, to: str, how: _MoveOptions) -> MoveResult:
     began = time.perf_counter()
     ref = _checked(slug, to)
     if ref.database == to:
@@ -135,7 +135,9 @@ def _move(slug: str, to: str, how: _How) -> Moved:
         audit.record(session, "cli:tenant:move", "tenant", ref.id, what)
     if how.grace is None:
         placing.drop_retired(ref.id, only=source.schema, early=True)
-    return Moved(there, last.rows, followed + last.keys, rounds + 1, blocked, time.perf_counter() - began, retained)
+    return MoveResult(
+        there, last.rows, followed + last.keys, rounds + 1, blocked, time.perf_counter() - began, retained
+    )
 
 
 def abort(slug: str) -> bool:
@@ -220,7 +222,7 @@ def _note(ref: TenantRef, step: str) -> None:
         connection.execute("UPDATE platform.tenant_moves SET step = %s WHERE tenant_id = %s", (step, ref.id))
 
 
-def _switched(ref: TenantRef, source: Place, target: Place, how: _How) -> tuple[float, Round, TenantRef]:
+def _switched(ref: TenantRef, source: Place, target: Place, how: _MoveOptions) -> tuple[float, Round, TenantRef]:
     """Switch while writers are paused; return the pause in seconds, the last round and the new place.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What node has more since 0005: rendered by ``python -m migrations.render``."""
+"""Additions to node after 0005: rendered by ``python -m migrations.render``."""
 
 import sqlalchemy as sa
 from alembic import op

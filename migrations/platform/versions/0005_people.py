@@ -1,4 +1,4 @@
-"""What platform has more since 0004: rendered by ``python -m migrations.render``."""
+"""Additions to platform after 0004: rendered by ``python -m migrations.render``."""
 
 import sqlalchemy as sa
 from alembic import op

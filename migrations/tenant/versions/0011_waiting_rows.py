@@ -1,4 +1,4 @@
-"""What tenant has more since 0010: rendered by ``python -m migrations.render``."""
+"""Additions to tenant after 0010: rendered by ``python -m migrations.render``."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -30,16 +30,18 @@ from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
 from tenants.records.people import ATTRIBUTES
 from tenants.records.personal import FIELDS, seal_patients
-from tenants.records.staging import Asked
-from tenants.records.statements import Repeated, bring, known_statements
+from tenants.records.statements import RepeatedStatement, bring, known_statements
 from tenants.records.statements import Terms as Statement
-from tenants.records.upsert import UpsertCounts, Upserted, staging, upsert
+from tenants.records.upsert import UpsertCounts, UpsertResult, staging, upsert
+from tenants.records.upsert_stage import StagedQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
     from core.database import TenantSession
+
+    _Chunk = tuple[int | None, int, UpsertResult]  # the last row, the number of rows, what they did
 
 STEP_ROWS = 50_000
 """Facts applied in one transaction: a few seconds of work, so that other steps and requests get their turn."""
@@ -57,7 +59,7 @@ HANDLERS: dict[str, str] = {
 }
 """Kinds that are neither patients nor events in ``SLOTS`` -> ``"module:function"``.
 
-The function takes the session, the terms and the rows' contents (``StagedRow.about``), and returns ``Upserted``.
+The function takes the session, the terms and the rows' contents (``StagedRow.about``), and returns ``UpsertResult``.
 """
 ENDS: dict[str, str] = {"snapshots": "tenants.imports.applying.snapshots:end"}
 """Kinds -> the function to call after all rows of the kind are applied, with the session and the terms."""
@@ -258,11 +260,10 @@ def publish_changes(session: TenantSession, terms: Terms) -> int:
     groups: dict[str | None, list[UUID]] = {}
     for patient, kinds in changed:
         published_kinds = [kind for kind in kinds if kind != settling.REFOLD]
-        groups.setdefault(
-            published_kinds[0] if len(published_kinds) == 1 and published_kinds != [settling.SETTLE] else None, []
-        ).append(patient)
+        only = published_kinds[0] if len(published_kinds) == 1 and published_kinds != [settling.SETTLE] else None
+        groups.setdefault(only, []).append(patient)
     for kind, patients in groups.items():
-        publish(session, "records.changed", {"patients": patients} | ({"kind": kind} if kind else {}))
+        publish(session, "records.changed", {"patient_ids": patients} | ({"kind": kind} if kind else {}))
     return len(changed)
 
 
@@ -275,15 +276,13 @@ def _touched(session: TenantSession, import_uuid: UUID) -> list[tuple[UUID, list
         return cursor.execute(_TOUCHED, values | {"last": last}).fetchall() if last else []
 
 
-def _through_python(
-    session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]
-) -> tuple[int | None, int, Upserted]:
+def _through_python(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> _Chunk:
     """Apply rows that pass through this process: it encrypts personal data, or the kind has its own function."""
     values = part | {"rows": min(STEP_ROWS, ROWS_IN_MEMORY)}
     with session.cursor() as cursor:
         rows = [StagedRow(*row) for row in cursor.execute(_CHUNK, values).fetchall()]
     if not rows:
-        return None, 0, Upserted()
+        return None, 0, UpsertResult()
     places = _places(session, {row.facility for row in rows})
     if kind == "patients":
         return rows[-1].seq, len(rows), _patients(session, terms, rows, places)
@@ -300,7 +299,7 @@ def _places(session: TenantSession, datim_ids: set[str]) -> dict[str, UUID]:
         return dict(cursor.fetchall())
 
 
-def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> Upserted:
+def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], places: dict[str, UUID]) -> UpsertResult:
     lock_for_import(session)
     vault = privacy.vault(session)
     uuids = [entity_uuid("patients", places[row.facility], terms.source, row.patient_key) for row in rows]
@@ -317,7 +316,9 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     erased = vault.ensure_patient_keys(uuids)
     rows_to_keep = [(uuid, row) for uuid, row in zip(uuids, rows, strict=True) if uuid not in erased]
     repeats = [
-        Repeated(uuid, row.digest, row.known_at) for uuid, row in rows_to_keep if (uuid, row.digest) in known_rows
+        RepeatedStatement(uuid, row.digest, row.known_at)
+        for uuid, row in rows_to_keep
+        if (uuid, row.digest) in known_rows
     ]
     statements: dict[UUID, Statement] = {}
     new = [(uuid, row) for uuid, row in rows_to_keep if (uuid, row.digest) not in known_rows]
@@ -342,7 +343,7 @@ def _patients(session: TenantSession, terms: Terms, rows: list[StagedRow], place
     run = run_of(session, terms.import_uuid)
     folded = bring(session, stage, run, terms=statements, repeated=repeats, first_facts=firsts)
     counts = UpsertCounts(folded.inserted, folded.updated, folded.unchanged, folded.superseded, folded.voided_by_hand)
-    return Upserted(counts, folded.changed)
+    return UpsertResult(counts, folded.changed)
 
 
 def _statement(row: StagedRow, content: dict[str, Any], personal: dict[str, str | None]) -> Statement:
@@ -355,7 +356,7 @@ def _statement(row: StagedRow, content: dict[str, Any], personal: dict[str, str 
     return Statement(row.digest, tuple(names), tuple(fallback))
 
 
-def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> tuple[int | None, int, Upserted]:
+def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any]) -> _Chunk:
     """Apply rows that go from the staging table to the records without leaving the database."""
     # A booking is known when it is made; snapshots record its outcome on the day.
     lag = 0 if kind in WITHOUT_LAG else terms.lag_days
@@ -363,7 +364,7 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
     with session.cursor() as cursor:
         ((last, rows, has_repeats, patients, places),) = cursor.execute(_RANGE, values).fetchall()
     if last is None:
-        return None, 0, Upserted()
+        return None, 0, UpsertResult()
     erased = _erased(session, patients)
     values |= {"last": last, "erased": sorted(erased)}
     slots = SLOTS[kind]
@@ -381,7 +382,7 @@ def _events(session: TenantSession, terms: Terms, kind: str, part: dict[str, Any
         with session.cursor() as cursor:
             places = [row[0] for row in cursor.execute(_WHERE.format(query)).fetchall()]
     with staging(session, MODELS[kind], source=terms.source) as stage:
-        stage.fill(Asked(query, ("patient_uuid", *slots), patients, places), repeated=has_repeats)
+        stage.fill(StagedQuery(query, ("patient_uuid", *slots), patients, places), repeated=has_repeats)
     return last, rows, upsert(session, stage, import_uuid=terms.import_uuid, data_date=terms.data_date)
 
 

@@ -17,7 +17,7 @@ from core.database.arrays import uuid_array
 from tenants.imports.applying.lists import run_of
 from tenants.records.chains import rebuild_of_patients
 from tenants.records.models import PatientState
-from tenants.records.upsert import UpsertCounts, Upserted
+from tenants.records.upsert import UpsertCounts, UpsertResult
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -98,7 +98,7 @@ SELECT %s, patient_uuid, 'patient_states' FROM unnest(%s::uuid[]) AS t (patient_
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, Any]]) -> Upserted:
+def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, Any]]) -> UpsertResult:
     """Store a chunk of staged snapshots. They count after ``end``.
 
     Args:
@@ -113,7 +113,7 @@ def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, An
     }
     with session.cursor() as cursor:
         ((inserted, updated),) = cursor.execute(_STORE, values).fetchall()
-    return Upserted(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(contents) - inserted - updated))
+    return UpsertResult(UpsertCounts(inserted=inserted, updated=updated, unchanged=len(contents) - inserted - updated))
 
 
 def end(session: TenantSession, terms: Terms) -> None:

@@ -93,7 +93,7 @@ def _end(session: TenantSession, row: Import, run: Run) -> None:
     session.flush()
     audit.record(session, "import:records:undone", "import", row.uuid)
     publish(
-        session, "imports.finished", {"import_uuid": row.uuid, "data_date": row.data_date, "facilities": facilities}
+        session, "imports.completed", {"import_id": row.uuid, "data_date": row.data_date, "facility_ids": facilities}
     )
 
 

@@ -8,7 +8,7 @@ import orjson
 
 from tenants.imports.applying.lists import run_of
 from tenants.records.days import start_of_day
-from tenants.records.upsert import UpsertCounts, Upserted
+from tenants.records.upsert import UpsertCounts, UpsertResult
 
 if TYPE_CHECKING:
     from core.database import TenantSession
@@ -51,7 +51,7 @@ FROM stored AS s
 """
 
 
-def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, Any]]) -> Upserted:
+def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, Any]]) -> UpsertResult:
     """Store a chunk of staged unread contacts, and queue their patients.
 
     Args:
@@ -70,4 +70,6 @@ def apply_rows(session: TenantSession, terms: Terms, contents: list[dict[str, An
     with session.cursor() as cursor:
         stored_rows = cursor.execute(_STORE, values).fetchall()
     new = sum(not was_known for _, was_known in stored_rows)
-    return Upserted(UpsertCounts(inserted=new, unchanged=len(contents) - new), [patient for patient, _ in stored_rows])
+    return UpsertResult(
+        UpsertCounts(inserted=new, unchanged=len(contents) - new), [patient for patient, _ in stored_rows]
+    )

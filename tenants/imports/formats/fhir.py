@@ -9,7 +9,7 @@ from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import peek
 from tenants.imports.formats.fhir_resources import TAKEN, Resource
 from tenants.imports.formats.fhir_stream import items
-from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, look_through
+from tenants.imports.formats.fhir_terms import EarlyFacts, FhirTerms, look_through
 from tenants.imports.formats.records import BadFieldError, reject
 from tenants.imports.reading.reader import CERTAIN, NO, InputFile, Reader, without_rows
 from tenants.imports.reading.runs_to import known_date, latest_day
@@ -36,7 +36,7 @@ class FhirResources(Reader):
     description: ClassVar[str] = "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
 
     def detect(self, head: Head) -> float:
-        """Return certainty if the beginning of the file names a type of resource."""
+        """Return ``CERTAIN`` if the beginning of the file names a type of resource."""
         start = peek(head)
         return CERTAIN if start.lstrip()[:1] == b"{" and _TYPE.search(start) else NO
 
@@ -52,7 +52,7 @@ class FhirResources(Reader):
         return latest_day(self._days(sources, FhirTerms(mapping)))
 
     def _days(self, sources: Sequence[Source], terms: FhirTerms) -> Iterator[date]:
-        nothing = Beforehand()
+        nothing = EarlyFacts()
         for source in sources:
             for item in _answered(source):
                 for fact in self._reading(0, item, terms, nothing).facts:
@@ -63,7 +63,7 @@ class FhirResources(Reader):
         """Notes for the report on how the files are read."""
         return without_rows(sources, self.read(sources, mapping))
 
-    def shared(self, sources: Sequence[Source], mapping: Mapping) -> tuple[FhirTerms, Beforehand]:
+    def shared(self, sources: Sequence[Source], mapping: Mapping) -> tuple[FhirTerms, EarlyFacts]:
         """Return the meaning of the mapping's codes, and the facts from all files that other resources need."""
         terms = FhirTerms(mapping)
         return terms, look_through(sources, terms)
@@ -79,7 +79,7 @@ class FhirResources(Reader):
             if item.number > file.after:
                 yield self._reading(file.number, item, terms, before)
 
-    def _reading(self, file: int, item: Item, terms: FhirTerms, before: Beforehand) -> Reading:
+    def _reading(self, file: int, item: Item, terms: FhirTerms, before: EarlyFacts) -> Reading:
         reading = Reading(file, item.number)
         if item.content is None:
             bad = item.rejection

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tenants.imports.facts import Reading
     from tenants.imports.formats.fhir_stream import Item
-    from tenants.imports.formats.fhir_terms import Beforehand, FhirTerms, Place
+    from tenants.imports.formats.fhir_terms import EarlyFacts, FhirTerms, Place
 
 TAKEN = ("Patient", "Encounter", "Observation", "MedicationDispense")
 _PATIENT = frozenset({"Patient"})
@@ -61,7 +61,7 @@ class Resource:
         reading: receives the facts and the rejections.
     """
 
-    def __init__(self, item: Item, kind: str, terms: FhirTerms, before: Beforehand, reading: Reading) -> None:
+    def __init__(self, item: Item, kind: str, terms: FhirTerms, before: EarlyFacts, reading: Reading) -> None:
         self._content: dict[str, Any] = item.content or {}
         self._fields = Fields(self._content, kind, item.suffix, terms.values)
         self._kind, self._terms, self._before, self._reading = kind, terms, before, reading

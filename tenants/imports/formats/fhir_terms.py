@@ -89,7 +89,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Beforehand:
+class EarlyFacts:
     """Facts that other resources need before they come.
 
     Attributes:
@@ -122,13 +122,13 @@ class Beforehand:
         return parts[-1]
 
 
-def look_through(sources: Sequence[Source], terms: FhirTerms) -> Beforehand:
+def look_through(sources: Sequence[Source], terms: FhirTerms) -> EarlyFacts:
     """Collect the facts of resources that other resources need. Errors in them are reported when they are read.
 
     Raises:
         Invalid: a file is not readable to its end.
     """
-    beforehand = Beforehand()
+    beforehand = EarlyFacts()
     pattern = terms.needed_lines()
     for source in sources:
         for item in items(source, pattern):
@@ -138,7 +138,7 @@ def look_through(sources: Sequence[Source], terms: FhirTerms) -> Beforehand:
     return beforehand
 
 
-def _note_alias(item: Item, beforehand: Beforehand) -> None:
+def _note_alias(item: Item, beforehand: EarlyFacts) -> None:
     content = item.content or {}
     if item.full_url.startswith("urn:") and isinstance(content.get("id"), str):
         alias = item.full_url.rpartition(":")[2]
@@ -146,7 +146,7 @@ def _note_alias(item: Item, beforehand: Beforehand) -> None:
             beforehand.aliases[item.full_url] = content["id"]
 
 
-def _note(content: dict[str, Any], terms: FhirTerms, beforehand: Beforehand) -> None:
+def _note(content: dict[str, Any], terms: FhirTerms, beforehand: EarlyFacts) -> None:
     kind, uuid = content.get("resourceType"), content.get("id")
     fields = Fields(content, "", "", terms.values)
     try:
@@ -162,7 +162,7 @@ def _note(content: dict[str, Any], terms: FhirTerms, beforehand: Beforehand) -> 
         return
 
 
-def _note_home(content: dict[str, Any], beforehand: Beforehand) -> None:
+def _note_home(content: dict[str, Any], beforehand: EarlyFacts) -> None:
     patient = beforehand.target(content.get("subject"), frozenset({"Patient"}))
     period = content.get("period")
     start = period.get("start") if isinstance(period, dict) else None
@@ -176,7 +176,7 @@ def _note_home(content: dict[str, Any], beforehand: Beforehand) -> None:
         beforehand.homes[patient] = (start, intern(place))
 
 
-def _note_person(fields: Fields, content: dict[str, Any], terms: FhirTerms, beforehand: Beforehand) -> None:
+def _note_person(fields: Fields, content: dict[str, Any], terms: FhirTerms, beforehand: EarlyFacts) -> None:
     question = terms.question(codes_of(content.get("code")))
     patient = beforehand.target(content.get("subject"), frozenset({"Patient"}))
     if patient is None or question not in ("art_start", "transferred_in_date"):

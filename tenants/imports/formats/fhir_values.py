@@ -48,7 +48,7 @@ def measure(variable: str, quantity: object) -> tuple[float | None, str | None, 
     """Return a Quantity as a number in the platform's unit, its ``<`` or ``>``, and its unit.
 
     Raises:
-        BadValueError: the value is no number.
+        BadValueError: the value is not a number.
     """
     if not isinstance(quantity, dict):
         problem = "not a quantity"
@@ -87,7 +87,7 @@ def days_supplied(fields: Fields) -> int | None:
     """Days of treatment: the given supply, else the quantity divided by the daily dose if both are numbers.
 
     Raises:
-        BadFieldError: the given supply is no plausible number of days.
+        BadFieldError: the given supply is not a plausible number of days.
     """
     supply = fields.record("daysSupply")
     name, value = supply.raw("value")

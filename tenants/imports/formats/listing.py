@@ -33,15 +33,15 @@ IDENTIFIERS = frozenset({"patient_id", "hospital_number", "datim_id", "pepfar_id
 """Fields that hold codes: a spreadsheet may have made dates or numbers of them."""
 
 
-class Wrong(NamedTuple):
+class WrongCell(NamedTuple):
     """A wrong cell: the problem and the remedy."""
 
     problem: str
     remedy: str
 
 
-class _Converted(dict[Any, Any]):
-    """The converted cells of a column, each distinct one converted once. A wrong cell becomes ``Wrong``.
+class _ColumnConverter(dict[Any, Any]):
+    """The converted cells of a column, each distinct one converted once. A wrong cell becomes ``WrongCell``.
 
     The key of a text is the text itself. The key of any other cell is its type, whether days count from 1904, and the
     cell.
@@ -61,9 +61,9 @@ class _Converted(dict[Any, Any]):
 
     def _read(self, cell: object, *, from_1904: bool) -> Any:  # noqa: ANN401 - as varied as the fields
         if isinstance(cell, Unreadable):
-            return Wrong(*cell)
+            return WrongCell(*cell)
         if isinstance(cell, str) and has_control(cell):
-            return Wrong("the cell holds a control character", "type the cell again")
+            return WrongCell("the cell holds a control character", "type the cell again")
         if values.text(cell) in self._missing:
             return None
         try:
@@ -71,10 +71,10 @@ class _Converted(dict[Any, Any]):
         except NotRecordedError:
             return None
         except BadValueError as bad:
-            return Wrong(bad.problem, bad.remedy)
+            return WrongCell(bad.problem, bad.remedy)
 
 
-class ListColumns(dict[tuple[str, str], _Converted]):
+class ListColumns(dict[tuple[str, str], _ColumnConverter]):
     """The columns of one file of a list, by kind of value and field.
 
     Args:
@@ -89,8 +89,8 @@ class ListColumns(dict[tuple[str, str], _Converted]):
         self.layout = layout
         self._dates, self._refills, self._missing = dates, refills, missing
 
-    def __missing__(self, key: tuple[str, str]) -> _Converted:
-        converted = self[key] = _Converted(self._converter(*key), self._missing)
+    def __missing__(self, key: tuple[str, str]) -> _ColumnConverter:
+        converted = self[key] = _ColumnConverter(self._converter(*key), self._missing)
         return converted
 
     def _converter(self, how: str, name: str) -> Callable[[object, bool], Any]:
@@ -202,7 +202,7 @@ class Row:
 
     def _read(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
         value = self._value(how, name)
-        if type(value) is Wrong:
+        if type(value) is WrongCell:
             self.reject(name, *value)
             return None
         return value

@@ -1,7 +1,7 @@
 """The common part of both RADETs: a row is a person, with the last pick-up, results, and the partner's status.
 
-Facts of a RADET have their own keys. They stand beside the facts of a longer file of the same system (a pharmacy list,
-NMRS containers), and never replace what that file says of the same day.
+Facts of a RADET have their own keys. They are stored beside the facts of a longer file of the same system (a pharmacy
+list, NMRS containers), and never replace what that file says of the same day.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def is_unread(
 def known_status(word: str) -> str | None:
     """The status of a word; None for an unknown word.
 
-    LAMIS+ has several statuses for records that are no person on treatment (``Invalid - Duplicates``, ``Invalid -
+    LAMIS+ has several statuses for records that are not of a person on treatment (``Invalid - Duplicates``, ``Invalid -
     Nonexistent``, ``Invalid - Biometrical Naive``): all begin with the same word.
     """
     return "invalid" if word.split(maxsplit=1)[:1] == ["invalid"] else STATUSES.get(word)

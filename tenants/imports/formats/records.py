@@ -144,7 +144,7 @@ class Fields:
     ) -> Iterator[tuple[int, Fields]]:
         """The records of a list, by their place in it.
 
-        An item that is no record is rejected, an unwanted one skipped.
+        An item that is not a record is rejected. An unwanted one is skipped.
         """
         items = self._content.get(name)
         if items is None:
@@ -218,7 +218,7 @@ def text(value: object) -> str:
     """Return a text that can be stored.
 
     Raises:
-        BadValueError: it is no text or number, is too long, or has a control character.
+        BadValueError: it is neither a text nor a number, is too long, or has a control character.
     """
     if isinstance(value, dict | list | bytes):
         problem = "not a text"
@@ -288,7 +288,7 @@ def birth(value: object, terms: Terms) -> tuple[date, bool]:
     """Return a date of birth, and whether it is estimated: a year or a month alone becomes its first day.
 
     Raises:
-        BadValueError: it is no date.
+        BadValueError: it is not a date.
     """
     if isinstance(value, str) and (match := _PARTIAL.match(value.strip())):
         try:

@@ -41,7 +41,7 @@ class Refills:
         """Return the days of treatment in a cell.
 
         Raises:
-            BadValueError: it is no number of days, or has days under a heading of months.
+            BadValueError: it is not a number of days, or has days under a heading of months.
         """
         if self.unit == "months" and not self._has_unit and values.number(cell) > MONTHS_AT_MOST:
             problem = f"more than {MONTHS_AT_MOST} months of refill: probably days"

@@ -35,7 +35,7 @@ MOST_CACHED = 100_000
 """Number of distinct cells of a column that are cached; further cells are converted each time."""
 
 
-class Converted(dict[Any, Any]):
+class ColumnConverter(dict[Any, Any]):
     """Converts the cells of one column, or tuples of cells of several columns. Each distinct one is converted once.
 
     Attributes:
@@ -114,7 +114,7 @@ class RecordColumns:
         )
         self._facility = self._facilities(record, columns) if record.facility else None
 
-    def _facilities(self, record: Record, columns: Columns) -> Converted:
+    def _facilities(self, record: Record, columns: Columns) -> ColumnConverter:
         if record.facility is None:
             message = "the record has a facility"
             raise ValueError(message)
@@ -168,12 +168,12 @@ class RecordColumns:
     def _zoned(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
-    def read(self, columns: Sequence[Sequence[str]], count: int, odd: set[int]) -> _Read:
+    def read(self, columns: Sequence[Sequence[str]], count: int, odd: set[int]) -> _RecordBlock:
         """Convert the columns, and add the places of odd rows to ``odd``."""
         applies = None if self.when is None else self.when.column(columns, count)
         if self.when is not None and self.when.odd and applies is not None:
             odd.update(at for at, cell in enumerate(applies) if cell is ODD)
-        columns_read = _Read(
+        columns_read = _RecordBlock(
             applies,
             self._patient.column(columns, count),
             {name: cells.column(columns, count) for name, cells in self._fields.items()},
@@ -209,7 +209,7 @@ class RecordColumns:
             )
         return columns_read
 
-    def events(self, columns_read: _Read, file: int, count: int, odd: set[int]) -> Events:
+    def events(self, columns_read: _RecordBlock, file: int, count: int, odd: set[int]) -> Events:
         """The events of the rows that are not odd and that the record applies to."""
         applies = columns_read.applies
         rows: Sequence[int] = range(count)
@@ -251,7 +251,7 @@ class RecordColumns:
 
 
 @dataclass(slots=True)
-class _Read:
+class _RecordBlock:
     """A record's columns over a whole block, odd rows among them."""
 
     applies: list[bool] | None
@@ -284,7 +284,7 @@ class FileColumns:
             block: the block; it already has the readings of rows that are known to be odd.
             lines: the line of each row.
             rows: the cells of each row, by its place in the block; rows that are known to be odd are skipped.
-            careful: reads the row at a place by itself.
+            careful: reads one row by itself, by its place.
         """
         places: Sequence[int] = range(len(rows))
         if block.readings:
@@ -325,11 +325,11 @@ class FileColumns:
         block.readings += [(places[at], careful(places[at])) for at in sorted(odd)]
 
 
-def _converted(columns: Columns, names: Sequence[str], get: Getter, finish: Callable[[Any], Any]) -> Converted:
-    return Converted([columns.index[name] for name in dict.fromkeys(names)], get, finish)
+def _converted(columns: Columns, names: Sequence[str], get: Getter, finish: Callable[[Any], Any]) -> ColumnConverter:
+    return ColumnConverter([columns.index[name] for name in dict.fromkeys(names)], get, finish)
 
 
-def _tested(columns: Columns, conditions: Mapping[str, Any]) -> Converted | None:
+def _tested(columns: Columns, conditions: Mapping[str, Any]) -> ColumnConverter | None:
     test = columns.test(dict(conditions))
     return None if test is None else _converted(columns, list(conditions), test, bool)
 

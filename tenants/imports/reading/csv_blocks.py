@@ -85,7 +85,7 @@ def _of_lines(table: Table, lines: Iterator[str], skip: int, size: int) -> Itera
             if cells is not None:
                 rows_of_chunk = _checked(cells, line, table, ended=chunk[-1].endswith(("\n", "\r")))
             else:
-                counted = _Counted(chain(chunk, lines))
+                counted = _LineCounter(chain(chunk, lines))
                 rows_of_chunk = list(
                     read_rows(counted, len(table.headings), table.delimiter, table.encoding, first=line, most=taken)
                 )
@@ -153,14 +153,14 @@ def _chunk(lines: Iterator[str], size: int) -> list[str]:
     return lines_of_chunk
 
 
-class _Counted:
+class _LineCounter:
     """An iterator of lines that counts those it has read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self.count = 0
 
-    def __iter__(self) -> _Counted:
+    def __iter__(self) -> _LineCounter:
         return self
 
     def __next__(self) -> str:

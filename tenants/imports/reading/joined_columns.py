@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.database import binary_copy
 from tenants.imports.slots import MODELS, fields_in_order
-from tenants.records.staging import shape
+from tenants.records.upsert_stage import shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -63,7 +63,7 @@ def _column(letters: bytes) -> int:
 
 
 @dataclass(slots=True)
-class Merged:
+class MergedCellFiller:
     """Fills merged cells as rows are read in order.
 
     Args:

@@ -42,7 +42,7 @@ class NumberedDate:
         return DAY_FIRST if self.second <= _LAST_MONTH else MONTH_FIRST
 
     def read(self, order: str, *, born: bool = False) -> date | None:
-        """The date in an order; None if it is no date."""
+        """The date in an order; None if it is not a date."""
         try:
             return self.needed(order, born=born)
         except BadValueError:

@@ -1,4 +1,4 @@
-"""The reader interface: a format is a ``Reader`` registered here, chosen by name or detected from the files."""
+"""The reader interface: a format is a ``Reader`` in ``tenants.imports.formats``, named or detected from the files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
 from core.errors import FieldError, Invalid
 from core.errors.nearest import remedy_for
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tenants.imports.mapping import Mapping
     from tenants.imports.reading.blocks import Block, PortionLimits
     from tenants.imports.reading.sources import Head, Source
+
+FORMATS = "tenants.imports.formats"
+"""The package whose modules are searched for formats."""
 
 CERTAIN = 1.0
 LIKELY = 0.8
@@ -161,34 +165,40 @@ class Reader(ABC):
         yield from chunks(self.read(sources, mapping, after=after), limits)
 
 
-READERS: dict[str, str] = {
-    "csv": "tenants.imports.formats.generic:GenericCsv",
-    "lamisplus-pharmacy": "tenants.imports.formats.lamisplus_pharmacy:PharmacyList",
-    "radet-lamisplus": "tenants.imports.formats.radet_lamisplus:LamisPlusRadet",
-    "radet-nmrs": "tenants.imports.formats.radet_nmrs:NmrsRadet",
-    "lamisplus-verification": "tenants.imports.formats.verification:VerificationList",
-    "lamisplus-missed": "tenants.imports.formats.missed_lamisplus:LamisPlusMissed",
-    "missed-appointments": "tenants.imports.formats.missed:MissedAppointments",
-    "nmrs-json": "tenants.imports.formats.nmrs:NmrsContainers",
-    "fhir-r4": "tenants.imports.formats.fhir:FhirResources",
-    "ndr-xml": "tenants.imports.formats.ndr:NdrMessages",
-}
-"""Formats by name; each value is ``"module:attribute"`` and loaded when it is used."""
-
-
 @cache
+def formats() -> dict[str, Reader]:
+    """The formats by name: the readers with a ``name`` in the modules of ``tenants.imports.formats``.
+
+    Raises:
+        ValueError: two formats have one name.
+    """
+    package = import_module(FORMATS)
+    modules = [import_module(f"{FORMATS}.{module.name}") for module in iter_modules(package.__path__)]
+    loaded: dict[str, Reader] = {}
+    for module in modules:
+        for item in vars(module).values():
+            if _is_format(item) and item.__module__ == module.__name__:
+                if item.name in loaded:
+                    message = f"two import formats have the name {item.name!r}: rename one in {module.__name__}"
+                    raise ValueError(message)
+                loaded[item.name] = item()
+    return dict(sorted(loaded.items()))
+
+
+def _is_format(item: object) -> TypeGuard[type[Reader]]:
+    return isinstance(item, type) and issubclass(item, Reader) and "name" in vars(item)
+
+
 def reader(name: str) -> Reader:
     """The reader of a format.
 
     Raises:
         Invalid: there is no such format.
     """
-    if name not in READERS:
+    if name not in formats():
         message = "there is no such import format"
-        raise Invalid(message, errors=[FieldError("format", "unknown format", remedy_for(name, READERS))])
-    module, _, attribute = READERS[name].partition(":")
-    loaded: Reader = getattr(import_module(module), attribute)()
-    return loaded
+        raise Invalid(message, errors=[FieldError("format", "unknown format", remedy_for(name, formats()))])
+    return formats()[name]
 
 
 def detect(sources: Sequence[Source]) -> Reader:
@@ -225,7 +235,7 @@ def detect(sources: Sequence[Source]) -> Reader:
 
 
 def without_rows(sources: Sequence[Source], readings: Iterator[Reading]) -> list[str]:
-    """A note if the files have no row at all: no error, but seldom intended.
+    """A note if the files have no rows. That is not an error, but seldom intended.
 
     Args:
         sources: the files.
@@ -251,11 +261,11 @@ def _best(source: Source) -> tuple[str, float]:
     head = source.head()
     if head.container == "workbook":
         head = replace(head, headings=peek(source))
-    scores = {name: reader(name).detect(head) for name in READERS}
+    scores = {name: each.detect(head) for name, each in formats().items()}
     best = max(scores, key=lambda name: scores[name])
     if scores[best] == NO:
         message = f"the format of {source.name} is not recognised"
-        remedy = f"name the format (one of: {', '.join(READERS)}), or give a CSV or xlsx file"
+        remedy = f"name the format (one of: {', '.join(formats())}), or give a CSV or xlsx file"
         if head.is_archive and not head.headings:
             remedy = "unpack the archive, and give the tables in it"
             if head.container == "document":

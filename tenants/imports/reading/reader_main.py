@@ -16,9 +16,9 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from core.errors import AppError, Invalid
 from core.processes import bind, die_with_parent
-from tenants.imports.reading.reader import READERS, reader
+from tenants.imports.reading.reader import formats
 from tenants.imports.reading.reader_process import LENGTH_BYTES, YOUNG, Portions
-from tenants.imports.reading.survey import Survey
+from tenants.imports.reading.survey import SurveyRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def send(stream: IO[bytes], kind: str, what: object) -> None:
     stream.flush()
 
 
-class _Watched(io.RawIOBase):
+class _WatchedFile(io.RawIOBase):
     """A file that reports progress to the import while it is read."""
 
     def __init__(self, inner: BinaryIO, stream: IO[bytes]) -> None:
@@ -78,19 +78,19 @@ class _Opener:
 
     def __call__(self) -> BinaryIO:
         send(self._stream, "file", self._number)
-        return cast("BinaryIO", io.BufferedReader(_Watched(self._source.opener(), self._stream), 1 << 20))
+        return cast("BinaryIO", io.BufferedReader(_WatchedFile(self._source.opener(), self._stream), 1 << 20))
 
 
-def _answers(wanted: Survey | Portions, stream: IO[bytes]) -> Iterator[tuple[str, object]]:
+def _answers(wanted: SurveyRequest | Portions, stream: IO[bytes]) -> Iterator[tuple[str, object]]:
     sources = [replace(source, opener=_Opener(source, number, stream)) for number, source in enumerate(wanted.sources)]
-    if isinstance(wanted, Survey):
+    if isinstance(wanted, SurveyRequest):
         yield "surveyed", replace(wanted, sources=sources).run()
     else:
         for portion in replace(wanted, sources=sources).read():
             yield "portion", portion
 
 
-def answer(wanted: Survey | Portions, stream: IO[bytes]) -> None:
+def answer(wanted: SurveyRequest | Portions, stream: IO[bytes]) -> None:
     """Read the requested files and send the rows, or the error."""
     try:
         for kind, what in _answers(wanted, stream):
@@ -117,8 +117,7 @@ def main(arguments: list[str]) -> int:
     die_with_parent(int(arguments[0]))
     bind({resource.RLIMIT_CORE: 0})
     gc.set_threshold(*YOUNG)
-    for name in READERS:
-        reader(name)  # now, while no import waits
+    formats()  # load them now, while no import waits
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     while True:
         try:

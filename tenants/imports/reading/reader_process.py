@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenants.imports.reading.blocks import Block, PortionLimits
     from tenants.imports.reading.reader import Position
     from tenants.imports.reading.sources import Source
-    from tenants.imports.reading.survey import Survey, Surveyed
+    from tenants.imports.reading.survey import SurveyRequest, SurveyResult
 
 LARGE_BYTES = 8 << 20
 """Bytes of a command's files from which on a separate process is worth the second that its start takes."""
@@ -95,10 +95,10 @@ class ReaderEnded(Unavailable):
     """Error: the reading process was killed, or could not open the files. The import resumes on the next run."""
 
 
-class InProcess:
+class LocalReading:
     """Reads in this process: for small files of a command, because files and process belong to the same user."""
 
-    def survey(self, wanted: Survey) -> Surveyed:
+    def survey(self, wanted: SurveyRequest) -> SurveyResult:
         """Survey the files."""
         return wanted.run()
 
@@ -108,7 +108,7 @@ class InProcess:
             yield from wanted.read()
 
 
-class Apart:
+class SeparateReading:
     """Reads in a separate process, which starts with the first request.
 
     Args:
@@ -121,7 +121,7 @@ class Apart:
         self._process: subprocess.Popen[bytes] | None = None
         self._file = ""
 
-    def survey(self, wanted: Survey) -> Surveyed:
+    def survey(self, wanted: SurveyRequest) -> SurveyResult:
         """Survey the files.
 
         Raises:
@@ -129,7 +129,7 @@ class Apart:
             ReaderEnded: it could not open the files, or was killed.
         """
         (survey_result,) = self._ask(wanted, wanted.sources)
-        surveyed: Surveyed = survey_result
+        surveyed: SurveyResult = survey_result
         return surveyed
 
     def portions(self, wanted: Portions) -> Iterator[Block]:
@@ -150,7 +150,7 @@ class Apart:
             if self._spare:
                 keep_spare()
 
-    def _ask(self, wanted: Survey | Portions, sources: Sequence[Source]) -> Iterator[Any]:
+    def _ask(self, wanted: SurveyRequest | Portions, sources: Sequence[Source]) -> Iterator[Any]:
         if self._process is None:
             self._process = take()
         process = self._process
@@ -234,7 +234,7 @@ class Apart:
 @contextmanager
 def reading(
     sources: Sequence[Source], watch: Callable[[], object], *, shared: bool, large: int | None = None
-) -> Iterator[InProcess | Apart]:
+) -> Iterator[LocalReading | SeparateReading]:
     """The reader of one import's files, until the block ends.
 
     Args:
@@ -245,9 +245,9 @@ def reading(
     """
     size = sum(source.size for source in sources)
     if not shared and size < (LARGE_BYTES if large is None else large):
-        yield InProcess()
+        yield LocalReading()
         return
-    apart = Apart(watch, spare=shared)
+    apart = SeparateReading(watch, spare=shared)
     try:
         yield apart
     finally:

@@ -141,7 +141,7 @@ class Source:
             ahead = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
             zipped = ahead.peek(2).startswith(b"\x1f\x8b")
             inner = gzip.GzipFile(fileobj=ahead, mode="rb") if zipped else ahead
-            yield io.BufferedReader(_Bounded(inner, self), CHUNK)
+            yield io.BufferedReader(_BoundedExpansion(inner, self), CHUNK)
 
     def digest(self) -> str:
         """SHA-256 of the stored bytes, in hex.
@@ -157,7 +157,7 @@ class Source:
         return digest.hexdigest()
 
 
-class _Bounded(io.RawIOBase):
+class _BoundedExpansion(io.RawIOBase):
     """A stream that counts the expanded bytes, and raises ``Invalid`` if it is damaged or has too many."""
 
     def __init__(self, inner: io.BufferedIOBase, source: Source) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyed:
+class SurveyResult:
     """The result of a survey.
 
     Attributes:
@@ -35,7 +35,7 @@ class Surveyed:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SurveyRequest:
     """The files to survey.
 
     Attributes:
@@ -50,7 +50,7 @@ class Survey:
     format: str
     data_date: date | None
 
-    def run(self) -> Surveyed:
+    def run(self) -> SurveyResult:
         """Survey the files in this process.
 
         Raises:
@@ -73,4 +73,4 @@ class Survey:
                     f"data date {data_date} taken from the latest row; give the day of the export if it was later"
                 )
         notes += file_reader.notes(self.sources, self.mapping)
-        return Surveyed(file_reader.name, file_reader.source, data_date, notes)
+        return SurveyResult(file_reader.name, file_reader.source, data_date, notes)

@@ -234,7 +234,7 @@ def short_year(day_of_month: int, month: int, year: int, *, born: bool = False) 
     A birth lies within the last hundred years; any other date in a list lies within fifty years of today.
 
     Raises:
-        BadValueError: it is no day of the calendar.
+        BadValueError: it is not a day of the calendar.
     """
     today = now().date()
     whole = today.year - today.year % 100 + year

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenants.imports.reading.file_kinds import DAMAGE
-from tenants.imports.reading.merged_cells import Merged, merged_ranges
+from tenants.imports.reading.merged_cells import MergedCellFiller, merged_ranges
 from tenants.imports.reading.sources import MAX_RATIO, MIN_BOMB_BYTES, rejected
 from tenants.imports.reading.values import Unreadable, clean
 from tenants.imports.reading.workbook_parts import Book, Cell, SheetPart, soundness
@@ -157,7 +157,7 @@ def _sound(source: Source, book: Book, sheet: SheetPart) -> Iterator[tuple[int, 
     """Yield the rows of a sheet that are not empty, with their numbers; a damaged sheet is an error."""
     with soundness(source):
         with book.part(sheet.path) as part:
-            merged = Merged(merged_ranges(source, part), MERGED_ACROSS)
+            merged = MergedCellFiller(merged_ranges(source, part), MERGED_ACROSS)
         sheet_rows = book.rows(sheet)
     last = 0
     while True:

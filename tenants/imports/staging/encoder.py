@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.imports.facts import Fact
     from tenants.imports.reading.blocks import Events, RecordNames
-    from tenants.imports.staging.keys import Whereabouts
+    from tenants.imports.staging.keys import PatientFacilities
 
 STAGED_TYPES: dict[str, str] = {
     "import_uuid": "uuid",
@@ -102,7 +102,7 @@ class Encoder:
     """
 
     def __init__(
-        self, session: TenantSession, import_uuid: UUID, where: Whereabouts, patient_key: Callable[[str], bytes]
+        self, session: TenantSession, import_uuid: UUID, where: PatientFacilities, patient_key: Callable[[str], bytes]
     ) -> None:
         self._session, self._import_uuid, self._where, self._patient_key = session, import_uuid, where, patient_key
         self._beginnings: dict[tuple[object, ...], bytes] = {}

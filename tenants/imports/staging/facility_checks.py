@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from core.tenancy import settings
 from tenants.imports.settings import FacilitySettings
 from tenants.imports.staging import people_checks
-from tenants.imports.staging.likeness import Known
+from tenants.imports.staging.likeness import KnownFacilities
 from tenants.imports.staging.stager import content
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ SELECT DISTINCT %(import)s::uuid, file, line, 'facility', problem, remedy FROM r
 
 _TELL = "UPDATE imports SET notes = notes || %(notes)s, held_facilities = %(facilities)s WHERE uuid = %(import)s"
 HELD_MOST = 200
-"""Facilities held back that an import names; whoever has more corrects the file."""
+"""The most held-back facilities that an import names. A file with more of them needs a correction."""
 
 _LONGEST = 200
 
@@ -124,7 +124,7 @@ def _hold_back(
     on_record = dict(cursor.execute("SELECT datim_id, name FROM facilities").fetchall()) if unknown else {}
     if not on_record:
         return [], []
-    known, held_back, facilities = Known(on_record), [], []
+    known, held_back, facilities = KnownFacilities(on_record), [], []
     for code, names in unknown.items():
         for what, like in (("code", known.like_code(code)), ("name", known.like_name(names))):
             if like is not None and code not in confirmed:

@@ -15,7 +15,7 @@ from tenants.imports.reading.blocks import Events, RecordNames
 from tenants.imports.reading.cells import ABSENT, Cell
 from tenants.imports.slots import EVENT_FIELD, MODELS, SLOT_TYPES, SLOTS
 from tenants.imports.staging.likeness import folded
-from tenants.records.staging import shape
+from tenants.records.upsert_stage import shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tenants.imports.facts import Fact, Reading
 
 
-class Placed(NamedTuple):
+class PlacedFact(NamedTuple):
     """A fact and its place.
 
     Attributes:
@@ -38,7 +38,7 @@ class Placed(NamedTuple):
     state: str = "accepted"
 
 
-class _Encoded(dict[Any, Any]):
+class _ValueEncoder(dict[Any, Any]):
     """Encodes values, each distinct one once."""
 
     def __init__(self, encode: Callable[[Any], Any]) -> None:
@@ -59,17 +59,17 @@ class FactColumns:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._cells: dict[str, dict[str, _Encoded]] = {}
-        self._days = _Encoded(lambda value: binary_copy.field("date", value))
-        self._stamps = _Encoded(lambda value: binary_copy.field("timestamptz", value and self.zoned(value)))
+        self._cells: dict[str, dict[str, _ValueEncoder]] = {}
+        self._days = _ValueEncoder(lambda value: binary_copy.field("date", value))
+        self._stamps = _ValueEncoder(lambda value: binary_copy.field("timestamptz", value and self.zoned(value)))
 
     def zoned(self, moment: datetime) -> datetime:
         """A time in UTC."""
         return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
 
-    def events(self, facts: Iterable[Placed]) -> list[tuple[Events, list[int]]]:
+    def events(self, facts: Iterable[PlacedFact]) -> list[tuple[Events, list[int]]]:
         """Facts of kinds with columns of their own, kind by kind, and their numbers."""
-        groups: dict[tuple[object, ...], list[Placed]] = {}
+        groups: dict[tuple[object, ...], list[PlacedFact]] = {}
         names: dict[tuple[str, int], tuple[str, str]] = {}
         for one in facts:
             fact = one.fact
@@ -80,7 +80,7 @@ class FactColumns:
             groups.setdefault((one.reading.file, fact.voided, kind, *labels, place), []).append(one)
         return [(self._columns(placed), [one.seq for one in placed]) for placed in groups.values()]
 
-    def _columns(self, placed: Sequence[Placed]) -> Events:
+    def _columns(self, placed: Sequence[PlacedFact]) -> Events:
         reading, facts = placed[0].reading, [one.fact for one in placed]
         first, count = facts[0], len(facts)
         kind, voided = first.kind, first.voided
@@ -106,12 +106,12 @@ class FactColumns:
             facility_name=named_place(first, reading),
         )
 
-    def _encoders(self, kind: str) -> dict[str, _Encoded]:
+    def _encoders(self, kind: str) -> dict[str, _ValueEncoder]:
         form = shape(MODELS[kind])
         convert = {form.columns[at]: bring for at, bring in form.convert}
         defaults = {form.columns[at]: default for at, default in form.defaults}
         return {
-            name: _Encoded(self._encoder(SLOT_TYPES[slot], convert.get(name), defaults.get(name)))
+            name: _ValueEncoder(self._encoder(SLOT_TYPES[slot], convert.get(name), defaults.get(name)))
             for name, slot in SLOTS[kind].items()
         }
 

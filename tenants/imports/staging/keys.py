@@ -18,7 +18,7 @@ from core.database.arrays import bytea_array
 from tenants.imports.slots import COLUMNS, MODELS, SLOT_TYPES, SLOTS
 from tenants.imports.staging.key_count import KeyCount
 from tenants.records.ids import entity_uuid
-from tenants.records.staging import content_values
+from tenants.records.upsert_stage import content_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -49,7 +49,7 @@ def facility_to_be(import_uuid: UUID, source: str, datim_id: str) -> UUID:
     return entity_uuid("facilities", import_uuid, source, datim_id.encode())
 
 
-class Whereabouts:
+class PatientFacilities:
     """The facilities of an import's patients, as far as they are known while the files are read.
 
     It works over any number of transactions, also after a rollback, since ``settle`` corrects its answers.
@@ -163,7 +163,7 @@ _BY_KEY = {"enable_nestloop": "on", "enable_hashjoin": "off", "enable_mergejoin"
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class KeySurvey:
     """The rows to apply.
 
     Attributes:
@@ -175,7 +175,7 @@ class Survey:
     ends: dict[str, int]
 
 
-def survey(session: TenantSession, import_uuid: UUID) -> Survey:
+def survey(session: TenantSession, import_uuid: UUID) -> KeySurvey:
     """Survey the rows to apply, after all rows are checked and the facilities exist.
 
     Args:
@@ -186,7 +186,7 @@ def survey(session: TenantSession, import_uuid: UUID) -> Survey:
         set_local(cursor, **_BY_HASH, enable_sort="off")
         ((astray, ends),) = cursor.execute(_SURVEY, {"import": import_uuid, "kinds": list(SLOTS)}).fetchall()
         set_local(cursor, enable_sort="on")
-    return Survey(astray, ends)
+    return KeySurvey(astray, ends)
 
 
 def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) -> int:
@@ -202,7 +202,7 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
         The number of corrected events; fewer than ``rows`` when none are left.
     """
     values = {"import": import_uuid, "kinds": list(SLOTS), "rows": rows}
-    where = Whereabouts(import_uuid, source)
+    where = PatientFacilities(import_uuid, source)
     with session.cursor() as cursor:
         set_local(cursor, **_BY_HASH)
         unsettled = cursor.execute(_UNSETTLED, values).fetchall()
@@ -219,14 +219,14 @@ def settle(session: TenantSession, import_uuid: UUID, source: str, rows: int) ->
     return len(unsettled)
 
 
-def _settled(where: Whereabouts, row: tuple[Any, ...]) -> tuple[Any, ...]:
+def _settled(where: PatientFacilities, row: tuple[Any, ...]) -> tuple[Any, ...]:
     seq, kind, facility, patient_key, source_key, *slots = row
     columns = {name: slots[COLUMNS.index(slot)] for name, slot in SLOTS[kind].items()}
     return (seq, *identities(where, kind, facility, patient_key, source_key, columns), *slots)
 
 
 def identities(
-    where: Whereabouts,
+    where: PatientFacilities,
     kind: str,
     facility_uuid: UUID,
     patient_key: bytes,

@@ -18,7 +18,7 @@ def folded(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
-class Known:
+class KnownFacilities:
     """The facilities on record, found by code and by name."""
 
     def __init__(self, names: Mapping[str, str]) -> None:

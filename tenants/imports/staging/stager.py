@@ -34,7 +34,7 @@ from tenants.imports.plausibility import doubtful, judged
 from tenants.imports.reading.blocks import RecordNames
 from tenants.imports.slots import EVENT_FIELD, SLOTS
 from tenants.imports.staging.encoder import COPY_STAGED, Document, Encoder, body_of
-from tenants.imports.staging.fact_columns import FactColumns, Placed, day_of, named_place
+from tenants.imports.staging.fact_columns import FactColumns, PlacedFact, day_of, named_place
 from tenants.imports.staging.own_exports import reject_own_export
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.privacy.vault import Vault
     from tenants.imports.reading.blocks import Block, Events
-    from tenants.imports.staging.keys import Whereabouts
+    from tenants.imports.staging.keys import PatientFacilities
 
 _COPY_REJECTED = "COPY import_rejections (import_uuid, file, line, field, problem, remedy) FROM STDIN"
 _NOT_CONTENT = frozenset({"key", "facility", "known_at", "labels", "patient", "derived_on", "voided", "supply_unread"})
@@ -91,7 +91,7 @@ class Stager:
     """
 
     def __init__(
-        self, session: TenantSession, import_uuid: UUID, data_date: date, next_seq: int, where: Whereabouts
+        self, session: TenantSession, import_uuid: UUID, data_date: date, next_seq: int, where: PatientFacilities
     ) -> None:
         self.session = session
         self.import_uuid = import_uuid
@@ -150,17 +150,17 @@ class Stager:
             for number, events in enumerate(block.events, start=records)
         ]
 
-    def _after(self, block: Block, taken: Sequence[Placed]) -> int:
+    def _after(self, block: Block, taken: Sequence[PlacedFact]) -> int:
         """The last number that a block may have used."""
         if block.events:
             return self.seq + len(block) * self._width(block)
         return self.seq + len(taken)
 
-    def _taken(self, block: Block, tally: Tally) -> tuple[list[Placed], list[tuple[object, ...]]]:
+    def _taken(self, block: Block, tally: Tally) -> tuple[list[PlacedFact], list[tuple[object, ...]]]:
         """The facts to stage from rows that were read one by one, in order, and the rejections of these rows."""
         doubtful = self._doubtful(reading for _, reading in block.readings)
         width = self._width(block) if block.events else 0
-        taken: list[Placed] = []
+        taken: list[PlacedFact] = []
         rejected: list[tuple[object, ...]] = []
         for at, reading in block.readings:
             if reading.left_out:
@@ -178,11 +178,13 @@ class Stager:
                     tally.rejected += not says_something
                     rejected += [(self.import_uuid, reading.file, reading.line, *_clean(bad)) for bad in problems]
             first = self.seq + 1 + (at * width if width else len(taken))
-            taken += [Placed(seq, reading, fact) for seq, fact in enumerate(facts, start=first)]
-            taken += [Placed(seq, reading, gap, "refused") for seq, gap in enumerate(gaps, start=first + len(facts))]
+            taken += [PlacedFact(seq, reading, fact) for seq, fact in enumerate(facts, start=first)]
+            taken += [
+                PlacedFact(seq, reading, gap, "refused") for seq, gap in enumerate(gaps, start=first + len(facts))
+            ]
         for number, events in enumerate(block.events):
             taken += [
-                Placed(self.seq + 1 + at * width + number, Reading(block.file, line, facts=[fact]), fact)
+                PlacedFact(self.seq + 1 + at * width + number, Reading(block.file, line, facts=[fact]), fact)
                 for at, line, fact in events.named
             ]
         if block.events:
@@ -227,7 +229,7 @@ class Stager:
         # One wrong cell may be the problem of several facts: report it once.
         return good, list(dict.fromkeys(rejections + omissions)), bool(rejections)
 
-    def _document(self, one: Placed) -> bytes | None:
+    def _document(self, one: PlacedFact) -> bytes | None:
         """The encoded row of a fact without columns of its own; None if the same fact was staged before."""
         fact, kind = one.fact, one.fact.kind
         if kind == "facilities":

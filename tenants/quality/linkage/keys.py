@@ -2,7 +2,7 @@
 
 A name becomes a keyed digest of itself, a keyed digest of its sound, and a Bloom filter of its pairs of letters. The
 filter is a cryptographic long-term key, after Schnell, Bachteler and Reiher 2009. The tenant's own index key makes all
-three, so keys of two tenants never compare. docs/explanation/people-recorded-twice.md says what each would still tell a
+three, so keys of two tenants never compare. docs/explanation/people-recorded-twice.md says what each would still show a
 thief.
 """
 

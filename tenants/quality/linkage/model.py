@@ -172,7 +172,7 @@ def _blend_with_defaults(shares: Shares, values_present: dict[str, int]) -> Shar
 
 
 def _credible(shares: Shares, strangers: Shares, left_out: set[str]) -> Shares:
-    """Return the shares of the parts that are evidence: they agree more often in the estimate than among strangers."""
+    """Return the agreement of the parts that are evidence: by the estimate, one person's agree more than strangers'."""
     credible: Shares = {}
     for part in PARTS:
         mine = {place: share for (name, place), share in shares.items() if name == part.name}

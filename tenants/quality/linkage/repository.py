@@ -31,7 +31,7 @@ WHERE p.known_to IS NULL AND NOT p.voided AND p.uuid > %s AND k.erased_at IS NUL
 ORDER BY p.uuid LIMIT %s
 """
 
-# "turns" counts how often care passed between the two. Contacts of both on one day are no turn.
+# The switches count how often care passed between the two. Contacts of both on one day are no switch.
 _CARE = """
 WITH pairs AS (
     SELECT p.first, p.second, a.facility_uuid = b.facility_uuid AS together
@@ -45,7 +45,7 @@ days AS (
     SELECT p.first, p.second, c.patient_uuid = p.first AS of_first, c.contact_date AS day
     FROM pairs AS p JOIN contacts AS c ON c.patient_uuid IN (p.first, p.second) AND c.known_to IS NULL
 ),
-turns AS (
+neighbours AS (
     SELECT *, lag(of_first) OVER (PARTITION BY first, second ORDER BY day, of_first) AS before FROM days
 )
 SELECT p.first, p.second, p.together,
@@ -53,7 +53,7 @@ SELECT p.first, p.second, p.together,
        count(*) FILTER (WHERE t.before IS NOT NULL AND t.before <> t.of_first),
        max(t.day) FILTER (WHERE t.of_first), min(t.day) FILTER (WHERE t.of_first),
        max(t.day) FILTER (WHERE NOT t.of_first), min(t.day) FILTER (WHERE NOT t.of_first)
-FROM pairs AS p LEFT JOIN turns AS t USING (first, second) GROUP BY p.first, p.second, p.together
+FROM pairs AS p LEFT JOIN neighbours AS t USING (first, second) GROUP BY p.first, p.second, p.together
 """
 
 _PUT = """
@@ -90,8 +90,8 @@ def care(session: TenantSession, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tup
     care_of_pair: dict[tuple[UUID, UUID], dict[str, Any]] = {}
     with session.cursor() as cursor:
         cursor.execute(_CARE, ([first for first, _ in pairs], [second for _, second in pairs]))
-        for first, second, together, ours, theirs, turns, last_ours, first_ours, last_theirs, first_theirs in cursor:
-            row: dict[str, Any] = {"same_facility": together, "contacts": [ours, theirs], "turns": turns}
+        for first, second, together, ours, theirs, switches, last_ours, first_ours, last_theirs, first_theirs in cursor:
+            row: dict[str, Any] = {"same_facility": together, "contacts": [ours, theirs], "care_switches": switches}
             if not ours or not theirs:
                 row["care"] = "unknown"
             elif last_ours < first_theirs or last_theirs < first_ours:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from core.access import AnyScope, Scope, require_operator, signed_in
 from core.app import callers
 from core.errors import Unauthenticated
-from core.identity import Identified, Principal, credentials
+from core.identity import CredentialOwner, Principal, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from tests.core.app.wire import ask, connect, head, served, status_of
 from tests.core.conftest import make_toy_app
@@ -64,7 +64,7 @@ def tokens(monkeypatch, owner):
         ("token-operator", Principal("operator", "o1", None, rights), None),
         ("token-idle-operator", Principal("operator", "o2", None), None),
     ):
-        tokens.known[name] = Identified(principal, tenant)
+        tokens.known[name] = CredentialOwner(principal, tenant)
     return tokens
 
 

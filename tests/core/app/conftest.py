@@ -6,7 +6,7 @@ import pytest
 
 from core.access.verification import Verification
 from core.errors import Unauthenticated
-from core.identity.principal import Identified, Principal
+from core.identity.principal import CredentialOwner, Principal
 from tests.core.app.documents import operations_of
 
 FORM = "iit_{0:012x}_" + "0" * 64
@@ -30,7 +30,7 @@ class Keys:
         if key not in self.known:
             raise Unauthenticated("the API key is not known")
         principal = self.known[key]
-        return Verification(credential, Identified(principal, _Ref(principal.tenant_id)), 0.0)
+        return Verification(credential, CredentialOwner(principal, _Ref(principal.tenant_id)), 0.0)
 
 
 class _Ref:

@@ -14,7 +14,7 @@ from core.app.factory import create_app
 from core.app.pages import WRITES
 from core.feature import feature
 from core.feature_registry import NavigationEntry
-from core.identity import Identified, Principal, credentials, csrf
+from core.identity import CredentialOwner, Principal, credentials, csrf
 from core.identity.credentials import credential_kinds
 from core.web.uploads import UploadRequest
 from tests.core.app import sample_pages
@@ -30,7 +30,7 @@ def sessions(monkeypatch, owner):
     monkeypatch.setattr(credentials, "credential_kinds", lambda: kinds)
     for name, rights in (("session-reader", {"audit.read"}), ("session-idle", set())):
         person = Principal("person", name, owner.ref.id, frozenset(rights), credential="session", credential_id=name)
-        sessions.known[name] = Identified(person, owner.ref)
+        sessions.known[name] = CredentialOwner(person, owner.ref)
     return sessions
 
 

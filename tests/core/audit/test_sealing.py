@@ -58,7 +58,7 @@ def test_what_is_committed_is_sealed_anchored_and_found_intact(sealed):
         0,
         3,
     )
-    assert sealer.seal(sealed) == sealer.Sealed(0, 0)
+    assert sealer.seal(sealed) == sealer.SealResult(0, 0)
 
 
 def test_an_event_not_sealed_yet_is_pending_and_no_problem(sealed, open_session):
@@ -70,7 +70,7 @@ def test_an_event_not_sealed_yet_is_pending_and_no_problem(sealed, open_session)
 def test_a_backlog_is_sealed_in_batches(tenant, open_session, monkeypatch):
     monkeypatch.setattr(sealer, "BATCH", 40)
     act(open_session, tenant, 100)
-    assert sealer.seal(tenant) == sealer.Sealed(3, 100)
+    assert sealer.seal(tenant) == sealer.SealResult(3, 100)
     assert verify(tenant).intact
 
 
@@ -291,7 +291,7 @@ class TestSealer:
         first, second = two_tenants
         going.look()
         seen = []
-        monkeypatch.setattr(sealer, "seal", lambda tenant, *_, **__: seen.append(tenant.id) or sealer.Sealed(0, 0))
+        monkeypatch.setattr(sealer, "seal", lambda tenant, *_, **__: seen.append(tenant.id) or sealer.SealResult(0, 0))
         act(open_session, first)
         for _ in range(600):
             going.look()

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from core.database import NotAtOnce, at_once, tenant_session
+from core.database import RoundTripError, at_once, tenant_session
 from core.database.engines import application_engine
 from core.errors import Unavailable
 
@@ -47,7 +47,7 @@ def test_a_value_is_a_value_whatever_is_in_it(tenant, text):
 
 
 def test_what_fails_keeps_nothing_and_is_left_to_a_session(tenant):
-    with pytest.raises(NotAtOnce):
+    with pytest.raises(RoundTripError):
         at_once(tenant, (PUT, {"key": "a"}), ("SELECT 1 / 0", {}))
     assert keys(tenant) == []
     assert idle()
@@ -56,7 +56,7 @@ def test_what_fails_keeps_nothing_and_is_left_to_a_session(tenant):
 def test_another_tenants_rows_are_out_of_reach(two_tenants):
     one, other = two_tenants
     at_once(other, (PUT, {"key": "theirs"}))
-    with pytest.raises(NotAtOnce) as rejection:
+    with pytest.raises(RoundTripError) as rejection:
         at_once(one, (KEYS.replace("tenant_settings", f"{other.schema_name}.tenant_settings"), {}))
     assert isinstance(rejection.value.__cause__, psycopg.errors.InsufficientPrivilege)
 
@@ -64,7 +64,7 @@ def test_another_tenants_rows_are_out_of_reach(two_tenants):
 def test_a_tenant_that_is_being_moved_is_left_to_a_session(tenant):
     from core.tenancy import placing
 
-    with placing.fence(tenant, patience=5), pytest.raises(NotAtOnce) as rejection:
+    with placing.fence(tenant, patience=5), pytest.raises(RoundTripError) as rejection:
         at_once(tenant, (PUT, {"key": "a"}))
     assert isinstance(rejection.value.__cause__, psycopg.errors.ReadOnlySqlTransaction)
     assert keys(tenant) == []
@@ -77,7 +77,7 @@ def test_a_connection_that_died_in_the_pool_is_left_to_a_session_and_thrown_away
     driver = connection.driver_connection
     connection.close()
     driver.close()  # as a server that was restarted
-    with pytest.raises(NotAtOnce) as rejection:
+    with pytest.raises(RoundTripError) as rejection:
         at_once(tenant, (PUT, {"key": "a"}))
     assert isinstance(rejection.value.__cause__, psycopg.OperationalError)
     at_once(tenant, (PUT, {"key": "a"}))

@@ -12,7 +12,7 @@ from sqlalchemy import exc
 from core.app import errors as handlers
 from core.errors.database import as_app_error
 from core.telemetry.logs import configure
-from core.telemetry.repeated import Repeated
+from core.telemetry.repeated import RepeatFilter
 
 FULL = psycopg.errors.DiskFull("could not extend file")
 
@@ -22,7 +22,7 @@ def lines(monkeypatch):
     """The lines at error level, as written."""
     written = io.StringIO()
     configure(level="error", form="json", stream=written)
-    monkeypatch.setattr(handlers, "_logged", Repeated(1000.0))
+    monkeypatch.setattr(handlers, "_logged", RepeatFilter(1000.0))
     yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
     for handler in [one for one in logging.getLogger().handlers if getattr(one, "iit", False)]:
         logging.getLogger().removeHandler(handler)

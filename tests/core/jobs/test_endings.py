@@ -63,7 +63,7 @@ def letters(job_id):
 def test_a_rejected_job_is_told_to_its_feature_in_a_session_of_its_tenant(tenant, dead, job_events, row, effects):
     ((event, slug, payload),) = job_events
     assert (event, slug) == ("jobs.given_up", tenant.slug)
-    assert payload["job_uuid"] == dead
+    assert payload["job_id"] == dead
     assert (payload["kind"], payload["reason"]) == ("testing.act", "refused")
     assert payload["payload"] == row(dead)["payload"]
     assert payload["error"] == "Invalid: there is no such column"
@@ -126,7 +126,7 @@ def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(
     job_events.clear()
     act(dead, actor="cli:operator")
     ((event, slug, payload),) = job_events
-    assert (event, slug, payload["job_uuid"]) == (f"jobs.{resolution}", tenant.slug, dead)
+    assert (event, slug, payload["job_id"]) == (f"jobs.{resolution}", tenant.slug, dead)
     assert row(dead)["state"] == state
     assert letters(dead) == [("refused", resolution)]
     with open_session(tenant) as session:
@@ -193,7 +193,7 @@ def test_a_give_up_at_which_the_feature_failed_is_announced_again(tenant, announ
     drain(tenant)
     ((event, slug, payload),) = job_events
     assert (event, slug) == ("jobs.given_up", tenant.slug)
-    assert (payload["job_uuid"], payload["reason"]) == (job_id, "refused")
+    assert (payload["job_id"], payload["reason"]) == (job_id, "refused")
     assert effects(tenant) == ["jobs.given_up"]
     assert (row(announce_id)["state"], row(job_id)["state"]) == ("done", "dead")
 

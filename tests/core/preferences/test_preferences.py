@@ -14,7 +14,7 @@ from core.errors import AppError
 from core.identity.keys import create_key
 from core.preferences import amend, group, groups, read, reset
 from core.preferences.reference import FILE, page
-from core.web.etag import Expected, etag
+from core.web.etag import ExpectedVersions, etag
 
 ANY = {"If-Match": "*"}
 
@@ -179,7 +179,7 @@ class TestService:
     def test_of_two_who_saw_the_same_version_only_one_changes_it(self, tenant):
         outcomes = []
         with tenant_session(tenant, actor="test:1") as session:
-            seen = Expected(frozenset({etag(read(session, group("risk")).version)}))
+            seen = ExpectedVersions(frozenset({etag(read(session, group("risk")).version)}))
 
         def change(reasons):
             try:

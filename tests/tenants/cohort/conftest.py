@@ -51,7 +51,7 @@ class Store:
                     uuids.append(staged.add(facility, key, content, voided=voided, **options, **stage))
             done = upsert(session, staged, import_uuid=new_uuid(), data_date=self.data_date)
             contacts.refresh(session, done.patients)
-            publish(session, "records.changed", {"patients": done.patients})
+            publish(session, "records.changed", {"patient_ids": done.patients})
         return uuids
 
     def patient(self, facility: UUID, number: int = 1, **facts: Any) -> UUID:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenants.cohort.complete import Complete, complete_through
+from tenants.cohort.complete import ReportingState, complete_through
 from tenants.cohort.settings import CohortSettings, Completeness, UsualIntervalRule
 from tenants.cohort.timelines import NO_DAY
 from tenants.cohort.units import units
@@ -19,7 +19,7 @@ def volume(rate: float, days: int, facility: int = 0, seed: int = 0) -> list[tup
     return [(facility, day, int(count)) for day, count in enumerate(counts) if count]
 
 
-def completeness(rows: list[tuple[int, int, int]], *data_days: int) -> Complete:
+def completeness(rows: list[tuple[int, int, int]], *data_days: int) -> ReportingState:
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)
     return complete_through(table[:, 0], table[:, 1], table[:, 2], list(data_days), RULES)
 

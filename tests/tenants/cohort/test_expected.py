@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tenants.cohort.expected import FROM_APPOINTMENT, FROM_RULE, FROM_SUPPLY, FROM_UNREAD, episodes
 from tenants.cohort.settings import CohortSettings, FixedRule, ScheduleBand, ScheduleRule, UsualIntervalRule
 from tenants.cohort.timeline_builder import make_timelines
-from tenants.cohort.timelines import CANCELLED, KEPT, MISSED, NO_DAY, SCHEDULED
+from tenants.cohort.timelines import BOOKING_CANCELLED, BOOKING_KEPT, BOOKING_MISSED, BOOKING_SCHEDULED, NO_DAY
 from tests.tenants.cohort.histories import Contact, History, Walk, histories, rules, timelines_of
 
 FIXED = CohortSettings(rule=FixedRule(days=30))
@@ -134,7 +134,7 @@ def test_each_booking_is_its_own_and_they_may_overlap() -> None:
             "patient": [0, 0, 0, 0, 0],
             "booked": [0, 1, 2, 3, 4],
             "due": [20, 10, 15, 30, 40],
-            "status": [MISSED, KEPT, MISSED, CANCELLED, SCHEDULED],
+            "status": [BOOKING_MISSED, BOOKING_KEPT, BOOKING_MISSED, BOOKING_CANCELLED, BOOKING_SCHEDULED],
         },
     )
     table = episodes(timelines, rules)

@@ -192,8 +192,8 @@ def test_completeness_is_kept_by_imports_and_flags_what_is_provisional(store, cl
     with store.session() as session, frozen(datetime(2026, 7, 1, tzinfo=UTC)):
         publish(
             session,
-            "imports.finished",
-            {"import_uuid": people[0], "data_date": store.data_date, "facilities": [clinic]},
+            "imports.completed",
+            {"import_id": people[0], "data_date": store.data_date, "facility_ids": [clinic]},
         )
         (row,) = service.facility_list(session, FACILITIES).rows
         assert (row["complete_through"], row["data_date"], row["stale"]) == (last, date(2026, 6, 30), True)

@@ -13,14 +13,14 @@ from tenants.cohort.settings import CohortSettings, FixedRule
 from tenants.cohort.status import ACTIVE, IIT, STATUSES, UNKNOWN, status_at, still_in_care, transitions
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import (
-    CANCELLED,
+    BOOKING_CANCELLED,
+    BOOKING_KEPT,
+    BOOKING_MISSED,
+    BOOKING_SCHEDULED,
     DIED,
     INVALIDATED,
-    KEPT,
-    MISSED,
     NO_DAY,
     NO_WORD,
-    SCHEDULED,
     STOPPED,
     THEIRS_ACTIVE,
     THEIRS_IIT,
@@ -174,7 +174,13 @@ def bookings(*rows: tuple[int, int, int], contacts: tuple[int, ...] = ()) -> Tim
 
 
 def test_each_booking_is_decided_and_labelled_by_itself() -> None:
-    timelines = bookings((0, 20, MISSED), (5, 10, KEPT), (12, 30, KEPT), (13, 40, CANCELLED), contacts=(10, 30))
+    timelines = bookings(
+        (0, 20, BOOKING_MISSED),
+        (5, 10, BOOKING_KEPT),
+        (12, 30, BOOKING_KEPT),
+        (13, 40, BOOKING_CANCELLED),
+        contacts=(10, 30),
+    )
     table = units(timelines, BOOKINGS, FAR, per_episode=300)
     labelled = {(int(e), int(label)) for e, label in zip(table.expected, table.label, strict=True)}
     assert labelled == {(20, 1), (10, 0), (30, 0)}
@@ -184,21 +190,21 @@ def test_each_booking_is_decided_and_labelled_by_itself() -> None:
 
 
 def test_what_came_of_a_booking_is_not_seen_before_its_day_is_over() -> None:
-    timelines = bookings((0, 20, MISSED), (5, 10, KEPT), contacts=(10,))
+    timelines = bookings((0, 20, BOOKING_MISSED), (5, 10, BOOKING_KEPT), contacts=(10,))
     table = units(timelines, BOOKINGS, FAR, per_episode=50)
     seen = table.snapshot(timelines)
     owner = seen.bookings.owner
-    known = seen.bookings.status != SCHEDULED
+    known = seen.bookings.status != BOOKING_SCHEDULED
     assert (seen.bookings.due[known] < table.day[owner][known]).all()
     assert (seen.contacts.date < table.day[seen.contacts.owner]).all()
 
 
 def test_booked_and_due_on_one_day_is_nothing_to_predict() -> None:
-    assert len(units(bookings((5, 5, KEPT)), BOOKINGS, FAR)) == 0
+    assert len(units(bookings((5, 5, BOOKING_KEPT)), BOOKINGS, FAR)) == 0
 
 
 def test_all_pending_bookings_are_at_risk() -> None:
-    timelines = bookings((0, 20, SCHEDULED), (5, 10, SCHEDULED), (6, 7, SCHEDULED))
+    timelines = bookings((0, 20, BOOKING_SCHEDULED), (5, 10, BOOKING_SCHEDULED), (6, 7, BOOKING_SCHEDULED))
     assert pending_units(timelines, 10, BOOKINGS).expected.tolist() == [20, 10]
 
 

@@ -56,7 +56,7 @@ def unread(store, clinic, person, word=None, day=LISTED, closed=None):
         )
         session.add(row)
         session.flush()
-        publish(session, "records.changed", {"patients": [person], "kind": "unread_contacts"})
+        publish(session, "records.changed", {"patient_ids": [person], "kind": "unread_contacts"})
 
 
 def on(store, person, day):

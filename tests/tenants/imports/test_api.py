@@ -17,7 +17,7 @@ from core.errors import NotFound
 from core.jobs.worker import drain
 from core.tenancy import CreatedTenant
 from tenants.imports import repository
-from tenants.imports.reading.reader import READERS
+from tenants.imports.reading.reader import formats
 
 from .conftest import MAPPING, PATIENTS, PICKUPS, rows
 from .formats.test_lamisplus_pharmacy import ROWS, workbook
@@ -198,7 +198,7 @@ def test_imports_are_listed_the_newest_first(api: TestClient) -> None:
 
 
 def test_formats_are_listed(api: TestClient) -> None:
-    assert [item["name"] for item in api.get("/v1/imports/formats").json()] == list(READERS)
+    assert [item["name"] for item in api.get("/v1/imports/formats").json()] == list(formats())
 
 
 def test_an_upload_of_the_same_files_finishes_an_import_begun_from_a_path(

@@ -14,7 +14,7 @@ from core.services import ensure
 from tenants.imports import repository, runner, service
 from tenants.imports.models import Import
 from tenants.imports.reading.sources import from_paths
-from tenants.imports.runner import Lost, Runner
+from tenants.imports.runner import Runner, StagedRowsLost
 from tenants.records.ids import new_uuid
 
 from .conftest import RunImport, interrupted, rows
@@ -127,7 +127,7 @@ def test_an_import_without_its_staged_rows_stops_and_the_next_one_repairs_it(
     with open_session() as session, session.cursor() as cursor:
         assert session.get_one(Import, uuid).staged > 0
         cursor.execute("TRUNCATE import_staging")
-    with pytest.raises(Lost, match="are gone"):
+    with pytest.raises(StagedRowsLost, match="are gone"):
         Runner(open_session, uuid, from_paths(partner_files), lambda *_: None).run()
     with open_session() as session:
         assert service.get(session, uuid).state == "failed"
@@ -145,7 +145,7 @@ def test_an_import_whose_key_is_destroyed_stops_and_the_next_one_repairs_it(
     open_session, uuid = interrupted(tenant, partner_files, moment)
     with open_session() as session:
         vault(session).erase_patient(uuid)
-    with pytest.raises(Lost, match="are gone"):
+    with pytest.raises(StagedRowsLost, match="are gone"):
         Runner(open_session, uuid, from_paths(partner_files), lambda *_: None).run()
     assert staged_by(tenant) == []
     summary = run_import(tenant, partner_files)

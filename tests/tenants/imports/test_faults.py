@@ -23,7 +23,7 @@ from tenants.imports import report, repository, runner, service
 from tenants.imports.applying import apply
 from tenants.imports.mapping import parse_mapping
 from tenants.imports.reading.sources import from_paths
-from tenants.imports.runner import Runner, Stopped
+from tenants.imports.runner import ImportStopped, Runner
 from tenants.imports.service import GivenFile, Order
 from tenants.imports.staging import checks
 from tests.tenants.imports.newest import newest_import
@@ -149,7 +149,7 @@ def test_a_second_runner_of_an_import_stops_the_first(tenant: TenantRef, many_fi
             finished.append(note)
             begin(tenant, many_files, lambda _: None).run()
 
-    with pytest.raises(Stopped, match="taken the import over"):
+    with pytest.raises(ImportStopped, match="taken the import over"):
         begin(tenant, many_files, tell).run()
     records = content(tenant)
     assert [state for state, *_ in records["imports"]] == ["done"]
@@ -164,7 +164,7 @@ def test_an_import_cancelled_while_reading_stops_and_leaves_nothing(tenant: Tena
             with tenant_session(tenant, actor="test:1") as session:
                 service.cancel(session, newest_import(session).uuid)
 
-    with pytest.raises(Stopped, match="was cancelled"):
+    with pytest.raises(ImportStopped, match="was cancelled"):
         begin(tenant, many_files, tell).run()
 
     def open_session() -> Any:

@@ -115,7 +115,7 @@ def test_a_cancel_is_seen_while_its_reader_is_busy(
     monkeypatch.setattr(reader_process, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(reader_process, "COMMAND", ("sleep", "600"))
     monkeypatch.setattr(reader_process, "_spare", [])
-    monkeypatch.setattr(reader_process.Apart, "close", lambda self: reader_process.end(self._process))
+    monkeypatch.setattr(reader_process.SeparateReading, "close", lambda self: reader_process.end(self._process))
     monkeypatch.setattr(reader_process, "_begun", sleeping)
     upload = send(api).json()
     worker = threading.Thread(target=drain, args=(owner.ref,))

@@ -36,7 +36,7 @@ class People(Store):
             with staging(session, Patient, source="csv:a") as stage:
                 stage.add(facility, key, content | seal_patient(session, uuid, plain), assumed_from=date(2024, 1, 1))
             done = upsert(session, stage, import_uuid=new_uuid(), data_date=self.data_date)
-            publish(session, "records.changed", {"patients": done.patients})
+            publish(session, "records.changed", {"patient_ids": done.patients})
         return uuid
 
     def pickups(self, facility: UUID, patient: UUID, *days: date, start: int = 1, **more: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.cli.main import run
+from core.database import tenant_session
 from core.jobs.worker import drain
 from tenants.quality.models import LinkageCandidate, QualityReport
 from tenants.records.ids import new_uuid
@@ -50,6 +51,15 @@ def test_an_import_is_reported_on_with_its_rejected_rows(api: TestClient, import
     assert 0 <= report["score"] <= 100
     assert api.get("/v1/quality/trend", params={"by": "import"}).json()["items"][0]["period"] == imported
     assert api.get("/v1/quality/trend", params={"facility": "Q1"}).json()["items"][0]["period"] == "2024Q2"
+
+
+def test_a_measure_that_was_stored_under_its_former_name_is_read_under_its_present_one(
+    api: TestClient, imported: str, owner: Any
+) -> None:
+    with tenant_session(owner.ref, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE quality_measures SET measure = 'next_date_told' WHERE measure = 'sex_filled'")
+    report = api.get(f"/v1/quality/imports/{imported}").json()
+    assert {each["measure"]: each["numerator"] for each in report["measures"]}["next_date_filled"] == 2
 
 
 def test_reports_are_listed_of_all_and_of_one_facility(api: TestClient, imported: str) -> None:

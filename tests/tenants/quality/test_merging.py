@@ -243,7 +243,7 @@ def test_after_all_is_unmerged_everything_is_as_before(people: People, steps: li
                 continue
             day = day_status(session, TODAY)
             assert day.patients == len({identities.canonical_of(session, uuid) for uuid in uuids})
-            assert contacts.refresh(session, uuids) == contacts.Refreshed(), "contacts follow from facts and merges"
+            assert contacts.refresh(session, uuids) == contacts.RefreshCounts(), "contacts follow from facts and merges"
         while any(identities.canonical_of(session, uuid) != uuid for uuid in uuids):
             for uuid in uuids:
                 if identities.canonical_of(session, uuid) != uuid:

@@ -52,7 +52,7 @@ def pair(tenant, *patients):
     first, second = sorted(patients)
     row = LinkageCandidate(
         uuid=new_uuid(), first_uuid=first, second_uuid=second, probability=0.9, evidence_hash=uuid4().hex,
-        evidence={"agree": ["same phone"], "differ": [], "care": "unknown", "turns": 0},
+        evidence={"agree": ["same phone"], "differ": [], "care": "unknown", "care_switches": 0},
     )  # fmt: skip
     with tenant_session(tenant, actor="test:1") as session:
         session.add(row)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.database import tenant_session
 from tenants.records import contacts, writing
-from tenants.records.contacts import Refreshed
+from tenants.records.contacts import RefreshCounts
 from tenants.records.days import end_of_day
 from tenants.records.ids import entity_uuid, new_uuid
 from tenants.records.models import Appointment, Dispensation, Visit
@@ -57,7 +57,7 @@ def test_the_days_facts_are_merged(session):
         regimen="TDF/3TC/DTG",
         next_appointment=date(2024, 4, 9),
     )
-    assert contacts.refresh(session, [PATIENT]) == Refreshed(added=1)
+    assert contacts.refresh(session, [PATIENT]) == RefreshCounts(added=1)
     assert known(session) == [(DAY, True, True, 90, date(2024, 4, 9), "TDF/3TC/DTG")]
 
 
@@ -97,7 +97,7 @@ def test_a_fact_learned_later_is_not_known_before(session):
     put(session, Visit, date(2024, 1, 15), date_started=DAY, visit_type="clinical")
     contacts.refresh(session, [PATIENT])
     put(session, Dispensation, date(2024, 2, 15), date_dispensed=DAY, days_supplied=90, regimen="TDF/3TC/DTG")
-    assert contacts.refresh(session, [PATIENT]) == Refreshed(added=1, closed=1)
+    assert contacts.refresh(session, [PATIENT]) == RefreshCounts(added=1, closed=1)
     assert known(session, date(2024, 1, 14)) == []
     assert known(session, date(2024, 1, 15)) == [(DAY, True, False, None, None, None)]
     assert known(session, date(2024, 2, 14)) == [(DAY, True, False, None, None, None)]
@@ -128,8 +128,8 @@ def test_a_refresh_that_finds_nothing_new_touches_nothing(session):
     put(session, Visit, date(2024, 1, 15), date_started=DAY)
     contacts.refresh(session, [PATIENT])
     before = session.cursor().execute("SELECT contacts.*, xmin::text FROM contacts").fetchall()
-    assert contacts.refresh(session, [PATIENT, PATIENT]) == Refreshed()
-    assert contacts.refresh(session, []) == Refreshed()
+    assert contacts.refresh(session, [PATIENT, PATIENT]) == RefreshCounts()
+    assert contacts.refresh(session, []) == RefreshCounts()
     assert session.cursor().execute("SELECT contacts.*, xmin::text FROM contacts").fetchall() == before
 
 
@@ -137,7 +137,7 @@ def test_a_contact_whose_facts_were_voided_is_closed_and_stays_in_the_history(se
     put(session, Visit, date(2024, 1, 15), date_started=DAY)
     contacts.refresh(session, [PATIENT])
     put(session, Visit, date(2024, 3, 1), date_started=DAY, voided=True)
-    assert contacts.refresh(session, [PATIENT]) == Refreshed(closed=1)
+    assert contacts.refresh(session, [PATIENT]) == RefreshCounts(closed=1)
     assert known(session) == []
     assert known(session, date(2024, 2, 29)) == [(DAY, True, False, None, None, None)]
 
@@ -214,5 +214,5 @@ def test_as_of_any_day_contacts_are_the_merge_of_the_facts_known_then(module_ten
             as_of = DAY + timedelta(30 * (month + 1) - 1 + data.draw(st.integers(0, 1)))
             assert known(session, as_of) == merged(session, as_of)
         assert known(session) == merged(session, date(2100, 1, 1))
-        assert contacts.refresh(session, [PATIENT]) == Refreshed()
+        assert contacts.refresh(session, [PATIENT]) == RefreshCounts()
         session.rollback()  # the next example finds an empty tenant

@@ -66,10 +66,10 @@ def test_a_change_does_not_overwrite_what_it_cannot_read(api, damaged):
 
 
 def test_it_is_logged_without_what_was_read(api, damaged, caplog):
-    from core.telemetry.repeated import Repeated
+    from core.telemetry.repeated import RepeatFilter
     from tenants.records import personal
 
-    personal._logged = Repeated()
+    personal._logged = RepeatFilter()
     with caplog.at_level("ERROR"):
         api.get("/patients")
         api.get("/patients")

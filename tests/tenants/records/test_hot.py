@@ -11,7 +11,7 @@ import pytest
 
 from core.access import Scope
 from core.clock import today
-from core.database import NotAtOnce
+from core.database import RoundTripError
 from core.identity.principal import Principal
 from core.privacy import tenant_keys, vault
 from core.web.cursors import Sort
@@ -123,7 +123,7 @@ def test_what_does_not_go_in_one_round_trip_is_answered_all_the_same(api, uuids,
     before = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]
 
     def reject(*_args):
-        raise NotAtOnce
+        raise RoundTripError
 
     monkeypatch.setattr(hot, "at_once", reject)
     after = [api.call("GET", f"/patients/{uuids[0]}"), api.call("GET", "/patients")]

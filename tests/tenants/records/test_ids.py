@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tenants.records import ids
 from tenants.records.models import Observation, Visit
-from tenants.records.staging import content_values
+from tenants.records.upsert_stage import content_values
 from tenants.records.versioned import BOOKKEEPING, Asserted
 
 values = st.one_of(

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from core import clock
 from core.database import tenant_session
-from core.identity import Identified, Principal, all_permissions, credentials
+from core.identity import CredentialOwner, Principal, all_permissions, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from core.jobs.worker import drain
 from tenants.reports import schedules
@@ -38,7 +38,7 @@ class Tokens:
         return credential.startswith("reports-")
 
     def verify(self, credential):
-        return Identified(self.people[credential], self.tenant)
+        return CredentialOwner(self.people[credential], self.tenant)
 
     def confirm(self, principal):
         pass

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from tenants.cohort.expected import episodes
 from tenants.cohort.settings import CohortSettings
 from tenants.cohort.timeline_builder import make_timelines
-from tenants.cohort.timelines import CLINICAL, DIED, KEPT, MISSED, VARIABLE_CODES, select
+from tenants.cohort.timelines import BOOKING_KEPT, BOOKING_MISSED, CLINICAL, DIED, VARIABLE_CODES, select
 from tenants.cohort.units import pending_units, units
 from tenants.risk import model_inputs
 from tenants.risk.facility_rates import STEP, FacilityCounts, FacilityRates
@@ -124,7 +124,7 @@ def test_of_bookings_the_past_counts_and_those_ahead_do_not():
         "patient": [0] * 4,
         "booked": [0, 5, 20, 20],
         "due": [10, 15, 40, 40],
-        "status": [MISSED, KEPT, MISSED, KEPT],
+        "status": [BOOKING_MISSED, BOOKING_KEPT, BOOKING_MISSED, BOOKING_KEPT],
         "known_from": [0, 5, 20, 20],
         "entity": [0, 1, 2, 3],
     }

@@ -145,7 +145,7 @@ def test_a_cached_set_is_read_again_after_a_minute(tenant, create, permitted, re
         ).scalar_one()
     later = compiled.time.monotonic() + compiled.LASTS_SECONDS
     monkeypatch.setattr(compiled.time, "monotonic", lambda: later)
-    compiled.permissions_of(tenant, ["lead"], compiled.RolesAt(version))
+    compiled.permissions_of(tenant, ["lead"], compiled.OwnRolesVersion(version))
     assert len(reads) == 2
 
 

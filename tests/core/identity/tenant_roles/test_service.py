@@ -12,7 +12,7 @@ from core.identity.people.members import Grant
 from core.identity.roles import ROLES, permissions_of_role
 from core.identity.tenant_roles import service
 from core.identity.tenant_roles.service import RoleAuthor, RoleDraft
-from core.web.etag import Expected
+from core.web.etag import ExpectedVersions
 from tests.core.identity.tenant_roles.conftest import AUTHOR
 
 
@@ -77,9 +77,11 @@ def test_a_built_in_role_cannot_be_changed_or_deleted(tenant):
 
 def test_a_change_with_an_old_version_is_rejected(tenant, create):
     read = create("lead", "jobs.read").version_id
-    service.change_role(tenant, RoleDraft("lead", "x", (), ("keys.read",)), AUTHOR, Expected(frozenset({f'"{read}"'})))
+    service.change_role(
+        tenant, RoleDraft("lead", "x", (), ("keys.read",)), AUTHOR, ExpectedVersions(frozenset({f'"{read}"'}))
+    )
     with pytest.raises(PreconditionFailed):
-        service.change_role(tenant, RoleDraft("lead", "y"), AUTHOR, Expected(frozenset({f'"{read}"'})))
+        service.change_role(tenant, RoleDraft("lead", "y"), AUTHOR, ExpectedVersions(frozenset({f'"{read}"'})))
     assert service.get_role(tenant, "lead").permissions == ("keys.read",)
 
 

@@ -216,7 +216,9 @@ def test_one_tenant_that_cannot_be_purged_does_not_keep_the_others(doomed, monke
         return real(slug, **options)
 
     monkeypatch.setattr(purging, "purge", broken)
-    monkeypatch.setattr(purging, "due", lambda: [purging.Due(None, "always-first"), purging.Due(None, doomed.ref.slug)])
+    monkeypatch.setattr(
+        purging, "due", lambda: [purging.DuePurge(None, "always-first"), purging.DuePurge(None, doomed.ref.slug)]
+    )
     gone, failed = [], []
     purging.purge_due(actor="test:1", done=gone.append, failed=lambda slug, error: failed.append((slug, error.detail)))
     assert [stone.slug for stone in gone] == [doomed.ref.slug]

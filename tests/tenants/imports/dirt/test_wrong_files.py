@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import Invalid
 from tenants.imports.mapping import parse_mapping
-from tenants.imports.reading.reader import READERS, detect, reader
+from tenants.imports.reading.reader import detect, formats, reader
 from tenants.imports.reading.sources import Source, from_paths
 from tests.tenants.imports.formats.corpus import CORPUS
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_no_table_is_named_for_what_it_is(chosen: str, name: str,
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("name", sorted(formats()))
 def test_a_file_larger_than_any_may_be_is_rejected_before_it_is_read(tmp_path: Path, name: str) -> None:
     path = CORPUS[name].make(tmp_path)[0]
     with path.open("r+b") as file:

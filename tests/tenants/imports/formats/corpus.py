@@ -1,6 +1,6 @@
 """One set of valid files for each format, in its exact shape: the fuzz tests damage them.
 
-Each format in ``tenants.imports.reading.reader.READERS`` has an entry; a test fails where one lacks it.
+Each format in ``tenants.imports.formats`` has an entry; a test fails where one lacks it.
 """
 
 from __future__ import annotations

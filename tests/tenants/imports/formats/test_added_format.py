@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from core.database import TenantRef, tenant_session
+from tenants.imports import formats as package
 from tenants.imports.facts import DispensationFact
 from tenants.imports.mapping import Mapping
 from tenants.imports.reading import reader as readers
@@ -22,15 +23,17 @@ TEXT = "#REFILLS\nC1|P1|2024-01-10|30\nC1|P1|2024-02-09|ninety\nC1|P2|2024-02-01
 
 
 @pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch) -> type[Reader]:
-    """The format of the page, registered."""
-    module = ModuleType("refill_lines_of_the_page")
-    exec(PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0], module.__dict__)  # noqa: S102
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(readers.READERS, "refill-lines", f"{module.__name__}:RefillLines")
-    readers.reader.cache_clear()
-    added_format: type[Reader] = module.RefillLines
-    return added_format
+def added(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Reader]]:
+    """The format of the page, in a file of the package of formats. Nothing else registers it."""
+    folder = tmp_path_factory.mktemp("formats")
+    text = PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    (folder / "refill_lines.py").write_text(text)
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    readers.formats.cache_clear()
+    yield type(readers.reader("refill-lines"))
+    readers.formats.cache_clear()
+    del sys.modules[f"{package.__name__}.refill_lines"]
+    del package.refill_lines
 
 
 def test_two_methods_are_all_that_a_format_needs(added: type[Reader]) -> None:

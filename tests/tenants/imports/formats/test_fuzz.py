@@ -1,6 +1,6 @@
 """Every reader, fed damaged files: no crash, no partial import, rejected rows reported, accepted + rejected = read.
 
-A new format in ``READERS`` fails these tests until the corpus has valid files of it.
+A new format fails these tests until ``corpus.py`` has valid files of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.database import TenantRef, tenant_session
 from core.errors import Invalid
 from tenants.imports import repository
 from tenants.imports.mapping import Mapping, parse_mapping
-from tenants.imports.reading.reader import READERS, Position, detect, reader
+from tenants.imports.reading.reader import Position, detect, formats, reader
 from tenants.imports.reading.sources import Source
 from tests.tenants.imports.conftest import RunImport, rows
 
@@ -67,10 +67,10 @@ def as_sources(files: list[tuple[str, bytes]]) -> list[Source]:
 
 
 def test_every_format_has_sound_files_and_no_other() -> None:
-    assert set(CORPUS) == set(READERS)
+    assert set(CORPUS) == set(formats()), "give each format valid files in CORPUS of corpus.py beside this test"
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("name", sorted(formats()))
 def test_sound_files_are_detected_and_read_whole(name: str) -> None:
     sources = as_sources(list(sound_files(name)))
     readings = list(reader(name).read(sources, mapping_of(name)))
@@ -84,7 +84,7 @@ def test_sound_files_are_detected_and_read_whole(name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("name", sorted(formats()))
 @settings(CALM, max_examples=EXAMPLES)
 @given(seed=st.integers(0, 2**32))
 def test_a_damaged_file_gives_readings_or_an_error_with_a_remedy(name: str, seed: int) -> None:
@@ -112,7 +112,7 @@ def checked(readings: Iterator) -> None:
         assert all(bad.field and bad.problem and bad.remedy for bad in reading.rejections)
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("name", sorted(formats()))
 @settings(CALM, max_examples=IMPORTS)
 @given(seed=st.integers(0, 2**32))
 def test_a_damaged_file_is_imported_in_part_with_a_report_or_not_at_all(

@@ -295,7 +295,13 @@ def test_a_second_list_of_a_day_replaces_the_first_at_its_facilities(
     corrected = [lamisplus_row(1), lamisplus_row(2)]
     for name, list_rows in (("a.csv", first), ("b.csv", others), ("c.csv", corrected)):
         summary = run_import(tenant, [write_csv(tmp_path / name, HEADINGS, list_rows)], "{}", data_date=JUNE)
-    assert summary.counts["snapshots"] == {"inserted": 0, "updated": 1, "unchanged": 1, "superseded": 0, "held": 0}
+    assert summary.counts["snapshots"] == {
+        "inserted": 0,
+        "updated": 1,
+        "unchanged": 1,
+        "superseded": 0,
+        "still_voided": 0,
+    }
     person = by_person(tenant)
     with tenant_session(tenant, actor="test:1") as session:
         snapshots = rows(session, "SELECT patient_uuid, status FROM radet_snapshots")

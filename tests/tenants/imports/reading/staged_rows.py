@@ -9,7 +9,7 @@ from typing import Any
 from core.database import TenantSession
 from tenants.imports import slots
 from tenants.imports.reading.blocks import Block
-from tenants.imports.staging.keys import Whereabouts
+from tenants.imports.staging.keys import PatientFacilities
 from tenants.imports.staging.stager import Stager
 from tenants.records.ids import new_uuid
 from tests.tenants.imports.conftest import rows
@@ -20,7 +20,7 @@ def staged(
 ) -> tuple[list[Any], list[Any], list[int]]:
     """The staged rows in order, the rejections, both without what differs between imports, and the tally."""
     uuid = new_uuid()
-    where, seq, total = Whereabouts(uuid, source), 0, [0, 0, 0, 0]
+    where, seq, total = PatientFacilities(uuid, source), 0, [0, 0, 0, 0]
     for block in blocks:
         stager = Stager(session, uuid, data_date, seq, where)
         tally = stager.take(block)

@@ -17,13 +17,13 @@ from tenants.imports.facts import FacilityFact
 from tenants.imports.formats.listing import ListReader
 from tenants.imports.mapping import Mapping, parse_mapping
 from tenants.imports.reading.blocks import PortionLimits, chunks
-from tenants.imports.reading.reader import READERS, Position, reader
+from tenants.imports.reading.reader import Position, formats, reader
 from tenants.imports.reading.reader_process import Portions
 from tenants.imports.reading.sources import from_paths
 from tests.tenants.imports.reading.staged_rows import facilities, have_facilities, staged, without_facilities
 
 DATA_DATE = date(2024, 6, 30)
-LISTS = [name for name in READERS if isinstance(reader(name), ListReader)]
+LISTS = [name for name, each in formats().items() if isinstance(each, ListReader)]
 ROWS = 80
 MAPPING = "{data_date: 2024-06-30, time_zone: Africa/Lagos, dates: day-first, facility: {datim_id: {constant: C1}}}"
 

@@ -23,7 +23,7 @@ from tenants.imports.reading import reader_process
 from tenants.imports.reading.blocks import PortionLimits
 from tenants.imports.reading.reader_process import Portions, ReaderEnded, reading
 from tenants.imports.reading.sources import Limits, Source, from_paths
-from tenants.imports.reading.survey import Survey
+from tenants.imports.reading.survey import SurveyRequest
 from tests.tenants.imports.conftest import MAPPING, RunImport, everything, write
 from tests.tenants.imports.formats.documents_of import fhir_resources, nmrs_containers
 
@@ -248,7 +248,7 @@ def test_a_message_that_is_too_large_is_not_taken(tmp_path: Path, monkeypatch: p
 
 def test_the_reader_process_surveys_files_before_their_rows_too(tmp_path: Path) -> None:
     asked = wanted(many(tmp_path))
-    survey = Survey(asked.sources, asked.mapping, "csv", None)
+    survey = SurveyRequest(asked.sources, asked.mapping, "csv", None)
     with apart_from(asked) as reader:
         assert reader.survey(survey) == survey.run()
         assert list(reader.portions(asked)), "the same process then reads the rows"

@@ -126,7 +126,7 @@ def _day(value: object) -> date:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StagedQuery:
     """A query whose rows are to be staged.
 
     Attributes:
@@ -177,7 +177,7 @@ class Stage:
     source: str
     rows: int = 0
     repeated: bool = False
-    asked: Asked | None = None
+    asked: StagedQuery | None = None
     _buffer: list[tuple[object, ...]] = field(default_factory=list)
     _seen: set[UUID] = field(default_factory=set)
 
@@ -241,7 +241,7 @@ class Stage:
                 copy.write_row(row)
         self._buffer.clear()
 
-    def fill(self, asked: Asked, *, repeated: bool) -> None:
+    def fill(self, asked: StagedQuery, *, repeated: bool) -> None:
         """Stage the rows of a query, which runs in the database when the rows are needed.
 
         The caller must make sure that the query computes the UUID and fingerprint of each row as ``add`` does.
