@@ -73,15 +73,16 @@ def _lines(lists: Iterable[WorklistView]) -> Iterator[bytes]:
 
 def as_workbook(lists: Iterable[WorklistView], file: BinaryIO) -> None:
     """Write a sheet for each kind of list, and a sheet that explains them."""
-    book, about = Workbook(), []
-    for kind, own in groupby(lists, key=lambda view: view.worklist.kind):
-        first = next(own)
-        columns = _columns(first)
-        rows = (row for view in chain((first,), own) for row in presenting.rows(view))
-        book.sheet(kind, columns, (_cells([row.get(column) for column in columns]) for row in rows))
-        about += [(_title(first), line) for line in _notes(first)]
-    book.sheet("about", ("list", "what to know"), about)
-    book.save(file)
+    about = []
+    with Workbook() as book:
+        for kind, own in groupby(lists, key=lambda view: view.worklist.kind):
+            first = next(own)
+            columns = _columns(first)
+            rows = (row for view in chain((first,), own) for row in presenting.rows(view))
+            book.sheet(kind, columns, (_cells([row.get(column) for column in columns]) for row in rows))
+            about += [(_title(first), line) for line in _notes(first)]
+        book.sheet("about", ("list", "what to know"), about)
+        book.save(file)
 
 
 def _pages(lists: Iterable[WorklistView]) -> Iterator[bytes]:
