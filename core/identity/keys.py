@@ -304,6 +304,22 @@ def _note_use(key: UUID, moment: datetime) -> None:
         log.warning("the last use of an API key was not written: the disk is full", key=str(key))
 
 
+def principal_of_key(key_id: UUID) -> Principal:
+    """The principal of a key with the rights that it has now.
+
+    Raises:
+        Unauthenticated: it was revoked, has expired, or is gone.
+        Forbidden: the tenant is suspended.
+    """
+    row = look_up(_VERIFY.format(column="id"), (key_id,))
+    if row is None:
+        detail = "the API key is not known"
+        raise Unauthenticated(detail)
+    _reject_stale(row["revoked_at"], row["expires_at"], now())
+    reject_inactive(row["state"])
+    return _principal(row, TenantRef.of(row))
+
+
 def confirm_key(principal: Principal) -> None:
     """Check again that the key of ``principal`` is valid and has all the permissions it had at its verification.
 
@@ -311,13 +327,7 @@ def confirm_key(principal: Principal) -> None:
         Unauthenticated: it was revoked, has expired, or is gone.
         Forbidden: the tenant is suspended, or the key lost a permission or a part of its reach.
     """
-    row = look_up(_VERIFY.format(column="id"), (UUID(principal.id),))
-    if row is None:
-        detail = "the API key is not known"
-        raise Unauthenticated(detail)
-    _reject_stale(row["revoked_at"], row["expires_at"], now())
-    reject_inactive(row["state"])
-    present = _principal(row, TenantRef.of(row))
+    present = principal_of_key(UUID(principal.id))
     if not principal.permissions <= present.permissions or principal.reach != present.reach:
         detail = "a permission was taken from the API key"
         raise Forbidden(detail)

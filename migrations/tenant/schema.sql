@@ -830,8 +830,6 @@ CREATE TABLE report_files (
     options JSONB DEFAULT '{}' NOT NULL, 
     needs TEXT[] NOT NULL, 
     facility_uuids UUID[], 
-    reach_facilities UUID[], 
-    reach_states TEXT[], 
     requested_by TEXT NOT NULL, 
     requested_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     schedule_uuid UUID, 
@@ -841,6 +839,8 @@ CREATE TABLE report_files (
     expires_at TIMESTAMP WITH TIME ZONE, 
     blob TEXT, 
     size BIGINT, 
+    recipients UUID[] DEFAULT '{}' NOT NULL, 
+    erasures SMALLINT DEFAULT 0 NOT NULL, 
     CONSTRAINT pk_report_files PRIMARY KEY (uuid), 
     CONSTRAINT ck_report_files_state CHECK (state IN ('waiting', 'made', 'failed'))
 );
@@ -860,9 +860,13 @@ CREATE TABLE report_schedules (
     reach_states TEXT[], 
     created_by TEXT NOT NULL, 
     created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    recipients UUID[] DEFAULT '{}' NOT NULL, 
+    stopped_at TIMESTAMP WITH TIME ZONE, 
+    stopped_why TEXT, 
     CONSTRAINT pk_report_schedules PRIMARY KEY (uuid), 
     CONSTRAINT ck_report_schedules_every CHECK (every IN ('week', 'month')), 
-    CONSTRAINT ck_report_schedules_moment CHECK (on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23)
+    CONSTRAINT ck_report_schedules_moment CHECK (on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23), 
+    CONSTRAINT ck_report_schedules_stopped_why CHECK (stopped_why IN ('creator', 'permission', 'reach'))
 );
 CREATE INDEX ix_report_schedules_next_at ON report_schedules (next_at);
 CREATE TABLE roles (

@@ -1,5 +1,6 @@
 """Pages of reports: request one, follow it, download and delete it, and schedule it each week or month."""
 
+import re
 from datetime import date
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -9,20 +10,27 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.access import TenantScope, require
+from core import mail
+from core.access import Scope, TenantScope, require
 from core.access.pages import Page
 from core.clock import now, today
+from core.errors import FieldError, Invalid
 from core.identity import Principal
+from core.identity.people import members
+from core.identity.people.colleagues import members_at
+from core.identity.people.names import normal_email
 from core.tenancy import settings as tenant_settings
 from core.web.cursors import Sort
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
+from core.web.texts import gettext as _
 from tenants.cohort import repository
 from tenants.portal import programme_view, report_words
 from tenants.reports import files, schedules
 from tenants.reports.file_schemas import FORMATS, LISTS, ReportFilePost, SchedulePost
 from tenants.reports.files_api import sent
 from tenants.reports.settings import ReportSettings
+from tenants.reports.words import KINDS
 
 router = APIRouter()
 
@@ -32,7 +40,15 @@ PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
 PAGE_SIZE: Final = 20
 _PATH: Final = "/reports"
 Choice = Literal[
-    "mer.xlsx", "mer.csv", "mer.pdf", "line-list.xlsx", "line-list.csv", "radet.xlsx", "radet.csv", "dhis2.json"
+    "mer.xlsx",
+    "mer.csv",
+    "mer.pdf",
+    "line-list.xlsx",
+    "line-list.csv",
+    "line-list.pdf",
+    "radet.xlsx",
+    "radet.csv",
+    "dhis2.json",
 ]
 
 
@@ -65,13 +81,22 @@ class ScheduleForm(ReportForm):
     moment: str = Field(pattern=r"^(week|month)-[1-9][0-9]?$", max_length=10)
     at_hour: int = Field(ge=0, le=23)
     of: Literal["month", "quarter"] = "month"
+    recipients: str = Field(default="", max_length=4000)
 
     @property
-    def schedule(self) -> SchedulePost:
+    def addresses(self) -> list[str]:
+        """The e-mail addresses of the recipients, each one time.
+
+        Raises:
+            Invalid: a text is no address.
+        """
+        return list(dict.fromkeys(normal_email(text) for text in re.split(r"[\s,;]+", self.recipients) if text))
+
+    def schedule(self, recipients: list[UUID]) -> SchedulePost:
         """The schedule that the form asks for."""
         every, _dash, day = self.moment.partition("-")
         when = {"every": every, "on_day": int(day), "at_hour": self.at_hour, "period": self.of}
-        return SchedulePost.model_validate({**self.chosen, **when})
+        return SchedulePost.model_validate({**self.chosen, **when, "recipient_ids": recipients})
 
 
 @router.get("/reports")
@@ -97,6 +122,8 @@ def show_reports(page: Page, principal: Reader, scope: TenantScope, number: Page
         waiting=any(each.state == "waiting" for each in reports),
         own=own,
         planned=[schedules.shown(row) for row in planned.rows],
+        people=members.names_of(scope.tenant, {person for row in planned.rows for person in row.recipients}),
+        mails=mail.is_configured(),
         total=part.total,
         number=number,
         page_size=PAGE_SIZE,
@@ -121,13 +148,13 @@ def post_report(principal: Reader, scope: TenantScope, form: Annotated[ReportFor
 
 
 @router.get("/reports/files/{report_id}")
-def get_file(_: Reader, scope: TenantScope, report_id: UUID) -> Response:
+def get_file(_reader: Reader, scope: TenantScope, report_id: UUID) -> Response:
     """Send the file to a reader who may read it now."""
     return sent(scope, report_id)
 
 
 @router.post("/reports/files/{report_id}/delete")
-def post_deletion(_: Reader, scope: TenantScope, report_id: UUID) -> RedirectResponse:
+def post_deletion(_reader: Reader, scope: TenantScope, report_id: UUID) -> RedirectResponse:
     """Delete the report and its file."""
     files.delete(scope, report_id)
     return RedirectResponse(_PATH, SEE_OTHER)
@@ -136,8 +163,9 @@ def post_deletion(_: Reader, scope: TenantScope, report_id: UUID) -> RedirectRes
 @router.post("/reports/schedules")
 def post_schedule(principal: Scheduler, scope: TenantScope, form: Annotated[ScheduleForm, Form()]) -> RedirectResponse:
     """Have the report made each week or month."""
+    schedule = form.schedule(_recipients(scope, form.addresses))
     with scope.session() as session:
-        schedules.create(session, principal, form.schedule)
+        schedules.create(session, principal, schedule)
     return RedirectResponse(_PATH, SEE_OTHER)
 
 
@@ -149,11 +177,26 @@ def post_end_of_schedule(principal: Scheduler, scope: TenantScope, schedule_id: 
     return RedirectResponse(_PATH, SEE_OTHER)
 
 
+def _recipients(scope: Scope, addresses: list[str]) -> list[UUID]:
+    """The people of the tenant with these addresses.
+
+    Raises:
+        Invalid: an address is of nobody who can sign in.
+    """
+    known = members_at(scope.tenant, addresses)
+    strangers = [address for address in addresses if address not in known]
+    if strangers:
+        problem = _("{address} is of nobody who can sign in here.").format(address=strangers[0])
+        remedy = _("Write the e-mail addresses of people of the partner, as they sign in with them.")
+        raise Invalid(problem, remedy=remedy, errors=[FieldError("recipients", problem, remedy)])
+    return [known[address] for address in addresses]
+
+
 def _choices(principal: Principal, *, dhis2: bool) -> list[tuple[str, str]]:
     """The reports that the reader may ask for, in each format."""
     return [
         (f"{kind}.{form}", f"{report_words.kind_of(kind)} ({form})")
-        for kind in report_words.KINDS
+        for kind in KINDS
         for form in FORMATS[kind]
         if files.needed(kind, identifiers=False) <= principal.permissions and (kind != "dhis2" or dhis2)
     ]

@@ -8,19 +8,13 @@ from core.web.texts import gettext as _
 from core.web.texts import marked, shown_date, shown_number
 from tenants.cohort.calendar import period_of
 from tenants.portal.programme_words import period_title
+from tenants.reports.words import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     from tenants.reports.file_schemas import ReportFileOut, ScheduleOut
-
-KINDS: Final[dict[str, str]] = {
-    "mer": marked("Indicator tables (MER)"),
-    "line-list": marked("Line list of clients"),
-    "radet": marked("RADET"),
-    "dhis2": marked("Values for DHIS2"),
-}
-"""The kinds of reports."""
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     "waiting": (marked("Being made"), "medium"),
@@ -39,6 +33,12 @@ WEEKDAYS: Final = (
     marked("each Saturday"),
     marked("each Sunday"),
 )
+STOPPED: Final[dict[str, str]] = {
+    "creator": marked("the person who made it has left, or the key that made it has ended"),
+    "permission": marked("the person who made it may no longer schedule or read such reports"),
+    "reach": marked("the person who made it reaches none of its clinics any more"),
+}
+"""Why a schedule stopped."""
 _KILOBYTE: Final = 1000
 
 
@@ -65,6 +65,20 @@ def about(report: ReportFileOut, clinics: Mapping[str, str]) -> str:
 def size(report: ReportFileOut) -> str:
     """The size of a report's file."""
     return "" if report.size is None else _("{size} kB").format(size=shown_number(report.size / _KILOBYTE, 1))
+
+
+def stopped(schedule: ScheduleOut) -> str:
+    """Why a schedule stopped, and what to do; empty while it runs."""
+    if schedule.stopped_at is None or schedule.stopped_why is None:
+        return ""
+    text = _("It stopped: {reason}. End it, and let somebody who may read the report schedule it again.")
+    return text.format(reason=_(STOPPED[schedule.stopped_why]))
+
+
+def recipients(schedule: ScheduleOut, names: Mapping[UUID, str]) -> str:
+    """Who gets a link; a person who has left is not named."""
+    people = ", ".join(sorted(names[person] for person in schedule.recipient_ids if person in names))
+    return _("A link goes to {people}, if they may read the report then.").format(people=people) if people else ""
 
 
 def moment(schedule: ScheduleOut) -> str:

@@ -13,6 +13,7 @@ from psycopg import sql
 from core import audit
 from core.database import TenantBase
 from core.errors import NotFound
+from core.events import publish
 from core.feature_registry import load_tables
 from core.privacy import erased, vault
 from core.privacy.errors import CannotDecrypt, PatientErased
@@ -100,6 +101,7 @@ def erase_person(session: TenantSession, patient: UUID, *, reason: str) -> Erasu
     rows = sum(emptied.values())
     for uuid in patients:
         audit.record(session, "cli:patient:erase", "patient", uuid, {"reason": reason})
+    publish(session, "person.erased", {"patient_ids": patients})
     return ErasureResult(
         tuple(patients),
         rows,

@@ -68,6 +68,13 @@ def page_of_versions(session: TenantSession, wanted: PatientFilter, paging: Page
     return read_slice(session, matching, paging, columns, col(Patient.uuid))
 
 
+def count_patients(session: TenantSession, wanted: PatientFilter) -> int:
+    """The number of patients that match."""
+    return int(
+        session.exec(select(func.count()).select_from(Patient).where(*patient_conditions(session, wanted))).one()
+    )
+
+
 def patients_after(session: TenantSession, wanted: PatientFilter, cursor: UUID | None, limit: int) -> Sequence[Patient]:
     """The next patients after a UUID, in the order of UUIDs."""
     conditions = patient_conditions(session, wanted)

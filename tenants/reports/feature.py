@@ -31,6 +31,9 @@ feature = Feature(
         "job:report_file:make",
         "report:schedule:create",
         "report:schedule:delete",
+        "report:schedule:stop",
+        "job:report_file:mail",
+        "job:report_file:skip",
     ),
     settings={
         "reports": SettingsGroup(
@@ -44,7 +47,15 @@ feature = Feature(
             "tenants.reports.files:delete_old", 120, "Old reports, whose files have expired long before."
         )
     },
-    listeners={"tenant.restored": "tenants.reports.restored:end_unfinished"},
+    listeners={
+        "tenant.restored": "tenants.reports.restored:end_unfinished",
+        "person.erased": "tenants.reports.erasure:person_erased",
+    },
+    events={
+        "reports.made": "`report_id` of a file that a schedule asked for, and `person_id` of one recipient; only where"
+        " a mail server is set. Subject: both.",
+    },
+    subscribers={"reports.made": "tenants.reports.letters:send"},
     loops=(Loop("report_schedules", "tenants.reports.jobs:ask_for_due", seconds=300.0, first_seconds=30.0),),
     commands={
         "report": Command("tenants.reports.commands:report", "Export line lists, the RADET, MER tables, DHIS2 values."),

@@ -13,7 +13,7 @@ Format = Literal["csv", "xlsx", "pdf", "json"]
 State = Literal["waiting", "made", "failed", "expired"]
 
 FORMATS: dict[str, tuple[str, ...]] = {
-    "line-list": ("csv", "xlsx"),
+    "line-list": ("csv", "xlsx", "pdf"),
     "radet": ("csv", "xlsx"),
     "mer": ("csv", "xlsx", "pdf"),
     "dhis2": ("json",),
@@ -33,7 +33,7 @@ class ReportChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind = Field(description="The report: a list of people, MER tables, or a DHIS2 data value set.")
-    format: Format = Field(description="csv, xlsx; of MER tables pdf too; json of a data value set alone.")
+    format: Format = Field(description="csv, xlsx; pdf too, but not of a RADET; json of a data value set alone.")
     facility: Facility = None
     identifiers: bool = Field(
         default=False, description="Of a line list: include programme identifier and hospital number."
@@ -41,6 +41,9 @@ class ReportChoice(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if (self.kind, self.format) == ("radet", "pdf"):
+            message = "format: a RADET has 91 columns, which no page holds; choose xlsx, or a line list as pdf"
+            raise ValueError(message)
         if self.format not in FORMATS[self.kind]:
             message = f"format: {self.kind} comes as {' or '.join(FORMATS[self.kind])}"
             raise ValueError(message)
@@ -86,11 +89,19 @@ class SchedulePost(ReportChoice):
     every: Literal["week", "month"] = Field(description="How often.")
     on_day: int = Field(ge=1, le=28, description="Day of the month, or of the week (1 is Monday).", examples=[5])
     at_hour: int = Field(ge=0, le=23, description="Hour of the day in the tenant's time zone.", examples=[6])
+    recipient_ids: list[UUID] = Field(
+        default_factory=list,
+        max_length=50,
+        description="People of the tenant who get a mail with a link when a file is there: those who may read it then.",
+    )
 
     @model_validator(mode="after")
     def _has_its_day(self) -> Self:
         if self.every == "week" and self.on_day > 7:  # noqa: PLR2004 - days of a week
             message = "on_day: a week has days 1 to 7"
+            raise ValueError(message)
+        if len(set(self.recipient_ids)) != len(self.recipient_ids):
+            message = "recipient_ids: a person appears twice"
             raise ValueError(message)
         return self
 
@@ -133,3 +144,9 @@ class ScheduleOut(BaseModel):
     on_day: int = Field(description="Day of the month, or of the week (1 is Monday).", examples=[5])
     at_hour: int = Field(description="Hour of the day in the tenant's time zone.", examples=[6])
     next_at: datetime = Field(description="When it is due next.")
+    recipient_ids: list[UUID] = Field(description="People who get a mail when a file is there.")
+    stopped_at: datetime | None = Field(description="When it stopped by itself; null while it runs.")
+    stopped_why: Literal["creator", "permission", "reach"] | None = Field(
+        description="Why it stopped: its creator left or was deactivated (`creator`), may no longer schedule or read"
+        " such reports (`permission`), or reaches none of its facilities (`reach`)."
+    )

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-import orjson
 from psycopg import sql
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from core import audit, blobs
 from core.clock import now
-from core.database import Reach, psycopg_connection, tenant_session
+from core.database import Reach, psycopg_connection
 from core.errors import Conflict, Forbidden, NotFound
 from core.jobs import enqueue
-from core.scratch import nameless
-from core.tenancy import settings as tenant_settings
+from core.web import texts
 from core.web.keyset import read_slice
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day
 from tenants.records.places import facility_named
 from tenants.records.reach import within_reach_sql
-from tenants.reports import pdf, service
+from tenants.reports import service
 from tenants.reports.file_schemas import LISTS, ReportFileOut
+from tenants.reports.making import check_length, dhis2_mapping, export_of
 from tenants.reports.models import ReportFile
-from tenants.reports.settings import ReportSettings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from core.access.scope import Scope
-    from core.database import SessionOpener, TenantRef, TenantSession
+    from core.database import TenantSession
     from core.identity import Principal
     from core.jobs import JobEnd
     from core.web.keyset import Slice
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
 
 MAKE_JOB: Final = "reports.make"
 MANAGE: Final = "reports.write"
-PDF_BY: Final = "facility"
-"""The dimensions of tables on paper: with sex and age they would fill dozens of pages."""
 _PLACES = sql.SQL("SELECT f.uuid FROM facilities AS f WHERE {within_reach} ORDER BY f.uuid")
 _DELETE_OLD = sql.SQL(
     "DELETE FROM report_files WHERE uuid IN (SELECT uuid FROM report_files WHERE requested_at < %s LIMIT 1000)"
@@ -65,17 +61,6 @@ class Extent:
     needs: list[str]
     facility_uuids: list[UUID] | None
     reach: Reach
-
-    @property
-    def columns(self) -> dict[str, Any]:
-        """The extent as columns of a row."""
-        facilities, states = self.reach.facility_ids, self.reach.states
-        return {
-            "needs": self.needs,
-            "facility_uuids": self.facility_uuids,
-            "reach_facilities": None if facilities is None else sorted(facilities),
-            "reach_states": None if states is None else sorted(states),
-        }
 
 
 def extent_of(session: TenantSession, principal: Principal, body: ReportChoice) -> Extent:
@@ -116,20 +101,33 @@ def request_file(session: TenantSession, principal: Principal, body: ReportFileP
 
     Raises:
         Forbidden: the principal lacks a permission for it.
-        Invalid: the facility, day or period is unknown.
+        Invalid: the facility, day or period is unknown, or a list on paper would be too long.
         Conflict: no mapping for DHIS2 is set.
     """
     extent = extent_of(session, principal, body)
+    common = common_options(body)
     if body.kind in LISTS:
-        options: dict[str, Any] = {"as_of": as_of_day(session, body.as_of).isoformat()}
+        options: dict[str, Any] = {**common, "as_of": as_of_day(session, body.as_of).isoformat()}
+        check_length(session, body.format, export_of(session, body.kind, options))
     else:
         period_of(body.period)
-        options = {"period": body.period}
+        options = {**common, "period": body.period}
     if body.kind == "dhis2":
-        _mapping(session)
-    options |= {"facility": body.facility, "identifiers": body.identifiers}
-    row = ReportFile(kind=body.kind, format=body.format, options=options, requested_by=session.actor, **extent.columns)
+        dhis2_mapping(session)
+    row = ReportFile(
+        kind=body.kind,
+        format=body.format,
+        options=options,
+        requested_by=session.actor,
+        needs=extent.needs,
+        facility_uuids=extent.facility_uuids,
+    )
     return shown(add(session, row))
+
+
+def common_options(body: ReportChoice) -> dict[str, Any]:
+    """The options of a report that say neither its day nor its period; ``language`` is that of a page on paper."""
+    return {"facility": body.facility, "identifiers": body.identifiers, "language": texts.language()}
 
 
 def add(session: TenantSession, row: ReportFile) -> ReportFile:
@@ -142,32 +140,25 @@ def add(session: TenantSession, row: ReportFile) -> ReportFile:
     return row
 
 
-def make(tenant: TenantRef, row: ReportFile) -> BinaryIO:
-    """The content of a report, read with the reach of the person who asked.
+def store(session: TenantSession, asked: ReportFile, ref: blobs.BlobRef, keep_days: int) -> ReportFile | None:
+    """Note the file of a report; the audit records that it was made.
 
-    Raises:
-        AppError: what it is about does not exist any more.
+    Args:
+        session: a transaction.
+        asked: the report as it was before its content was read.
+        ref: the file.
+        keep_days: days until it expires.
+
+    Returns:
+        The report; None if a list must be made again, because a person was erased meanwhile, or the report was deleted.
     """
-    reach = Reach(
-        None if row.reach_facilities is None else frozenset(row.reach_facilities),
-        None if row.reach_states is None else frozenset(row.reach_states),
-    )
-
-    def open_session() -> Any:  # noqa: ANN401 - a context manager of a session
-        return tenant_session(tenant, actor=row.requested_by, reach=reach)
-
-    file = nameless()
-    (_write_list if row.kind in LISTS else _write_tables)(open_session, row, file)
-    file.seek(0)
-    return file
-
-
-def store(session: TenantSession, report_id: UUID, ref: blobs.BlobRef, keep_days: int) -> None:
-    """Note the file of a report; the audit records that it was made."""
-    row = session.get_one(ReportFile, report_id)
+    row = session.get(ReportFile, asked.uuid, with_for_update=True)
+    if row is None or row.erasures != asked.erasures:
+        return None
     row.state, row.blob, row.size, row.made_at = "made", ref.key, ref.size, now()
     row.expires_at = now() + timedelta(days=keep_days)
-    audit.record(session, "job:report_file:make", "report_file", report_id)
+    audit.record(session, "job:report_file:make", "report_file", row.uuid)
+    return row
 
 
 def fail(session: TenantSession, report_id: UUID, problem: str) -> None:
@@ -297,42 +288,3 @@ def shown(row: ReportFile) -> ReportFileOut:
             "schedule_id": row.schedule_uuid,
         }
     )
-
-
-def _write_list(open_session: SessionOpener, row: ReportFile, file: BinaryIO) -> None:
-    options = row.options
-    with open_session() as session:
-        export = service.export_of(
-            session,
-            row.kind,
-            as_of=date.fromisoformat(options["as_of"]),
-            facility=options["facility"],
-            identifiers=options["identifiers"] or row.kind == service.RADET,
-        )
-    if row.format == "xlsx":
-        service.list_workbook(open_session, export, file)
-    else:
-        file.writelines(service.list_lines(open_session, export, row.format))
-
-
-def _write_tables(open_session: SessionOpener, row: ReportFile, file: BinaryIO) -> None:
-    period, facility = period_of(row.options["period"]), row.options["facility"]
-    with open_session() as session:
-        if row.kind == "dhis2":
-            file.write(orjson.dumps(service.data_value_set(session, period, _mapping(session), facility)))
-        elif row.format == "csv":
-            file.write(service.mer_csv(session, period, service.DEFAULT_BY, facility))
-        elif row.format == "xlsx":
-            service.mer_workbook(session, period, service.DEFAULT_BY, file, facility)
-        else:
-            report = service.mer_report(session, period, PDF_BY, facility)
-    if row.kind == "mer" and row.format == "pdf":
-        file.write(pdf.mer_pdf(report))
-
-
-def _mapping(session: TenantSession) -> Any:  # noqa: ANN401 - the mapping's model
-    mapping = tenant_settings.get(session, ReportSettings).dhis2
-    if mapping is None:
-        detail = "no mapping for DHIS2 is set"
-        raise Conflict(detail, remedy="set reports.dhis2 in the settings")
-    return mapping

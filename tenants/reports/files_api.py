@@ -71,10 +71,12 @@ def delete_report(_: ReportsRead, scope: TenantScope, report_id: UUID) -> None:
     status_code=201,
 )  # fmt: skip
 def create_report_schedule(
-    principal: ReportsWrite, db: TenantDb, body: SchedulePost, response: Response
+    principal: ReportsWrite, scope: TenantScope, body: SchedulePost, response: Response
 ) -> ScheduleOut:
-    """Create the schedule. Its reports have the facilities that the caller reaches now."""
-    schedule = schedules.create(db, principal, body)
+    """Create the schedule. Its reports have the facilities that the caller reaches now, and still reaches then."""
+    schedules.check_recipients(scope.tenant, body.recipient_ids)
+    with scope.session() as session:
+        schedule = schedules.create(session, principal, body)
     set_location(response, f"/v1/reports/schedules/{schedule.id}")
     return schedule
 

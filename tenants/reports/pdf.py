@@ -1,13 +1,11 @@
-"""MER tables as a PDF, set by typst without any network."""
+"""MER tables as a PDF."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
-from core.scratch import temporary
 from tenants.reports import mer
+from tenants.reports.typesetting import plain, typeset
 
 if TYPE_CHECKING:
     from tenants.cohort.service import IndicatorReport
@@ -39,7 +37,7 @@ def mer_pdf(report: IndicatorReport) -> bytes:
         {
             "title": table.title,
             "columns": [_heading(column) for column in table.columns],
-            "rows": [["" if cell is None else str(cell) for cell in row] for row in table.rows],
+            "rows": [["" if cell is None else plain(str(cell)) for cell in row] for row in table.rows],
         }
         for table in mer.tables(report)
     ]
@@ -48,18 +46,8 @@ def mer_pdf(report: IndicatorReport) -> bytes:
         "subtitle": report.definition,
         "sheets": [sheet for sheet in sheets if sheet["rows"]],
     }
-    return _typeset(content)
+    return typeset(_SOURCE, content)
 
 
 def _heading(column: str) -> str:
     return column.replace("_", " ")
-
-
-def _typeset(content: dict[str, object]) -> bytes:
-    import typst
-
-    with temporary("pdf-") as place:
-        (place / "report.json").write_bytes(orjson.dumps(content))
-        (place / "report.typ").write_text(_SOURCE, encoding="utf-8")
-        compiled: bytes = typst.compile(place / "report.typ", root=place, ignore_system_fonts=True)
-        return compiled

@@ -19,7 +19,7 @@ from tenants.records.identities import merged_into
 from tenants.records.models import Facility
 from tenants.records.personal import UNREADABLE, legible_patient
 from tenants.records.places import facility_named
-from tenants.records.repository import patients_after
+from tenants.records.repository import count_patients, patients_after
 from tenants.reports.people import PersonState, states
 
 if TYPE_CHECKING:
@@ -123,6 +123,11 @@ def step(session: TenantSession, request: ListRequest, after: UUID | None) -> tu
         session, "report:patient:read", "patient", [person.state.patient_uuid for person in people], facts
     )
     return people, rows[-1].uuid if len(rows) == STEP_PATIENTS else None
+
+
+def count_people(session: TenantSession, request: ListRequest) -> int:
+    """The number of patients of a list; those merged into another today are counted too."""
+    return count_patients(session, PatientFilter(facility=request.facility, as_of=request.as_of))
 
 
 def _people(session: TenantSession, request: ListRequest, rows: Sequence[Patient]) -> list[Person]:

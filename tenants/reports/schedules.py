@@ -3,50 +3,55 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import col, select
 
 from core import audit
 from core.clock import now
-from core.errors import NotFound
+from core.errors import FieldError, Invalid, NotFound
+from core.identity.people.colleagues import active_members
 from core.web.keyset import read_slice
 from tenants.cohort.calendar import name_of, period_of, preceding
 from tenants.reports import files
 from tenants.reports.file_schemas import LISTS, ScheduleOut
-from tenants.reports.models import ReportFile, ReportSchedule
+from tenants.reports.models import ReportSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
     from core.identity import Principal
     from core.web.keyset import Slice
     from core.web.paging import PageRequest
     from tenants.reports.file_schemas import SchedulePost
 
-_AT_ONCE: Final = 100
-
 
 def create(session: TenantSession, principal: Principal, body: SchedulePost) -> ScheduleOut:
-    """Create a schedule. Its reports have what the principal reaches now.
+    """Create a schedule. Its reports have what the principal reaches now, less what is taken from them later.
 
     Raises:
         Forbidden: the principal lacks a permission for the report.
         Invalid: there is no such facility.
     """
+    extent = files.extent_of(session, principal, body)
+    facilities, states = extent.reach.facility_ids, extent.reach.states
     row = ReportSchedule(
         kind=body.kind,
         format=body.format,
-        options={"facility": body.facility, "identifiers": body.identifiers, "period": body.period},
+        options={**files.common_options(body), "period": body.period},
         every=body.every,
         on_day=body.on_day,
         at_hour=body.at_hour,
         next_at=next_moment(body.every, body.on_day, body.at_hour, now(), session.tenant.time_zone),
         created_by=session.actor,
-        **files.extent_of(session, principal, body).columns,
+        needs=extent.needs,
+        facility_uuids=extent.facility_uuids,
+        reach_facilities=None if facilities is None else sorted(facilities),
+        reach_states=None if states is None else sorted(states),
+        recipients=body.recipient_ids,
     )
     session.add(row)
     session.flush()
@@ -86,45 +91,29 @@ def delete(session: TenantSession, permissions: Collection[str], schedule_id: UU
     audit.record(session, "report:schedule:delete", "report_schedule", schedule_id)
 
 
-def request_due(session: TenantSession) -> int:
-    """Ask for the reports of the schedules that are due; return how many. Missed times are not made up for."""
-    moment = now()
-    statement = (
-        select(ReportSchedule)
-        .where(col(ReportSchedule.next_at) <= moment)
-        .order_by(col(ReportSchedule.next_at))
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    rows = session.exec(statement).all()
-    for row in rows:
-        day = moment.astimezone(ZoneInfo(session.tenant.time_zone)).date()
-        files.add(
-            session,
-            ReportFile(
-                kind=row.kind,
-                format=row.format,
-                options=options_on(row, day),
-                needs=row.needs,
-                facility_uuids=row.facility_uuids,
-                reach_facilities=row.reach_facilities,
-                reach_states=row.reach_states,
-                requested_by=row.created_by,
-                schedule_uuid=row.uuid,
-            ),
-        )
-        row.next_at = next_moment(row.every, row.on_day, row.at_hour, moment, session.tenant.time_zone)
-    return len(rows)
-
-
 def options_on(row: ReportSchedule, day: date) -> dict[str, Any]:
     """The options of the report that a schedule asks for on a day."""
-    options = {name: row.options[name] for name in ("facility", "identifiers")}
+    options = {name: value for name, value in row.options.items() if name != "period"}
     if row.kind in LISTS:
         return {**options, "as_of": day.isoformat()}
     quarter = row.options["period"] == "quarter"
     current = period_of(f"{day.year:04}Q{(day.month + 2) // 3}" if quarter else f"{day:%Y-%m}")
     return {**options, "period": name_of(preceding(current, 2)[0])}
+
+
+def check_recipients(tenant: TenantRef, people: Collection[UUID]) -> None:
+    """Check that the recipients of a schedule belong to the tenant. Call it while no transaction is open.
+
+    Raises:
+        Invalid: somebody does not, or has not used the invitation, or is deactivated.
+    """
+    known = active_members(tenant, people)
+    unknown = [place for place, person in enumerate(people) if person not in known]
+    if unknown:
+        remedy = "name people of the tenant who can sign in"
+        errors = [FieldError(f"recipient_ids.{place}", "is no such person", remedy) for place in unknown]
+        detail = "a recipient is not a person of the tenant"
+        raise Invalid(detail, remedy=remedy, errors=errors)
 
 
 def next_moment(every: str, on_day: int, at_hour: int, after: datetime, zone: str) -> datetime:
@@ -149,5 +138,8 @@ def next_moment(every: str, on_day: int, at_hour: int, after: datetime, zone: st
 
 def shown(row: ReportSchedule) -> ScheduleOut:
     """A schedule as the API shows it."""
-    fields = ("kind", "format", "every", "on_day", "at_hour", "next_at")
-    return ScheduleOut(id=row.uuid, **row.options, **{name: getattr(row, name) for name in fields})
+    fields = ("kind", "format", "every", "on_day", "at_hour", "next_at", "stopped_at", "stopped_why")
+    options = {name: row.options[name] for name in ("facility", "identifiers", "period")}
+    return ScheduleOut(
+        id=row.uuid, recipient_ids=row.recipients, **options, **{name: getattr(row, name) for name in fields}
+    )

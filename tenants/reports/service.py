@@ -88,10 +88,10 @@ def list_lines(open_session: SessionOpener, export: Export, form: str) -> Iterat
 
 def list_workbook(open_session: SessionOpener, export: Export, file: BinaryIO) -> int:
     """Write the list as xlsx; return the number of rows."""
-    book = Workbook()
     title = "RADET" if export.request.report == RADET else "Line list"
-    row_count = book.sheet(title, export.columns, (row for rows in list_rows(open_session, export) for row in rows))
-    book.save(file)
+    with Workbook() as book:
+        row_count = book.sheet(title, export.columns, (row for rows in list_rows(open_session, export) for row in rows))
+        book.save(file)
     return row_count
 
 
@@ -120,10 +120,10 @@ def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO
     Raises:
         Invalid: a dimension is unknown, or there is no such facility.
     """
-    book = Workbook()
-    for table in mer.tables(mer_report(session, period, by, facility)):
-        book.sheet(table.title, table.columns, table.rows)
-    book.save(file)
+    with Workbook() as book:
+        for table in mer.tables(mer_report(session, period, by, facility)):
+            book.sheet(table.title, table.columns, table.rows)
+        book.save(file)
 
 
 def data_value_set(

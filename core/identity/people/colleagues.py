@@ -1,4 +1,4 @@
-"""The people of a tenant who may do something now: whom work can be handed to."""
+"""The people of a tenant for other rooms: whom work can be handed to, and to whom a letter can go."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from core.database import Reach, platform_session
 from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from core.database import TenantRef
 
 
@@ -44,3 +46,40 @@ def colleagues(tenant: TenantRef, permission: str) -> list[Colleague]:
             states = None if row.states is None else frozenset(row.states)
             permitted.append(Colleague(UUID(str(row.id)), row.name, Reach(facilities, states)))
     return permitted
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A person who can get a letter: the address, and the language that they chose."""
+
+    email: str
+    language: str | None
+
+
+_MEMBER = (
+    "SELECT p.id, p.email, p.language FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
+    " WHERE m.tenant_id = :tenant AND m.accepted_at IS NOT NULL AND p.state = 'active'"
+)
+
+
+def reader_of(tenant: TenantRef, person_id: UUID) -> Reader | None:
+    """Return how to write to a person of the tenant; None if they left or are deactivated."""
+    with platform_session() as session:
+        row = session.execute(text(f"{_MEMBER} AND p.id = :person"), {"tenant": tenant.id, "person": person_id}).first()
+    return None if row is None else Reader(row.email, row.language)
+
+
+def active_members(tenant: TenantRef, people: Collection[UUID]) -> set[UUID]:
+    """Return those of these people who belong to the tenant and can sign in."""
+    with platform_session() as session:
+        query = text(f"{_MEMBER} AND p.id = ANY(:people)")
+        rows = session.execute(query, {"tenant": tenant.id, "people": list(people)}).all()
+    return {UUID(str(row.id)) for row in rows}
+
+
+def members_at(tenant: TenantRef, addresses: Collection[str]) -> dict[str, UUID]:
+    """Return the people of the tenant with these e-mail addresses, which are in the form of ``normal_email``."""
+    with platform_session() as session:
+        query = text(f"{_MEMBER} AND p.email = ANY(:addresses)")
+        rows = session.execute(query, {"tenant": tenant.id, "addresses": list(addresses)}).all()
+    return {row.email: UUID(str(row.id)) for row in rows}

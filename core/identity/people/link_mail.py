@@ -6,10 +6,7 @@ The event carries the link's secret sealed with the tenant's key, and no address
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from email.message import EmailMessage
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,13 +16,14 @@ from core import mail
 from core.clock import now
 from core.database import TenantSession, platform_session, require_none
 from core.events.outbox import publish_after_commit
+from core.mail.letters import address, compose
 from core.privacy.sealing import seal, unseal
-from core.settings import get_settings
 from core.web import texts
 from core.web.texts import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from email.message import EmailMessage
     from typing import Any
 
     from core.database import TenantRef
@@ -83,7 +81,7 @@ def send_link(context: Delivery, event: Event) -> None:
 
 
 def _letter(facts: Mapping[Any, Any], path: str, tenant: TenantRef, event_id: UUID) -> EmailMessage:
-    settings, moment = get_settings(), texts.shown_time(facts["expires_at"], ZoneInfo(tenant.time_zone))
+    moment = texts.shown_time(facts["expires_at"], ZoneInfo(tenant.time_zone))
     if facts["purpose"] == "invitation":
         subject = _("{partner} invites you").format(partner=tenant.name)
         request = _("{partner} invites you to work with it. Open this address to accept:").format(partner=tenant.name)
@@ -93,16 +91,8 @@ def _letter(facts: Mapping[Any, Any], path: str, tenant: TenantRef, event_id: UU
     lines = (
         _("Hello {name},").format(name=facts["name"]),
         request,
-        f"{settings.public_url.rstrip('/')}{path}",
+        address(path),
         _("The address works one time, until {time}. Give it to nobody.").format(time=moment),
         _("If you do not know what this is, delete this letter."),
     )
-    letter = EmailMessage()
-    letter["Subject"], letter["From"], letter["To"] = " ".join(subject.split()), settings.mail_from, facts["email"]
-    letter["Date"] = format_datetime(now())
-    # The same letter, sent twice after a crash, has the same id.
-    letter["Message-ID"] = f"<{event_id}@{urlsplit(settings.public_url).hostname}>"
-    letter["Auto-Submitted"] = "auto-generated"
-    letter["Content-Language"] = texts.language()
-    letter.set_content("\n\n".join(lines) + "\n")
-    return letter
+    return compose(facts["email"], subject, lines, letter_id=event_id, language=texts.language())

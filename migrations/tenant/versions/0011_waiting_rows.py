@@ -144,8 +144,6 @@ def upgrade() -> None:
         sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("needs", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("facility_uuids", postgresql.ARRAY(sa.Uuid()), nullable=True),
-        sa.Column("reach_facilities", postgresql.ARRAY(sa.Uuid()), nullable=True),
-        sa.Column("reach_states", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("schedule_uuid", sa.Uuid(), nullable=True),
@@ -155,6 +153,8 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("blob", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("recipients", postgresql.ARRAY(sa.Uuid()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("erasures", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint("state IN ('waiting', 'made', 'failed')", name=op.f("ck_report_files_state")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_report_files")),
     )
@@ -175,7 +175,13 @@ def upgrade() -> None:
         sa.Column("reach_states", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recipients", postgresql.ARRAY(sa.Uuid()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stopped_why", sa.Text(), nullable=True),
         sa.CheckConstraint("every IN ('week', 'month')", name=op.f("ck_report_schedules_every")),
+        sa.CheckConstraint(
+            "stopped_why IN ('creator', 'permission', 'reach')", name=op.f("ck_report_schedules_stopped_why")
+        ),
         sa.CheckConstraint(
             "on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23", name=op.f("ck_report_schedules_moment")
         ),

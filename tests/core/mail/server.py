@@ -17,11 +17,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.clock import now
+from core.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import EmailMessage
     from pathlib import Path
+
+    import pytest
 
 
 @dataclass
@@ -105,6 +108,18 @@ def postbox(context: ssl.SSLContext | None = None) -> Iterator[Postbox]:
         loop, ended = loops[0]
         loop.call_soon_threadsafe(ended.set)
         thread.join()
+
+
+@contextmanager
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Postbox]:
+    """A running server that the installation uses."""
+    with postbox() as server, monkeypatch.context() as patch:
+        patch.setenv("IIT_SMTP_URL", f"smtp://127.0.0.1:{server.port}")
+        patch.setenv("IIT_MAIL_FROM", "Platform <iit@example.org>")
+        patch.setenv("IIT_PUBLIC_URL", "https://iit.example.org/")
+        get_settings.cache_clear()
+        yield server
+    get_settings.cache_clear()
 
 
 def certificate(folder: Path) -> Path:

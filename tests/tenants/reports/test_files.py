@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
 
-from core import clock
-from core.database import tenant_session
+from core import blobs, clock
 from core.identity import CredentialOwner, Principal, all_permissions, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from core.jobs.worker import drain
-from tenants.reports import schedules
+from core.web import texts
+from tenants.records.erasing import erase_person
+from tenants.reports import due, linelist, making, printed_list
+from tenants.reports.typesetting import typeset
 from tests.tenants.reports.conftest import DAY, START, at
+from tests.tenants.reports.test_schedules import run_again
 
 LIST = {"kind": "line-list", "format": "csv", "as_of": DAY.isoformat()}
 TABLES = {"kind": "mer", "format": "csv", "period": "2025Q1"}
@@ -43,6 +47,9 @@ class Tokens:
     def confirm(self, principal):
         pass
 
+    def present(self, actor, _tenant):
+        return next((principal for principal in self.people.values() if principal.actor == actor), None)
+
     def counts_as_guess(self, error):
         return False
 
@@ -52,6 +59,7 @@ def tokens(store, monkeypatch):
     tokens = Tokens(store.tenant)
     kinds = (*credential_kinds(), tokens)
     monkeypatch.setattr(credentials, "credential_kinds", lambda: kinds)
+    monkeypatch.setattr(due, "present_principal", tokens.present)
     return tokens
 
 
@@ -105,7 +113,7 @@ def make_ready(store):
 def later(monkeypatch, days):
     real = clock.now
     with monkeypatch.context() as patch:
-        for module in ("tenants.reports.files", "tenants.reports.schedules"):
+        for module in ("tenants.reports.files", "tenants.reports.due"):
             patch.setattr(f"{module}.now", lambda: real() + timedelta(days=days))
         yield
 
@@ -114,6 +122,7 @@ def test_a_report_is_made_and_downloaded_in_each_format(api, store, clinics):
     wanted = [
         (LIST, b"as_of,facility"),
         ({**LIST, "format": "xlsx"}, b"PK"),
+        ({**LIST, "format": "pdf"}, b"%PDF"),
         ({**LIST, "kind": "radet", "format": "xlsx"}, b"PK"),
         (TABLES, b"start,end,facility"),
         ({**TABLES, "format": "xlsx"}, b"PK"),
@@ -181,7 +190,7 @@ def test_a_report_that_cannot_be_is_rejected(person, clinics):
         assert answer.status_code == 403
         assert missing in answer.json()["detail"]
     for change in (
-        {"format": "pdf"},
+        {"kind": "radet", "format": "pdf"},
         {"period": "2025Q1"},
         {"facility": "FAC9"},
         {"as_of": "0001-01-01"},
@@ -231,13 +240,9 @@ def test_a_schedule_asks_for_its_report_when_it_is_due_and_only_then(person, sto
     assert owner.get(answer.headers["location"]).json() == answer.json()
     assert person("b", {clinics[0]}).get(answer.headers["location"]).status_code == 404
 
-    def due():
-        with tenant_session(store.tenant, actor="system:reports") as session:
-            return schedules.request_due(session)
-
-    assert due() == 0
+    assert due.request_due(store.tenant) == 0
     with later(monkeypatch, 7):
-        assert [due(), due()] == [1, 0]
+        assert [due.request_due(store.tenant), due.request_due(store.tenant)] == [1, 0]
     drain(store.tenant)
     (report,) = owner.get("/v1/reports/files").json()["items"]
     assert (report["state"], report["schedule_id"]) == ("made", answer.json()["id"])
@@ -248,17 +253,69 @@ def test_a_schedule_asks_for_its_report_when_it_is_due_and_only_then(person, sto
     assert owner.get("/v1/reports/schedules").json()["total"] == 0
 
 
-@pytest.mark.parametrize(
-    ("every", "on_day", "after", "moment"),
-    [
-        ("week", 1, "2026-11-29T10:00", "2026-11-30T05:00"),
-        ("week", 7, "2026-11-29T04:00", "2026-11-29T05:00"),
-        ("week", 7, "2026-11-29T05:00", "2026-12-06T05:00"),
-        ("month", 5, "2026-12-31T23:30", "2027-01-05T05:00"),
-        ("month", 28, "2026-02-27T10:00", "2026-02-28T05:00"),
-    ],
-)
-def test_the_next_moment_is_by_the_clock_of_the_tenant(every, on_day, after, moment):
-    begins = datetime.fromisoformat(after).replace(tzinfo=UTC)
-    following = schedules.next_moment(every, on_day, 6, begins, "Africa/Lagos")  # an hour before UTC
-    assert following == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+def test_a_list_on_paper_is_bounded_and_says_what_to_choose(api, store, people, monkeypatch):
+    body = {**LIST, "format": "pdf"}
+    monkeypatch.setattr(making, "MOST_PEOPLE", len(people))
+    path = api.post("/v1/reports/files", json=body).headers["location"]
+    monkeypatch.setattr(making, "MOST_PEOPLE", len(people) - 1)
+    answer = api.post("/v1/reports/files", json=body)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], "xlsx or csv" in error["remedy"]) == ("body.format", True)
+    assert api.post("/v1/reports/files", json={**body, "kind": "radet"}).status_code == 422
+    drain(store.tenant)  # the list has grown since it was asked for
+    assert api.get(path).json()["state"] != "made"
+
+
+def test_a_list_on_paper_holds_texts_as_they_are(monkeypatch):
+    content = {}
+    monkeypatch.setattr(printed_list, "typeset", lambda source, data: content.update(data) or typeset(source, data))
+    hostile = "#pagebreak() *José* $x$ [a] \\ <a> \u202eعلي\x00\n= b"
+    row = dict.fromkeys(linelist.columns(identifiers=True)) | {
+        "facility": "FAC1", "facility_name": hostile, "case_manager": hostile, "status": "iit", "patient_id": "1",
+        "hospital_number": "H1", "data_date": DAY, "expected_date": DAY, "viral_load_copies_ml": 2500.0,
+    }  # fmt: skip
+    other = {**row, "patient_id": "2", "expected_date": None, "facility": "FAC2", "facility_name": "B"}
+    with texts.reading_in("pt"):
+        written = printed_list.line_list_pdf(
+            [tuple(row.values()), tuple(other.values())], DAY, identifiers=True, asked_by=hostile,
+            asked_at=clock.now(), zone=ZoneInfo("Africa/Lagos"), language="pt",
+        )  # fmt: skip
+    assert written.startswith(b"%PDF")
+    assert [clinic["name"] for clinic in content["clinics"]] == [
+        "#pagebreak() *José* $x$ [a] \\ <a> علي = b (FAC1)", "B (FAC2)",
+    ]  # fmt: skip
+    assert "H1" in content["clinics"][0]["rows"][0]
+
+
+def test_an_erasure_deletes_the_files_of_lists_and_no_other(api, store, people, make_ready):
+    listed, tables = make_ready(api, LIST), make_ready(api, TABLES)
+    waiting = api.post("/v1/reports/files", json=LIST).headers["location"]
+    with store.session() as session:
+        keys = dict(session.cursor().execute("SELECT kind, blob FROM report_files WHERE blob IS NOT NULL").fetchall())
+        erase_person(session, people["active"], reason="request 1")
+    assert api.get(f"{listed}/content").status_code == 404
+    assert api.get(listed).json()["state"] == "expired"
+    drain(store.tenant)
+    assert {kind: blobs.exists(store.tenant, key) for kind, key in keys.items()} == {"line-list": False, "mer": True}
+    assert api.get(f"{tables}/content").status_code == 200
+    assert api.get(f"{waiting}/content").status_code == 200
+
+
+def test_a_list_that_was_read_before_an_erasure_is_not_stored(api, store, people, monkeypatch):
+    path = api.post("/v1/reports/files", json=LIST).headers["location"]
+    whole = making.make
+
+    def erased_meanwhile(tenant, row):
+        file = whole(tenant, row)
+        with store.session() as session:
+            erase_person(session, people["active"], reason="request 1")
+        return file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(making, "make", erased_meanwhile)
+        drain(store.tenant)
+    assert api.get(path).json()["state"] == "waiting"
+    run_again(store)
+    drain(store.tenant)
+    assert api.get(path).json()["state"] == "made"

@@ -10,8 +10,7 @@ from sqlalchemy import text
 from core.database import node_session, platform_session
 from core.identity.people import links
 from core.jobs.worker import drain
-from core.settings import get_settings
-from tests.core.mail.server import postbox
+from tests.core.mail.server import installed
 
 BODY = {"email": "ann@example.org", "name": "Ann Ade", "roles": ["viewer"]}
 
@@ -19,14 +18,8 @@ BODY = {"email": "ann@example.org", "name": "Ann Ade", "roles": ["viewer"]}
 @pytest.fixture
 def box(monkeypatch):
     """A mail server that the installation uses."""
-    with postbox() as server:
-        monkeypatch.setenv("IIT_SMTP_URL", f"smtp://127.0.0.1:{server.port}")
-        monkeypatch.setenv("IIT_MAIL_FROM", "Platform <iit@example.org>")
-        monkeypatch.setenv("IIT_PUBLIC_URL", "https://iit.example.org/")
-        get_settings.cache_clear()
+    with installed(monkeypatch) as server:
         yield server
-    monkeypatch.undo()
-    get_settings.cache_clear()
 
 
 @pytest.fixture
