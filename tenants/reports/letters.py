@@ -82,7 +82,7 @@ def _readable_now(tenant: TenantRef, report_id: UUID, person: UUID) -> tuple[Rep
 def _letter(row: ReportFile, email: str, tenant: TenantRef, letter_id: UUID) -> EmailMessage:
     as_of = row.options.get("as_of")
     when = str(row.options.get("period")) if as_of is None else shown_date(date.fromisoformat(as_of))
-    report = f"{_(KINDS[row.kind])}, {when}"
+    report = ", ".join((_(KINDS[row.kind]), when))
     paragraphs = [
         _("A new report of {partner} is ready: {report}.").format(partner=tenant.name, report=report),
         _("Sign in here to download it:"),
