@@ -118,7 +118,7 @@ def preceding(period: Period, count: int) -> list[Period]:
 
 
 def name_of(period: Period) -> str:
-    """The period as :func:`period_of` reads it; first and last day of a period that has no name."""
+    """The name of a period, as :func:`period_of` reads it. Without a name: its first and last day."""
     months, start = _whole_months(period), period.start
     if months == 1:
         return f"{start.year:04}-{start.month:02}"

@@ -147,7 +147,7 @@ def load_expectations_after(
 ) -> Timelines:
     """Return one chunk of ``load_expectations``: the patients after a UUID.
 
-    For work in several transactions.
+    Use it for work in several transactions.
     """
     return Loader(session, None, None, since=NO_DAY).chunk(after or _FIRST, chunk_patients)
 

@@ -159,7 +159,7 @@ class EncounterFact(EncounterFields, PatientBound):
 class ObservationFact(ObservationFields, PatientBound):
     """A measurement: viral load in copies/mL, CD4 in cells/mm3, weight in kg, and so on.
 
-    All values None: a sample without a result.
+    If all values are None, it is a sample without a result.
     """
 
     kind: ClassVar[str] = "observations"

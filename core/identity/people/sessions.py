@@ -153,7 +153,7 @@ def end(
 def end_all(session: Session, person_id: UUID, tenant_id: UUID | None = None, *, but: UUID | None = None) -> None:
     """End the person's sessions, of one tenant or all, in the caller's transaction, except the session ``but``.
 
-    With all of them, sign-ins end that wait for the second factor.
+    If the sessions of all tenants end, so do the sign-ins that wait for a second factor.
     """
     if tenant_id is None:
         session.execute(text("DELETE FROM platform.pending_sign_ins WHERE person_id = :person"), {"person": person_id})
