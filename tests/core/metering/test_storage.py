@@ -9,7 +9,8 @@ from core import blobs, metering
 from core.clock import today
 from core.database import owner_session, tenant_session
 from core.metering.storage import METER, measure
-from core.retention import run_due, service
+from core.retention import run_due
+from core.tenancy import rounds
 
 
 def events(tenant):
@@ -70,7 +71,7 @@ def test_the_daily_upkeep_measures_every_tenant(make_tenant, monkeypatch, state)
     if state == "suspended":
         suspend_tenant(slug)
     tenant = describe_tenant(slug).ref()
-    monkeypatch.setattr(service, "list_tenants", lambda: [tenant])
+    monkeypatch.setattr(rounds, "list_tenants", lambda: [tenant])
     for _ in range(2):
         assert run_due(Event()) == {}
     assert list(events(tenant)) == [today(tenant.time_zone).isoformat()]
