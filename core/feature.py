@@ -58,7 +58,12 @@ feature = Feature(
             roles=("platform_admin", "platform_support"),
             operator=True,
         ),
-        Permission("operations.write", "Retry and discard dead jobs.", roles=("platform_admin",), operator=True),
+        Permission(
+            "operations.write",
+            "Suspend and resume partners; retry and discard dead jobs.",
+            roles=("platform_admin",),
+            operator=True,
+        ),
         Permission("settings.read", "See the tenant's settings.", roles=("data_officer",)),
         Permission("settings.write", "Change the tenant's settings; each group asks for its own permission too."),
     ),
@@ -92,7 +97,7 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("add", "prove", "lose", "remove")
         ),
-        *(f"page:sso:{act}" for act in ("sign_in", "reject", "break_glass")),
+        *(f"page:sso:{act}" for act in ("reject", "break_glass")),
         "api:sso:log_out",
         *(f"{source}:role:{act}" for source in ("api", "cli", "page") for act in ("create", "change", "delete")),
         "page:audit:read",
@@ -103,8 +108,7 @@ feature = Feature(
         "cli:api_key:revoke",
         *(f"{source}:job:{act}" for source in ("cli", "page") for act in ("retry", "discard")),
         "cli:tenant:create",
-        "cli:tenant:suspend",
-        "cli:tenant:resume",
+        *(f"{source}:tenant:{act}" for source in ("cli", "page") for act in ("suspend", "resume")),
         "cli:tenant:purge",
         "cli:keys:rewrap",
         "cli:tenant:move",
@@ -117,8 +121,13 @@ feature = Feature(
     events={
         "people.link_created": "`link_id` of a one-time link that is to be mailed, its secret sealed, and the"
         " `language` of the request; only where a mail server is set. Subject: the person.",
+        "people.second_factor_reset": "An admin or an operator removed a person's second factor; `language` of the"
+        " request; only where a mail server is set. Subject: the person.",
     },
-    subscribers={"people.link_created": "core.identity.people.link_mail:send_link"},
+    subscribers={
+        "people.link_created": "core.identity.people.link_mail:send_link",
+        "people.second_factor_reset": "core.identity.people.factor_reset:send_notice",
+    },
     settings={
         "retention": SettingsGroup(
             "core.retention.settings:retention_model",

@@ -128,12 +128,19 @@ class NavigationEntry:
         path: of the page.
         permission: that the page needs.
         order: entries with smaller numbers come first.
+        alternatives: permissions of which each one opens the page, too.
     """
 
     label: str
     path: str
     permission: str
     order: int = 0
+    alternatives: Sequence[str] = ()
+
+    @property
+    def opened_by(self) -> frozenset[str]:
+        """The permissions of which each one opens the page."""
+        return frozenset((self.permission, *self.alternatives))
 
 
 @dataclass(frozen=True, slots=True)

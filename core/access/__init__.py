@@ -1,6 +1,6 @@
 """Authorization: permissions in the signatures of routes, and the tenant's transaction that a request gets."""
 
-from core.access.require import Caller, caller, require, require_operator, signed_in
+from core.access.require import Caller, caller, require, require_any, require_operator, signed_in
 from core.access.scope import AnyScope, OperatorScope, PrincipalScope, Scope, TenantDb, TenantScope
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "TenantScope",
     "caller",
     "require",
+    "require_any",
     "require_operator",
     "signed_in",
 ]

@@ -82,6 +82,41 @@ def require(permission: str, *, confined: bool = False) -> PrincipalRequirement:
     return PrincipalRequirement(permission, confined=confined)
 
 
+class AnyRequirement(AccessRule):
+    """The dependency that ``require_any`` makes: gives the principal, or rejects the request.
+
+    Args:
+        permissions: their names; one is enough.
+
+    Raises:
+        LookupError: no installed feature declares a permission; raised when the module is imported, not when called.
+    """
+
+    def __init__(self, *permissions: str) -> None:
+        self.permissions = frozenset(Requirement(name).permission for name in permissions)
+
+    async def __call__(self, scope: TenantScope) -> Principal:
+        """Return the principal if they hold one of the permissions and reach all facilities.
+
+        Raises:
+            Forbidden: they hold none, or reach only some facilities (403).
+        """
+        permissions = sorted(self.permissions & scope.principal.permissions)
+        if not permissions:
+            detail = f"one of these permissions is needed: {', '.join(sorted(self.permissions))}"
+            raise Forbidden(detail)
+        return Requirement(permissions[0]).check(scope.principal)
+
+
+def require_any(*permissions: str) -> AnyRequirement:
+    """Return a dependency that requires one of several permissions, for a page of links that each need one of them.
+
+    Raises:
+        LookupError: no installed feature declares a permission; raised when the module is imported, not when called.
+    """
+    return AnyRequirement(*permissions)
+
+
 class OperatorRequirement(Requirement):
     """The dependency that ``require_operator`` makes: gives the operator, or rejects the request."""
 
@@ -186,6 +221,11 @@ def page_routes(app: FastAPI) -> Iterator[RouteContext]:
 def permissions_of(route: RouteContext) -> frozenset[str]:
     """Return the permissions that the route's signature requires."""
     return frozenset(rule.permission for rule in access_rules(route) if isinstance(rule, Requirement))
+
+
+def alternatives_of(route: RouteContext) -> frozenset[str]:
+    """Return the permissions of which the route's signature requires one."""
+    return frozenset().union(*(rule.permissions for rule in access_rules(route) if isinstance(rule, AnyRequirement)))
 
 
 def access_rules(route: RouteContext) -> list[AccessRule]:

@@ -15,6 +15,7 @@ from core.database import TenantRef, TenantSession, tenant_session
 from core.errors import Forbidden
 from core.identity import credentials
 from core.identity.principal import Principal
+from core.web import texts
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="ApiKeyBearer", description="The tenant's API key: `Authorization: Bearer iit_…`"
@@ -121,6 +122,7 @@ def scope_of(request: Request) -> PrincipalScope:
     verification = verified(request.scope, credentials.credential_for(request.scope))
     identified, request_id = verification.identified, telemetry.request_id()
     confirmation = Confirmation(verification.moment)
+    texts.prefer(identified.principal.language, identified.language)
     if identified.tenant is None:
         telemetry.bind(actor=identified.principal.actor)
         return PrincipalScope(identified.principal, None, request_id, confirmation)

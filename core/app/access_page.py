@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from core.access.require import api_routes, is_public, page_routes, permissions_of
+from core.access.require import alternatives_of, api_routes, is_public, page_routes, permissions_of
 from core.app.factory import create_app
 from core.identity.roles import ROLES, permissions_of_role
 from core.settings import CHECKOUT
@@ -31,8 +31,8 @@ operation and page as every role. A role of the tenant's own reaches what its pe
 ([roles and permissions](roles.md)). Within an operation, people reach the records of their facilities and states only.
 """
 
-Row = tuple[str, str, frozenset[str] | None]
-"""Method, path, and the permissions needed; None for what is open to all."""
+Row = tuple[str, str, frozenset[frozenset[str]] | None]
+"""Method, path, and the sets of permissions of which one is needed; None for what is open to all."""
 
 
 def rows_of(routes: Iterable[RouteContext]) -> list[Row]:
@@ -40,9 +40,9 @@ def rows_of(routes: Iterable[RouteContext]) -> list[Row]:
     return sorted(chain.from_iterable(_rows(route) for route in routes), key=lambda row: (row[1], row[0]))
 
 
-def roles_that_reach(needed: frozenset[str]) -> list[str]:
-    """Return the built-in roles that hold all these permissions."""
-    return [name for name in ROLES if needed <= permissions_of_role(name)]
+def roles_that_reach(needed: frozenset[frozenset[str]]) -> list[str]:
+    """Return the built-in roles that hold all permissions of one of these sets."""
+    return [name for name in ROLES if any(every <= permissions_of_role(name) for every in needed)]
 
 
 def page(app: FastAPI) -> str:
@@ -62,7 +62,12 @@ def page(app: FastAPI) -> str:
 
 def _rows(route: RouteContext) -> Iterator[Row]:
     for method in sorted((route.methods or set()) - {"HEAD"}):
-        yield method, route.path or "", None if is_public(route) else permissions_of(route)
+        yield method, route.path or "", None if is_public(route) else _needed(route)
+
+
+def _needed(route: RouteContext) -> frozenset[frozenset[str]]:
+    every, one = permissions_of(route), alternatives_of(route)
+    return frozenset(every | {name} for name in one) if one else frozenset([every] if every else [])
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
@@ -72,7 +77,8 @@ def _table(rows: list[Row]) -> Iterator[str]:
         if needed is None or not needed:
             yield f"| `{method} {path}` | | {NOBODY if needed is None else EVERYBODY} |"
         else:
-            permissions = ", ".join(f"`{name}`" for name in sorted(needed))
+            sets = sorted(", ".join(f"`{name}`" for name in sorted(every)) for every in needed)
+            permissions = " or ".join(sets)
             yield f"| `{method} {path}` | {permissions} | {', '.join(roles_that_reach(needed)) or 'none'} |"
     yield ""
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from core import telemetry
 from core.access.pages import UploadPageRoute, checked_form
-from core.access.require import is_public, open_to_all, page_routes, permissions_of
+from core.access.require import alternatives_of, is_public, open_to_all, page_routes, permissions_of
 from core.errors import NotFound, Unauthenticated
 from core.errors.problem import problem
 from core.feature_registry import resolve
@@ -128,12 +128,12 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
 
 def _reject_dead_entries(app: FastAPI, rooms: Sequence[Feature]) -> None:
     needed = {
-        route.path: permissions_of(route)
+        route.path: permissions_of(route) | alternatives_of(route)
         for route in page_routes(app)
         if "GET" in (route.methods or ()) and not is_public(route)
     }
     for room in rooms:
         for entry in room.navigation:
-            if entry.permission not in needed.get(entry.path, frozenset()):
+            if not entry.opened_by <= needed.get(entry.path, frozenset()):
                 message = f"the navigation of {room.name!r} names {entry.path}: no page there needs {entry.permission}"
                 raise LookupError(message)

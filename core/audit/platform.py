@@ -14,6 +14,7 @@ from core.audit.service import declared
 from core.database import platform_session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from sqlmodel import Session
@@ -26,6 +27,7 @@ _LIST = text(
     "SELECT e.event_id, e.occurred_at, e.actor, e.action, t.slug AS tenant, e.tenant_id, e.subject_type, e.subject_id,"
     " e.detail FROM platform.audit_events e LEFT JOIN platform.tenants t ON t.id = e.tenant_id"
     " WHERE (CAST(:tenant AS uuid) IS NULL OR e.tenant_id = :tenant)"
+    " AND (CAST(:actions AS text[]) IS NULL OR e.action = ANY(:actions))"
     " ORDER BY e.event_id DESC LIMIT :limit"
 )
 
@@ -57,8 +59,12 @@ def record_act(
     session.execute(_ADD, values)
 
 
-def acts(*, tenant_id: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Return the newest acts, of one tenant or of all."""
+def acts(
+    *, tenant_id: UUID | None = None, actions: Sequence[str] | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return the newest acts: of one tenant or of all, of some actions or of all."""
     with platform_session() as session:
-        rows = session.execute(_LIST, {"tenant": tenant_id, "limit": limit}).mappings()
+        rows = session.execute(
+            _LIST, {"tenant": tenant_id, "actions": None if actions is None else list(actions), "limit": limit}
+        ).mappings()
         return [dict(row) for row in rows]

@@ -25,6 +25,7 @@ from core.errors.family import (
     Unavailable,
     UnsupportedMedia,
 )
+from core.errors.phrases import Phrase, phrase
 
 __all__ = [
     "AppError",
@@ -37,6 +38,7 @@ __all__ = [
     "MethodNotAllowed",
     "MisdirectedRequest",
     "NotFound",
+    "Phrase",
     "PreconditionFailed",
     "PreconditionRequired",
     "RequestTimeout",
@@ -46,4 +48,5 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UnsupportedMedia",
+    "phrase",
 ]

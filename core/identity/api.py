@@ -6,14 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
-from core.access import AnyScope, TenantScope, require, signed_in
-from core.errors import NotFound
+from core.access import AnyScope, PrincipalScope, TenantScope, require, signed_in
+from core.errors import Forbidden, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
 from core.identity.facilities import datim_ids_of
 from core.identity.key_creation import create_for
 from core.identity.keys import NEWEST_FIRST, count_keys, get_key, list_keys, revoke_key
-from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MyScope, MyTenant
+from core.identity.people.account_rows import choose_language
+from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MeIn, MyScope, MyTenant
 from core.web.location import set_location
 from core.web.paging import Page, PageRequest, sorted_pages
 
@@ -29,6 +30,22 @@ Ordered = Annotated[PageRequest, Depends(sorted_pages({"created_at": datetime, "
 @router.get("/me", tags=["identity"], operation_id="get_me", summary="Get the caller: who it is, what it may do")
 def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     """Return the caller. Needs a valid credential, but no permission."""
+    return _shown(principal, scope, principal.language)
+
+
+@router.put(
+    "/me", tags=["identity"], operation_id="change_me", summary="Choose your language", responses=responses(Forbidden)
+)
+def put_me(principal: SignedIn, scope: AnyScope, body: MeIn) -> Me:
+    """Choose the language of pages and letters, from the next request on. For people and operators, not for keys."""
+    if principal.kind == "api_key":
+        detail = "an API key has no language"
+        raise Forbidden(detail, remedy="Sign in as a person.")
+    choose_language(UUID(principal.id), body.language)
+    return _shown(principal, scope, body.language)
+
+
+def _shown(principal: Principal, scope: PrincipalScope, language: str | None) -> Me:
     states = principal.states
     return Me(
         kind=cast("Literal['api_key', 'person', 'operator']", principal.kind),
@@ -42,12 +59,13 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
             states=None if states is None else sorted(states),
         ),
         on_behalf_of=principal.on_behalf_of,
+        language=language,
         signed_in_by=principal.signed_in_by,
         expires_at=principal.expires_at,
     )
 
 
-def _facilities(principal: Principal, scope: AnyScope) -> list[str] | None:
+def _facilities(principal: Principal, scope: PrincipalScope) -> list[str] | None:
     if principal.facility_ids is None or scope.tenant is None:
         return None
     return sorted(datim_ids_of(scope.tenant, principal.facility_ids).values())

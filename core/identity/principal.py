@@ -32,6 +32,7 @@ class Principal:
         credential_id: the session or token, where it is not the principal itself.
         signed_in_by: how a person signed in, such as ``password`` or ``oidc``; None for API keys.
         expires_at: when the credential ends; None for never.
+        language: the language that a person chose for pages and letters; None for none.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Principal:
     credential_id: str | None = None
     signed_in_by: str | None = None
     expires_at: datetime | None = None
+    language: str | None = None
 
     @property
     def reach(self) -> Reach:
@@ -61,7 +63,12 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class CredentialOwner:
-    """The principal that a valid credential identifies, and its tenant. Operators have no tenant."""
+    """The principal that a valid credential identifies, and its tenant. Operators have no tenant.
+
+    Attributes:
+        language: the tenant's language for people who chose none; None where it chose none.
+    """
 
     principal: Principal
     tenant: TenantRef | None
+    language: str | None = None

@@ -29,6 +29,17 @@ class MyScope(BaseModel):
     states: list[str] | None = Field(description="Only facilities in these states; null for all.", examples=[None])
 
 
+class MeIn(BaseModel):
+    """What people choose for themselves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    language: Literal["en", "fr", "pt"] | None = Field(
+        description="Language of pages and letters, on every device; null to follow the browser and the tenant.",
+        examples=["fr"],
+    )
+
+
 class Me(BaseModel):
     """The caller: the principal and its permissions."""
 
@@ -40,6 +51,9 @@ class Me(BaseModel):
     roles: list[str] = Field(description="The roles that give the permissions.", examples=[[]])
     scope: MyScope = Field(description="Which tenant and facilities the caller sees.")
     on_behalf_of: str | None = Field(description="Whom it acts for; null for itself.", examples=[None])
+    language: str | None = Field(
+        description="The language that a person chose; null for none, and for keys.", examples=[None]
+    )
     signed_in_by: str | None = Field(description="How a person signed in; null for keys.", examples=[None])
     expires_at: datetime | None = Field(
         description="When the credential ends; null for never.", examples=["2027-01-31T00:00:00Z"]

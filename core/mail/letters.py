@@ -23,8 +23,8 @@ def compose(to: str, subject: str, paragraphs: Sequence[str], *, letter_id: UUID
     letter["Date"] = format_datetime(now())
     letter["Message-ID"] = f"<{letter_id}@{urlsplit(settings.public_url).hostname}>"
     letter["Auto-Submitted"] = "auto-generated"
-    letter["Content-Language"] = language
     letter.set_content("\n\n".join(paragraphs) + "\n")
+    letter["Content-Language"] = language  # after the content, which removes such headers
     return letter
 
 

@@ -138,12 +138,13 @@ def show(slug: str, *, as_json: bool) -> None:
 
 @tenant.command()
 @click.argument("slug")
+@click.option("--reason", default="", help="Why, for other operators. Name no person.")
 @json_option
-def suspend(slug: str, *, as_json: bool) -> None:
+def suspend(slug: str, reason: str, *, as_json: bool) -> None:
     """Reject a tenant's requests and pause its jobs. Its data stay."""
     from core.tenancy.service import suspend_tenant
 
-    _answer(suspend_tenant(slug, actor=ACTOR), as_json=as_json)
+    _answer(suspend_tenant(slug, actor=ACTOR, reason=reason), as_json=as_json)
 
 
 @tenant.command()

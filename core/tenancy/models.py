@@ -18,7 +18,7 @@ STAMP: Any = DateTime(timezone=True)
 class Tenant(PlatformBase, table=True):
     """An implementing partner on this installation, and the place of its data.
 
-    The application reads it. Only the owner's login creates or changes one.
+    The application reads it, and suspends and resumes one. Only the owner's login creates one or changes anything else.
 
     Attributes:
         state: active or suspended.
@@ -35,7 +35,7 @@ class Tenant(PlatformBase, table=True):
         CheckConstraint("state IN ('active', 'suspended')", name="state"),
         CheckConstraint("phase IN ('restoring', 'deleting', 'purging')", name="phase"),
         CheckConstraint("slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) <= 40", name="slug"),
-        {"info": {"app": "SELECT"}},
+        {"info": {"app": "SELECT, UPDATE (state, updated_at)"}},
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from core.audit.platform import acts as recent_acts
 from core.audit.platform import record_act
 from core.clock import now
 from core.clock.time import zone
@@ -36,6 +38,7 @@ from core.tenancy.provisioning import new_schema_name, provision
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_SLUG = 40
 LONGEST_NAME = 200
+LONGEST_REASON = 200
 
 
 class _Inactive(NamedTuple):
@@ -184,26 +187,57 @@ def list_tenants() -> list[TenantRef]:
         return [row.ref() for row in session.scalars(select(Tenant).order_by(Tenant.slug))]
 
 
-def suspend_tenant(slug: str, *, actor: str = ACTOR) -> TenantRef:
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Since when a tenant is suspended, who suspended it, and why; ``reason`` is empty where nobody said it."""
+
+    since: datetime
+    actor: str
+    reason: str
+
+
+def suspend_tenant(slug: str, *, actor: str = ACTOR, source: str = "cli", reason: str = "") -> TenantRef:
     """Reject the tenant's requests and pause its jobs until it is resumed. Its data stay.
+
+    Args:
+        slug: of the tenant.
+        actor: who suspends it.
+        source: ``cli`` or ``page``.
+        reason: why, for other operators; it names no person.
 
     Raises:
         NotFound: no tenant has this slug.
+        Conflict: the tenant is being restored or deleted.
+        Invalid: the reason is too long.
     """
-    return _set_state(slug, "suspended", "cli:tenant:suspend", actor)
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        detail, problem = "the reason is not valid", f"is not one line of at most {LONGEST_REASON} characters"
+        raise Invalid(detail, errors=[FieldError("reason", problem, "Say it in one short line.")])
+    return _set_state(slug, "suspended", f"{source}:tenant:suspend", actor, reason.strip())
 
 
-def resume_tenant(slug: str, *, actor: str = ACTOR) -> TenantRef:
+def resume_tenant(slug: str, *, actor: str = ACTOR, source: str = "cli") -> TenantRef:
     """Lift the suspension of a tenant.
 
     Raises:
         NotFound: no tenant has this slug.
+        Conflict: the tenant is being restored or deleted.
     """
-    return _set_state(slug, "active", "cli:tenant:resume", actor)
+    return _set_state(slug, "active", f"{source}:tenant:resume", actor)
 
 
-def _set_state(slug: str, state: str, action: str, actor: str) -> TenantRef:
-    with owner_session() as session:
+def suspension_of(tenant: Tenant) -> Suspension | None:
+    """Return since when, by whom and why a tenant is suspended; None if it is active, or in a phase."""
+    if tenant.state != "suspended" or tenant.phase is not None:
+        return None
+    acts = recent_acts(tenant_id=tenant.id, actions=("cli:tenant:suspend", "page:tenant:suspend"), limit=1)
+    if not acts:
+        return Suspension(tenant.updated_at, "", "")
+    return Suspension(acts[0]["occurred_at"], acts[0]["actor"], (acts[0]["detail"] or {}).get("reason", ""))
+
+
+def _set_state(slug: str, state: str, action: str, actor: str, reason: str = "") -> TenantRef:
+    with platform_session() as session:
         row = session.scalar(select(Tenant).where(Tenant.slug == slug).with_for_update())  # type: ignore[arg-type]  # as above
         if row is None:
             detail = f"there is no tenant {slug!r}"
@@ -215,7 +249,7 @@ def _set_state(slug: str, state: str, action: str, actor: str) -> TenantRef:
         if row.state != state:
             row.state = state
             row.updated_at = now()
-            record_act(session, action, actor=actor, tenant_id=row.id)
+            record_act(session, action, actor=actor, tenant_id=row.id, detail={"reason": reason} if reason else None)
         return row.ref()
 
 

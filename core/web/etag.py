@@ -45,6 +45,20 @@ class ExpectedVersions:
 
     tags: frozenset[str]
 
+    def check_one(self, version_id: UUID | None) -> None:
+        """Check that the caller has seen this version of a row, which is None if there is no row yet.
+
+        Raises:
+            PreconditionRequired: there is a row, and the caller names no version (428).
+            PreconditionFailed: the caller has seen another version, or a row that is gone (412).
+        """
+        if version_id is not None:
+            if not self.tags:
+                raise _required()
+            self.check(version_id)
+        elif not self.tags <= {"*"}:
+            raise _failed()
+
     def check(self, version_id: UUID) -> None:
         """Check that the caller has seen this version of the row.
 
@@ -52,8 +66,17 @@ class ExpectedVersions:
             PreconditionFailed: the caller has seen another version (412).
         """
         if "*" not in self.tags and etag(version_id) not in {_SUFFIX.sub('"', tag) for tag in self.tags}:
-            detail = "the row has another version than If-Match names"
-            raise PreconditionFailed(detail)
+            raise _failed()
+
+
+def _required() -> PreconditionRequired:
+    detail = "this operation changes a row and has no If-Match"
+    return PreconditionRequired(detail)
+
+
+def _failed() -> PreconditionFailed:
+    detail = "the row has another version than If-Match names"
+    return PreconditionFailed(detail)
 
 
 async def expected_version(
@@ -70,14 +93,39 @@ async def expected_version(
     """
     value = (if_match or "").strip()
     if not value:
-        detail = "this operation changes a row and has no If-Match"
-        raise PreconditionRequired(detail)
+        raise _required()
     if not _IF_MATCH.fullmatch(value):
         remedy = 'Send the ETag of your read as it came, such as "019c2291-b3a0-7768-a5f9-23774462ebfc", or *.'
         detail = f"not valid: {FIELD}"
         raise Invalid(detail, errors=[FieldError(FIELD, "is neither * nor a list of quoted ETags", remedy)])
     return ExpectedVersions(frozenset(tag.strip() for tag in value.split(",")))
 
+
+async def expected_version_of_one(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="ETag of the version that you read; not needed while nothing is set up.",
+            examples=['"019c2291-b3a0-7768-a5f9-23774462ebfc"'],
+        ),
+    ] = None,
+) -> ExpectedVersions:
+    """Return the versions in If-Match; none if the request has none, for a row that may not be there yet.
+
+    Raises:
+        Invalid: If-Match is not a list of ETags (422).
+    """
+    return await expected_version(if_match) if (if_match or "").strip() else NONE_SEEN
+
+
+NONE_SEEN = ExpectedVersions(frozenset())
+"""The caller has seen no version: right while there is no row."""
+
+ANY_VERSION = ExpectedVersions(frozenset({"*"}))
+"""The caller replaces whatever is there."""
+
+IfMatchOrNew = Annotated[ExpectedVersions, Depends(expected_version_of_one)]
+"""In the signature of a PUT of the one row that a tenant may have. Lock it, then call ``if_match.check_one``."""
 
 IfMatch = Annotated[ExpectedVersions, Depends(expected_version)]
 """In the signature of PUT, PATCH and DELETE. Lock the row, then call ``if_match.check(row.version_id)``."""

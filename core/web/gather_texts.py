@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS: Final = ("core", "tenants", "billing")
 METHODS: Final = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 OPTIONS: Final = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
-KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
+KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "phrase": None}
 PLURALS: Final = {"fr": "nplurals=2; plural=(n > 1);", "pt": "nplurals=2; plural=(n != 1);"}
 """The plural of each language: the number of forms, and which of them ``n`` takes."""
 

@@ -45,7 +45,7 @@ class Site:
 
     def navigation(self, permissions: Collection[str]) -> list[NavigationEntry]:
         """The entries that a principal with these permissions may open, in their order."""
-        return [entry for entry in self._navigation if entry.permission in permissions]
+        return [entry for entry in self._navigation if not entry.opened_by.isdisjoint(permissions)]
 
 
 def page_headers(asset_origin: str = "") -> tuple[tuple[bytes, bytes], ...]:

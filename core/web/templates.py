@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
-from core.web import texts
+from core.web import problem_texts, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,8 @@ class Templates:
             "shown_time": texts.shown_time,
             "shown_number": texts.shown_number,
             "shown_share": texts.shown_share,
+            "problem_text": problem_texts.problem_text,
+            "shown_sentence": problem_texts.shown_sentence,
         }
 
     def render(self, name: str, values: Mapping[str, object]) -> str:

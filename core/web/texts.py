@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -16,6 +17,8 @@ from http.cookies import CookieError, SimpleCookie
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+
+from core.errors.phrases import Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
@@ -33,38 +36,99 @@ COOKIE: Final = "iit_language"
 CATALOGUES: Final = Path(__file__).with_name("catalogues")
 _LOCALES: Final = {"en": "en_GB", "fr": "fr", "pt": "pt_PT"}
 _MOST_WISHES: Final = 20
-_language: Final[ContextVar[str]] = ContextVar("language", default=SOURCE)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Who reads.
+
+    Attributes:
+        code: their language.
+        asked: whether they, or their browser, asked for a language that there is.
+    """
+
+    code: str = SOURCE
+    asked: bool = False
+
+
+_NOBODY: Final = _Reader()
+_reader: Final[ContextVar[_Reader]] = ContextVar("reader", default=_NOBODY)
 
 DateForm = Literal["short", "medium", "long", "full"]
 
 
 @contextmanager
-def reading_in(language: str) -> Iterator[None]:
-    """Give texts, dates and numbers in ``language`` until the block ends.
+def reading_in(language: str | None) -> Iterator[None]:
+    """Give texts, dates and numbers in ``language`` until the block ends; in English for None.
 
     Raises:
         KeyError: there is no such language.
     """
-    token = _language.set(language if language in LANGUAGES else _unknown(language))
+    code = SOURCE if language is None else language
+    token = _reader.set(_Reader(code if code in LANGUAGES else _unknown(code), asked=language is not None))
     try:
         yield
     finally:
-        _language.reset(token)
+        _reader.reset(token)
+
+
+def prefer(own: str | None, default: str | None = None) -> None:
+    """Give the rest of the present block in the reader's own language, once it is known who reads.
+
+    All threads of a request share the block.
+
+    Args:
+        own: the language that the reader chose for their account; it wins.
+        default: for a reader who chose none, and whose browser asked for none; None for English.
+    """
+    reader = _reader.get()
+    if reader is _NOBODY:
+        return
+    if own in LANGUAGES:
+        reader.code = own
+    elif default in LANGUAGES and not reader.asked:
+        reader.code = default
+
+
+def known(*codes: str | None) -> str:
+    """Return the first of the codes that is a language of the pages; English if none is."""
+    return next((code for code in codes if code in LANGUAGES), SOURCE)
 
 
 def language() -> str:
     """Return the code of the reader's language."""
-    return _language.get()
+    return _reader.get().code
 
 
 def gettext(text: str) -> str:
     """Return a text in the reader's language."""
-    return _translations(_language.get()).gettext(text)
+    return _translations(_reader.get().code).gettext(text)
 
 
 def ngettext(one: str, many: str, count: int) -> str:
     """Return the form of a counted text for ``count``, with ``{count}`` filled in."""
-    return _translations(_language.get()).ngettext(one, many, count).format(count=shown_number(count))
+    return _translations(_reader.get().code).ngettext(one, many, count).format(count=shown_number(count))
+
+
+def shown_phrase(text: str) -> str:
+    """Return the text of an error in the reader's language: a phrase with its places, or a text of the catalogue."""
+    if language() == SOURCE:
+        return text
+    if not isinstance(text, Phrase):
+        return gettext(text)
+    places = {name: _shown_place(value) for name, value in text.places.items()}
+    translated = gettext(text.template)
+    if translated == text.template:
+        return text  # as it was filled, with the forms of English numbers
+    return translated.format(**places) if places else translated
+
+
+def _shown_place(value: object) -> object:
+    if isinstance(value, Phrase):
+        return shown_phrase(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return shown_number(value, 0 if float(value).is_integer() else 3)
+    return value
 
 
 def marked(text: str) -> str:
@@ -81,21 +145,21 @@ def shown_date(day: date, form: DateForm = "medium") -> str:
     """Return a day such as ``4 May 2026``; ``full`` adds the day of the week, ``short`` is in digits."""
     from babel.dates import format_date
 
-    return format_date(day, form, _LOCALES[_language.get()])
+    return format_date(day, form, _LOCALES[_reader.get().code])
 
 
 def shown_day(day: date) -> str:
     """Return a day of this year as people say it, such as ``Mon, 4 May``."""
     from babel.dates import format_skeleton
 
-    return format_skeleton("MMMEd", datetime(day.year, day.month, day.day), locale=_LOCALES[_language.get()])  # noqa: DTZ001 - a day has no zone
+    return format_skeleton("MMMEd", datetime(day.year, day.month, day.day), locale=_LOCALES[_reader.get().code])  # noqa: DTZ001 - a day has no zone
 
 
 def shown_month(day: date, *, year: bool = True, short: bool = False) -> str:
     """Return the month of a day, such as ``August 2026``, ``August`` or ``Aug 2026``."""
     from babel.dates import format_date, format_skeleton
 
-    locale = _LOCALES[_language.get()]
+    locale = _LOCALES[_reader.get().code]
     if not year:
         return format_date(day, "LLL" if short else "LLLL", locale)
     moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a day has no zone
@@ -106,7 +170,7 @@ def shown_time(moment: datetime, zone: ZoneInfo) -> str:
     """Return a moment such as ``4 May 2026, 14:05``, as the clocks of ``zone`` showed it."""
     from babel.dates import format_datetime
 
-    locale = _LOCALES[_language.get()]
+    locale = _LOCALES[_reader.get().code]
     return f"{shown_date(moment.astimezone(zone).date())}, {format_datetime(moment, 'HH:mm', zone, locale)}"
 
 
@@ -126,8 +190,11 @@ def shown_share(share: float | None, digits: int = 0) -> str:
     return format_percent(share, "#,##0." + "0" * digits + "%" if digits else "#,##0%", _LOCALES[language()])
 
 
-def language_of(scope: MutableMapping[str, Any]) -> str:
-    """Return the language of a request: the one that the reader chose, else the first that the browser asks for."""
+def language_of(scope: MutableMapping[str, Any]) -> str | None:
+    """Return the language of a request: the one that the browser remembers, else the first that it asks for.
+
+    None if there is neither.
+    """
     headers = dict(scope["headers"])
     chosen = _cookie(headers.get(b"cookie", b"").decode("latin-1"))
     if chosen in LANGUAGES:
@@ -135,7 +202,7 @@ def language_of(scope: MutableMapping[str, Any]) -> str:
     for wish in _wishes(headers.get(b"accept-language", b"").decode("latin-1")):
         if wish in LANGUAGES:
             return wish
-    return SOURCE
+    return None
 
 
 def _cookie(header: str) -> str:

@@ -6,14 +6,12 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 from fastapi.routing import iter_route_contexts
 
-from core.access import TenantScope, require
+from core.access import TenantScope, require_any
 from core.access.pages import Page
 from core.identity import Principal
 from core.web.texts import marked
 
 router = APIRouter()
-
-Reader = Annotated[Principal, Depends(require("settings.read"))]
 
 SECTIONS: Final = (
     ("/admin/people", marked("People"), marked("Who works with the platform, and what they may do."), "people.read"),
@@ -24,6 +22,8 @@ SECTIONS: Final = (
     ("/admin/audit", marked("Audit"), marked("Who did what, to which record, and when."), "audit.read"),
 )
 """Address, name, what it is for, and the permission that its page needs."""
+
+Reader = Annotated[Principal, Depends(require_any(*(needed for _path, _name, _use, needed in SECTIONS)))]
 
 
 @router.get("/admin")

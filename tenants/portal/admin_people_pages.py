@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core import mail
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
-from core.errors import AppError, Conflict, Forbidden, Invalid, PreconditionFailed
+from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from core.identity import Principal
 from core.identity.people import administration, members
 from core.identity.people.links import Link
@@ -41,7 +41,7 @@ MOST_FACILITIES: Final = 5000
 PAGE: Final = "page"
 """The source of what these pages do, in the audit."""
 
-REJECTED: Final = (Invalid, Conflict, Forbidden, PreconditionFailed)
+REJECTED: Final = (Invalid, Conflict, Forbidden, NotFound, PreconditionFailed)
 
 
 class GrantForm(BaseModel):
@@ -63,6 +63,7 @@ class GrantForm(BaseModel):
 class InviteForm(GrantForm):
     """The form to invite a person."""
 
+    language: str = Field(default="", max_length=10)
     email: str = Field(default="", max_length=300)
     name: str = Field(default="", max_length=300)
 
@@ -123,7 +124,9 @@ def show_invite(page: Page, _: Writer, scope: TenantScope) -> HTMLResponse:
 def post_invite(page: Page, _: Writer, scope: TenantScope, form: Annotated[InviteForm, Form()]) -> HTMLResponse:
     """Invite the person, and show the link one time. Sending the form again invites nobody twice."""
     try:
-        invited = administration.invite(scope, form.email, form.name, form.grant, source=PAGE)
+        invited = administration.invite(
+            scope, form.email, form.name, form.grant, language=form.language or None, source=PAGE
+        )
     except REJECTED as error:
         return _invite_page(page, scope, form, error)
     return _link_page(page, scope, invited.member, invited.link)
@@ -162,6 +165,13 @@ def post_revoke_links(page: Page, _: Writer, scope: TenantScope, person_id: UUID
     """Make the partner's links for the person stop working."""
     act = partial(administration.revoke_links, source=PAGE)
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=revoked")
+
+
+@router.post("/admin/people/{person_id}/reset-second-factor")
+def post_reset_factor(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
+    """Remove the second factor of a person who lost it."""
+    act = partial(administration.reset_second_factor, source=PAGE)
+    return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=factor")
 
 
 @router.post("/admin/people/{person_id}/deactivate")
@@ -276,5 +286,6 @@ def _person_page(
         problem=None if error is None else words.problem_of(error),
         zone=ZoneInfo(scope.tenant.time_zone),
         words=words,
+        own=str(member.id) == scope.principal.id,
         may_write="people.write" in scope.principal.permissions,
     )

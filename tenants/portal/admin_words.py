@@ -29,6 +29,7 @@ FIELDS: Final = {
     "email": marked("Write the e-mail address as name@example.org."),
     "name": marked("Write a name of at most 100 characters."),
     "roles": marked("Choose at least one role that exists."),
+    "language": marked("Choose a language of the list."),
     "facilities": marked("Choose facilities that exist."),
     "states": marked("Choose states that exist."),
     "role_name": marked("Write up to 40 small letters, digits and hyphens, such as case-lead."),

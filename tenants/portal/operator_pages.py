@@ -4,25 +4,29 @@ from datetime import datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.access import require_operator
-from core.access.pages import Page
+from core.access.pages import Page, PageContext
 from core.app import readiness
 from core.database import TenantRef, tenant_session
-from core.errors import AppError
+from core.errors import AppError, Conflict, Invalid
 from core.identity import Principal
+from core.identity.people.accounts import list_operators
 from core.jobs import operations
 from core.services.backups import base_backups
-from core.tenancy import describe_tenant
+from core.tenancy import describe_tenant, resume_tenant, suspend_tenant, suspension_of
 from core.tenancy.overview import overview
+from core.tenancy.service import LONGEST_REASON
+from core.web.pages import SEE_OTHER
 from tenants.portal import operator_words as words
 from tenants.records.repository import newest_data_date
 
 router = APIRouter()
 
 Operator = Annotated[Principal, Depends(require_operator("operations.read"))]
+Writer = Annotated[Principal, Depends(require_operator("operations.write"))]
 ZONE: Final = ZoneInfo("UTC")
 DEAD_SHOWN: Final = 1000
 
@@ -68,17 +72,49 @@ def show_tenants(page: Page, principal: Operator) -> HTMLResponse:
 
 @router.get("/operators/tenants/{slug}")
 def show_tenant(page: Page, principal: Operator, slug: str) -> HTMLResponse:
-    """Show one partner: its state and phase, the date of its data, and its jobs."""
+    """Show one partner: its state and why, the date of its data, and its jobs."""
+    return _tenant_page(page, principal, slug)
+
+
+@router.post("/operators/tenants/{slug}/suspend")
+def post_suspend(
+    page: Page, principal: Writer, slug: str, reason: Annotated[str, Form(max_length=1000)] = ""
+) -> Response:
+    """Suspend a partner: its people cannot sign in, and its jobs wait."""
+    try:
+        suspend_tenant(slug, actor=principal.actor, source="page", reason=reason)
+    except (Conflict, Invalid) as error:
+        return _tenant_page(page, principal, slug, error)
+    return RedirectResponse(f"/operators/tenants/{slug}", SEE_OTHER)
+
+
+@router.post("/operators/tenants/{slug}/resume")
+def post_resume(page: Page, principal: Writer, slug: str) -> Response:
+    """Lift the suspension of a partner."""
+    try:
+        resume_tenant(slug, actor=principal.actor, source="page")
+    except Conflict as error:
+        return _tenant_page(page, principal, slug, error)
+    return RedirectResponse(f"/operators/tenants/{slug}", SEE_OTHER)
+
+
+def _tenant_page(page: PageContext, principal: Principal, slug: str, error: AppError | None = None) -> HTMLResponse:
     tenant = describe_tenant(slug)
     ref = tenant.ref()
     activity = next((activity for each, activity in overview().tenants if each.id == tenant.id), None)
     return page.render(
         "portal/operators/tenant.html",
         principal,
+        status=200 if error is None else error.status,
         partner=words.INSTALLATION,
         current="/operators",
         tenant=tenant,
         activity=activity,
+        suspension=suspension_of(tenant),
+        names={f"operator:{each.id}": each.name for each in list_operators()},
+        problem=error,
+        longest_reason=LONGEST_REASON,
+        may_write="operations.write" in principal.permissions,
         data_date=_data_date(ref, principal),
         jobs=[words.job_row(row, {tenant.id: tenant.slug}) for row in operations.find(tenant=ref, limit=20)],
         zone=ZONE,

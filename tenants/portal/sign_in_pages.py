@@ -1,6 +1,7 @@
 """The page to sign in, and the choice of the language."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -11,6 +12,7 @@ from core.identity.cookies import set_credential
 from core.identity.credentials import credential_for
 from core.identity.oidc.errors import SignInRejected
 from core.identity.oidc.providers import provider_of_email
+from core.identity.people.account_rows import choose_language
 from core.identity.people.pending import PendingSignIn
 from core.identity.people.sessions import COOKIE
 from core.identity.people.sign_in import sign_in
@@ -30,7 +32,7 @@ Text = Annotated[str, Form(max_length=300)]
 @router.get("/sign-in")
 def show_sign_in(request: Request, page: Page, next: str = "", done: str = "") -> Response:  # noqa: A002 - the query's name
     """Show the sign-in form, or redirect a person who is signed in. ``next`` is the page that the person wanted."""
-    if _is_signed_in(request):
+    if _person_of(request) is not None:
         return RedirectResponse(safe_next(next, START), SEE_OTHER)
     return page.render(
         "portal/sign_in.html", next=safe_next(next, ""), email="", problem=None, done=done == "password", provider=None
@@ -73,7 +75,10 @@ def post_language(
     language: Annotated[Literal["en", "fr", "pt"], Form()],
     next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002
 ) -> RedirectResponse:
-    """Keeps the language that the reader chose in a cookie of this browser."""
+    """Store the language that the reader chose: in a cookie, and with the account if the reader is signed in."""
+    person_id = _person_of(request)
+    if person_id is not None:
+        choose_language(person_id, language)
     answer = RedirectResponse(safe_next(next, "/"), SEE_OTHER)
     answer.set_cookie(
         LANGUAGE_COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax", secure=request.url.scheme == "https"
@@ -81,12 +86,12 @@ def post_language(
     return answer
 
 
-def _is_signed_in(request: Request) -> bool:
+def _person_of(request: Request) -> UUID | None:
+    """The person who is signed in; None if nobody is."""
     try:
-        credential_for(request.scope).verify()
+        return UUID(credential_for(request.scope).verify().principal.id)
     except (Unauthenticated, Forbidden):
-        return False
-    return True
+        return None
 
 
 def _no_password() -> Invalid:

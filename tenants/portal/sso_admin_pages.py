@@ -10,7 +10,16 @@ from pydantic import BaseModel, Field
 
 from core.access import TenantScope, require
 from core.access.pages import Page, PageContext
-from core.errors import AppError, Conflict, FieldError, Invalid, NotFound, Unavailable
+from core.errors import (
+    AppError,
+    Conflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Unavailable,
+)
 from core.identity import Principal
 from core.identity.oidc import domains, providers
 from core.identity.oidc.author import Author
@@ -28,6 +37,7 @@ from core.identity.oidc.schemas import (
 from core.identity.people import members
 from core.identity.roles import ADMIN
 from core.identity.tenant_roles.service import list_roles
+from core.web.etag import ExpectedVersions, etag
 from core.web.own_address import own_origin
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
@@ -38,6 +48,8 @@ router = APIRouter()
 
 PATH = "/admin/sso"
 MOST_PEOPLE = 1000
+STALE = (Invalid, PreconditionFailed, PreconditionRequired)
+Version = Annotated[str, Form(max_length=100)]
 Manager = Annotated[Principal, Depends(require("sso.manage"))]
 
 
@@ -50,6 +62,7 @@ class ProviderForm(BaseModel):
     roles_claim: str = Field(default="", max_length=NAME_MAX)
     role_mapping: str = Field(default="", max_length=60_000)
     default_role: str = Field(default="", max_length=NAME_MAX)
+    version: str = Field(default="", max_length=100)
 
 
 @router.get(PATH)
@@ -68,16 +81,22 @@ def post_sso(
 ) -> Response:
     """Set up the provider, or change it. Whether it is enforced stays as it is."""
     try:
-        providers.put_provider(scope.tenant, _draft_of(form, _provider(scope)), _author(principal))
-    except Invalid as error:
+        draft = _draft_of(form, _provider(scope))
+        providers.put_provider(scope.tenant, draft, _author(principal), _seen(form.version))
+    except STALE as error:
         return _page(request, page, principal, scope, problem=error)
     return _back()
 
 
 @router.post(f"{PATH}/remove")
-def post_remove(principal: Manager, scope: TenantScope) -> Response:
+def post_remove(
+    request: Request, page: Page, principal: Manager, scope: TenantScope, version: Version = ""
+) -> Response:
     """Remove the provider. Its sessions end, and passwords work again."""
-    providers.remove_provider(scope.tenant, _author(principal))
+    try:
+        providers.remove_provider(scope.tenant, _author(principal), _seen(version))
+    except PreconditionFailed as error:
+        return _page(request, page, principal, scope, problem=error)
     return _back()
 
 
@@ -96,6 +115,7 @@ def post_enforce(
     scope: TenantScope,
     person_id: Annotated[UUID | None, Form()] = None,
     enforced: Annotated[str, Form(max_length=5)] = "",
+    version: Version = "",
 ) -> Response:
     """Reject passwords of all but one admin, or let passwords work again."""
     draft = replace(
@@ -104,8 +124,8 @@ def post_enforce(
         break_glass_person_id=person_id if enforced else None,
     )
     try:
-        providers.put_provider(scope.tenant, draft, _author(principal))
-    except Invalid as error:
+        providers.put_provider(scope.tenant, draft, _author(principal), _seen(version))
+    except STALE as error:
         return _page(request, page, principal, scope, problem=error)
     return _back()
 
@@ -162,6 +182,7 @@ def _page(
         current="/admin",
         partner=tenant.name,
         provider=present,
+        version="" if present is None else etag(present.version_id),
         problems=[] if problem is None else _lines(problem),
         findings=[
             (check_name(finding.check), _("Right") if finding.ok else _("Wrong"), finding.problem, finding.remedy)
@@ -243,6 +264,10 @@ def _lines(problem: AppError) -> list[tuple[str, str]]:
         (each.field, f"{each.field.replace('_', ' ')} {each.problem}. {each.remedy or ''}") for each in problem.errors
     )
     return [(field, text.strip()) for field, text in lines]
+
+
+def _seen(version: str) -> ExpectedVersions:
+    return ExpectedVersions(frozenset(filter(None, (version,))))
 
 
 def _author(principal: Principal) -> Author:

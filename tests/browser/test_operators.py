@@ -85,6 +85,23 @@ def test_partners_are_listed_and_one_shows_its_state(visit, partner, accessible)
     accessible(page)
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_partner_is_suspended_with_a_reason_and_resumed_and_support_only_reads(visit, partner, accessible, script):
+    page = visit(f"/operators/tenants/{partner.slug}", java_script_enabled=script)
+    page.get_by_label("Why").fill("The contract has ended")
+    page.get_by_role("button", name="Suspend").click()
+    page.get_by_role("heading", name="Suspended").wait_for()
+    assert "The contract has ended" in page.locator("main").inner_text()
+    assert "Olu Operator" in page.locator("main").inner_text()
+    if script:
+        accessible(page)
+    support = visit(f"/operators/tenants/{partner.slug}", "platform_support", DESKTOP)
+    assert "The contract has ended" in support.locator("main").inner_text()
+    assert support.get_by_role("button", name="Resume").count() == 0
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Suspend").wait_for()
+
+
 @pytest.mark.parametrize("path", ["/operators", "/operators/tenants", "/operators/jobs?state="])
 def test_pages_are_never_wider_than_the_screen(visit, path):
     page = visit(path, size=DESKTOP)

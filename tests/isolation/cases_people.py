@@ -81,11 +81,12 @@ def reactivate_person(world: World) -> Call:
 @case("DELETE", "/v1/people/{person_id}/second-factor", kind="item")
 def reset_second_factor(world: World) -> Call:
     person_id = _person(world)
-    _confirm_second_factor(UUID(person_id))
+    confirm_second_factor(UUID(person_id))
     return Call(path={"person_id": person_id})
 
 
-def _confirm_second_factor(person_id: UUID) -> None:
+def confirm_second_factor(person_id: UUID) -> None:
+    """Set up a second factor for the person."""
     with platform_session() as session:
         second_factor.make_candidate(session, person_id)
     code = pyotp.TOTP(second_factor.set_up_of(person_id).secret).now()

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from core.database import platform_session
 from core.identity.people import members
+from tests.isolation.cases_people import confirm_second_factor
 from tests.isolation.pages import Row
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ ROWS = [
         Row("POST", f"/admin/people/{{person_id}}/{act}", "people.write", PERSON, ANY, status=303, confined=False)
         for act in ("revoke-links", "deactivate", "reactivate", "remove")
     ),
+    Row(
+        "POST",
+        "/admin/people/{person_id}/reset-second-factor",
+        "people.write",
+        names=("person_id", "second_factor"),
+        status=303,
+        confined=False,
+    ),
     Row("GET", "/admin/roles", "people.read", confined=False),
     Row("GET", "/admin/roles/new", "roles.write", confined=False),
     Row("POST", "/admin/roles/new", "roles.write", form={**_ROLE, "role_name": "r{tag}"}, status=303, confined=False),
@@ -78,6 +87,9 @@ def things_of(world: World, names: Collection[str]) -> dict[str, str]:
         things["person_id"] = world.json("POST", "/v1/people", json=body)["id"]
         with platform_session() as session:
             members.accept(session, UUID(things["person_id"]), world.tenant.id)
+    if "second_factor" in names:
+        confirm_second_factor(UUID(things["person_id"]))
+        things["second_factor"] = "set up"
     if "key_id" in names:
         things["key_id"] = world.json("POST", "/v1/keys", json={"name": tag, "permissions": ["people.read"]})["id"]
     if "role_name" in names:
@@ -92,6 +104,8 @@ OPERATORS = [
     Row("GET", "/operators/tenants/{slug}", "operations.read"),
     Row("GET", "/operators/jobs", "operations.read"),
     Row("GET", "/operators/jobs/{job_id}", "operations.read"),
+    Row("POST", "/operators/tenants/{slug}/suspend", "operations.write", form={"reason": "x" * 201}, status=422),
+    Row("POST", "/operators/tenants/{slug}/resume", "operations.write", status=303),
     Row("POST", "/operators/jobs/{job_id}/retry", "operations.write", status=409),
     Row("POST", "/operators/jobs/{job_id}/discard", "operations.write", status=409),
 ]

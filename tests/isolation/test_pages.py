@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from core.access.require import is_public, page_routes, permissions_of
+from core.access.require import alternatives_of, is_public, page_routes, permissions_of
 from core.database import platform_session
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
@@ -13,6 +13,7 @@ from core.jobs import enqueue
 from tests.isolation import pages_admin, pages_data
 from tests.isolation.pages import Row
 
+_PROVIDER = {"issuer": "http://127.0.0.1:9", "client_id": "iit", "version": "*"}
 ROWS = [
     Row("GET", "/sign-in", "public", status=303),
     Row("POST", "/sign-in", "public", form={"email": "nobody@example.org", "password": "wrong"}, status=401),
@@ -39,10 +40,10 @@ ROWS = [
     Row("POST", "/me/tenant", "own", form={"tenant_id": "{tenant_id}"}, status=404),
     Row("POST", "/sign-out", "own", status=303),
     Row("GET", "/admin/sso", "sso.manage"),
-    Row("POST", "/admin/sso", "sso.manage", form={"issuer": "http://127.0.0.1:9", "client_id": "iit"}, status=303),
+    Row("POST", "/admin/sso", "sso.manage", form=_PROVIDER, status=303),
     Row("POST", "/admin/sso/test", "sso.manage"),
-    Row("POST", "/admin/sso/enforce", "sso.manage", status=303),
-    Row("POST", "/admin/sso/remove", "sso.manage", status=303),
+    Row("POST", "/admin/sso/enforce", "sso.manage", form={"version": "*"}, status=303),
+    Row("POST", "/admin/sso/remove", "sso.manage", form={"version": "*"}, status=303),
     Row("POST", "/admin/sso/domains", "sso.manage", form={"domain": "{number}.example.org"}, status=303),
     Row("POST", "/admin/sso/domains/{domain_id}/check", "sso.manage", names=("domain_id",), status=303),
     Row("POST", "/admin/sso/domains/{domain_id}/remove", "sso.manage", names=("domain_id",), status=303),
@@ -176,7 +177,8 @@ class Things(dict):
 @pytest.fixture
 def sso_domain(world):
     """A domain that the owner claims, and a provider of the owner's."""
-    world.json("PUT", "/v1/sso", json={"issuer": "http://127.0.0.1:9", "client_id": "iit"})
+    body = {"issuer": "http://127.0.0.1:9", "client_id": "iit"}
+    world.json("PUT", "/v1/sso", json=body, headers={"If-Match": "*"})
     domain = {"domain": f"d{uuid4().hex[:12]}.example.invalid"}
     claims = world.json("GET", "/v1/sso/domains")["items"] or [world.json("POST", "/v1/sso/domains", json=domain)]
     return claims[0]["id"]
@@ -214,7 +216,8 @@ def test_each_page_needs_what_its_row_says(application):
     needed = {}
     for route in page_routes(application):
         for method in route.methods:
-            needed[method, route.path] = permissions_of(route) or {"public" if is_public(route) else "own"}
+            permissions = permissions_of(route) | alternatives_of(route)
+            needed[method, route.path] = permissions or {"public" if is_public(route) else "own"}
     assert [str(row) for row in ROWS_OF_ALL if row.needs not in needed[row.method, row.path]] == []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import text
@@ -22,6 +23,7 @@ from core.identity.oidc.domains import domain_of
 from core.identity.oidc.errors import SignInRejected
 from core.identity.oidc.providers import existing_roles
 from core.identity.people import members
+from core.identity.people.account_rows import ensure_person
 from core.identity.people.names import NAME_MAX, normal_email
 from core.identity.roles import ADMIN
 
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
     from core.identity.oidc.providers import SsoProviderState
 
 MOST_VALUES: Final = 1000
+MICROSOFT: Final = frozenset(
+    {"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"}
+)
+"""Hosts of the issuers of Microsoft Entra ID."""
+
+_TRUE: Final = (True, "1", "true")
 _IDENTITY: Final = text(
     "SELECT i.person_id, p.state, p.operator_role FROM platform.sso_identities i"
     " JOIN platform.people p ON p.id = i.person_id"
@@ -76,18 +84,30 @@ class _Identity:
 
     @property
     def email(self) -> str:
-        """The verified address, in a proved form.
+        """The verified address, in the form in which addresses are stored.
 
         Raises:
             SignInRejected: there is none, or the provider has not verified it.
         """
         email = self.claims.get("email")
-        if not isinstance(email, str) or self.claims.get("email_verified") is not True:
+        if not isinstance(email, str) or not self._is_verified:
             raise SignInRejected("unverified", "email")
         try:
             return normal_email(email)
         except Invalid:
             raise SignInRejected("unverified", "email") from None
+
+    @property
+    def _is_verified(self) -> bool:
+        """Whether the provider says that it has verified the address.
+
+        Microsoft sends no ``email_verified``. It says by ``xms_edov`` that its tenant has proved the address's domain,
+        which this platform's tenant must have proved as well. Other issuers could send that claim with any meaning.
+        """
+        if "email_verified" in self.claims:
+            return self.claims["email_verified"] is True
+        own = urlsplit(self.provider.issuer).hostname in MICROSOFT
+        return own and self.claims.get("xms_edov") in _TRUE
 
     @property
     def name(self) -> str:
@@ -97,14 +117,27 @@ class _Identity:
         return shown if shown and shown.isprintable() else self.email[:NAME_MAX]
 
 
-def account_of(provider: SsoProviderState, claims: Mapping[str, Any]) -> UUID:
+@dataclass(frozen=True, slots=True)
+class SsoAccount:
+    """The person whom a provider signed in.
+
+    Attributes:
+        linked: whether this sign-in linked the account to the provider.
+        roles: those that the person has in the tenant now.
+    """
+
+    person_id: UUID
+    linked: bool
+    roles: list[str]
+
+
+def account_of(provider: SsoProviderState, claims: Mapping[str, Any]) -> SsoAccount:
     """The person whom the verified claims of an ID token name, with the roles that the claims give them.
 
     Raises:
         SignInRejected: nobody can be signed in by these claims; the reason says whom to ask.
     """
     identity = _Identity(provider, claims)
-    tenant = provider.tenant
     with platform_session() as session:
         row = session.execute(_IDENTITY, identity.values).first()
         if row is None:
@@ -121,9 +154,7 @@ def account_of(provider: SsoProviderState, claims: Mapping[str, Any]) -> UUID:
             ),
             identity.values,
         )
-        with tenant_session(tenant, actor=f"person:{person_id}") as scope:
-            audit.record(scope, "page:sso:sign_in", "person", person_id, {"linked": linked, "roles": roles})
-    return person_id
+    return SsoAccount(person_id, linked, roles)
 
 
 def _link(session: Session, identity: _Identity) -> UUID:
@@ -136,7 +167,7 @@ def _link(session: Session, identity: _Identity) -> UUID:
     if session.execute(_PROVED, {**identity.values, "domain": domain_of(email)}).first() is None:
         raise SignInRejected("domain")
     try:
-        person_id = members.ensure_person(session, email, identity.name, "system:sso")
+        person_id = ensure_person(session, email, identity.name, "system:sso")
     except Conflict:
         raise SignInRejected("account") from None
     values = {**identity.values, "person": person_id, "id": uuid7()}

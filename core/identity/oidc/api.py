@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from core.access import TenantScope, require
-from core.errors import Conflict, NotFound, Unavailable
+from core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired, Unavailable
 from core.errors.problem import responses
 from core.identity import Principal
 from core.identity.oidc import domains, providers
@@ -25,6 +25,7 @@ from core.identity.oidc.schemas import (
     SsoTestIn,
     SsoTestOut,
 )
+from core.web.etag import IfMatch, IfMatchOrNew, set_etag
 from core.web.location import set_location
 from core.web.own_address import own_origin
 from core.web.paging import Page, PageRequest, sorted_pages
@@ -37,26 +38,35 @@ Ordered = Annotated[PageRequest, Depends(sorted_pages({"domain": str}, "domain")
 
 
 @router.get("", operation_id="get_sso", summary="Get the single sign-on", responses=responses(NotFound))
-def get_sso(_: Manager, scope: TenantScope) -> SsoOut:
+def get_sso(_: Manager, scope: TenantScope, response: Response) -> SsoOut:
     """Return the tenant's provider and what follows from its claims. No answer contains the client's secret."""
-    return shown(providers.get_provider(scope.tenant))
+    return _tagged(response, providers.get_provider(scope.tenant))
 
 
-@router.put("", operation_id="put_sso", summary="Set up the single sign-on, or replace it")
-def put_sso(principal: Manager, scope: TenantScope, body: SsoIn) -> SsoOut:
+@router.put(
+    "",
+    operation_id="put_sso",
+    summary="Set up the single sign-on, or replace it",
+    responses=responses(PreconditionFailed, PreconditionRequired),
+)
+def put_sso(principal: Manager, scope: TenantScope, body: SsoIn, if_match: IfMatchOrNew, response: Response) -> SsoOut:
     """Set up the single sign-on. The caller must hold all that an admin holds.
 
     Enforcing ends the sessions that passwords began; another issuer ends those that the old one began.
     """
-    return shown(providers.put_provider(scope.tenant, draft_of(body), _author(principal)))
+    return _tagged(response, providers.put_provider(scope.tenant, draft_of(body), _author(principal), if_match))
 
 
 @router.delete(
-    "", operation_id="delete_sso", status_code=204, summary="Remove the single sign-on", responses=responses(NotFound)
+    "",
+    operation_id="delete_sso",
+    status_code=204,
+    summary="Remove the single sign-on",
+    responses=responses(NotFound, PreconditionFailed, PreconditionRequired),
 )
-def delete_sso(principal: Manager, scope: TenantScope) -> None:
+def delete_sso(principal: Manager, scope: TenantScope, if_match: IfMatch) -> None:
     """Remove the single sign-on. Sessions that the provider began end at once; passwords work again."""
-    providers.remove_provider(scope.tenant, _author(principal))
+    providers.remove_provider(scope.tenant, _author(principal), if_match)
 
 
 @router.post("/test", operation_id="test_sso", summary="Test the single sign-on", responses=responses(NotFound))
@@ -144,6 +154,11 @@ def shown(provider: SsoProviderState) -> SsoOut:
         changed_at=provider.changed_at,
         changed_by=provider.changed_by,
     )
+
+
+def _tagged(response: Response, provider: SsoProviderState) -> SsoOut:
+    set_etag(response, provider.version_id)
+    return shown(provider)
 
 
 def draft_of(body: SsoIn) -> Draft:

@@ -17,12 +17,12 @@ from core import audit, telemetry
 from core.clock import now
 from core.database import platform_session, tenant_session
 from core.identity.oidc import discovery, fetching
-from core.identity.oidc.accounts import account_of
+from core.identity.oidc.accounts import SsoAccount, account_of
 from core.identity.oidc.errors import SignInRejected
 from core.identity.oidc.fetching import ProviderFaultError
 from core.identity.oidc.providers import SsoProviderState, active_provider, seal_text
 from core.identity.oidc.tokens import TokenRejectedError, verify_id_token
-from core.identity.people import sessions
+from core.identity.people import sessions, sign_in_events
 from core.identity.secrets import digest_of
 
 if TYPE_CHECKING:
@@ -137,14 +137,14 @@ def complete_flow(answer: ProviderAnswer, browser_secret: str, *, device: str = 
         raise SignInRejected("expired", "provider")
     try:
         claims, id_token = _claims(provider, flow, answer)
-        person_id = account_of(provider, claims)
+        account = account_of(provider, claims)
     except ProviderFaultError as fault:
         raise _rejected(provider, "provider", fault.check) from None
     except TokenRejectedError as error:
         raise _rejected(provider, "token", error.check) from None
     except SignInRejected as error:
         raise _rejected(provider, error.reason, error.check) from None
-    return CompletedFlow(_begin_session(provider, person_id, claims, id_token, device), flow["following"])
+    return CompletedFlow(_begin_session(provider, account, claims, id_token, device), flow["following"])
 
 
 def _take(state: str, browser_secret: str) -> Mapping[Any, Any]:
@@ -249,12 +249,19 @@ def redeem(provider: SsoProviderState, metadata: Metadata, *, code: str, verifie
 
 
 def _begin_session(
-    provider: SsoProviderState, person_id: UUID, claims: Mapping[str, Any], id_token: str, device: str
+    provider: SsoProviderState, account: SsoAccount, claims: Mapping[str, Any], id_token: str, device: str
 ) -> NewSession:
     tenant, sid = provider.tenant, claims.get("sid")
     sealed = seal_text(tenant, id_token, "id_token")
     with platform_session() as session:
-        begun = sessions.begin(session, person_id, tenant.id, signed_in_by="oidc", device=device)
+        begun = sessions.begin(
+            session,
+            account.person_id,
+            tenant.id,
+            signed_in_by="oidc",
+            device=device,
+            more={"linked": account.linked, "roles": account.roles},
+        )
         session.execute(
             text(
                 "INSERT INTO platform.sso_sessions (session_id, tenant_id, issuer, subject, provider_session,"
@@ -269,6 +276,7 @@ def _begin_session(
                 "sealed": sealed,
             },
         )
+    sign_in_events.copy_of(account.person_id)
     return begun
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid5
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
@@ -22,11 +23,11 @@ from core.identity.tenants import USABLE
 from core.privacy import derived_key
 from core.privacy.errors import CannotDecrypt
 from core.privacy.master import seal, unseal
+from core.web.etag import ANY_VERSION, ExpectedVersions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
-    from uuid import UUID
 
     from sqlmodel import Session
 
@@ -44,6 +45,7 @@ _FROM: Final = (
     " JOIN platform.tenants t ON t.id = sp.tenant_id"
 )
 _BY_TENANT: Final = text(f"{_FROM} WHERE sp.tenant_id = :tenant")
+_LOCKED: Final = text(f"{_FROM} WHERE sp.tenant_id = :tenant FOR UPDATE OF sp")
 _BY_SLUG: Final = text(f"{_FROM} WHERE t.slug = :slug AND {USABLE}")
 _BY_ID: Final = text(f"{_FROM} WHERE t.id = :tenant AND {USABLE}")
 _BY_DOMAIN: Final = text(
@@ -111,6 +113,11 @@ class SsoProviderState:
     changed_by: str
 
     @property
+    def version_id(self) -> UUID:
+        """Another one after each change."""
+        return uuid5(self.tenant.id, self.changed_at.isoformat())
+
+    @property
     def has_secret(self) -> bool:
         """Return whether a client secret is stored."""
         return self.sealed_secret is not None
@@ -152,8 +159,7 @@ def get_provider(tenant: TenantRef) -> SsoProviderState:
     """
     provider = _provider(_BY_TENANT, tenant=tenant.id)
     if provider is None:
-        detail = "single sign-on is not set up"
-        raise NotFound(detail, remedy="Set the issuer and the client of your provider first.")
+        raise _not_set_up()
     return provider
 
 
@@ -176,20 +182,24 @@ def provider_of_email(email: str) -> SsoProviderState | None:
     return _provider(_BY_DOMAIN, domain=domain) if domain else None
 
 
-def put_provider(tenant: TenantRef, draft: Draft, author: Author) -> SsoProviderState:
+def put_provider(
+    tenant: TenantRef, draft: Draft, author: Author, expected: ExpectedVersions = ANY_VERSION
+) -> SsoProviderState:
     """Set up the tenant's single sign-on, or replace what is set up.
 
     Passwords end with enforcing, and sessions of another issuer with a change of the issuer.
 
     Raises:
         Invalid: a field is not valid; ``errors`` names it.
+        PreconditionRequired, PreconditionFailed: something else is set up than the author has seen.
         Forbidden: the author is not an admin: the provider decides who can sign in as whom.
     """
     _reject_lesser(author)
     _reject_form(draft)
-    known = _provider(_BY_TENANT, tenant=tenant.id)
-    sealed = _sealed_secret(tenant, draft, known)
     with platform_session() as session:
+        known = _locked(session, tenant)
+        expected.check_one(None if known is None else known.version_id)
+        sealed = _sealed_secret(tenant, draft, known)
         _reject_unknown_roles(session, tenant, draft)
         if draft.enforced:
             _reject_lock_out(session, tenant, draft)
@@ -220,16 +230,20 @@ def put_provider(tenant: TenantRef, draft: Draft, author: Author) -> SsoProvider
     return get_provider(tenant)
 
 
-def remove_provider(tenant: TenantRef, author: Author) -> None:
+def remove_provider(tenant: TenantRef, author: Author, expected: ExpectedVersions = ANY_VERSION) -> None:
     """Remove the tenant's single sign-on. Its sessions end at once; domains and identities stay.
 
     Raises:
         NotFound: it is not set up.
+        PreconditionFailed: somebody changed it meanwhile.
         Forbidden: the author is not an admin.
     """
     _reject_lesser(author)
-    known = get_provider(tenant)
     with platform_session() as session:
+        known = _locked(session, tenant)
+        if known is None:
+            raise _not_set_up()
+        expected.check(known.version_id)
         session.execute(text("DELETE FROM platform.sso_providers WHERE tenant_id = :tenant"), {"tenant": tenant.id})
         _end_sessions(session, tenant, "signed_in_by = 'oidc'", None)
         _record(tenant, author, "remove", {})
@@ -247,9 +261,22 @@ def existing_roles(session: Session, tenant: TenantRef, names: Collection[str]) 
         return wanted & (built_in | {rule.name for rule in read_rules(scope)})
 
 
+def _not_set_up() -> NotFound:
+    detail = "single sign-on is not set up"
+    return NotFound(detail, remedy="Set the issuer and the client of your provider first.")
+
+
+def _locked(session: Session, tenant: TenantRef) -> SsoProviderState | None:
+    """The tenant's single sign-on, which nobody else changes until the transaction ends."""
+    return _state(session.execute(_LOCKED, {"tenant": tenant.id}).mappings().first())
+
+
 def _provider(statement: Any, **values: object) -> SsoProviderState | None:  # noqa: ANN401 - SQLAlchemy's text
     with platform_session() as session:
-        row = session.execute(statement, values).mappings().first()
+        return _state(session.execute(statement, values).mappings().first())
+
+
+def _state(row: Mapping[Any, Any] | None) -> SsoProviderState | None:
     if row is None:
         return None
     fields = {name.strip().removeprefix("sp."): None for name in _FIELDS.split(",")}
@@ -322,8 +349,6 @@ _WORKS: Final = text(
     "SELECT EXISTS (SELECT 1 FROM platform.sso_identities WHERE tenant_id = :tenant AND issuer = :issuer) AS used,"
     " EXISTS (SELECT 1 FROM platform.sso_domains WHERE tenant_id = :tenant AND proved_at IS NOT NULL) AS proved"
 )
-
-
 _MEMBER: Final = text("SELECT 1 FROM platform.memberships WHERE tenant_id = :tenant AND person_id = :person")
 
 

@@ -13,6 +13,7 @@ from core.clock import now
 from core.database import TenantRef, platform_session
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.identity.people import members, sessions
+from core.identity.people.account_rows import ensure_person
 from core.identity.people.names import normal_email, normal_name
 from core.identity.roles import ADMIN, ROLES
 
@@ -144,7 +145,7 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
         names = ", ".join(known.name for known in ROLES.values() if known.operator)
         raise Invalid(detail, errors=[FieldError("role", "is not an operator role", f"Give one of {names}.")])
     with platform_session() as session:
-        person_id = members.ensure_person(session, address, shown, actor)
+        person_id = ensure_person(session, address, shown, actor)
         member = session.execute(
             text("SELECT 1 FROM platform.memberships WHERE person_id = :person"), {"person": person_id}
         ).first()

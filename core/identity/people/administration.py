@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core import audit
-from core.database import tenant_session
+from core.database import platform_session, tenant_session
 from core.errors import Forbidden
-from core.identity.people import accounts, link_mail, links, members, second_factor
+from core.identity.people import accounts, factor_reset, link_mail, links, members
 from core.identity.people.people_file import NEW, reject_wrong
 from core.identity.roles import ROLES
 from core.identity.tenant_roles.changes import roles_at
@@ -39,17 +39,19 @@ class Invitation:
     link: Link
 
 
-def invite(caller: Caller, email: str, name: str, grant: Grant, *, source: str = "api") -> Invitation:
-    """Invite a person to the caller's tenant.
+def invite(
+    caller: Caller, email: str, name: str, grant: Grant, *, language: str | None = None, source: str = "api"
+) -> Invitation:
+    """Invite a person to the caller's tenant; ``language`` is that of a new account.
 
     Raises:
         Forbidden: the grant is more than the caller may do (403).
-        Invalid: the address, the name, a role or a facility is not valid (422).
+        Invalid: the address, the name, the language, a role or a facility is not valid (422).
         Conflict: the person is a member already, or the account cannot join (409).
     """
     check_grant(caller, grant)
     actor = caller.principal.actor
-    person_id = members.add_member(caller.tenant, email, name, grant, actor=actor, source=source)
+    person_id = members.add_member(caller.tenant, email, name, grant, actor=actor, source=source, language=language)
     link = _new_link(caller, person_id, links.INVITATION, source)
     return Invitation(members.get_member(caller.tenant, person_id), link)
 
@@ -65,7 +67,7 @@ def add_people(caller: Caller, rows: Collection[PersonRow], *, source: str = "ap
     """
     reject_wrong(rows)
     return {
-        row.email: invite(caller, row.email, row.name, row.grant, source=source).link
+        row.email: invite(caller, row.email, row.name, row.grant, language=row.language, source=source).link
         for row in rows
         if row.state == NEW
     }
@@ -139,7 +141,7 @@ def make_link(caller: Caller, person_id: UUID, purpose: str = links.RESET, *, so
     member = within_rights(caller, person_id)
     chosen = links.INVITATION if member.invited else purpose
     if chosen == links.RESET:
-        _check_only_here(caller, person_id, "for the link")
+        _reject_elsewhere(caller, person_id)
     return _new_link(caller, person_id, chosen, source)
 
 
@@ -157,15 +159,20 @@ def revoke_links(caller: Caller, person_id: UUID, *, source: str = "api") -> Non
 
 
 def reset_second_factor(caller: Caller, person_id: UUID, *, source: str = "api") -> None:
-    """Remove the second factor of a person who lost phone and recovery codes. Their sessions end.
+    """Remove the second factor of a person who lost phone and recovery codes. Their sessions end; a letter tells them.
+
+    Nobody removes their own this way: the pages of one's own account ask for the password and a code first.
 
     Raises:
         NotFound: the tenant has no such person, or they have no second factor (404).
-        Forbidden: the person may do more than the caller, or the account belongs to several tenants (403).
+        Forbidden: the person is the caller, may do more than the caller, or belongs to other tenants too (403).
     """
     within_rights(caller, person_id)
-    _check_only_here(caller, person_id, "to reset it")
-    second_factor.reset(person_id, actor=caller.principal.actor, source=source)
+    own = f"person:{person_id}"
+    if own in (caller.principal.actor, caller.principal.on_behalf_of):
+        detail = "this is your own second factor"
+        raise Forbidden(detail, remedy="Change it under Your account, or ask another admin.")
+    factor_reset.reset(person_id, actor=caller.principal.actor, source=source, tenant=caller.tenant)
 
 
 def within_rights(caller: Caller, person_id: UUID) -> Member:
@@ -203,15 +210,14 @@ def check_grant(caller: Caller, grant: Grant) -> None:
         raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
 
 
-def _check_only_here(caller: Caller, person_id: UUID, what: str) -> None:
-    """Check that the account belongs to no other tenant: its admin must not change how people sign in elsewhere.
+def _reject_elsewhere(caller: Caller, person_id: UUID) -> None:
+    """Reject an act on how a person signs in, if they sign in elsewhere too.
 
     Raises:
-        Forbidden: it does (403).
+        Forbidden: the account belongs to other tenants (403).
     """
-    if any(tenant["id"] != caller.tenant.id for tenant in members.tenants_of(person_id)):
-        detail = "this account belongs to other tenants too"
-        raise Forbidden(detail, remedy=f"Ask the operator of the installation {what}.")
+    with platform_session() as session:
+        factor_reset.reject_elsewhere(session, person_id, caller.tenant)
 
 
 def _new_link(caller: Caller, person_id: UUID, purpose: str, source: str) -> Link:

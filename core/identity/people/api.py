@@ -62,7 +62,7 @@ def invite_person(_: PeopleWrite, scope: TenantScope, body: PersonIn, response: 
 
     The answer contains a link: a new account chooses a password; an existing one enters its password.
     """
-    invited = administration.invite(scope, body.email, body.name, _grant(body))
+    invited = administration.invite(scope, body.email, body.name, _grant(body), language=body.language)
     set_location(response, f"/v1/people/{invited.member.id}")
     person = _tagged(response, invited.member)
     return PersonInvited(**person.model_dump(), link=LinkOut.model_validate(invited.link))

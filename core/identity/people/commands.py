@@ -23,6 +23,7 @@ def people() -> None:
 @click.option("--role", "roles", multiple=True, required=True, help="A role; again for more. See iit roles list.")
 @click.option("--facility", "facilities", multiple=True, help="Only this facility (DATIM id); again for more.")
 @click.option("--state", "states", multiple=True, help="Only the facilities of this state; again for more.")
+@click.option("--language", help="Of pages and letters of a new account: en, fr or pt. The default is the tenant's.")
 @json_option
 def add(
     slug: str,
@@ -31,6 +32,7 @@ def add(
     roles: tuple[str, ...],
     facilities: tuple[str, ...],
     states: tuple[str, ...],
+    language: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -40,7 +42,7 @@ def add(
 
     ref = tenant(slug)
     grant = service.Grant(roles, facilities or None, states or None)
-    person_id = service.add_member(ref, email, name, grant, actor=ACTOR, source="cli")
+    person_id = service.add_member(ref, email, name, grant, actor=ACTOR, source="cli", language=language)
     link = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=ref.id)
     _print_link(person_id, link.path, as_json=as_json)
 
@@ -53,7 +55,7 @@ def add(
 def add_file(slug: str, file: Path, *, dry_run: bool, as_json: bool) -> None:
     """Add the people of the CSV file FILE to the tenant SLUG, and print a link for each new one.
 
-    The file has the columns email, name, roles, facilities and states. Nobody is added if a row is wrong.
+    The file has the columns email, name, roles, facilities, states and language. Nobody is added if a row is wrong.
     """
     from core.identity.people import links, people_file
     from core.identity.people import members as service
@@ -64,7 +66,9 @@ def add_file(slug: str, file: Path, *, dry_run: bool, as_json: bool) -> None:
     paths = {}
     for row in rows if not dry_run else ():
         if row.state == people_file.NEW:
-            person_id = service.add_member(ref, row.email, row.name, row.grant, actor=ACTOR, source="cli")
+            person_id = service.add_member(
+                ref, row.email, row.name, row.grant, actor=ACTOR, source="cli", language=row.language
+            )
             paths[row.email] = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=ref.id).path
     shown = [{"line": row.line, "email": row.email, "state": row.state, "link": paths.get(row.email)} for row in rows]
     if as_json:
@@ -132,11 +136,11 @@ def reset_second_factor(email: str, *, as_json: bool) -> None:
 
     First make sure that it is they who ask.
     """
-    from core.identity.people import second_factor
+    from core.identity.people import factor_reset
     from core.identity.people.members import person_of
 
     person_id = person_of(email)
-    second_factor.reset(person_id, actor=ACTOR, source="cli")
+    factor_reset.reset(person_id, actor=ACTOR, source="cli")
     if as_json:
         print_json({"id": person_id, "second_factor": False})
     else:

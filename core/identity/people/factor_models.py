@@ -77,15 +77,21 @@ class PendingSignIn(PlatformBase, table=True):
 
 
 class SecondFactorRule(PlatformBase, table=True):
-    """The roles of a tenant that need a second factor: a copy of the tenant's setting for the look-up of sessions."""
+    """A copy of the tenant's settings of sign-in, for the look-up of sessions.
 
-    __tablename__: ClassVar[str] = "second_factor_rules"
+    Attributes:
+        roles: those that need a second factor.
+        language: of pages and letters for who chose none; None where the tenant chose none.
+    """
+
+    __tablename__: ClassVar[str] = "sign_in_rules"
     __table_args__ = (ALL,)
 
     tenant_id: UUID = Field(
         sa_column=Column(Uuid, ForeignKey("platform.tenants.id", ondelete="CASCADE"), primary_key=True)
     )
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    language: str | None = Field(default=None, sa_type=Text)
     changed_at: datetime = Field(default_factory=now, sa_type=STAMP)
 
 

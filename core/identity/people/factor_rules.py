@@ -1,8 +1,8 @@
-"""The people who need a second factor: holders of roles that a tenant names, and operators in production."""
+"""How people sign in: who must have a second factor, which a tenant's roles and the installation say; the language."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import text
@@ -30,6 +30,9 @@ class SignInSettings(BaseModel):
     """Roles whose holders need a second factor with their password, such as `partner_admin` and `data_officer`. A
     holder without one must set it up at the next request, before anything else. A sign-in by the partner's own provider
     (SSO) needs none from us, because the provider decides about second factors."""
+
+    language: Literal["en", "fr", "pt"] = "en"
+    """Language of pages and letters for people who have chosen none, where their browser asks for none of these."""
 
 
 def operators_need_factor() -> bool:
@@ -63,12 +66,18 @@ def copy_rule(session: TenantSession, payload: Mapping[str, Any]) -> None:
     with session.cursor() as cursor:
         cursor.execute("SELECT value FROM tenant_settings WHERE key = %s", (SignInSettings.settings_key,))
         row = cursor.fetchone()
-    roles = [] if row is None else row[0].get("second_factor_roles", [])
+    values: Mapping[str, Any] = {} if row is None else row[0]
     with platform_session() as platform:
         platform.execute(
             text(
-                "INSERT INTO platform.second_factor_rules (tenant_id, roles, changed_at) VALUES (:tenant, :roles, :now)"
-                " ON CONFLICT (tenant_id) DO UPDATE SET roles = excluded.roles, changed_at = excluded.changed_at"
+                "INSERT INTO platform.sign_in_rules (tenant_id, roles, language, changed_at)"
+                " VALUES (:tenant, :roles, :language, :now) ON CONFLICT (tenant_id) DO UPDATE"
+                " SET roles = excluded.roles, language = excluded.language, changed_at = excluded.changed_at"
             ),
-            {"tenant": session.tenant.id, "roles": sorted(set(roles)), "now": now()},
+            {
+                "tenant": session.tenant.id,
+                "roles": sorted(set(values.get("second_factor_roles", []))),
+                "language": values.get("language"),
+                "now": now(),
+            },
         )

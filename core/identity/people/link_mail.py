@@ -5,8 +5,7 @@ The event carries the link's secret sealed with the tenant's key, and no address
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,8 +13,9 @@ from sqlalchemy import text
 
 from core import mail
 from core.clock import now
-from core.database import TenantSession, platform_session, require_none
+from core.database import platform_session, require_none
 from core.events.outbox import publish_after_commit
+from core.identity.people.letters import Delivery
 from core.mail.letters import address, compose
 from core.privacy.sealing import seal, unseal
 from core.web import texts
@@ -26,35 +26,24 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from typing import Any
 
-    from core.database import TenantRef
+    from core.database import TenantRef, TenantSession
     from core.events.outbox import Event
     from core.identity.people.links import Link
 
 EVENT: Final = "people.link_created"
 _PURPOSE: Final = "link"
 _LETTER: Final = text(
-    "SELECT p.email, p.name, p.language, l.purpose, l.expires_at FROM platform.one_time_links l"
-    " JOIN platform.people p ON p.id = l.person_id WHERE l.id = :id AND l.tenant_id = :tenant"
+    "SELECT p.email, p.name, coalesce(p.language, r.language) AS language, l.purpose, l.expires_at"
+    " FROM platform.one_time_links l JOIN platform.people p ON p.id = l.person_id"
+    " LEFT JOIN platform.sign_in_rules r ON r.tenant_id = l.tenant_id WHERE l.id = :id AND l.tenant_id = :tenant"
     " AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > :now AND p.state = 'active'"
 )
-
-
-class Delivery(Protocol):
-    """The job that delivers an event, as ``core.jobs`` gives it to subscribers."""
-
-    tenant: TenantRef
-
-    def session(self) -> AbstractContextManager[TenantSession]:
-        """Open a step of the job."""
-
-    def finish(self, session: TenantSession) -> None:
-        """Mark the delivery done in this step."""
 
 
 def publish_link(session: TenantSession, link: Link, person_id: UUID) -> None:
     """Have the link sent to its person, once the caller's transaction commits. Without a mail server nothing happens.
 
-    The letter is in the person's language, if it is known, else in that of the request.
+    The letter is in the person's language, else in the tenant's, else in that of the request.
     """
     if not mail.is_configured():
         return
@@ -71,8 +60,7 @@ def send_link(context: Delivery, event: Event) -> None:
     with platform_session() as platform:
         facts = platform.execute(_LETTER, {"id": link_id, "tenant": context.tenant.id, "now": now()}).mappings().first()
     if facts is not None and mail.is_configured():
-        language = facts["language"] or event.payload["language"]
-        with texts.reading_in(language if language in texts.LANGUAGES else texts.SOURCE):
+        with texts.reading_in(texts.known(facts["language"], event.payload["language"])):
             letter = _letter(facts, path, context.tenant, event.id)
         require_none("a mail server")
         mail.send(letter)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
-from uuid_utils.compat import uuid7
 
 from core import audit
 from core.clock import now
@@ -17,6 +16,7 @@ from core.database import TenantRef, platform_session, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.identity.facilities import datim_ids_of, facility_ids
 from core.identity.people import sessions
+from core.identity.people.account_rows import checked_language, ensure_person
 from core.identity.people.names import normal_email, normal_name
 from core.identity.roles import ADMIN, ROLES
 from core.identity.tenant_roles.changes import hold_roles
@@ -44,6 +44,8 @@ class Member:
     Attributes:
         facilities: DATIM ids of the facilities that they reach; None for all.
         states: the states whose facilities they reach; None for all.
+        language: the language that they chose; None for none.
+        second_factor: whether they have set up a second factor.
         invited: they have not used the invitation yet, and the membership permits nothing.
         version_id: another one after each change of what the membership permits.
     """
@@ -55,6 +57,8 @@ class Member:
     roles: tuple[str, ...]
     facilities: tuple[str, ...] | None
     states: tuple[str, ...] | None
+    language: str | None
+    second_factor: bool
     invited: bool
     created_at: datetime
     last_seen_at: datetime | None
@@ -76,19 +80,30 @@ class Grant:
     states: Collection[str] | None = None
 
 
-def add_member(tenant: TenantRef, email: str, name: str, grant: Grant, *, actor: str, source: str = "api") -> UUID:
+def add_member(
+    tenant: TenantRef,
+    email: str,
+    name: str,
+    grant: Grant,
+    *,
+    actor: str,
+    source: str = "api",
+    language: str | None = None,
+) -> UUID:
     """Invite the person with this address to the tenant; an account that exists is used as it is.
 
-    The membership permits nothing until the person uses a link of the tenant (``links.use_link``).
+    The membership permits nothing until the person uses a link of the tenant (``links.use_link``). ``language`` is that
+    of a new account; None for the tenant's.
 
     Raises:
-        Invalid: the address, the name, a role or a facility is not valid.
+        Invalid: the address, the name, the language, a role or a facility is not valid.
         Conflict: the person is a member already.
     """
     address, shown, scope = normal_email(email), normal_name(name), _scope(tenant, grant)
+    spoken = checked_language(language)
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
-        person_id = ensure_person(session, address, shown, actor)
+        person_id = ensure_person(session, address, shown, actor, spoken)
         added = session.execute(
             text(
                 "INSERT INTO platform.memberships"
@@ -260,9 +275,11 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
 
 
 _MEMBERS = (
-    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, m.accepted_at IS NULL AS invited,"
-    " m.created_at, (SELECT max(s.last_seen_at) FROM platform.sessions s"
-    " WHERE s.person_id = p.id AND s.tenant_id = m.tenant_id) AS last_seen_at"
+    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, p.language,"
+    " EXISTS (SELECT 1 FROM platform.second_factors f WHERE f.person_id = p.id AND f.confirmed_at IS NOT NULL)"
+    " AS second_factor, m.accepted_at IS NULL AS invited, m.created_at,"
+    " (SELECT max(s.last_seen_at) FROM platform.sessions s WHERE s.person_id = p.id AND s.tenant_id = m.tenant_id)"
+    " AS last_seen_at"
     " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
     " WHERE m.tenant_id = :tenant AND (CAST(:person AS uuid) IS NULL OR p.id = :person)"
 )
@@ -293,28 +310,6 @@ def _scope(tenant: TenantRef, grant: Grant) -> dict[str, Any]:
         "facilities": facility_ids(tenant, grant.facilities),
         "states": None if states is None else sorted(states),
     }
-
-
-def ensure_person(session: Session, email: str, name: str, actor: str) -> UUID:
-    """Return the account with this address, which is created if there is none, and lock its row.
-
-    Raises:
-        Conflict: it is deactivated, or an operator's.
-    """
-    session.execute(
-        text(
-            "INSERT INTO platform.people (id, email, name, state, created_at, created_by)"
-            " VALUES (:id, :email, :name, 'active', :now, :actor) ON CONFLICT (email) DO NOTHING"
-        ),
-        {"id": uuid7(), "email": email, "name": name, "now": now(), "actor": actor},
-    )
-    row = session.execute(
-        text("SELECT id, state, operator_role FROM platform.people WHERE email = :email FOR UPDATE"), {"email": email}
-    ).one()
-    if row.state != "active" or row.operator_role is not None:
-        detail = "the account with this address cannot join a tenant"
-        raise Conflict(detail, remedy="Ask the operator of the installation.")
-    return UUID(str(row.id))
 
 
 def lock_roles(

@@ -5,22 +5,23 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
 
 from core.database import platform_session, tenant_session
 from core.errors import FieldError, Forbidden, Invalid
 from core.identity.facilities import ACTOR, directory
+from core.identity.people.account_rows import checked_language
 from core.identity.people.members import Grant
 from core.identity.people.names import normal_email, normal_name
 from core.identity.tenant_roles.service import list_roles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Collection, Iterator
     from uuid import UUID
 
     from core.database import TenantRef
@@ -35,6 +36,7 @@ COLUMNS: Final = {
     "facilities": "facilities",
     "state": "states",
     "states": "states",
+    "language": "language",
 }
 """Heading of a column -> what it holds."""
 
@@ -60,6 +62,7 @@ class PersonRow:
 
     Attributes:
         line: the line of the file where the row ends, from 1.
+        language: of pages and letters of a new account; None for the tenant's.
         state: ``new``, ``present`` (a member with just these roles and facilities), or ``wrong``.
         problems: what is wrong, by column.
     """
@@ -68,6 +71,7 @@ class PersonRow:
     email: str
     name: str
     grant: Grant
+    language: str | None = None
     state: RowState = NEW
     problems: list[FieldError] = field(default_factory=list)
 
@@ -161,13 +165,22 @@ def _row(line: int, cells: Mapping[str, str]) -> PersonRow:
         return list(dict.fromkeys(part for part in parts if part))
 
     grant = Grant(several("roles"), several("facilities") or None, several("states") or None)
-    return PersonRow(line, cells.get("email", ""), cells.get("name", ""), grant)
+    language = cells.get("language", "").strip().lower() or None
+    return PersonRow(line, cells.get("email", ""), cells.get("name", ""), grant, language)
+
+
+_NORMAL: Final[Mapping[str, Callable[[Any], object]]] = {
+    "email": normal_email,
+    "name": normal_name,
+    "language": checked_language,
+}
+"""Column -> function that returns its stored form, or raises ``Invalid``."""
 
 
 def _check_facts(rows: list[PersonRow]) -> None:
     seen: dict[str, int] = {}
     for row in rows:
-        for column, normal in (("email", normal_email), ("name", normal_name)):
+        for column, normal in _NORMAL.items():
             try:
                 setattr(row, column, normal(getattr(row, column)))
             except Invalid as error:

@@ -26,12 +26,21 @@ class GrantFields(BaseModel):
     )
 
 
+Language = Literal["en", "fr", "pt"]
+"""A language of pages and letters."""
+
+
 class PersonIn(GrantFields):
     """A person to invite."""
 
     email: str = Field(max_length=EMAIL_MAX, description="What they sign in with.", examples=["tracker@example.org"])
     name: Annotated[str, StringConstraints(max_length=NAME_MAX)] = Field(
         description="How pages call them.", examples=["Tracking officer"]
+    )
+    language: Language | None = Field(
+        default=None,
+        description="Language of pages and letters of a new account, until the person chooses; null for the tenant's.",
+        examples=["fr"],
     )
 
 
@@ -47,6 +56,11 @@ class PersonOut(BaseModel):
     roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
     facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
+    language: str | None = Field(
+        description="The language of their pages and letters; null while they follow their browser and the tenant.",
+        examples=[None],
+    )
+    second_factor: bool = Field(description="Whether they have set up a second factor.", examples=[False])
     invited: bool = Field(description="Whether they have not used the invitation yet.", examples=[True])
     created_at: datetime = Field(description="When they joined the tenant.")
     last_seen_at: datetime | None = Field(
@@ -79,8 +93,9 @@ class PeopleFileIn(BaseModel):
 
     csv: str = Field(
         max_length=LONGEST,
-        description="The file: a header (`email,name,roles,facilities,states`), then one person a line, at most 1,000."
-        " Several roles, facilities (DATIM ids) or states are separated by semicolons; none means all.",
+        description="The file: a header (`email,name,roles,facilities,states,language`), then one person a line, at"
+        " most 1,000; the last three columns may be missing. Several roles, facilities (DATIM ids) or"
+        " states are separated by semicolons; none means all.",
         examples=["email,name,roles,facilities,states\ntracker@example.org,Tracking officer,tracking_officer,,\n"],
     )
     dry_run: bool = Field(

@@ -38,7 +38,7 @@ _STATE = text(
 _LOCK = text("SELECT 1 FROM platform.people WHERE id = :person FOR NO KEY UPDATE")
 _RULES = text(
     "SELECT m.roles, r.roles AS named FROM platform.memberships m"
-    " JOIN platform.second_factor_rules r ON r.tenant_id = m.tenant_id"
+    " JOIN platform.sign_in_rules r ON r.tenant_id = m.tenant_id"
     " WHERE m.person_id = :person AND m.accepted_at IS NOT NULL"
 )
 
@@ -207,39 +207,16 @@ def remove(person_id: UUID, proof: Proof, session_id: UUID) -> None:
         TooManyRequests: too many wrong ones (429).
     """
 
-    def delete(session: Session, row: Row[Any]) -> None:
+    def act(session: Session, row: Row[Any]) -> None:
         _reject_off(row)
         if _required(session, person_id, row):
             detail = "your partner, or the installation, asks for a second factor"
             raise Conflict(detail, remedy="To change the phone, set up a new app instead.")
-        _delete(session, person_id)
+        delete(session, person_id)
         sessions.end_all(session, person_id, but=session_id)
         sign_in_events.note(session, person_id, "page:person:second_factor_remove")
 
-    _check(person_id, proof, delete)
-
-
-def reset(person_id: UUID, *, actor: str, source: str) -> None:
-    """Remove the second factor of a person who lost it. All their sessions end.
-
-    Without one, the person signs in with the password, and sets it up again where it is required.
-
-    Args:
-        person_id: who lost it.
-        actor: who resets it.
-        source: ``api``, ``cli`` or ``page``.
-
-    Raises:
-        NotFound: there is no such person, or it is off.
-    """
-    with platform_session() as session:
-        if locked_state(session, person_id).confirmed_at is None:
-            detail = "the person has no second factor"
-            raise NotFound(detail)
-        _delete(session, person_id)
-        sessions.end_all(session, person_id)
-        sign_in_events.note(session, person_id, f"{source}:person:second_factor_reset", actor=actor)
-    sign_in_events.copy_of(person_id)
+    _check(person_id, proof, act)
 
 
 def reseal_all() -> int:
@@ -380,7 +357,8 @@ def _new_recovery_codes(session: Session, person_id: UUID) -> list[str]:
     return codes
 
 
-def _delete(session: Session, person_id: UUID) -> None:
+def delete(session: Session, person_id: UUID) -> None:
+    """Delete the second factor and its recovery codes, in the caller's transaction."""
     for table in ("recovery_codes", "second_factors"):
         session.execute(text(f"DELETE FROM platform.{table} WHERE person_id = :person"), {"person": person_id})  # noqa: S608
 

@@ -42,8 +42,8 @@ SEEN_EVERY = timedelta(minutes=1)
 
 _VERIFY = (
     "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
-    " p.name AS person_name, p.email, p.state AS person_state, p.operator_role, s.tenant_id,"
-    " f.confirmed_at AS factor_since, r.roles AS factor_roles,"
+    " p.name AS person_name, p.language, p.email, p.state AS person_state, p.operator_role, s.tenant_id,"
+    " f.confirmed_at AS factor_since, r.roles AS factor_roles, r.language AS tenant_language,"
     " m.roles, m.facility_ids, m.states, v.version AS roles_version, v.settled AS roles_settled,"
     " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
     " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
@@ -51,7 +51,7 @@ _VERIFY = (
     " AND m.accepted_at IS NOT NULL"
     " LEFT JOIN platform.role_versions v ON v.tenant_id = s.tenant_id"
     " LEFT JOIN platform.second_factors f ON f.person_id = s.person_id"
-    " LEFT JOIN platform.second_factor_rules r ON r.tenant_id = s.tenant_id"
+    " LEFT JOIN platform.sign_in_rules r ON r.tenant_id = s.tenant_id"
     " LEFT JOIN platform.tenants t ON t.id = s.tenant_id WHERE s.{column} = %s"
 )
 
@@ -89,6 +89,7 @@ def begin(
     signed_in_by: str,
     device: str = "",
     action: str | None = sign_in_events.SIGN_IN,
+    more: Mapping[str, Any] | None = None,
 ) -> NewSession:
     """Begin a session in the caller's transaction, and note it as an event of the account.
 
@@ -101,6 +102,7 @@ def begin(
         signed_in_by: ``BY_PASSWORD`` or ``oidc``.
         device: the browser's description of itself.
         action: what the event says happened; None for no event.
+        more: what else the event says; never a person's data.
     """
     secret, moment, session_id = f"iits_{secrets.token_hex(32)}", now(), uuid7()
     session.execute(
@@ -120,7 +122,7 @@ def begin(
             "expires": moment + timedelta(hours=get_settings().session_hours),
         },
     )
-    detail = {"by": signed_in_by, "session": str(session_id)}
+    detail = {"by": signed_in_by, "session": str(session_id), **(more or {})}
     if action is not None:
         sign_in_events.note(session, person_id, action, tenant_id=tenant_id, device=device, detail=detail)
     return NewSession(session_id, secret, tenant_id)
@@ -323,8 +325,9 @@ def _identified(row: Mapping[str, Any] | None) -> CredentialOwner:
         credential_id=str(row["session_id"]),
         signed_in_by=row["signed_in_by"],
         expires_at=row["expires_at"],
+        language=row["language"],
     )
-    return CredentialOwner(principal, tenant)
+    return CredentialOwner(principal, tenant, row["tenant_language"])
 
 
 def _operator(row: Mapping[str, Any]) -> CredentialOwner:
@@ -341,6 +344,7 @@ def _operator(row: Mapping[str, Any]) -> CredentialOwner:
         credential_id=str(row["session_id"]),
         signed_in_by=row["signed_in_by"],
         expires_at=row["expires_at"],
+        language=row["language"],
     )
     return CredentialOwner(principal, None)
 

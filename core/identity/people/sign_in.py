@@ -190,7 +190,7 @@ def _tenant_of(session: Session, person_id: UUID) -> Row[Any]:
         text(
             "SELECT m.tenant_id, m.roles, r.roles AS named FROM platform.memberships m"  # noqa: S608 - a constant
             " JOIN platform.tenants t ON t.id = m.tenant_id"
-            " LEFT JOIN platform.second_factor_rules r ON r.tenant_id = m.tenant_id"
+            " LEFT JOIN platform.sign_in_rules r ON r.tenant_id = m.tenant_id"
             f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE}"
             f" AND {OPEN_LOCALLY}"
             " ORDER BY (SELECT max(s.last_seen_at) FROM platform.sessions s"

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.operations import grant_application
+from migrations.operations import grant_application, regrant_application
 
 revision = "0005"
 down_revision = "0004"
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 50 steps."""
+    """Take 51 steps."""
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -134,17 +134,6 @@ def upgrade() -> None:
         schema="platform",
     )
     op.create_table(
-        "second_factor_rules",
-        sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_second_factor_rules_tenant_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_second_factor_rules")),
-        schema="platform",
-    )
-    op.create_table(
         "second_factors",
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("secret_enc", sa.LargeBinary(), nullable=True),
@@ -206,6 +195,18 @@ def upgrade() -> None:
         unique=False,
         schema="platform",
         postgresql_where=sa.text("copied_at IS NULL"),
+    )
+    op.create_table(
+        "sign_in_rules",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_sign_in_rules_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_sign_in_rules")),
+        schema="platform",
     )
     op.create_table(
         "sso_domains",
@@ -327,15 +328,17 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
+    # allow: it takes no right: what could be done before is among what is given
+    regrant_application("SELECT, UPDATE (state, updated_at)", "platform", "tenants")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
     grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "pending_sign_ins")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "recovery_codes")
     grant_application("SELECT, INSERT, UPDATE", "platform", "role_versions")
-    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "second_factor_rules")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "second_factors")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sessions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_events")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_rules")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_domains")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_flows")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_identities")

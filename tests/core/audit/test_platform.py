@@ -7,8 +7,8 @@ from sqlalchemy.exc import ProgrammingError
 from core.audit.platform import acts, record_act
 from core.cli.main import run
 from core.database import platform_session, tenant_session
-from core.errors import Conflict
-from core.tenancy import create_tenant, resume_tenant, suspend_tenant
+from core.errors import Conflict, Invalid
+from core.tenancy import create_tenant, describe_tenant, resume_tenant, suspend_tenant, suspension_of
 from core.tenancy.archive.deleting import delete_tenant, undelete_tenant
 
 
@@ -23,6 +23,21 @@ def test_making_suspending_and_resuming_are_in_it(database, tenant):
     resume_tenant(tenant.slug, actor="cli:bob")
     assert recorded_acts(tenant)[:2] == [("cli:tenant:resume", "cli:bob"), ("cli:tenant:suspend", "cli:alice")]
     assert len(recorded_acts(tenant)) == 3
+
+
+def test_an_operators_page_suspends_with_a_reason_and_says_since_when_by_whom_and_why(database, tenant):
+    assert suspension_of(describe_tenant(tenant.slug)) is None
+    suspend_tenant(tenant.slug, actor="operator:1", source="page", reason="The contract has ended")
+    suspension = suspension_of(describe_tenant(tenant.slug))
+    assert (suspension.actor, suspension.reason) == ("operator:1", "The contract has ended")
+    resume_tenant(tenant.slug, actor="operator:2", source="page")
+    assert recorded_acts(tenant)[:2] == [("page:tenant:resume", "operator:2"), ("page:tenant:suspend", "operator:1")]
+    suspend_tenant(tenant.slug)
+    assert suspension_of(describe_tenant(tenant.slug)).reason == ""
+    with pytest.raises(Invalid):
+        suspend_tenant(tenant.slug, reason="two\nlines")
+    with pytest.raises(ProgrammingError, match="permission denied"), platform_session() as session:
+        session.execute(text("UPDATE platform.tenants SET name = 'x' WHERE id = :id"), {"id": tenant.id})
 
 
 def test_deleting_and_undeleting_are_in_it(database, tenant):

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.pofile import read_po
 
+from core.errors import phrase
 from core.web import gather_texts, texts
 from core.web.texts import CATALOGUES, LANGUAGES, SOURCE, language_of, reading_in
 
 TRANSLATED = sorted(set(LANGUAGES) - {SOURCE})
-TRANSLATORS = {"_", "gettext", "ngettext", "marked"}
+TRANSLATORS = {"_", "gettext", "ngettext", "marked", "phrase"}
 
 
 def scope_of(**headers):
@@ -85,14 +86,42 @@ def test_a_moment_is_shown_as_the_clocks_of_the_zone():
 @pytest.mark.parametrize(
     ("headers", "language"),
     [
-        ({}, "en"),
+        ({}, None),
         ({"accept_language": "pt-MZ,pt;q=0.9,en;q=0.5"}, "pt"),
         ({"accept_language": "en;q=0.3, fr-FR;q=0.8"}, "fr"),
-        ({"accept_language": "ha, yo;q=x, *"}, "en"),
+        ({"accept_language": "ha, yo;q=x, *"}, None),
         ({"accept_language": "fr", "cookie": "iit_language=pt"}, "pt"),
         ({"accept_language": "fr", "cookie": "iit_language=xx"}, "fr"),
-        ({"cookie": 'iit_language="; ='}, "en"),
+        ({"cookie": 'iit_language="; ='}, None),
     ],
 )
 def test_the_chosen_language_counts_before_the_browsers(headers, language):
     assert language_of(scope_of(**headers)) == language
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "default", "language"),
+    [
+        ("fr", "pt", "en", "pt"),
+        ("fr", None, "pt", "fr"),
+        (None, None, "pt", "pt"),
+        (None, "fr", "pt", "fr"),
+        (None, None, None, "en"),
+        ("fr", "xx", "xx", "fr"),
+    ],
+)
+def test_the_persons_own_language_wins_and_the_tenants_is_for_who_asked_for_none(asked, own, default, language):
+    with reading_in(asked):
+        texts.prefer(own, default)
+        assert texts.language() == language
+    texts.prefer(own, default)
+    assert texts.language() == SOURCE
+
+
+def test_a_phrase_is_english_and_is_shown_in_the_readers_language_with_its_places(monkeypatch):
+    text = phrase("names {role}, which is no role", role="lead")
+    assert text == "names lead, which is no role"
+    monkeypatch.setattr(texts, "gettext", {text.template: "nomme {role}, qui n'est pas un rôle"}.get)
+    assert texts.shown_phrase(text) == text
+    with reading_in("fr"):
+        assert texts.shown_phrase(text) == "nomme lead, qui n'est pas un rôle"

@@ -6,6 +6,7 @@ import pytest
 
 from core.database import platform_session
 from core.errors import NotFound, Unauthenticated
+from core.identity.oidc import accounts as oidc_accounts
 from core.identity.people import accounts, links, members, sessions
 from core.identity.people.sessions import KIND
 from core.identity.people.sign_in import sign_in as sign_in_with_password
@@ -91,6 +92,22 @@ def test_a_deactivated_account_is_not_signed_in(email, sign_in):
             "UPDATE platform.people SET state = 'deactivated' WHERE id = %s", (person_id,)
         )
     rejected(lambda: sign_in(email=email, sub=sub), "account")
+
+
+@pytest.mark.parametrize("proved", [True, "1", "true"])
+def test_microsofts_claim_of_a_proved_domain_verifies_an_address_of_its_own_issuers_alone(
+    email, issuer, begin, monkeypatch, proved
+):
+    def attempt(**claims):
+        flow = begin()
+        issuer.id_token = issuer.signed(issuer.claims(flow.nonce, email=email, sub=subject(), **claims))
+        return flow.complete().session
+
+    rejected(lambda: attempt(xms_edov=proved), "unverified", "email")
+    monkeypatch.setattr(oidc_accounts, "MICROSOFT", {"127.0.0.1"})
+    for claims in ({}, {"xms_edov": False}, {"xms_edov": "0"}, {"xms_edov": proved, "email_verified": False}):
+        rejected(lambda claims=claims: attempt(**claims), "unverified", "email")
+    assert principal(attempt(xms_edov=proved)).roles == {"viewer"}
 
 
 def test_claims_give_roles_at_each_sign_in(tenant, email, sign_in, set_up):

@@ -12,6 +12,25 @@ def body(issuer):
     return {"issuer": issuer.url, "client_id": CLIENT, "client_secret": SECRET, "default_role": "viewer"}
 
 
+@pytest.fixture(autouse=True)
+def _nothing_set_up(api):
+    api.delete("/v1/sso", headers={"If-Match": "*"})
+
+
+def test_a_change_needs_the_version_that_was_read(api, body):
+    created = api.put("/v1/sso", json=body)
+    tag = created.headers["etag"]
+    assert api.put("/v1/sso", json=body).status_code == 428
+    assert api.delete("/v1/sso").status_code == 428
+    changed = api.put("/v1/sso", json={**body, "default_role": None}, headers={"If-Match": tag})
+    assert (changed.status_code, api.get("/v1/sso").headers["etag"] != tag) == (200, True)
+    for method in ("PUT", "DELETE"):
+        sent = body if method == "PUT" else None
+        assert api.request(method, "/v1/sso", json=sent, headers={"If-Match": tag}).status_code == 412
+    assert api.delete("/v1/sso", headers={"If-Match": changed.headers["etag"]}).status_code == 204
+    assert api.put("/v1/sso", json=body, headers={"If-Match": tag}).status_code == 412
+
+
 def test_no_answer_has_the_secret(api, owner, body):
     answers = [api.put("/v1/sso", json=body), api.get("/v1/sso")]
     assert [answer.status_code for answer in answers] == [200, 200]
@@ -25,7 +44,7 @@ def test_no_answer_has_the_secret(api, owner, body):
 
 def test_what_is_not_set_up_is_not_there(api):
     for method, path in (("GET", "/v1/sso"), ("DELETE", "/v1/sso"), ("GET", f"/v1/sso/domains/{uuid4()}")):
-        assert api.request(method, path).status_code == 404
+        assert api.request(method, path, headers={"If-Match": "*"}).status_code == 404
     assert api.post("/v1/sso/test", json={}).status_code == 404
 
 

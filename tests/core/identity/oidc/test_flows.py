@@ -33,7 +33,8 @@ def test_a_decent_answer_begins_a_session_of_the_tenant(tenant, email, issuer, b
     assert (principal.tenant_id, principal.signed_in_by, principal.name) == (tenant.id, "oidc", "Tracker")
     assert principal.roles == {"viewer"}
     assert completed.following == "/today"
-    assert audited("page:sso:sign_in") == [{"linked": True, "roles": ["viewer"]}]
+    (row,) = audited("page:person:sign_in")
+    assert (row["by"], row["linked"], row["roles"]) == ("oidc", True, ["viewer"])
 
 
 def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(email, issuer, begin):

@@ -9,6 +9,7 @@ from core.clock import now
 from core.identity.people import factor_codes, links, members, second_factor
 from core.identity.people.second_factor import Proof
 from core.identity.people.sign_in import sign_in
+from tests.core.mail.server import installed
 
 PASSWORD = "seven green bicycles in the rain"
 
@@ -37,6 +38,13 @@ def begin():
         return sign_in(email, password, address=address, device="test")
 
     return start
+
+
+@pytest.fixture
+def box(monkeypatch):
+    """A mail server that the installation uses."""
+    with installed(monkeypatch) as server:
+        yield server
 
 
 class Phone:

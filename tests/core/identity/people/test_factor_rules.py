@@ -4,7 +4,7 @@ import pytest
 
 from core.database import platform_session, tenant_session
 from core.errors import NotFound, Unauthenticated
-from core.identity.people import accounts, members, pending, second_factor, sessions
+from core.identity.people import accounts, factor_reset, members, pending, second_factor, sessions
 from core.identity.people.second_factor import Proof
 from core.identity.people.sessions import KIND
 from core.identity.people.sign_in import complete_set_up
@@ -116,7 +116,7 @@ def test_operators_need_it_in_production_unless_the_installation_says_otherwise(
 
 def second_factor_off(person_id):
     try:
-        second_factor.reset(person_id, actor="test:1", source="cli")
+        factor_reset.reset(person_id, actor="test:1", source="cli")
     except NotFound:
         return
 

@@ -117,6 +117,16 @@ def test_semicolons_tabs_and_old_spreadsheets_are_read(client):
         assert (row.name, row.grant.facilities, row.state) == ("Aïcha", ["Fac1", "Fac2"], "new")
 
 
+def test_a_column_gives_new_accounts_their_language(client):
+    tag = client.tenant.slug
+    content = f"email,name,roles,language\na@{tag}.example.org,Ann,viewer,PT\nb@{tag}.example.org,Ben,viewer,\n"
+    assert send(client, content).json()["added"] == 2
+    people = client.get("/v1/people", params={"sort": "email"}).json()["items"]
+    assert [person["language"] for person in people] == ["pt", None]
+    wrong = send(client, content.replace("PT", "Hausa"))
+    assert wrong.json()["errors"][0]["field"] == "body.csv.line 2: language"
+
+
 def test_the_command_checks_and_adds(client, tmp_path, capsys):
     file = tmp_path / "people.csv"
     file.write_text(GOOD, encoding="utf-8")

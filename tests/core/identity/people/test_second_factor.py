@@ -9,7 +9,7 @@ from sqlalchemy import text
 from core.clock import frozen, now
 from core.database import platform_session
 from core.errors import AppError, Conflict, Invalid, NotFound, TooManyRequests, Unauthenticated
-from core.identity.people import pending, second_factor, sessions, throttle
+from core.identity.people import factor_reset, pending, second_factor, sessions, throttle
 from core.identity.people.pending import PendingSignIn
 from core.identity.people.second_factor import Proof
 from core.identity.people.sessions import KIND
@@ -166,14 +166,14 @@ def test_who_removes_it_signs_in_with_the_password_alone(person, phone, begin):
 
 def test_a_reset_ends_every_session_and_what_waits_for_a_code(person, phone, begin):
     session, waiting = complete(begin(person[1]), phone.code()), begin(person[1])
-    second_factor.reset(person[0], actor="test:1", source="cli")
+    factor_reset.reset(person[0], actor="test:1", source="cli")
     with pytest.raises(Unauthenticated):
         KIND.verify(session.secret)
     with pytest.raises(Unauthenticated):
         complete(waiting, phone.code())
     assert isinstance(begin(person[1]), sessions.NewSession)
     with pytest.raises(NotFound):
-        second_factor.reset(person[0], actor="test:1", source="cli")
+        factor_reset.reset(person[0], actor="test:1", source="cli")
 
 
 def test_secrets_are_sealed_for_their_person_and_recovery_codes_are_digests(person, phone, add_person, set_up):

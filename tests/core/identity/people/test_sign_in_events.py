@@ -10,7 +10,7 @@ from core.audit.models import AuditEvent
 from core.audit.platform import acts
 from core.database import platform_session, tenant_session
 from core.errors import Unauthenticated
-from core.identity.people import accounts, links, members, second_factor, sessions, sign_in_events
+from core.identity.people import accounts, factor_reset, links, members, sessions, sign_in_events
 from core.identity.people.sign_in import complete_with_code
 from tests.core.identity.people.conftest import PASSWORD
 
@@ -83,7 +83,7 @@ def test_links_passwords_and_the_second_factor_are_in_the_audit(tenant, add_pers
     links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
     phone = set_up(person_id, email)
     complete_with_code(begin(email).secret, phone.code(), address="192.0.2.1")
-    second_factor.reset(person_id, actor="person:admin", source="api")
+    factor_reset.reset(person_id, actor="person:admin", source="api")
     present = actions(tenant, person_id)
     for act in (
         "cli:person:link",

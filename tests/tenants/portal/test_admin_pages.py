@@ -1,0 +1,58 @@
+"""The room Admin for roles of the tenant's own: its entry is there when one of its pages may be opened."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.database import platform_session
+from core.identity.people import members, sessions
+from core.identity.tenant_roles.service import RoleAuthor, RoleDraft, create_role
+
+
+@pytest.fixture
+def visitor(application, tenant):
+    """A browser of a person with these permissions alone: ``visitor("people.read")``."""
+
+    def begin(*permissions):
+        name = f"role-{len(permissions)}-{permissions[0].replace('.', '-')}"
+        create_role(tenant, RoleDraft(name, "Of a test", (), permissions), RoleAuthor("test:1"))
+        grant = members.Grant([name])
+        person_id = members.add_member(tenant, f"{name}@{tenant.slug}.example.org", "P", grant, actor="test:1")
+        with platform_session() as session:
+            members.accept(session, person_id, tenant.id)
+            begun = sessions.begin(session, person_id, tenant.id, signed_in_by="password")
+        client = TestClient(application, follow_redirects=False)
+        client.cookies.set("iit_session", begun.secret)
+        return client
+
+    return begin
+
+
+def links_of(page):
+    return set(re.findall(r'href="(/admin[a-z/]*)"', page.text))
+
+
+def test_who_may_open_one_page_of_admin_gets_the_entry_and_links_to_that_page_alone(visitor):
+    reader = visitor("people.read")
+    assert reader.get("/start").headers["location"] == "/admin"
+    admin = reader.get("/admin")
+    assert (admin.status_code, links_of(admin)) == (200, {"/admin", "/admin/people", "/admin/roles"})
+    people = reader.get("/admin/people")
+    assert (people.status_code, links_of(people)) == (200, {"/admin"})
+    assert reader.get("/admin/people/new").status_code == 403
+
+
+@pytest.mark.parametrize("permission", ["audit.read", "keys.read", "sso.manage", "settings.read"])
+def test_each_part_of_admin_is_reached_from_its_first_page(visitor, permission):
+    reader = visitor(permission)
+    (part,) = links_of(reader.get("/admin")) - {"/admin"}
+    assert reader.get(part).status_code == 200
+
+
+def test_who_may_open_none_of_them_is_told_which_permissions_there_are(visitor):
+    stranger = visitor("cohort.read")
+    answer = stranger.get("/admin")
+    assert answer.status_code == 403
+    assert "people.read" in answer.text
+    assert links_of(stranger.get("/me")) == set()
