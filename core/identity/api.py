@@ -34,7 +34,7 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
 
 
 @router.put(
-    "/me", tags=["identity"], operation_id="change_me", summary="Choose your language", responses=responses(Forbidden)
+    "/me", tags=["identity"], operation_id="change_me", summary="Change your language", responses=responses(Forbidden)
 )
 def put_me(principal: SignedIn, scope: AnyScope, body: MeIn) -> Me:
     """Choose the language of pages and letters, from the next request on. For people and operators, not for keys."""
