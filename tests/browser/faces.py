@@ -1,0 +1,290 @@
+"""The faces of every page: whose eyes see it, where, and what that person does before the picture is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import pyotp
+
+from core.clock import now
+from core.identity.people import factor_codes
+from tests.browser.stage import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.stage import Stage
+
+    Act = Callable[[Page, Stage], object]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One picture.
+
+    Attributes:
+        page: the page's row in ``tests/isolation``, such as ``GET /today``.
+        who: for ``Stage.session_of``; empty where nobody is signed in.
+        address: where the person begins; the page's path without it. Names in braces come from ``Stage.things``.
+        act: what the person does there.
+    """
+
+    name: str
+    page: str
+    who: str = ""
+    address: str = ""
+    act: Act | None = None
+
+    @property
+    def start(self) -> str:
+        """The address at which the person begins."""
+        return self.address or self.page.partition(" ")[2]
+
+
+def click(*names: str) -> Act:
+    """Press the first thing with each of these words."""
+
+    def act(page: Page, _stage: Stage) -> None:
+        for name in names:
+            page.locator("button, summary, a", has_text=name).locator("visible=true").first.click()
+            page.wait_for_load_state()
+
+    return act
+
+
+def send(button: str, **fields: str) -> Act:
+    """Fill fields by their names, skip the browser's own checks, and press the button."""
+
+    def act(page: Page, _stage: Stage) -> None:
+        for name, value in fields.items():
+            page.locator(f"[name='{name}']").first.fill(value)
+        page.evaluate("for (const form of document.forms) form.noValidate = true")
+        page.get_by_role("button", name=button, exact=True).first.click()
+        page.wait_for_load_state()
+
+    return act
+
+
+def _invite(page: Page, stage: Stage) -> None:
+    page.locator("input[value=viewer]").check()
+    send("Invite", name="Nora New", email=f"n{UUID(int=int(now().timestamp() * 1000)).hex[-8:]}@example.org")(page, stage)
+
+
+def _key(page: Page, stage: Stage) -> None:
+    page.locator("input[value='people.read']").check()
+    send("Create the key", key_name="Reporting server")(page, stage)
+
+
+def _people_file(content: str) -> Act:
+    def act(page: Page, _stage: Stage) -> None:
+        file = {"name": "people.csv", "mimeType": "text/csv", "buffer": content.encode()}
+        page.locator("[name=file]").set_input_files(file)
+        page.get_by_role("button", name="Check the file").click()
+
+    return act
+
+
+def _add_people(page: Page, stage: Stage) -> None:
+    first = f"n{UUID(int=int(now().timestamp() * 1000)).hex[-8:]}"
+    _people_file(f"email,name,roles\n{first}@example.org,Nora New,viewer\n{first}b@example.org,Ben,clinician\n")(page, stage)
+    page.get_by_role("button", name="Add 2 people").click()
+
+
+def _link(page: Page, stage: Stage) -> None:
+    page.goto(stage.link())
+
+
+def _easy_password(page: Page, stage: Stage) -> None:
+    _link(page, stage)
+    send("Set the password", password="password password")(page, stage)  # noqa: S106 - one that is rejected
+
+
+def _give_password(page: Page, email: str) -> None:
+    page.goto("/sign-in?next=/me/second-factor")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def _must_set_up(page: Page, stage: Stage) -> None:
+    _give_password(page, stage.newcomer("clinician"))
+    page.wait_for_url("**/sign-in/set-up**")
+
+
+def _set_up(page: Page, stage: Stage) -> str:
+    email = stage.newcomer()
+    _give_password(page, email)
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Set it up").click()
+    page.wait_for_url("**/set-up")
+    return email
+
+
+def _wrong_code(page: Page, stage: Stage) -> None:
+    _set_up(page, stage)
+    page.get_by_label("Code", exact=True).fill("000000")
+    page.get_by_role("button", name="Confirm").click()
+
+
+def _recovery_codes(page: Page, stage: Stage) -> str:
+    email = _set_up(page, stage)
+    page.get_by_text("Type the key instead").click()
+    secret = page.locator("code.secret").inner_text().replace(" ", "")
+    page.get_by_label("Code", exact=True).fill(_code(secret))
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("heading", name="Your recovery codes").wait_for()
+    return email
+
+
+def _code(secret: str) -> str:
+    return pyotp.TOTP(secret).generate_otp(int(now().timestamp()) // factor_codes.STEP_SECONDS)
+
+
+def _factor_on(page: Page, stage: Stage) -> None:
+    _recovery_codes(page, stage)
+    page.goto("/me/second-factor")
+
+
+def _ask_code(page: Page, stage: Stage) -> None:
+    email = _recovery_codes(page, stage)
+    page.context.clear_cookies()
+    _give_password(page, email)
+    page.get_by_role("heading", name="Your code").wait_for()
+
+
+def _ask_code_wrong(page: Page, stage: Stage) -> None:
+    _ask_code(page, stage)
+    page.get_by_label("Code", exact=True).fill("000000")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_text("I do not have my phone").click()
+
+
+OFFICER, MANAGER, DATA, VIEWER, ADMIN = "tracking_officer", "case_manager", "data_officer", "viewer", "partner_admin"
+OPERATOR: Final = "platform_admin"
+DIRTY: Final = "/data/imports/{import_id}"
+
+FACES: Final = (
+    Face("sign-in", "GET /sign-in"),
+    Face("sign-in-wrong", "GET /sign-in", act=send("Sign in", email="ann@example.org", password="wrong")),  # noqa: S106
+    Face("sign-in-partner", "GET /sign-in/sso", address="/sign-in/sso?partner=none"),
+    Face("sign-in-partner-answer", "GET /sign-in/sso/callback"),
+    Face("sign-in-code", "GET /sign-in/code", address="/sign-in", act=_ask_code),
+    Face("sign-in-code-wrong", "GET /sign-in/code", address="/sign-in", act=_ask_code_wrong),
+    Face("sign-in-set-up", "GET /sign-in/set-up", address="/sign-in", act=_must_set_up),
+    Face("password", "GET /password", address="/sign-in", act=_link),
+    Face("password-easy", "GET /password", address="/sign-in", act=_easy_password),
+    Face("password-link-ended", "GET /password/{secret}"),
+    Face("today", "GET /today", OFFICER),
+    Face("today-outcomes", "GET /today", OFFICER, act=click("What happened?")),
+    Face("today-wrong-number", "GET /today", OFFICER, act=click("What happened?", "Wrong number")),
+    Face("today-recorded", "GET /today", OFFICER, act=click("What happened?", "Not reached")),
+    Face("today-undone", "GET /today", OFFICER, act=click("What happened?", "Not reached", "Undo")),
+    Face("today-late", "GET /today", OFFICER, "/today?list=to_trace"),
+    Face("today-all-clinics", "GET /today", MANAGER),
+    Face("today-nobody", "GET /today", MANAGER, "/today?facility=none"),
+    Face("today-empty", "GET /today", f"{OFFICER}@new-partner"),
+    Face("today-not-allowed", "GET /today", VIEWER),
+    Face("assign", "GET /assign/{patient_id}", OFFICER, "/today", click("Assign to a colleague")),
+    Face("patients", "GET /patients", MANAGER),
+    Face("patients-by-name", "POST /patients", MANAGER, act=send("Search", text="client")),
+    Face("patients-nobody", "POST /patients", MANAGER, act=send("Search", text="Nobody")),
+    Face("patients-wrong", "POST /patients", MANAGER, act=send("Search", text="--")),
+    Face("patients-not-allowed", "GET /patients", VIEWER),
+    Face("patient", "GET /patients/{patient_id}", ADMIN, "/today", click("Client")),
+    Face("patient-late", "GET /patients/{patient_id}", MANAGER, "/today?list=to_trace", click("Client")),
+    Face("patient-attempt", "GET /patients/{patient_id}", MANAGER, "/today", click("Client", "Record an attempt")),
+    Face("patient-not-there", "GET /patients/{patient_id}", MANAGER, f"/patients/{UUID(int=0)}"),
+    Face("data", "GET /data", DATA),
+    Face("data-waits", "GET /data", f"{DATA}@demo-south"),
+    Face("data-empty", "GET /data", f"{DATA}@new-partner"),
+    Face("data-not-allowed", "GET /data", VIEWER),
+    Face("data-upload", "GET /data/upload", DATA, act=click("More options")),
+    Face("data-upload-wrong", "GET /data/upload", DATA, act=send("Upload")),
+    Face("data-imports", "GET /data/imports", f"{DATA}@demo-south"),
+    Face("data-import", "GET /data/imports/{import_id}", f"{DATA}@demo-south"),
+    Face("data-import-undo", "GET /data/imports/{import_id}", f"{DATA}@demo-south", act=click("Undo this import")),
+    Face("data-facilities", "GET /data/facilities", f"{DATA}@demo-south"),
+    Face("data-facilities-known", "GET /data/facilities", DATA),
+    Face("data-quality", "GET /data/quality", DATA),
+    Face("data-quality-empty", "GET /data/quality", f"{DATA}@new-partner"),
+    Face("data-candidates", "GET /data/candidates", DATA),
+    Face("data-candidates-empty", "GET /data/candidates", f"{DATA}@new-partner"),
+    Face("data-candidate", "GET /data/candidates/{candidate_id}", DATA),
+    Face("programme", "GET /programme", DATA),
+    Face("programme-viewer", "GET /programme", VIEWER, "/programme?show=TX_PVLS"),
+    Face("programme-empty", "GET /programme", f"{DATA}@new-partner"),
+    Face("programme-not-allowed", "GET /programme", OFFICER),
+    Face("programme-people", "GET /programme/people", DATA),
+    Face("programme-disagreements", "GET /programme/disagreements", DATA),
+    Face("programme-disagreements-empty", "GET /programme/disagreements", f"{DATA}@new-partner"),
+    Face("reports", "GET /reports", DATA),
+    Face("reports-make", "GET /reports", DATA, act=click("Make a report")),
+    Face("reports-schedule", "GET /reports", DATA, act=click("Schedule a report")),
+    Face("reports-viewer", "GET /reports", VIEWER),
+    Face("reports-empty", "GET /reports", f"{DATA}@new-partner"),
+    Face("reports-not-allowed", "GET /reports", OFFICER),
+    Face("me", "GET /me", OFFICER),
+    Face("second-factor", "GET /me/second-factor", OFFICER),
+    Face("second-factor-on", "GET /me/second-factor", address="/sign-in", act=_factor_on),
+    Face("second-factor-set-up", "GET /me/second-factor/set-up", address="/sign-in", act=_set_up),
+    Face("second-factor-wrong", "GET /me/second-factor/set-up", address="/sign-in", act=_wrong_code),
+    Face("second-factor-codes", "GET /me/second-factor/set-up", address="/sign-in", act=_recovery_codes),
+    Face("admin", "GET /admin", ADMIN),
+    Face("admin-not-allowed", "GET /admin", VIEWER),
+    Face("admin-people", "GET /admin/people", ADMIN),
+    Face("admin-people-none", "GET /admin/people", ADMIN, "/admin/people?search=Nobody"),
+    Face("admin-person", "GET /admin/people/{person_id}", ADMIN),
+    Face("admin-person-link", "POST /admin/people/{person_id}/link", ADMIN, "/admin/people/{person_id}", click("new invitation")),
+    Face("admin-invite", "GET /admin/people/new", ADMIN),
+    Face("admin-invite-wrong", "GET /admin/people/new", ADMIN, act=send("Invite", email="wrong")),
+    Face("admin-invited", "POST /admin/people/new", ADMIN, "/admin/people/new", _invite),
+    Face("admin-file", "GET /admin/people/file", ADMIN),
+    Face(
+        "admin-file-wrong", "POST /admin/people/file", ADMIN, "/admin/people/file",
+        _people_file("email,name,roles\nwrong,Nora New,nobody\nann@example.org,,viewer\n"),
+    ),
+    Face(
+        "admin-file-checked", "POST /admin/people/file", ADMIN, "/admin/people/file",
+        _people_file("email,name,roles\nann@example.org,Ann Ade,tracking_officer\nb@example.org,Ben Bello,viewer\n"),
+    ),
+    Face("admin-file-added", "POST /admin/people/file", ADMIN, "/admin/people/file", _add_people),
+    Face("admin-roles", "GET /admin/roles", ADMIN),
+    Face("admin-role", "GET /admin/roles/{role_name}", ADMIN),
+    Face("admin-role-new", "GET /admin/roles/new", ADMIN, act=click("Single permissions")),
+    Face("admin-role-wrong", "GET /admin/roles/new", ADMIN, act=send("Add the role", role_name="Case Lead")),
+    Face("admin-keys", "GET /admin/keys", ADMIN),
+    Face("admin-keys-empty", "GET /admin/keys", f"{ADMIN}@new-partner"),
+    Face("admin-key", "GET /admin/keys/new", ADMIN),
+    Face("admin-key-created", "POST /admin/keys/new", ADMIN, "/admin/keys/new", _key),
+    Face("admin-settings", "GET /admin/settings", ADMIN),
+    Face("admin-settings-group", "GET /admin/settings/{group}", ADMIN),
+    Face("admin-settings-wrong", "GET /admin/settings/{group}", ADMIN, "/admin/settings/risk", send("Save", **{"set.capacity_share": "7"})),
+    Face("admin-audit", "GET /admin/audit", ADMIN),
+    Face("admin-audit-none", "GET /admin/audit", ADMIN, f"/admin/audit?subject={UUID(int=0)}"),
+    Face("admin-sso", "GET /admin/sso", ADMIN),
+    Face("admin-sso-provider", "GET /admin/sso", f"{ADMIN}@demo-south"),
+    Face("admin-sso-tested", "POST /admin/sso/test", f"{ADMIN}@demo-south", "/admin/sso", click("Test it")),
+    Face("operators", "GET /operators", OPERATOR),
+    Face("operators-not-allowed", "GET /operators", ADMIN),
+    Face("operators-tenants", "GET /operators/tenants", OPERATOR),
+    Face("operators-tenant", "GET /operators/tenants/{slug}", OPERATOR),
+    Face("operators-jobs", "GET /operators/jobs", OPERATOR),
+    Face("operators-jobs-none", "GET /operators/jobs", OPERATOR, "/operators/jobs?state=failed&kind=none"),
+    Face("operators-job", "GET /operators/jobs/{job_id}", OPERATOR, act=click("Discard")),
+    Face("operators-job-support", "GET /operators/jobs/{job_id}", "platform_support"),
+    Face("kit", "GET /kit"),
+    Face("not-there", "GET /me", OFFICER, "/nothing-is-at-this-address"),
+)  # fmt: skip
+"""Every page in its faces: normal, empty, wrong, not allowed."""
+
+WITHOUT_PICTURE: Final = {
+    "GET /start": "leads on",
+    "GET /data/imports/{import_id}/progress": "a part of the import's page",
+    "GET /data/imports/{import_id}/rejections.csv": "a file",
+    "GET /reports/files/{report_id}": "a file",
+}
+"""Addresses that show no page of their own."""

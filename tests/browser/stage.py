@@ -1,0 +1,170 @@
+"""What the pictures need beyond a demo: people of each role with a session, an empty partner, and things that wait."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import text
+
+from core.clock import today
+from core.database import node_session, platform_session, tenant_session
+from core.errors import NotFound
+from core.identity.keys import create_key
+from core.identity.people import accounts, links, members, sessions
+from core.jobs import enqueue
+from core.jobs.worker import drain
+from core.preferences import registry, service
+from core.tenancy import create_tenant, list_tenants
+from tenants.quality.models import LinkageCandidate
+from tenants.records.ids import new_uuid
+from tests.browser.radet import ago, write_pair
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
+
+PASSWORD: Final = "seven green bicycles in the rain"  # noqa: S105 - of people who exist in a simulation
+NORTH, SOUTH, NEW = "demo-north", "demo-south", "new-partner"
+ACTOR: Final = "test:1"
+
+
+@dataclass
+class Stage:
+    """A served demo.
+
+    Attributes:
+        site: its address.
+        things: what the addresses of pages name, such as ``patient_id``.
+    """
+
+    site: str
+    things: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._sessions: dict[str, str] = {}
+        self._tenants = {tenant.slug: tenant for tenant in list_tenants()}
+
+    def session_of(self, who: str) -> str:
+        """The secret of a session: of a role at the demo's first partner, ``role@partner``, or an operator's role."""
+        if who not in self._sessions:
+            role, _at, slug = who.partition("@")
+            tenant = None if role.startswith("platform_") else self._tenants[slug or NORTH]
+            person = _operator(role) if tenant is None else _person(tenant, role)
+            with platform_session() as session:
+                begun = sessions.begin(session, person, tenant and tenant.id, signed_in_by="password")
+            self._sessions[who] = begun.secret
+        return self._sessions[who]
+
+    def newcomer(self, role: str = "viewer") -> str:
+        """The address of a new person with ``PASSWORD`` at the empty partner."""
+        email = f"{uuid4().hex[:8]}@example.org"
+        person = members.add_member(self._tenants[NEW], email, "Nora New", members.Grant([role]), actor=ACTOR)
+        link = links.create_link(person, links.INVITATION, actor=ACTOR, tenant_id=self._tenants[NEW].id)
+        links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
+        return email
+
+    def link(self) -> str:
+        """The path of a new invitation."""
+        email = f"{uuid4().hex[:8]}@example.org"
+        person = members.add_member(self._tenants[NEW], email, "Nora New", members.Grant(["viewer"]), actor=ACTOR)
+        return links.create_link(person, links.INVITATION, actor=ACTOR, tenant_id=self._tenants[NEW].id).path
+
+    def prepare(self) -> None:
+        """Create what a demo lacks, and note what the addresses name."""
+        if NEW not in self._tenants:
+            self._tenants[NEW] = create_tenant(NEW, "Lakeside Care").ref
+        with tenant_session(self._tenants[NEW], actor=ACTOR) as session:
+            service.replace(session, registry.groups()["sign_in"], {"second_factor_roles": ["clinician"]})
+        self.things |= {"slug": NORTH, "role_name": "case_manager", "group": "cohort", "secret": "none"}
+        self.things["job_id"] = str(_dead_job(self._tenants[SOUTH]))
+        with _api(self.site, self._tenants[NORTH]) as north:
+            self._prepare_north(north)
+        with _api(self.site, self._tenants[SOUTH]) as south:
+            self._prepare_south(south)
+
+    def _prepare_north(self, api: httpx.Client) -> None:
+        tenant = self._tenants[NORTH]
+        quarter = f"{today('Africa/Lagos').year - 1}Q4"
+        for body in ({"kind": "mer", "format": "xlsx", "period": quarter}, {"kind": "line-list", "format": "csv"}):
+            self.things["report_id"] = _made(api.post("/v1/reports/files", json=body))
+        drain(tenant)
+        monthly = {"kind": "mer", "format": "pdf", "every": "month", "on_day": 5, "at_hour": 6}
+        _made(api.post("/v1/reports/schedules", json=monthly))
+        _made(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
+        invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
+        self.things["person_id"] = _made(
+            api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
+        )
+        self.things["candidate_id"] = str(_pair(tenant))
+
+    def _prepare_south(self, api: httpx.Client) -> None:
+        provider = {"issuer": "https://sign-in.partner-south.example.org", "client_id": "iit"}
+        assert api.put("/v1/sso", json=provider).is_success
+        api.post("/v1/sso/domains", json={"domain": "partner-south.example.org"})
+        with tempfile.TemporaryDirectory() as folder:
+            for path, days in zip(write_pair(Path(folder)), (30, 0), strict=True):
+                files = {"files": (f"RADET {ago(days)}.csv", path.read_bytes())}
+                answer = api.post("/v1/imports", files=files, data={"data_date": ago(days), "new_people": "true"})
+                self.things["import_id"] = _made(answer)
+                drain(self._tenants[SOUTH])
+
+
+def _api(site: str, tenant: TenantRef) -> httpx.Client:
+    key = create_key(tenant, name=f"Pictures {uuid4().hex[:6]}")
+    return httpx.Client(base_url=site, headers={"X-API-Key": key.plaintext}, timeout=60)
+
+
+def _made(answer: httpx.Response) -> str:
+    assert answer.is_success, answer.text
+    body: dict[str, Any] = answer.json()
+    return str(body.get("id") or answer.headers["location"].rsplit("/", 1)[1])
+
+
+@cache
+def _operator(role: str) -> UUID:
+    return accounts.add_operator(f"{role}-{uuid4().hex[:6]}@example.org", "Olu Operator", role, actor=ACTOR)
+
+
+def _person(tenant: TenantRef, role: str) -> UUID:
+    """The demo's person of the role, or a new one where there is none."""
+    email = f"{role}@{tenant.slug}.example.org"
+    try:
+        return members.person_of(email)
+    except NotFound:
+        name = role.replace("_", " ").capitalize()
+        person = members.add_member(tenant, email, name, members.Grant([role]), actor=ACTOR)
+    with platform_session() as session:
+        members.accept(session, person, tenant.id)
+    return person
+
+
+def _dead_job(tenant: TenantRef) -> UUID:
+    with tenant_session(tenant, actor=ACTOR) as session:
+        job_id = enqueue(session, "quality.link", {})
+    died = "UPDATE node.jobs SET state = 'dead', attempts = 3, error = :error, finished_at = now() WHERE id = :id"
+    with node_session(tenant.database) as session:
+        session.execute(text(died), {"id": job_id, "error": "ArithmeticError at tenants/quality/linkage.py:112"})
+    return job_id
+
+
+def _pair(tenant: TenantRef) -> UUID:
+    with tenant_session(tenant, actor=ACTOR) as session, session.cursor() as cursor:
+        cursor.execute("DELETE FROM linkage_candidates")
+        rows = cursor.execute("SELECT uuid FROM patients WHERE known_to IS NULL ORDER BY uuid LIMIT 4").fetchall()
+        ids = sorted(row[0] for row in rows)
+        pairs = [
+            LinkageCandidate(
+                uuid=new_uuid(), first_uuid=first, second_uuid=second, probability=probability,
+                evidence={"agree": ["same birth date"], "differ": ["starts of ART differ"], "care": "consecutive"},
+                evidence_hash=uuid4().hex,
+            )
+            for first, second, probability in ((ids[0], ids[1], 0.97), (ids[2], ids[3], 0.88))
+        ]  # fmt: skip
+        session.add_all(pairs)
+        session.flush()
+        return UUID(str(pairs[0].uuid))
