@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 1.0
 """Seconds for which a verification counts. If the body takes longer to arrive, the credential is verified again."""
 
-_PLACE = "iit.verification"
+_PLACE, _SEEN = "iit.verification", "iit.seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,13 @@ def verify(credential: Credential) -> Verification:
 def leave_for_the_route(scope: MutableMapping[str, Any], verification: Verification) -> None:
     """Store a verification with the request, for ``verified``."""
     scope[_PLACE] = verification
+    scope[_SEEN] = verification.identified
+
+
+def seen(scope: MutableMapping[str, Any]) -> Identified | None:
+    """Return whom this request's credential identified, for what its answer shows; None before that is known."""
+    identified: Identified | None = scope.get(_SEEN)
+    return identified
 
 
 def verified(scope: MutableMapping[str, Any], credential: Credential) -> Verification:
@@ -58,4 +65,6 @@ def verified(scope: MutableMapping[str, Any], credential: Credential) -> Verific
         and time.monotonic() - stored.moment < FRESH_SECONDS
     ):
         return stored
-    return verify(credential)
+    verification = verify(credential)
+    scope[_SEEN] = verification.identified
+    return verification

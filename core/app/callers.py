@@ -109,13 +109,13 @@ class Callers:
             if credential.kind.counts_as_guess(error):
                 self._count_guess(address)
             raise
+        leave_for_the_route(scope, verification)
         identified = verification.identified
         needed = frozenset() if self._permissions is None else self._permissions.of(scope["method"], scope["path"])
         lacking = sorted(needed - identified.principal.permissions)
         if lacking:
             detail = f"the permission {lacking[0]} is needed"
             raise Forbidden(detail)
-        leave_for_the_route(scope, verification)
         principal = identified.principal
         caller = Caller(principal.kind, principal.actor, None if identified.tenant is None else identified.tenant.id)
         self._known[digest] = caller

@@ -32,7 +32,7 @@ from core.errors.findings import problem_of, remedy_of
 from core.errors.nearest import field_of, remedy_for
 from core.errors.problem import MEDIA_TYPE, headers, problem
 from core.telemetry.repeated import RepeatFilter
-from core.web.page_marks import is_page
+from core.web.page_marks import is_page, mark_as_page
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -136,6 +136,9 @@ async def on_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return answer(request.scope, as_app_error(error))
     failure = from_http(error)
+    if isinstance(failure, NotFound) and "text/html" in request.headers.get("accept", ""):
+        mark_as_page(request.scope)  # a person who mistyped an address; programs do not ask for HTML
+        failure = NotFound(failure.detail)
     log_failure("request failed", failure, error)
     return answer(request.scope, failure, more=dict(error.headers or {}))
 

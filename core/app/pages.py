@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from core import telemetry
 from core.access.pages import UploadPageRoute, checked_form
 from core.access.require import alternatives_of, is_public, open_to_all, page_routes, permissions_of
-from core.errors import NotFound, Unauthenticated
+from core.access.verification import seen
+from core.errors import Forbidden, NotFound, Unauthenticated
 from core.errors.problem import problem
 from core.feature_registry import resolve
 from core.settings import get_settings
@@ -41,9 +42,14 @@ OWN_ASSETS = {"kit": "core.web.kit:assets"}
 
 RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/healthz", "/readyz")
 PROBLEM = "core/problem.html"
+_TITLES = {
+    Forbidden: texts.marked("You may not open this"),
+    NotFound: texts.marked("Not found"),
+}
 _REMEDIES = {
-    Unauthenticated: "Sign in, and open the page again.",
-    NotFound: "Check the address. The page may have moved, or belong to another partner.",
+    Unauthenticated: texts.marked("Sign in, and open the page again."),
+    Forbidden: texts.marked("Ask your partner's administrator, who can give you the permission."),
+    NotFound: texts.marked("Check the address. The page may have moved, or belong to another partner."),
 }
 
 
@@ -88,13 +94,16 @@ def error_page(
     request_id = telemetry.request_id()
     shown = problem(error, request_id)
     remedy = _REMEDIES.get(type(error)) if error.remedy == error.hint else None
+    title, reader = _TITLES.get(type(error)), seen(scope)
     values = {
         **shown,
-        "remedy": remedy or shown["remedy"],
+        "title": texts.gettext(title) if title else shown["title"],
+        "remedy": texts.gettext(remedy) if remedy else shown["remedy"],
         "request_id": request_id,
         "language": texts.language(),
-        "navigation": (),
-        "principal": None,
+        "navigation": () if reader is None else site.navigation(reader.principal.permissions),
+        "principal": None if reader is None else reader.principal,
+        **({} if reader is None or reader.tenant is None else {"partner": reader.tenant.name}),
     }
     more = {name: value for name, value in (headers or {}).items() if name.lower() != "www-authenticate"}
     return HTMLResponse(site.templates.render(PROBLEM, values), error.status, more)

@@ -159,6 +159,6 @@ def _form_page(page: PageContext, scope: Scope, form: KeyForm, error: AppError |
         partner=scope.tenant.name,
         current="/admin",
         form=form,
-        permissions=[(name, name, _(described[name].description)) for name in own],
+        permissions=[(name, _(described[name].description), name) for name in own],
         problem=None if error is None else words.problem_of(error, _NAMES),
     )

@@ -149,7 +149,7 @@ def _role_page(
         role=role,
         form=form,
         includes=[(name, words.role_name(name), "") for name in INCLUDABLE],
-        permissions=[(name, name, _(described[name])) for name in sorted(may)],
+        permissions=[(name, _(described[name]), name) for name in sorted(may)],
         described=described,
         done=done,
         problem=None if error is None else words.problem_of(error, _NAMES),

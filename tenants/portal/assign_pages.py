@@ -47,7 +47,7 @@ def show_assign(page: Page, principal: Assigner, scope: TenantScope, patient_id:
         partner=scope.tenant.name,
         current="/today",
         view=view,
-        back=view.address(),
+        back_to=view.address(),
         patient_id=patient_id,
         title=title,
         people=people,

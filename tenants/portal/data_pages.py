@@ -15,6 +15,7 @@ from core.identity import Principal
 from core.web.cursors import Sort
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
+from core.web.texts import shown_number
 from tenants.cohort.service import facilities_by_age
 from tenants.imports import report, repository
 from tenants.imports.confirming import confirm, list_held
@@ -121,7 +122,7 @@ def show_quality(
         name=name,
         measures=[measure for measure in measures if measure.percent is not None],
         trend=[
-            (point["period"], point["score"])
+            (point["period"], point["score"], shown_number(point["score"]))
             for point in trend
             if point["score"] is not None and newest is not None and point["definitions"] == newest.definitions
         ],

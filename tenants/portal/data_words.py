@@ -131,7 +131,7 @@ def measure_rows(measures: Sequence[MeasureResult]) -> list[dict[str, str]]:
     """Measures of quality: what, how many of how many are right, and the share."""
     return [
         {
-            "about": measure.about,
+            "about": f"{measure.about[:1].upper()}{measure.about[1:]}",
             "right": _("{right} of {all}").format(
                 right=shown_number(measure.numerator), all=shown_number(measure.denominator)
             ),

@@ -98,6 +98,12 @@ def lasting(seconds: float) -> str:
     return ngettext("{count} day", "{count} days", int(seconds // _DAY))
 
 
+def sentences(*texts: str) -> str:
+    """Return texts as sentences, without marks of code."""
+    plain = (text.replace("`", "").strip(" .") for text in texts)
+    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in plain if text)
+
+
 def gigabytes(size: int) -> str:
     """Return a size such as ``1.2 GB``."""
     from core.web.texts import shown_number

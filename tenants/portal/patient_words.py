@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
-from tenants.portal.words import OUTCOMES, SEXES, unnamed
+from tenants.portal.words import OUTCOMES, SEXES, grouped, unnamed
 from tenants.records.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ def title_of(patient: PatientOut) -> str:
     return " ".join(names) or patient.hospital_number or patient.pepfar_id or unnamed(patient.id)
 
 
+def call_text(phone: str) -> str:
+    """The text of the button that calls a number."""
+    return _("Call {phone}").format(phone=grouped(phone))
+
+
 def age_and_sex(patient: PatientOut) -> str:
     """Age and sex, such as ``36, female``; empty if neither is recorded."""
     age = "" if patient.age is None else str(patient.age)
@@ -183,7 +188,7 @@ def _reason_row(row: Mapping[str, Any], share: float) -> dict[str, Any]:
     name = row["theme"]
     theme = _(_THEMES[name]) if name in _THEMES else name.replace("_", " ").capitalize()
     effect = (_("raises, {times} times") if share > 0 else _("lowers, {times} times")).format(
-        times=shown_number(exp(row["contribution"]), 2)
+        times=shown_number(exp(row["contribution"]), 1)
     )
     return {
         "text": f"{row['text'][:1].upper()}{row['text'][1:]}",

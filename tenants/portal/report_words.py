@@ -39,6 +39,9 @@ STOPPED: Final[dict[str, str]] = {
     "reach": marked("the person who made it reaches none of its clinics any more"),
 }
 """Why a schedule stopped."""
+FORMATS: Final = {"csv": "CSV", "xlsx": "Excel", "pdf": "PDF", "json": "JSON"}
+"""What people call each format of a file."""
+
 _KILOBYTE: Final = 1000
 
 
@@ -49,7 +52,7 @@ def kind_of(kind: str) -> str:
 
 def title(report: ReportFileOut | ScheduleOut) -> str:
     """The title of a report: what it is, and in which format."""
-    text = _("{report}, as {format}").format(report=_(KINDS[report.kind]), format=report.format)
+    text = _("{report}, as {format}").format(report=_(KINDS[report.kind]), format=FORMATS[report.format])
     return _("{report}, with programme numbers").format(report=text) if report.identifiers else text
 
 

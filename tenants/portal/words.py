@@ -37,6 +37,12 @@ LEVELS: Final[dict[str, tuple[str, str]]] = {
 }
 """Word and shape of each level. Those of people at risk follow the order at their clinic, not the risk alone."""
 
+TRACED: Final = {
+    "late": marked("Did not come. Treatment does not count as interrupted yet."),
+    "iit": marked("Did not come. Treatment counts as interrupted."),
+}
+"""Why people are on the list who are late already; the card says for how long."""
+
 AT_RISK: Final = frozenset({"high", "medium", "low"})
 EVEN: Final = 0.5
 """From this risk on odds are shown as so many of ten."""
@@ -74,8 +80,8 @@ def shown_card(card: Card, work: Today) -> ShownCard:
     return ShownCard(
         patient_id=card.patient_id,
         title=name_of(card),
-        meta=" · ".join(filter(None, (", ".join(filter(None, who[:2])), who[2], odds(card), clinic))),
-        level=_(word),
+        meta=" · ".join(filter(None, (", ".join(filter(None, who[:2])), who[2], clinic))),
+        level=" · ".join(filter(None, (_(word), odds(card)))),
         shape=shape,
         why=why(card, work.usual_risk),
         last=last_attempt(card, work.day),
@@ -89,12 +95,14 @@ def odds(card: Card) -> str:
     if card.risk_level not in AT_RISK or card.score <= 0:
         return ""
     if card.score >= EVEN:
-        return _("{count} in 10 may interrupt").format(count=round(card.score * 10))
-    return _("1 in {number} may interrupt").format(number=round(1 / card.score))
+        return _("{count} in 10").format(count=round(card.score * 10))
+    return _("1 in {number}").format(number=round(1 / card.score))
 
 
 def why(card: Card, usual: float | None) -> str:
     """Why the person is on the list: the reasons, then how the risk compares where the reasons alone would mislead."""
+    if card.risk_level in TRACED:
+        return _(TRACED[card.risk_level]) if card.expected_date is not None else _("Interrupted, by your own list.")
     sentences = [_sentence(card.raising)]
     if card.risk_level in AT_RISK and usual is not None:
         share = shown_share(usual)
@@ -125,7 +133,7 @@ def meaning(work: Today) -> str:
     if work.capacity_share is not None:
         share = shown_share(work.capacity_share)
         text = _("“Call first” marks the {share} of each clinic's people with the highest risk; the others follow.")
-        sentences.append(text.format(share=share))
+        sentences += [text.format(share=share), _("“1 in 4” means: of four such people, one may interrupt treatment.")]
     if work.usual_risk is not None:
         sentences.append(_("The usual risk is {share}.").format(share=shown_share(work.usual_risk)))
     return " ".join(sentences)

@@ -62,6 +62,7 @@ def _stage(state: Path | None, people: int) -> Iterator[Stage]:
     """A served demo. Without ``state``, a demo of its own."""
     folder = state or SHOTS / "state"
     os.environ["IIT_STATE_DIR"] = str(folder)
+    os.environ["IIT_LOG_LEVEL"] = "error"
     os.environ |= dict.fromkeys(("IIT_RATE_PERSON", "IIT_RATE_KEY", "IIT_RATE_TENANT", "IIT_RATE_ADDRESS"), "0")
     try:
         if state is None:
@@ -119,7 +120,7 @@ def _show(page: Page, face: Face, stage: Stage) -> None:
     page.goto(face.start.format_map(stage.things))
     if face.act is not None:
         face.act(page, stage)
-    page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("networkidle")
 
 
 def _row(name: str) -> str:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import text
 
 from core.clock import today
-from core.database import node_session, platform_session, tenant_session
+from core.database import tenant_session
 from core.errors import NotFound
 from core.identity.keys import create_key
-from core.identity.people import accounts, links, members, sessions
-from core.jobs import enqueue
+from core.identity.people import links, members
 from core.jobs.worker import drain
 from core.preferences import registry, service
 from core.tenancy import create_tenant, list_tenants
 from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
+from tests.browser import people
+from tests.browser.jobs import dead_job
 from tests.browser.radet import ago, write_pair
 
 if TYPE_CHECKING:
     from core.database import TenantRef
 
-PASSWORD: Final = "seven green bicycles in the rain"  # noqa: S105 - of people who exist in a simulation
+PASSWORD: Final = "seven green bicycles in the rain"
 NORTH, SOUTH, NEW = "demo-north", "demo-south", "new-partner"
 ACTOR: Final = "test:1"
 
@@ -54,10 +53,8 @@ class Stage:
         if who not in self._sessions:
             role, _at, slug = who.partition("@")
             tenant = None if role.startswith("platform_") else self._tenants[slug or NORTH]
-            person = _operator(role) if tenant is None else _person(tenant, role)
-            with platform_session() as session:
-                begun = sessions.begin(session, person, tenant and tenant.id, signed_in_by="password")
-            self._sessions[who] = begun.secret
+            person = people.add_operator(role) if tenant is None else _person(tenant, role)
+            self._sessions[who] = people.session_of(person, tenant)
         return self._sessions[who]
 
     def newcomer(self, role: str = "viewer") -> str:
@@ -81,7 +78,7 @@ class Stage:
         with tenant_session(self._tenants[NEW], actor=ACTOR) as session:
             service.replace(session, registry.groups()["sign_in"], {"second_factor_roles": ["clinician"]})
         self.things |= {"slug": NORTH, "role_name": "case_manager", "group": "cohort", "secret": "none"}
-        self.things["job_id"] = str(_dead_job(self._tenants[SOUTH]))
+        self.things["job_id"] = str(dead_job(self._tenants[SOUTH]))
         with _api(self.site, self._tenants[NORTH]) as north:
             self._prepare_north(north)
         with _api(self.site, self._tenants[SOUTH]) as south:
@@ -125,31 +122,13 @@ def _made(answer: httpx.Response) -> str:
     return str(body.get("id") or answer.headers["location"].rsplit("/", 1)[1])
 
 
-@cache
-def _operator(role: str) -> UUID:
-    return accounts.add_operator(f"{role}-{uuid4().hex[:6]}@example.org", "Olu Operator", role, actor=ACTOR)
-
-
 def _person(tenant: TenantRef, role: str) -> UUID:
     """The demo's person of the role, or a new one where there is none."""
     email = f"{role}@{tenant.slug}.example.org"
     try:
         return members.person_of(email)
     except NotFound:
-        name = role.replace("_", " ").capitalize()
-        person = members.add_member(tenant, email, name, members.Grant([role]), actor=ACTOR)
-    with platform_session() as session:
-        members.accept(session, person, tenant.id)
-    return person
-
-
-def _dead_job(tenant: TenantRef) -> UUID:
-    with tenant_session(tenant, actor=ACTOR) as session:
-        job_id = enqueue(session, "quality.link", {})
-    died = "UPDATE node.jobs SET state = 'dead', attempts = 3, error = :error, finished_at = now() WHERE id = :id"
-    with node_session(tenant.database) as session:
-        session.execute(text(died), {"id": job_id, "error": "ArithmeticError at tenants/quality/linkage.py:112"})
-    return job_id
+        return people.add_person(tenant, role, email=email)
 
 
 def _pair(tenant: TenantRef) -> UUID:

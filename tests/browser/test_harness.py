@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import DESKTOP
+from tests.browser.page_checks import DESKTOP
 
 PAGE = "<!doctype html><html lang=en><title>Page</title><main><h1>Page</h1>{content}</main></html>"
 

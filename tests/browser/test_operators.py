@@ -1,17 +1,10 @@
 """The operators' pages in a browser: health, partners, and dead letters, which support sees and admins replay."""
 
-from uuid import uuid4
-
 import pytest
-from sqlalchemy import text
 
-from core.database import node_session, platform_session, tenant_session
-from core.identity.people import accounts, sessions
-from core.identity.people.sessions import COOKIE
-from core.jobs import enqueue
-from tests.browser.conftest import DESKTOP, PHONE
-
-NARROW = {"width": 320, "height": 640}
+from tests.browser import people
+from tests.browser.jobs import dead_job
+from tests.browser.page_checks import DESKTOP, PHONE, assert_fits
 
 
 @pytest.fixture(scope="module")
@@ -20,45 +13,29 @@ def partner(make_tenant):
 
 
 @pytest.fixture
-def dead_job(partner):
+def dead_letter(partner):
     """A job of the partner that failed for good."""
-    with tenant_session(partner, actor="test:1") as session:
-        job_id = enqueue(session, "quality.link", {})
-    with node_session(partner.database) as session:
-        values = {"id": job_id, "error": "ArithmeticError at linkage.py:1"}
-        session.execute(
-            text(
-                "UPDATE node.jobs SET state = 'dead', attempts = 3, error = :error, finished_at = now() WHERE id = :id"
-            ),
-            values,
-        )
-    return job_id
+    return dead_job(partner)
 
 
 @pytest.fixture
-def visit(open_page, site):
+def visit(open_page):
     """Opens a page as a new operator: ``visit("/operators", "platform_support")``."""
 
     def begin(path, role="platform_admin", size=PHONE, **options):
-        person = accounts.add_operator(f"{uuid4().hex[:10]}@example.org", "Olu Operator", role, actor="test:1")
-        with platform_session() as session:
-            begun = sessions.begin(session, person, None, signed_in_by="password")
-        page = open_page(None, size, **options)
-        page.context.add_cookies([{"name": COOKIE, "value": begun.secret, "url": site}])
-        page.goto(path)
-        return page
+        return open_page(path, size, session=people.session_of(people.add_operator(role)), **options)
 
     return begin
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_a_dead_letter_is_found_and_replayed(visit, dead_job, partner, accessible, size):
+def test_a_dead_letter_is_found_and_replayed(visit, dead_letter, partner, accessible, size):
     page = visit("/operators", size=size)
     accessible(page)
     page.get_by_role("link", name="dead letters").click()
     page.get_by_label("Partner").select_option(partner.slug)
     page.get_by_role("button", name="Show").click()
-    row = page.locator("tbody tr", has=page.locator(f"a[href='/operators/jobs/{dead_job}']"))
+    row = page.locator("tbody tr", has=page.locator(f"a[href='/operators/jobs/{dead_letter}']"))
     assert "ArithmeticError at linkage.py:1" in row.inner_text()
     accessible(page)
     row.get_by_role("link", name="quality.link").click()
@@ -67,10 +44,10 @@ def test_a_dead_letter_is_found_and_replayed(visit, dead_job, partner, accessibl
     accessible(page)
 
 
-def test_a_dead_letter_is_discarded_without_script_and_support_only_reads(visit, dead_job):
-    support = visit(f"/operators/jobs/{dead_job}", "platform_support")
+def test_a_dead_letter_is_discarded_without_script_and_support_only_reads(visit, dead_letter):
+    support = visit(f"/operators/jobs/{dead_letter}", "platform_support")
     assert support.get_by_role("button", name="Retry").count() == 0
-    page = visit(f"/operators/jobs/{dead_job}", java_script_enabled=False)
+    page = visit(f"/operators/jobs/{dead_letter}", java_script_enabled=False)
     page.get_by_text("Discard", exact=True).click()
     page.get_by_role("button", name="Discard for good").click()
     assert page.get_by_text("The job was given up for good.").is_visible()
@@ -104,7 +81,4 @@ def test_a_partner_is_suspended_with_a_reason_and_resumed_and_support_only_reads
 
 @pytest.mark.parametrize("path", ["/operators", "/operators/tenants", "/operators/jobs?state="])
 def test_pages_are_never_wider_than_the_screen(visit, path):
-    page = visit(path, size=DESKTOP)
-    for size in (DESKTOP, PHONE, NARROW):
-        page.set_viewport_size(size)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    assert_fits(visit(path))

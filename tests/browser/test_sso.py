@@ -4,13 +4,13 @@ from uuid import uuid4
 
 import pytest
 
-from core.database import platform_session
 from core.identity.oidc import discovery, domains, providers
 from core.identity.oidc.author import Author
 from core.identity.oidc.checkup import check_up
 from core.identity.oidc.providers import Draft
-from core.identity.people import members, sessions
-from tests.browser.conftest import DESKTOP, PHONE
+from core.identity.people import members
+from tests.browser import people
+from tests.browser.page_checks import DESKTOP, PHONE, assert_fits
 from tests.oidc_provider.process import CLIENT, SECRET, provider
 
 AUTHOR = Author("test:1")
@@ -109,22 +109,13 @@ def test_a_test_of_the_provider_finds_nothing_wrong(partner, site):
 
 
 @pytest.fixture
-def as_admin(open_page, partner, site):
+def as_admin(open_page, partner):
     """Opens the page of the single sign-on as an admin of the partner: ``as_admin(DESKTOP)``."""
     tenant, _, domain = partner
 
     def begin(size, **options):
-        name = f"admin-{uuid4().hex[:8]}"
-        person = members.add_member(
-            tenant, f"{name}@{domain}", "Admin", members.Grant(["partner_admin"]), actor="test:1"
-        )
-        with platform_session() as session:
-            members.accept(session, person, tenant.id)
-            begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
-        page = open_page(None, size, **options)
-        page.context.add_cookies([{"name": sessions.COOKIE, "value": begun.secret, "url": site}])
-        page.goto("/admin/sso")
-        return page
+        person = people.add_person(tenant, "partner_admin", email=f"admin-{uuid4().hex[:8]}@{domain}")
+        return open_page("/admin/sso", size, session=people.session_of(person, tenant), **options)
 
     return begin
 
@@ -133,7 +124,7 @@ def as_admin(open_page, partner, site):
 def test_an_admin_tests_changes_and_proves(as_admin, partner, accessible, size, script):
     tenant, issuer, _ = partner
     page = as_admin(size, java_script_enabled=script)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_fits(page, [size])
     if script:
         accessible(page)
     page.get_by_role("button", name="Test it").click()

@@ -39,7 +39,7 @@ LATE, WELL = ("12 days late at the last refill",), ("last viral load 40 copies/m
         (card(0.102, raising=LATE), 0.1, "12 days late at the last refill. About the usual risk of 10%."),
         (card(0.4), 0.1, "Above the usual risk of 10%; no single reason stands out."),
         (card(0.4), None, "No single reason stands out."),
-        (card(0.0, "late", raising=("9 days past the expected contact",)), 0.1, "9 days past the expected contact."),
+        (card(0.0, "late", raising=("in IIT by the partner's own list",)), 0.1, "Interrupted, by your own list."),
     ],
 )
 def test_a_card_gives_its_reasons_and_then_how_the_risk_compares(shown, usual, sentence):
@@ -48,9 +48,9 @@ def test_a_card_gives_its_reasons_and_then_how_the_risk_compares(shown, usual, s
 
 @pytest.mark.parametrize(
     ("shown", "text"),
-    [(card(0.042), "1 in 24 may interrupt"), (card(0.72), "7 in 10 may interrupt"), (card(0.5, "late"), "")],
+    [(card(0.042), "1 in 24"), (card(0.72), "7 in 10"), (card(0.5, "late"), "")],
 )
-def test_odds_say_what_they_are_of(shown, text):
+def test_odds_are_said_in_whole_people(shown, text):
     assert words.odds(shown) == text
 
 

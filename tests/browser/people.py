@@ -1,0 +1,33 @@
+"""People with a session, for the browser tests and the pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from core.database import platform_session
+from core.identity.people import accounts, members, sessions
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
+
+
+def add_person(tenant: TenantRef, *roles: str, name: str = "", email: str = "") -> UUID:
+    """Add a person who has accepted the invitation; without a name, called as the first role."""
+    called = name or roles[0].replace("_", " ").capitalize()
+    address = email or f"{roles[0]}-{uuid4().hex[:8]}@example.org"
+    person = members.add_member(tenant, address, called, members.Grant(roles), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, tenant.id)
+    return person
+
+
+def add_operator(role: str = "platform_admin") -> UUID:
+    """Add an operator."""
+    return accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Olu Operator", role, actor="test:1")
+
+
+def session_of(person: UUID, tenant: TenantRef | None = None) -> str:
+    """Begin a session of a person at the tenant, or of an operator, and return its secret."""
+    with platform_session() as session:
+        return sessions.begin(session, person, tenant and tenant.id, signed_in_by="password").secret
