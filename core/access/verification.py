@@ -45,9 +45,9 @@ def leave_for_the_route(scope: MutableMapping[str, Any], verification: Verificat
     scope[_SEEN] = verification.identified
 
 
-def seen(scope: MutableMapping[str, Any]) -> Identified | None:
+def seen(scope: MutableMapping[str, Any]) -> CredentialOwner | None:
     """Return whom this request's credential identified, for what its answer shows; None before that is known."""
-    identified: Identified | None = scope.get(_SEEN)
+    identified: CredentialOwner | None = scope.get(_SEEN)
     return identified
 
 

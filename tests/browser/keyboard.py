@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS: Final = 90
 
-_HERE = """() => {
+_FOCUS = """() => {
   const here = document.activeElement
   const order = here === document.body ? -1 : [...document.querySelectorAll("*")].indexOf(here)
   const style = getComputedStyle(here)
@@ -36,15 +36,15 @@ class Keyboard:
         names = []
         for _ in range(MOST_STEPS):
             self.page.keyboard.press("Tab")
-            here = self.page.evaluate(_HERE)
-            names.append(here["name"])
-            assert here["seen"], f"nobody sees that {here['name']!r} has the focus"
-            assert here["shown"], f"{here['name']!r} has the focus and is hidden"
-            assert here["order"] >= order or here["order"] < 0, f"after {names[-2:]} the focus went back"
-            order = here["order"]
-            if pattern.search(here["name"]):
+            focus = self.page.evaluate(_FOCUS)
+            names.append(focus["name"])
+            assert focus["seen"], f"nobody sees that {focus['name']!r} has the focus"
+            assert focus["shown"], f"{focus['name']!r} has the focus and is hidden"
+            assert focus["order"] >= order or focus["order"] < 0, f"after {names[-2:]} the focus went back"
+            order = focus["order"]
+            if pattern.search(focus["name"]):
                 return
-        message = f"the keyboard does not reach {name!r}; it saw {names}"
+        message = f"the keyboard does not reach {name!r}; it saw {[name[:40] for name in names]}"
         raise AssertionError(message)
 
     def press(self, name: str, key: str = "Enter") -> None:

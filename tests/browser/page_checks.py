@@ -1,4 +1,4 @@
-"""What holds for every page: it fits every screen, is accessible, and its targets are large enough for a thumb."""
+"""Checks of every page: it fits every screen, is accessible, and its targets are large enough for a thumb."""
 
 from __future__ import annotations
 

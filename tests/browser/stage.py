@@ -88,13 +88,13 @@ class Stage:
         tenant = self._tenants[NORTH]
         quarter = f"{today('Africa/Lagos').year - 1}Q4"
         for body in ({"kind": "mer", "format": "xlsx", "period": quarter}, {"kind": "line-list", "format": "csv"}):
-            self.things["report_id"] = _made(api.post("/v1/reports/files", json=body))
+            self.things["report_id"] = _id_of(api.post("/v1/reports/files", json=body))
         drain(tenant)
         monthly = {"kind": "mer", "format": "pdf", "every": "month", "on_day": 5, "at_hour": 6}
-        _made(api.post("/v1/reports/schedules", json=monthly))
-        _made(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
+        _id_of(api.post("/v1/reports/schedules", json=monthly))
+        _id_of(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
         invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
-        self.things["person_id"] = _made(
+        self.things["person_id"] = _id_of(
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
         )
         self.things["candidate_id"] = str(_pair(tenant))
@@ -107,7 +107,7 @@ class Stage:
             for path, days in zip(write_pair(Path(folder)), (30, 0), strict=True):
                 files = {"files": (f"RADET {ago(days)}.csv", path.read_bytes())}
                 answer = api.post("/v1/imports", files=files, data={"data_date": ago(days), "new_people": "true"})
-                self.things["import_id"] = _made(answer)
+                self.things["import_id"] = _id_of(answer)
                 drain(self._tenants[SOUTH])
 
 
@@ -116,7 +116,7 @@ def _api(site: str, tenant: TenantRef) -> httpx.Client:
     return httpx.Client(base_url=site, headers={"X-API-Key": key.plaintext}, timeout=60)
 
 
-def _made(answer: httpx.Response) -> str:
+def _id_of(answer: httpx.Response) -> str:
     assert answer.is_success, answer.text
     body: dict[str, Any] = answer.json()
     return str(body.get("id") or answer.headers["location"].rsplit("/", 1)[1])

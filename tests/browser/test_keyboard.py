@@ -90,7 +90,7 @@ def data_officer(keyboard, partner):
     keys.follow("^Upload$")
     keys.page.wait_for_url("**/data/imports/*")
     drain(partner[0])
-    keys.page.get_by_text("What was rejected, and what to do").wait_for()
+    keys.page.get_by_role("heading", name="What next").wait_for()
     keys.follow("^Indicators of")
     keys.page.wait_for_url("**/programme?period=*")
     keys.follow("^[1-9][0-9]* *On treatment")
