@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.serving import Serving
+    from tenants.risk.serving import ServingModel
 
 _EPOCH: Final = 10_957
 _MICROSECONDS: Final = 86_400_000_000
@@ -138,7 +138,7 @@ def _columns(cursor: Any, name: str, people: np.ndarray[Any, Any]) -> dict[str, 
     return columns_read
 
 
-def night(session: TenantSession, as_of: date, model: Serving, library: Booster, rules: CohortSettings) -> int:
+def night(session: TenantSession, as_of: date, model: ServingModel, library: Booster, rules: CohortSettings) -> int:
     """Run all parts, one after the other. Return the number of rows written."""
     from tenants.cohort.expected import episodes
     from tenants.cohort.units import known_on, pending_units, to_trace

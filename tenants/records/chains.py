@@ -1,9 +1,10 @@
 """Rebuild the version chains of entities from everything that data runs say of them.
 
-What a run says of an entity is an assertion: (run, content, stamp). The version rows store them (``Asserted.runs``). A
-chain has its assertions in the order of data date, stamp, precedence of the kind, and digest. Successive assertions of
-the same content are one version. If another assertion of the same day follows, the version has no length. So the order
-in which runs came does not matter, and undoing a run leaves the chain as if the run had never come.
+What a run says of an entity is an assertion: (run, content, stamp). The version rows store them
+(``ContentRuns.runs``). A chain has its assertions in the order of data date, stamp, precedence of the kind, and
+digest. Successive assertions of the same content are one version. If another assertion of the same day follows, the
+version has no length. So the order in which runs came does not matter, and undoing a run leaves the chain as if the
+run had never come.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from core.database import TenantSession
-    from tenants.records.versioned import Asserted
+    from tenants.records.versioned import ContentRuns
 
 _BOOKKEEPING = (
     "version_id", "uuid", "facility_uuid", "source", "source_key", "known_from", "known_to", "known_assumed",
@@ -220,7 +221,7 @@ class Rebuilt:
     confirmed: int = 0
 
 
-def rebuild_of_patients(session: TenantSession, model: type[Asserted], patients: Sequence[UUID]) -> Rebuilt:
+def rebuild_of_patients(session: TenantSession, model: type[ContentRuns], patients: Sequence[UUID]) -> Rebuilt:
     """Rebuild all chains of these patients in one table. The caller holds the tenant's lock (``locks``)."""
     parts = chain_parts(session, model, None)
     with session.cursor() as cursor:
@@ -260,7 +261,7 @@ def rebuild(cursor: Cursor[Any], parts: Mapping[str, sql.Composable], staged: sq
     return Rebuilt(patients, updated, confirmed)
 
 
-def chain_parts(session: TenantSession, model: type[Asserted], number: int | None) -> dict[str, sql.Composable]:
+def chain_parts(session: TenantSession, model: type[ContentRuns], number: int | None) -> dict[str, sql.Composable]:
     """The SQL fragments that the statements of a rebuild are composed of.
 
     Args:

@@ -18,10 +18,10 @@ from tenants.records.care_fields import (
     VisitFields,
 )
 from tenants.records.ids import new_uuid
-from tenants.records.versioned import Asserted, chain_rules
+from tenants.records.versioned import ContentRuns, chain_rules
 
 
-class PatientEvent(Asserted):
+class PatientEvent(ContentRuns):
     """Mixin: an event of a patient."""
 
     patient_uuid: UUID

@@ -17,7 +17,7 @@ class RecordRun(TenantBase, table=True):
     """An import as a run of the records.
 
     Attributes:
-        number: the run's number in ``Asserted.runs``; it is never used again.
+        number: the run's number in ``ContentRuns.runs``; it is never used again.
         kind: the import's format: lists of one source and kind are compared with each other.
         data_date: the day to which its data run.
         precedence: of two runs of one day, without stamps, the one with the higher precedence counts.

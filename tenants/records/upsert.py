@@ -29,7 +29,7 @@ from tenants.records.locks import lock_for_import
 from tenants.records.models import Patient
 from tenants.records.statements import bring
 from tenants.records.upsert_stage import Stage, shape, staging
-from tenants.records.versioned import Asserted
+from tenants.records.versioned import ContentRuns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -289,13 +289,13 @@ def _compared(
     return UpsertResult(counts, sorted(patients))
 
 
-def _asserted(stage: Stage) -> type[Asserted]:
+def _asserted(stage: Stage) -> type[ContentRuns]:
     """The model of the stage's table, checked to be one whose rows name their runs.
 
     Raises:
         TypeError: it is not such a table, but ``patients``, which ``people`` computes from statements.
     """
-    if not issubclass(stage.model, Asserted):
+    if not issubclass(stage.model, ContentRuns):
         message = f"{stage.model.__name__} has no chains of assertions"
         raise TypeError(message)
     return stage.model

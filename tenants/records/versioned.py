@@ -71,7 +71,7 @@ class Versioned(TenantBase):
     changed_by: str = Field(sa_type=Text)
 
 
-class Asserted(Versioned):
+class ContentRuns(Versioned):
     """Mixin: the data runs that had exactly this content. From them, the entity's chain can be rebuilt.
 
     Attributes:

@@ -15,7 +15,7 @@ from tenants.records.people import differing
 from tenants.records.reach import within_reach
 from tenants.records.statements import note_by_hand
 from tenants.records.upsert_stage import content_values, shape
-from tenants.records.versioned import Asserted, Versioned
+from tenants.records.versioned import ContentRuns, Versioned
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=Versioned)
 
-CARE: tuple[type[Asserted], ...] = (Visit, Encounter, Observation, Dispensation, Appointment, PatientState)
+CARE: tuple[type[ContentRuns], ...] = (Visit, Encounter, Observation, Dispensation, Appointment, PatientState)
 """Tables whose rows belong to a patient."""
 
 _CLOSE_ALL = sql.SQL(

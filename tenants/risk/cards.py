@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.training import Candidate, Failure, Training
+    from tenants.risk.training import Candidate, Failure, TrainingOutcome
 
 INTENDED_USE: Final = (
     "To order a facility's people who are expected at a contact, so that trackers reach those most likely to interrupt "
@@ -33,7 +33,7 @@ GROUP_FIGURES: Final = ("base_rate", "roc_auc", "average_precision", "calibratio
 
 
 def card(
-    candidate: Candidate, training: Training, rules: CohortSettings, version: str, trained_at: str
+    candidate: Candidate, training: TrainingOutcome, rules: CohortSettings, version: str, trained_at: str
 ) -> dict[str, Any]:
     """Return the card of one model as JSON."""
     figures = candidate.figures
@@ -57,7 +57,7 @@ def card(
 
 
 def failed_card(
-    failure: Failure, training: Training, rules: CohortSettings, version: str, trained_at: str
+    failure: Failure, training: TrainingOutcome, rules: CohortSettings, version: str, trained_at: str
 ) -> dict[str, Any]:
     """Return the card of a model that could not be trained: why, and its training data."""
     return {
@@ -74,7 +74,7 @@ def failed_card(
 
 
 def _head(
-    kind: str, plugin_version: str, training: Training, rules: CohortSettings, version: str, trained_at: str
+    kind: str, plugin_version: str, training: TrainingOutcome, rules: CohortSettings, version: str, trained_at: str
 ) -> dict[str, Any]:
     """The entries that the cards of all models of a training share."""
     return {

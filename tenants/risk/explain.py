@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from core.database import SessionOpener, TenantRef, TenantSession
     from tenants.risk.models import RiskModel
-    from tenants.risk.serving import Serving
+    from tenants.risk.serving import ServingModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class RiskExplanation:
     note: str
 
 
-def model_of(tenant: TenantRef, open_session: SessionOpener) -> Serving:
+def model_of(tenant: TenantRef, open_session: SessionOpener) -> ServingModel:
     """Return the serving model. It reads the blob store, so call it outside a transaction."""
     with open_session() as session:
         model = serving.cached(session)
@@ -101,7 +101,7 @@ def model_of(tenant: TenantRef, open_session: SessionOpener) -> Serving:
         return _fallback(tenant, open_session, row, error)
 
 
-def _fallback(tenant: TenantRef, open_session: SessionOpener, row: RiskModel, error: ModelFailed) -> Serving:
+def _fallback(tenant: TenantRef, open_session: SessionOpener, row: RiskModel, error: ModelFailed) -> ServingModel:
     model = fallback_model(tenant, open_session, row, error)
     serving.cache_fallback(tenant, row, model)
     return model
@@ -173,7 +173,7 @@ def _read_by_session(session: TenantSession, patient: UUID, as_of: date) -> Pati
     )
 
 
-def _explain_facts(facts: PatientFacts, model: Serving) -> RiskExplanation:
+def _explain_facts(facts: PatientFacts, model: ServingModel) -> RiskExplanation:
     timelines, rules, day = facts.timelines, facts.rules, day_number(facts.as_of)
     day_snapshot = snapshot(timelines, [0], day)
     pending = pending_units(timelines, day, rules, day_snapshot)

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from core.database import SessionOpener, TenantRef
     from tenants.risk.models import RiskModel
-    from tenants.risk.serving import Serving
+    from tenants.risk.serving import ServingModel
 
 
-def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> Serving:
+def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> ServingModel:
     """The preferred model, or its fallback if the preferred one is not readable."""
     with open_session() as session:
         row = serving.preferred(session)
@@ -30,7 +30,7 @@ def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> Serving:
 
 def fallback_model(
     tenant: TenantRef, open_session: SessionOpener, failed: RiskModel, error: ModelFailed, tried: Container[str] = ()
-) -> Serving:
+) -> ServingModel:
     """The newest readable model of another plugin that passed its gates, else the naive rule.
 
     Models whose version is in ``tried`` have failed already. The failure is recorded with the failed model, and named

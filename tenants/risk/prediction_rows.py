@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tenants.cohort.timelines import Timelines
     from tenants.cohort.units import Trace, Units
-    from tenants.risk.serving import Serving
+    from tenants.risk.serving import ServingModel
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -86,7 +86,7 @@ class ScoringContext:
         stale: whether each facility's records end too early.
     """
 
-    model: Serving
+    model: ServingModel
     as_of: date
     stamp: datetime
     share: float

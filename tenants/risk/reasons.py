@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.database import SessionOpener, TenantSession
     from tenants.cohort.settings import CohortSettings
     from tenants.cohort.timelines import Timelines
-    from tenants.risk.serving import Serving
+    from tenants.risk.serving import ServingModel
 
 AT_ONCE: Final = 5000
 """Number of patients whose timelines are in memory at a time."""
@@ -37,7 +37,7 @@ class _Chunk:
 
 
 def reasons_of(
-    open_session: SessionOpener, patients: Sequence[UUID], as_of: date, model: Serving, rates: Mapping[str, Any]
+    open_session: SessionOpener, patients: Sequence[UUID], as_of: date, model: ServingModel, rates: Mapping[str, Any]
 ) -> dict[UUID, list[dict[str, Any]]]:
     """Return the themes that raise these patients' risk, in words. The model is called while no transaction is open."""
     facility_rates = FacilityRates.from_json(rates)
@@ -56,7 +56,7 @@ def _read_chunk(session: TenantSession, patients: Sequence[UUID]) -> _Chunk:
 
 
 def _reasons(
-    chunk: _Chunk, timelines: Timelines, as_of: date, model: Serving, rates: FacilityRates
+    chunk: _Chunk, timelines: Timelines, as_of: date, model: ServingModel, rates: FacilityRates
 ) -> dict[UUID, list[dict[str, Any]]]:
     pending = pending_units(timelines, day_number(as_of), chunk.rules)
     if len(pending) == 0:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from core.database import SessionOpener, TenantRef, TenantSession
     from core.telemetry.progress import ProgressCallback
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.serving import Serving
+    from tenants.risk.serving import ServingModel
 
 CHUNK_PATIENTS: Final = 5000
 BEGUN_ANEW: Final = 2
@@ -116,7 +116,7 @@ def _score_all(
     tenant: TenantRef,
     open_session: SessionOpener,
     as_of: date,
-    model: Serving,
+    model: ServingModel,
     progress: ProgressCallback | None,
     chunk_patients: int,
 ) -> None:
@@ -174,7 +174,7 @@ class _Basis:
     after: UUID | None
 
 
-def _begin(open_session: SessionOpener, as_of: date, model: Serving) -> _Basis:
+def _begin(open_session: SessionOpener, as_of: date, model: ServingModel) -> _Basis:
     """Begin the scoring of a date, or resume one by the same model from the same inputs."""
     with open_session() as session:
         inputs = _inputs(session)
@@ -212,7 +212,7 @@ def _begin(open_session: SessionOpener, as_of: date, model: Serving) -> _Basis:
         return _basis(session, run, model)
 
 
-def _basis(session: TenantSession, run: ScoreRun, model: Serving) -> _Basis:
+def _basis(session: TenantSession, run: ScoreRun, model: ServingModel) -> _Basis:
     facts = repository.facility_facts(session)
     limits = stale_days(session)
     context = prediction_rows.ScoringContext(

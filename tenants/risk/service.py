@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.telemetry.progress import ProgressCallback
     from plugins.sdk import Artifact, FittedModel, TrainingData
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.training import Candidate, Failure, Training
+    from tenants.risk.training import Candidate, Failure, TrainingOutcome
 SEED = 20
 FIT_SECONDS = 1800.0
 
@@ -170,7 +170,7 @@ def _load(open_session: SessionOpener, progress: ProgressCallback | None) -> _Tr
 
 
 def _store(
-    session: TenantSession, training: Training, inputs: _TrainingInputs, references: list[BlobRef | None]
+    session: TenantSession, training: TrainingOutcome, inputs: _TrainingInputs, references: list[BlobRef | None]
 ) -> TrainingResult:
     repository.lock(session, "train")
     before = repository.preferred_model(session)
@@ -208,7 +208,7 @@ def _store(
 
 
 def _failed_row(
-    session: TenantSession, failure: Failure, training: Training, inputs: _TrainingInputs, stamp: datetime
+    session: TenantSession, failure: Failure, training: TrainingOutcome, inputs: _TrainingInputs, stamp: datetime
 ) -> RiskModel:
     version = f"{failure.name}-{repository.next_number(session, failure.name)}"
     return RiskModel(
@@ -233,7 +233,7 @@ def _failed_row(
 def _row(
     session: TenantSession,
     candidate: Candidate,
-    training: Training,
+    training: TrainingOutcome,
     inputs: _TrainingInputs,
     reference: BlobRef | None,
     stamp: datetime,

@@ -48,7 +48,7 @@ Key = tuple[UUID, UUID, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class ServingModel:
     """A model that scores.
 
     Attributes:
@@ -138,10 +138,10 @@ class _ModelCache:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._models: OrderedDict[Key, tuple[Serving, float]] = OrderedDict()
+        self._models: OrderedDict[Key, tuple[ServingModel, float]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Key) -> Serving | None:
+    def get(self, key: Key) -> ServingModel | None:
         """Return the model, if it is in the cache."""
         with self._lock:
             model, until = self._models.get(key, (None, inf))
@@ -150,7 +150,7 @@ class _ModelCache:
             self._models.move_to_end(key)
             return model
 
-    def put(self, key: Key, model: Serving, seconds: float = inf) -> None:
+    def put(self, key: Key, model: ServingModel, seconds: float = inf) -> None:
         """Cache a model for some seconds. Beyond ``most`` models, drop the least recently used."""
         with self._lock:
             self._models[key] = (model, monotonic() + seconds)
@@ -162,17 +162,17 @@ class _ModelCache:
 _CACHE: Final = _ModelCache(CACHE_SIZE)
 
 
-def cached(session: TenantSession) -> Serving | None:
+def cached(session: TenantSession) -> ServingModel | None:
     """The serving model, if this process has it in memory: one small query, no blob store."""
     return cached_by_key(session.tenant, repository.preferred_key(session))
 
 
-def cached_by_key(tenant: TenantRef, key: tuple[UUID, str | None] | None) -> Serving | None:
+def cached_by_key(tenant: TenantRef, key: tuple[UUID, str | None] | None) -> ServingModel | None:
     """The model with this UUID and stored hash, if this process has it in memory. Without a key: the untrained rule."""
     return untrained() if key is None else _CACHE.get((tenant.id, *key))
 
 
-def load_cached(tenant: TenantRef, row: RiskModel) -> Serving:
+def load_cached(tenant: TenantRef, row: RiskModel) -> ServingModel:
     """Do the same as :func:`load`, and cache the model; several threads may use it."""
     model_from_store = load(tenant, row)
     model = replace(model_from_store, model=_SerialModel(model_from_store.model))
@@ -180,7 +180,7 @@ def load_cached(tenant: TenantRef, row: RiskModel) -> Serving:
     return model
 
 
-def by_uuid(tenant: TenantRef, open_session: SessionOpener, uuid: UUID | None) -> Serving:
+def by_uuid(tenant: TenantRef, open_session: SessionOpener, uuid: UUID | None) -> ServingModel:
     """The model of a row, from memory or from the store. Without ``uuid``: the rule before any training.
 
     Raises:
@@ -195,18 +195,18 @@ def by_uuid(tenant: TenantRef, open_session: SessionOpener, uuid: UUID | None) -
     return _CACHE.get((tenant.id, row.uuid, row.blob_sha256)) or load_cached(tenant, row)
 
 
-def cache_fallback(tenant: TenantRef, row: RiskModel, model: Serving) -> None:
+def cache_fallback(tenant: TenantRef, row: RiskModel, model: ServingModel) -> None:
     """Let another model serve instead of this one for some minutes, so that a failed model is not called each time."""
     _CACHE.put((tenant.id, row.uuid, row.blob_sha256), replace(model, model=_SerialModel(model.model)), FAILED_SECONDS)
 
 
-def untrained() -> Serving:
+def untrained() -> ServingModel:
     """The naive rule with assumed shares, for a tenant without any history."""
     empty = naive.fit(np.zeros(0), np.zeros(0))
-    return Serving(None, UNTRAINED, empty, None, EMPTY, select(FEATURES))
+    return ServingModel(None, UNTRAINED, empty, None, EMPTY, select(FEATURES))
 
 
-def load(tenant: TenantRef, row: RiskModel) -> Serving:
+def load(tenant: TenantRef, row: RiskModel) -> ServingModel:
     """Read a stored model. It calls the blob store, so call it outside a transaction.
 
     Raises:
@@ -217,9 +217,9 @@ def load(tenant: TenantRef, row: RiskModel) -> Serving:
     table = Reliability.from_json(row.calibrator["reliability"])
     if row.plugin == naive.NAME:
         rule = naive.NaiveModel.from_json(row.calibrator["rule"])
-        return Serving(row.uuid, row.version, rule, None, table, select(FEATURES))
+        return ServingModel(row.uuid, row.version, rule, None, table, select(FEATURES))
     columns = _columns(row)
-    return Serving(
+    return ServingModel(
         uuid=row.uuid,
         version=row.version,
         model=_fitted_model(tenant, row),

@@ -85,7 +85,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainingOutcome:
     """The result of a training.
 
     Attributes:
@@ -114,7 +114,7 @@ class Training:
 
 def train(
     data: Dataset, fit: Fit, names: Sequence[str], facility_names: Mapping[int, str], say: LineCallback = lambda _: None
-) -> Training:
+) -> TrainingOutcome:
     """Fit, calibrate, measure and choose.
 
     Args:
@@ -129,7 +129,7 @@ def train(
     if young:
         rule = _naive(data, data.labelled, None, facility_names)
         reason = f"too young to train: {young}. The naive rule (late last time) serves instead"
-        return Training([rule], rule, reason, young, folds.to_json(data), None, {}, data.outcomes(), None)
+        return TrainingOutcome([rule], rule, reason, young, folds.to_json(data), None, {}, data.outcomes(), None)
     candidates = [_naive(data, folds.train | folds.calibrate, folds.test, facility_names)]
     best: Candidate | None = None
     failures: list[Failure] = []
@@ -146,7 +146,7 @@ def train(
             best = candidate
     choice = best or candidates[0]
     say("evaluating on unseen patients and facilities")
-    return Training(
+    return TrainingOutcome(
         candidates=candidates,
         choice=choice,
         why=_why(choice, candidates, failures),
@@ -302,4 +302,4 @@ def _has_both_outcomes(data: Dataset, mask: Mask) -> bool:
     return min(positives, int(mask.sum()) - positives) >= fewest
 
 
-__all__ = ["PRIMARY", "SEED", "Candidate", "Training", "too_young", "train", "training_data"]
+__all__ = ["PRIMARY", "SEED", "Candidate", "TrainingOutcome", "too_young", "train", "training_data"]

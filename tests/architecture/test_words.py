@@ -79,6 +79,12 @@ def test_a_module_of_a_retired_name_is_caught() -> None:
     assert list(words.retired_names("core/found.py", "")) != []
 
 
+def test_a_class_of_a_participle_is_caught_and_a_longer_noun_is_free() -> None:
+    assert len(list(words.retired_names("core/a.py", "class _Converted: ...\nclass Written: ..."))) == 2
+    assert list(words.retired_names("core/a.py", "class Versioned: ...\nclass WrittenArchive: ...")) == []
+    assert list(words.retired_names("tests/a.py", "class Killed: ...")) == []
+
+
 def test_uses_of_a_retired_name_and_longer_names_are_free() -> None:
     assert list(words.retired_names("core/a.py", "print(found, a.found, b(found=1))\nfound_rows = founder = 1")) == []
 

@@ -29,6 +29,12 @@ _GAP = r"(?:[\s#*\"]|//|--)+"
 NAMES = frozenset({"found", "given", "held", "here", "kept", "made", "once", "said", "told", "turns"})
 """Names that do not say what the thing is: participles, adverbs, and a word with two senses."""
 
+PARTICIPLE = re.compile(r"_?(?:[A-Z][a-z]*ed|Begun|Known|Laid|Lost|Sent|Taken|Written)")
+"""Names of classes that say what happened to the thing, not what it is."""
+
+ADJECTIVES = frozenset({"Unauthenticated", "Versioned"})
+"""Names of classes that may look like one: an error of HTTP, and what a mixin adds."""
+
 
 def phrases() -> dict[str, str]:
     """Each retired phrase, with what to write."""
@@ -72,6 +78,10 @@ def retired_names(path: str, text: str) -> Iterator[str]:
     for number, name in sorted(bound):
         if name.strip("_").lower() in NAMES:
             yield f"{path}:{number}: the name '{name}' is retired: write a noun that says what the thing is"
+    if path.startswith(lints.CODE):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and PARTICIPLE.fullmatch(node.name) and node.name not in ADJECTIVES:
+                yield f"{path}:{node.lineno}: the class '{node.name}' is a participle: write a noun"
 
 
 def _bound(node: ast.AST) -> Iterator[tuple[int, str]]:

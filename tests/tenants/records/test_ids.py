@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tenants.records import ids
 from tenants.records.models import Observation, Visit
 from tenants.records.upsert_stage import content_values
-from tenants.records.versioned import BOOKKEEPING, Asserted
+from tenants.records.versioned import BOOKKEEPING, ContentRuns
 
 values = st.one_of(
     st.none(),
@@ -67,7 +67,7 @@ def test_a_value_that_no_column_holds_is_rejected():
 
 
 def test_bookkeeping_is_what_every_versioned_table_has():
-    assert set(Asserted.model_fields) == BOOKKEEPING
+    assert set(ContentRuns.model_fields) == BOOKKEEPING
 
 
 def test_the_floor_of_an_instant_lies_below_what_is_made_after_it():

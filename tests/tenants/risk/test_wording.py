@@ -12,7 +12,7 @@ from tenants.risk.calibration import Calibrator
 from tenants.risk.input_list import FEATURES, NAMES, THEMES
 from tenants.risk.input_sets import select
 from tenants.risk.reliability import EMPTY
-from tenants.risk.serving import Serving
+from tenants.risk.serving import ServingModel
 from tenants.risk.wording import _WORDS, LEAST, changing, raising, sentence, strongest, summary
 
 INDEX = {theme.name: index for index, theme in enumerate(THEMES)}
@@ -207,7 +207,7 @@ CALIBRATORS = st.sampled_from(
 @given(ROWS, ADDED, st.floats(-3, 1), CALIBRATORS)
 @example(row(days_late_last=0), np.zeros(len(THEMES)), -0.6, None)
 def test_the_summary_never_contradicts_the_score(features, added, base, calibrator):
-    model = Serving(None, "fixed-1", Fixed(base, added), calibrator, EMPTY, select(FEATURES))
+    model = ServingModel(None, "fixed-1", Fixed(base, added), calibrator, EMPTY, select(FEATURES))
     risk = float(model.raw_and_risk(features[None, :])[1][0])
     found_base, themes = model.themes(features[None, :])
     usual = model.usual_risk(found_base)
