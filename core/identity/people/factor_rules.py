@@ -32,7 +32,7 @@ class SignInSettings(BaseModel):
     (SSO) needs none from us, because the provider decides about second factors."""
 
     language: Literal["en", "fr", "pt"] = "en"
-    """Language of pages and letters for people who have chosen none, where their browser asks for none of these."""
+    """Language of pages and e-mails for people who have not chosen one, if their browser asks for none of these."""
 
 
 def operators_need_factor() -> bool:
