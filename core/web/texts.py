@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from http.cookies import CookieError, SimpleCookie
 from io import BytesIO
@@ -176,9 +176,14 @@ def shown_time(moment: datetime, zone: ZoneInfo) -> str:
 
 def shown_number(value: float, digits: int = 0) -> str:
     """Return a number with the separators of the reader's language, and at most ``digits`` decimals."""
+    return _number(round(value, digits), digits, language())
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float, digits: int, code: str) -> str:
     from babel.numbers import format_decimal
 
-    return format_decimal(round(value, digits), "#,##0." + "#" * digits if digits else "#,##0", _LOCALES[language()])
+    return format_decimal(value, "#,##0." + "#" * digits if digits else "#,##0", _LOCALES[code])
 
 
 def shown_share(share: float | None, digits: int = 0) -> str:

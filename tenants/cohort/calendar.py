@@ -150,14 +150,13 @@ def _wrong(field: str, problem: str, remedy: str) -> Invalid:
 
 def months_between(first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
     """Completed calendar months from one day to another; -1 where either is not recorded or the second is earlier."""
-    start, stop = np.broadcast_arrays(np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64))
-    has_both = (start != NO_DAY) & (stop != NO_DAY) & (stop >= start)
-    begin = np.where(has_both, start, 0).astype("datetime64[D]")
-    finish = np.where(has_both, stop, 0).astype("datetime64[D]")
+    # A single day is converted one time, not for each person. NO_DAY converts too; its months are not used.
+    start, stop = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+    begin, finish = start.astype("datetime64[D]"), stop.astype("datetime64[D]")
     begin_month, finish_month = begin.astype("datetime64[M]"), finish.astype("datetime64[M]")
-    months = (finish_month - begin_month).astype(np.int64)
-    months -= (finish - finish_month) < (begin - begin_month)
-    return np.where(has_both, months, -1)
+    months = finish_month.astype(np.int64) - begin_month.astype(np.int64)
+    months = months - ((finish - finish_month) < (begin - begin_month))
+    return np.where((start != NO_DAY) & (stop != NO_DAY) & (stop >= start), months, -1)
 
 
 def age_band(birth: npt.ArrayLike, day: npt.ArrayLike) -> IntArray:

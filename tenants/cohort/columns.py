@@ -134,6 +134,11 @@ def _packed(query: sql.Composed, columns: Mapping[str, str]) -> sql.Composed:
     )
 
 
+def stamp_of(moment: datetime) -> int:
+    """A moment as a ``stamp`` of :func:`fetch`: microseconds since 2000-01-01."""
+    return (moment - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 def local_days(stamps: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int32]:
     """The day, in a time zone, of each moment (microseconds since 2000-01-01); infinities as in :func:`fetch`."""
     if stamps.size == 0:

@@ -140,9 +140,17 @@ class Counts:
         if not labels:
             self._sums[()] += table.sum(axis=0).astype(np.int64)
             return
-        groups, place = np.unique(np.stack(labels, axis=1)[counts_somewhere], axis=0, return_inverse=True)
-        totals = np.zeros((len(groups), len(MEASURES)), dtype=np.int64)
-        np.add.at(totals, place.reshape(-1), table[counts_somewhere].astype(np.int64))
+        codes = [label[counts_somewhere] for label in labels]
+        if not codes[0].size:
+            return
+        keys = np.zeros(codes[0].size, dtype=np.int64)
+        for code in codes:
+            keys = keys * (int(code.max()) + 2) + code + 1  # codes begin at -1
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+        totals = np.add.reduceat(table[counts_somewhere][order], starts, axis=0, dtype=np.int64)
+        groups = np.stack(codes, axis=1)[order[starts]]
         for group, total in zip(groups.tolist(), totals, strict=True):
             self._sums[tuple(group)] += total
 

@@ -12,9 +12,9 @@ from core.errors import FieldError, Invalid
 from core.web.keyset import Slice, slice_of
 from tenants.cohort import repository
 from tenants.cohort.calendar import months_between
-from tenants.cohort.indicators import LISTED, MEASURES, Counts, members
+from tenants.cohort.indicators import LISTED, members
 from tenants.cohort.selection import EVERYBODY, Selection, place_of
-from tenants.cohort.service import cohort_settings
+from tenants.cohort.service import cohort_settings, indicators_over_time
 from tenants.cohort.status import STATUSES, last_transition, status_at
 from tenants.cohort.timelines import FEMALE, MALE
 
@@ -66,13 +66,7 @@ class _Member:
 
 def trend(session: TenantSession, periods: Sequence[Period], selection: Selection = EVERYBODY) -> list[dict[str, int]]:
     """The counts of each period, of the selected people, from one reading of the records."""
-    minimum_months = cohort_settings(session).pvls_minimum_months
-    totals = [Counts(selection.dimensions(())) for _ in periods]
-    for chunk in repository.indicator_chunks(session, [period.end for period in periods]):
-        for period, people, total in zip(periods, chunk.people, totals, strict=True):
-            total.add(chunk.moves, people, *period.days, minimum_months)
-    order = repository.facility_order(repository.facilities(session))
-    return [selection.rows(total.rows(order), (), MEASURES)[0][1] for total in totals]
+    return indicators_over_time(session, periods, (), selection)[1]
 
 
 def read_people(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -12,24 +13,26 @@ from sqlmodel import col, select
 
 from core.database.arrays import uuid_array
 from core.web.keyset import Slice, read_slice
-from tenants.cohort.columns import Columns, fetch, places
+from tenants.cohort.columns import Columns, fetch, places, stamp_of
 from tenants.cohort.indicators import People
 from tenants.cohort.load import facilities_of
 from tenants.cohort.status import REASONS, STATUSES, Transitions
 from tenants.cohort.timelines import NO_DAY, CodeArray, DayArray, IntArray, day_number, offsets_of, to_date
+from tenants.records.days import start_of_day
 from tenants.records.models import Facility
 from tenants.records.reach import within_reach, within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
+    from datetime import datetime
 
     import numpy.typing as npt
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
     from core.web.paging import PageRequest
 
 CHUNK_PATIENTS: Final = 20_000
+_FEBRUARY: Final = 2
 _NO_DAY = sql.SQL("'-2147483648'::int4")
 
 _PEOPLE = sql.SQL(
@@ -39,18 +42,15 @@ _PEOPLE = sql.SQL(
     " ORDER BY p.uuid LIMIT {limit}"
 )
 _TRANSITIONS = sql.SQL(
-    "SELECT patient_uuid, date - DATE '1970-01-01', (array_position({statuses}::text[], from_status) - 1)::int2,"
-    " (array_position({statuses}::text[], to_status) - 1)::int2, (array_position({reasons}::text[], reason) - 1)::int2"
+    "SELECT patient_uuid, date - DATE '1970-01-01', ({before} * 256 + {after} * 16 + {reason})::int2"
     " FROM status_transitions AS t WHERE {chunk} ORDER BY patient_uuid, seq"
 )
+"""The three words as one number: packing a column costs more than reading it."""
 _VIRAL_LOADS = sql.SQL(
-    "SELECT DISTINCT ON ({who}) {who},"
-    " (o.value_numeric * CASE WHEN o.value_text = '<' THEN 0.999999 ELSE 1 END)::float8"
+    "SELECT {who}, o.obs_datetime, (o.value_numeric * CASE WHEN o.value_text = '<' THEN 0.999999 ELSE 1 END)::float8"
     " FROM observations AS o {merged} WHERE o.known_to IS NULL AND NOT o.voided AND o.variable_name = 'viral_load'"
     " AND o.value_numeric IS NOT NULL AND ({chunk} OR o.patient_uuid = ANY({others}))"
-    " AND o.obs_datetime >= ({end}::timestamp + interval '1 day' - interval '12 months') AT TIME ZONE {zone}"
-    " AND o.obs_datetime < ({end}::timestamp + interval '1 day') AT TIME ZONE {zone}"
-    " ORDER BY {who}, o.obs_datetime DESC, o.value_numeric"
+    " AND o.obs_datetime >= {begin} AND o.obs_datetime < {end}"
 )
 _MERGED = sql.SQL("LEFT JOIN patient_identities AS i ON i.patient_uuid = o.patient_uuid AND i.known_to IS NULL")
 _MEMBERS = sql.SQL(
@@ -148,7 +148,7 @@ def indicator_chunks(session: TenantSession, ends: Sequence[date]) -> Iterator[I
             return
         after = uuid_of(rows["uuid"][-1])
         members = _fill_from_members(session, rows)
-        viral_loads = (_viral_loads(session, rows["uuid"], members, end) for end in ends)
+        viral_loads = _viral_loads(session, rows["uuid"], members, ends)
         facility, sex = places(facilities_known, rows["facility"]), rows["sex"].astype(np.int64)
         yield IndicatorChunk(
             uuids=rows["uuid"],
@@ -180,22 +180,34 @@ def uuid_of(value: bytes) -> UUID:
 
 def _transitions(session: TenantSession, uuids: npt.NDArray[np.bytes_]) -> Transitions:
     chunk = _of_chunk(session, "t.patient_uuid", uuids)
-    query = _TRANSITIONS.format(statuses=list(STATUSES), reasons=list(REASONS), chunk=chunk)
-    form = {"patient": "uuid", "date": "int4", "before": "int2", "after": "int2", "reason": "int2"}
+    query = _TRANSITIONS.format(
+        before=_code_of("from_status", STATUSES),
+        after=_code_of("to_status", STATUSES),
+        reason=_code_of("reason", REASONS),
+        chunk=chunk,
+    )
+    form = {"patient": "uuid", "date": "int4", "words": "int2"}
     rows = fetch(session, query, form)
     owner = places(uuids, rows["patient"])
     of_chunk = owner >= 0
+    words = rows["words"][of_chunk]
 
-    def codes(name: str) -> CodeArray:
-        return rows[name][of_chunk].astype(np.int8)
+    def codes(place: int) -> CodeArray:
+        return (words >> place & 15).astype(np.int8)
 
     return Transitions(
         offsets=offsets_of(owner[of_chunk], uuids.size),
         date=rows["date"][of_chunk],
-        before=codes("before"),
-        after=codes("after"),
-        reason=codes("reason"),
+        before=codes(8),
+        after=codes(4),
+        reason=codes(0),
     )
+
+
+def _code_of(column: str, words: Sequence[str]) -> sql.Composed:
+    """The place of a column's word; NULL, which ``fetch`` rejects, for any other. There are at most 16 words."""
+    cases = [sql.SQL("WHEN {} THEN {}").format(word, place) for place, word in enumerate(words)]
+    return sql.SQL("CASE {} {} END").format(sql.Identifier(column), sql.SQL(" ").join(cases))
 
 
 def _fill_from_members(session: TenantSession, rows: Columns) -> list[UUID]:
@@ -216,28 +228,41 @@ def _fill_from_members(session: TenantSession, rows: Columns) -> list[UUID]:
 
 
 def _viral_loads(
-    session: TenantSession,
-    uuids: npt.NDArray[np.bytes_],
-    members: list[UUID],
-    end: date,
-) -> npt.NDArray[np.float64]:
-    """The latest result of the twelve months to the end of the period; the lowest where a day has several.
+    session: TenantSession, uuids: npt.NDArray[np.bytes_], members: list[UUID], ends: Sequence[date]
+) -> list[npt.NDArray[np.float64]]:
+    """The latest result of the twelve months to each of these days; the lowest where a moment has several.
 
     Results of ``members`` count for the canonical patient.
     """
+    spans = [_year_to(session.tenant, end) for end in ends]
     query = _VIRAL_LOADS.format(
         who=sql.SQL("coalesce(i.canonical_uuid, o.patient_uuid)" if members else "o.patient_uuid"),
         merged=_MERGED if members else sql.SQL(""),
         others=members,
         chunk=_of_chunk(session, "o.patient_uuid", uuids),
-        end=end,
-        zone=session.tenant.time_zone,
+        begin=min(begin for begin, _end in spans),
+        end=max(end for _begin, end in spans),
     )
-    rows = fetch(session, query, {"patient": "uuid", "value": "float8"})
-    latest = np.full(uuids.size, np.nan)
+    rows = fetch(session, query, {"patient": "uuid", "moment": "stamp", "value": "float8"})
     owner = places(uuids, rows["patient"])
-    latest[owner[owner >= 0]] = rows["value"][owner >= 0]
-    return latest
+    # The last one that is assigned to a patient stays: the latest, and of one moment the lowest.
+    order = np.lexsort((-rows["value"], rows["moment"]))
+    order = order[owner[order] >= 0]
+    owner, moment, value = owner[order], rows["moment"][order], rows["value"][order]
+    results = []
+    for begin, end in spans:
+        latest = np.full(uuids.size, np.nan)
+        within = slice(*np.searchsorted(moment, [stamp_of(begin), stamp_of(end)]).tolist())
+        latest[owner[within]] = value[within]
+        results.append(latest)
+    return results
+
+
+def _year_to(tenant: TenantRef, end: date) -> tuple[datetime, datetime]:
+    """The twelve months to the end of a day, in the tenant's time zone."""
+    after = end + timedelta(days=1)
+    before = date(after.year - 1, after.month, min(after.day, 28) if after.month == _FEBRUARY else after.day)
+    return start_of_day(tenant, before), start_of_day(tenant, after)
 
 
 def has_transitions(session: TenantSession) -> bool:

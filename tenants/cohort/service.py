@@ -185,14 +185,25 @@ def indicator_report(
     session: TenantSession, period: Period, by: Sequence[str], selection: Selection = EVERYBODY
 ) -> IndicatorReport:
     """Return MER indicators of a period by the given dimensions, facilities by DATIM id."""
-    rules = cohort_settings(session)
-    counts = Counts(selection.dimensions(by))
-    start, end = period.days
-    for chunk in repository.indicator_chunks(session, [period.end]):
-        counts.add(chunk.moves, chunk.people[0], start, end, rules.pvls_minimum_months)
+    return indicators_over_time(session, [period], by, selection)[0]
+
+
+def indicators_over_time(
+    session: TenantSession, periods: Sequence[Period], by: Sequence[str], selection: Selection = EVERYBODY
+) -> tuple[IndicatorReport, list[dict[str, int]]]:
+    """The report of the last period, and the selected people's counts of each, from one reading of the records."""
+    minimum_months = cohort_settings(session).pvls_minimum_months
+    groups = [selection.dimensions(by if period == periods[-1] else ()) for period in periods]
+    counts = [Counts(dimensions) for dimensions in groups]
+    for chunk in repository.indicator_chunks(session, [period.end for period in periods]):
+        for period, people, total in zip(periods, chunk.people, counts, strict=True):
+            total.add(chunk.moves, people, *period.days, minimum_months)
     order = repository.facility_order(repository.facilities(session))
-    rows = selection.rows(counts.rows(order), by, MEASURES)
-    return IndicatorReport(**asdict(coverage(session, period, selection)), period=period, by=tuple(by), rows=rows)
+    counted = [total.rows(order) for total in counts]
+    rows = selection.rows(counted[-1], by, MEASURES)
+    facts = asdict(coverage(session, periods[-1], selection))
+    report = IndicatorReport(**facts, period=periods[-1], by=tuple(by), rows=rows)
+    return report, [selection.rows(part, (), MEASURES)[0][1] for part in counted]
 
 
 def coverage(session: TenantSession, period: Period, selection: Selection = EVERYBODY) -> Coverage:

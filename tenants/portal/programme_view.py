@@ -8,12 +8,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+import numpy as np
 from markupsafe import Markup
 
 from core.clock import today
 from core.web.texts import gettext as _
 from core.web.texts import shown_number
-from tenants.cohort import programme, radet_repository, repository, service
+from tenants.cohort import radet_repository, repository, service
 from tenants.cohort.calendar import Period, name_of, period_of, preceding
 from tenants.cohort.indicators import IN_TERMS, LISTED, MEASURES, OUT_TERMS
 from tenants.cohort.selection import AGES, SEXES, Selection, selection_of
@@ -131,8 +132,8 @@ def read_programme(session: TenantSession, view: View, *, may_open: bool) -> tup
     period = period_of(view.period) if view.period else default_period(session, facilities)
     view = replace(view, period=name_of(period))
     periods = preceding(period, PERIODS)
-    report = service.indicator_report(session, period, _GROUPS, selection)
-    trend = [Counter(counts) for counts in programme.trend(session, periods, selection)]
+    report, counted = service.indicators_over_time(session, periods, _GROUPS, selection)
+    trend = [Counter(counts) for counts in counted]
     opener = Opener(view, may_open=may_open)
     lists = radet_repository.listed_days(session)
     sexes = [sex for sex in SEXES if any(group["sex"] == sex for group, _counts in report.rows)]
@@ -230,20 +231,20 @@ def _scale(most: float) -> float:
     return float(next(step * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * factor >= most))
 
 
-def _grouped(rows: Iterable[tuple[Mapping[str, str], Mapping[str, int]]], *names: str) -> dict[tuple[str, ...], Counts]:
+def _grouped(rows: Sequence[tuple[Mapping[str, str], Mapping[str, int]]], *names: str) -> dict[tuple[str, ...], Counts]:
     """The counts summed by some of the labels."""
-    sums: dict[tuple[str, ...], Counts] = {}
-    for group, counts in rows:
-        total = sums.setdefault(tuple(group[name] for name in names), Counter(dict.fromkeys(MEASURES, 0)))
-        for name, count in counts.items():
-            total[name] += count
-    return sums
+    places: dict[tuple[str, ...], int] = {}
+    owners = [places.setdefault(tuple(group[name] for name in names), len(places)) for group, _counts in rows]
+    sums = np.zeros((len(places), len(MEASURES)), dtype=np.int64)
+    if rows:
+        np.add.at(sums, owners, np.array([[counts[name] for name in MEASURES] for _group, counts in rows]))
+    return {key: Counter(dict(zip(MEASURES, sums[place].tolist(), strict=True))) for key, place in places.items()}
 
 
 def _clinics(
     opener: Opener,
     view: View,
-    rows: Iterable[tuple[Mapping[str, str], Mapping[str, int]]],
+    rows: Sequence[tuple[Mapping[str, str], Mapping[str, int]]],
     facilities: Sequence[FacilityRow],
 ) -> list[dict[str, Any]]:
     names = {row.datim_id: row.name for row in facilities}
@@ -268,7 +269,7 @@ def _clinics(
 def _ages(
     opener: Opener,
     indicator: str,
-    rows: Iterable[tuple[Mapping[str, str], Mapping[str, int]]],
+    rows: Sequence[tuple[Mapping[str, str], Mapping[str, int]]],
     sexes: Sequence[str],
 ) -> list[dict[str, Any]]:
     counted, table = _counted(indicator), []

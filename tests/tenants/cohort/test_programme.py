@@ -38,9 +38,9 @@ def people(store):
     return {"woman": woman, "man": man, "girl": girl}
 
 
-def listed(session, indicator, selection=EVERYBODY, page=1, page_size=50):
+def listed(session, indicator, selection=EVERYBODY, page=1, page_size=50, period=QUARTER):
     paging = PageRequest(page, page_size, sort=Sort.parse("-since"), keyed=True)
-    return programme.read_people(session, indicator, QUARTER, selection, paging)
+    return programme.read_people(session, indicator, period, selection, paging)
 
 
 def test_a_filter_gives_the_counts_of_its_group(store, people):
@@ -60,6 +60,21 @@ def test_a_filter_gives_the_counts_of_its_group(store, people):
         assert report.facilities == 1
         none = service.indicator_report(session, QUARTER, ["sex"], Selection(age="65+"))
         assert none.rows == []
+
+
+def test_one_reading_gives_each_period_its_own_counts(store, people):
+    clinic = store.facility("FAC1")
+    moment = STAMP.replace(year=2025, month=5, day=20)
+    for number, value in enumerate((1500, 900, 2000), 2):  # of one moment, the lowest counts
+        result = {"number": number, "variable_name": "viral_load", "value_numeric": value, "obs_datetime": moment}
+        store.observe(clinic, people["man"], {**result, "stamp": STAMP})
+    after = preceding(period_of("2026Q2"), 6)
+    with store.session() as session:
+        report, counts = service.indicators_over_time(session, after, ("facility", "sex"))
+        assert counts == [service.indicator_report(session, period, ()).rows[0][1] for period in after]
+        assert report == service.indicator_report(session, after[-1], ("facility", "sex"))
+        tested = [listed(session, "TX_PVLS_D", period=period).rows for period in after]
+    assert [[person.viral_load for person in rows] for rows in tested] == [[40.0], [900.0], [900.0], [], [], []]
 
 
 def test_each_count_opens_the_people_who_make_it(store, people):
