@@ -210,9 +210,11 @@ class Runner:
         result = reader.survey(SurveyRequest(self._sources, mapping, format_name, fixed_date))
         data_date = result.data_date
         if data_date is None:
-            remedy = "give the import a data date (YYYY-MM-DD), or 'data_date' in the mapping"
+            remedy = "check that the files have rows; then give the import a data date (YYYY-MM-DD)"
+            remedy = f"{remedy}, or 'data_date' in the mapping"
             message = "the date to which the data run is not known"
-            raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", "not given", remedy)])
+            problem = "not given, and no row has a date that can be read"
+            raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])
         if data_date > today:
             message = f"the data date {data_date} lies in the future"
             raise Invalid(message, errors=[FieldError("data_date", "lies in the future", "give the day of the export")])

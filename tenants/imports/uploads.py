@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ KEPT_DAYS = 7
 
 IN_MEMORY = 32 << 20
 MOST_FILES = 200
+_ZIPPED = b"PK\x03\x04"
 
 DateOrder = Literal["day-first", "month-first"]
 
@@ -200,23 +202,24 @@ def _source(tenant: TenantRef, file: ImportFile) -> Source:
         raise Invalid(message, remedy="run the command again on the machine that has the file")
     return Source(
         file.name,
-        partial(_opened, tenant, file.blob_key, workbook=file.name.casefold().endswith((".xlsx", ".xlsm"))),
+        partial(_opened, tenant, file.blob_key, archive=file.name.casefold().endswith(".zip")),
         file.size,
         Limits(),
     )
 
 
-def _opened(tenant: TenantRef, key: str, *, workbook: bool) -> BinaryIO:
+def _opened(tenant: TenantRef, key: str, *, archive: bool) -> BinaryIO:
     try:
         stream = blobs.open(tenant, key)
     except NotFound as error:  # Invalid fails the import with this reason; otherwise only the job would fail
         message = "an uploaded file of this import is no longer stored: it expired or was deleted"
         raise Invalid(message, remedy="upload the files again") from error
-    if not workbook:
-        return stream
-    # A workbook is read from its end: it needs a seekable file, here a temporary one.
+    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
+    if archive or not buffered.peek(len(_ZIPPED)).startswith(_ZIPPED):
+        return buffered
+    # A workbook, whatever its name, is read from its end: it needs a seekable file, here a temporary one.
     spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever opened the source
-    with stream:
-        shutil.copyfileobj(stream, spool, 1 << 20)
+    with buffered:
+        shutil.copyfileobj(buffered, spool, 1 << 20)
     spool.seek(0)
     return cast("BinaryIO", spool)

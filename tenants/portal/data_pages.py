@@ -1,6 +1,7 @@
 """Pages of the records as a whole: the overview, facilities with their data dates, and the quality of the records."""
 
 from typing import Annotated, Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -75,10 +76,13 @@ def show_facilities(
     _cohort: CohortRead,
     scope: TenantScope,
     number: Annotated[PageNumber, Query(alias="page")] = 1,
-    done: Annotated[str, Query(max_length=200)] = "",
+    after: UUID | None = None,
 ) -> HTMLResponse:
-    """Show the facilities to confirm, and the data date of each facility, the oldest first."""
-    return _facilities_page(page, scope, number=number, done=done)
+    """Show the facilities to confirm, and the data date of each facility, the oldest first.
+
+    ``after`` is the import whose facility was just confirmed.
+    """
+    return _facilities_page(page, scope, number=number, after=after)
 
 
 @router.post("/data/facilities/confirm")
@@ -93,10 +97,12 @@ def post_confirm(
     """Confirm that a code is a new facility, or another spelling of a known one."""
     try:
         with scope.session() as session:
+            import_id = next((one["import_id"] for one in list_held(session) if one["code"] == code), None)
             confirm(session, code, known or None)
     except (Conflict, NotFound) as error:
         return _facilities_page(page, scope, error=error)
-    return RedirectResponse("/data/facilities?done=yes", SEE_OTHER)
+    query = "" if import_id is None else f"?after={import_id}"
+    return RedirectResponse(f"/data/facilities{query}", SEE_OTHER)
 
 
 @router.get("/data/quality")
@@ -131,11 +137,12 @@ def show_quality(
 
 
 def _facilities_page(
-    page: PageContext, scope: Scope, *, number: int = 1, done: str = "", error: AppError | None = None
+    page: PageContext, scope: Scope, *, number: int = 1, after: UUID | None = None, error: AppError | None = None
 ) -> HTMLResponse:
     with scope.session() as session:
         to_confirm = list_held(session)
         facilities = facilities_by_age(session)
+        files = [] if after is None else [file.name for file in repository.files(session, after)]
     first = (number - 1) * PAGE_SIZE
     return page.render(
         "portal/data/facilities.html",
@@ -148,7 +155,9 @@ def _facilities_page(
         facilities=facilities[first : first + PAGE_SIZE],
         number=number,
         pages=max(1, -(-len(facilities) // PAGE_SIZE)),
-        done=bool(done),
+        after=after,
+        files=files,
+        left=sum(one["import_id"] == after for one in to_confirm),
         error=error,
         **_shared(scope),
     )

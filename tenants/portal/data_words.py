@@ -141,6 +141,11 @@ def measure_rows(measures: Sequence[MeasureResult]) -> list[dict[str, str]]:
     ]
 
 
+def field(name: str) -> str:
+    """What the form of an upload calls a field that an import failed for; another place is named as it is."""
+    return {"data_date": _("Data date"), "format": _("Format")}.get(name, name)
+
+
 def sentence(text: str) -> str:
     """A problem or remedy as a sentence, without marks of code."""
     plain = text.replace("`", "").strip()

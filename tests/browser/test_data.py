@@ -91,7 +91,7 @@ def test_a_dirty_radet_becomes_a_report_a_facility_and_a_list(
     assert "dirty.csv" in download.value.path().read_text()
     page.get_by_role("link", name="Confirm the facilities that were held back").click()
     page.get_by_role("button", name="It is Clinic one").click()
-    page.get_by_text("Now upload the file again").wait_for()
+    page.get_by_text("Now upload this again: ").wait_for()
     upload(page, radet[1], ago(0))
     drain(tenant)
     page.goto(page.url)

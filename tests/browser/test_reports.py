@@ -45,12 +45,20 @@ def test_a_report_is_asked_for_downloaded_and_deleted(visit, partner, accessible
     page.get_by_text("There are no reports yet").wait_for()
 
 
-def test_a_report_is_scheduled_and_the_schedule_ended(visit, accessible):
+def test_a_report_is_scheduled_and_the_schedule_ended(visit, partner, accessible):
     page = visit(size=DESKTOP, color_scheme="dark")
     page.get_by_text("Schedule a report").click()
     page.get_by_label("When").select_option("each Monday")
+    page.get_by_label("Send a link to").fill(f"viewer@{partner[0].slug}.example.org, nobody@example.org")
+    page.get_by_role("button", name="Schedule it").click()
+    page.get_by_text("nobody@example.org is of nobody who can sign in here.").first.wait_for()
+    page.goto("/reports")
+    page.get_by_text("Schedule a report").click()
+    page.get_by_label("When").select_option("each Monday")
+    page.get_by_label("Send a link to").fill(f"viewer@{partner[0].slug}.example.org")
     page.get_by_role("button", name="Schedule it").click()
     page.get_by_text("each Monday, at 6:00").wait_for()
+    page.get_by_text("A link goes to Viewer").wait_for()
     accessible(page)
     assert visit("viewer").get_by_role("button", name="End the schedule").count() == 0
     page.get_by_role("button", name="End the schedule").click()

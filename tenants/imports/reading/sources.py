@@ -11,6 +11,7 @@ import io
 import os
 import stat
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,8 +101,6 @@ class Source:
             raise rejected(self.name, problem, "close the program, and give the table itself")
         with self.opener() as stream:
             start = stream.read(HEAD_BYTES)
-        if not start:
-            raise rejected(self.name, "the file is empty", "give a file with a heading line and rows")
         if start.startswith(b"PK\x03\x04"):
             with self.opener() as stream:
                 return Head(self.name, zip_kind(stream, self.name), start)
@@ -111,6 +110,8 @@ class Source:
             with self.expanded() as stream:
                 start = stream.read(HEAD_BYTES)
         plain, encoding = plain_head(start)
+        if not plain.removeprefix(BOM_UTF8).strip():
+            raise rejected(self.name, "the file is empty", "give a file with a heading line and rows")
         wrong = wrong_kind(plain)
         if wrong is not None:
             raise rejected(self.name, f"the file is {wrong[0]}", wrong[1])

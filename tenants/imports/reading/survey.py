@@ -62,8 +62,11 @@ class SurveyRequest:
             for source in self.sources:
                 source.head()
         if file_reader.mapping_needed and not self.mapping.records:
-            message = f"the format {file_reader.name} needs a mapping that says how its columns become records"
-            raise Invalid(message, remedy="send a mapping; docs/how-to/import-your-records.md shows one")
+            message = "the headings are of no known list, so the import needs a mapping of its columns"
+            if self.format:
+                message = f"the format {file_reader.name} needs a mapping of its columns"
+            remedy = "check that it is the right file, with its heading line; else give a mapping"
+            raise Invalid(message, remedy=f"{remedy} (docs/how-to/import-your-records.md shows one)")
         notes: list[str] = []
         data_date = self.data_date
         if data_date is None:

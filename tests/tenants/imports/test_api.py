@@ -77,6 +77,10 @@ def test_a_workbook_and_a_gzip_file_are_read_from_the_store(
     upload = send(api, files=parts(list__xlsx=path.read_bytes()), data={"data_date": "2024-06-30"}).json()
     drain(owner.ref)
     assert get(api, upload)["counts"]["dispensations"]["inserted"] == 4
+    mistitled = parts(list__csv=workbook(tmp_path / "later.xlsx", ROWS).read_bytes())
+    upload = send(api, files=mistitled, data={"data_date": "2024-07-31"}).json()
+    drain(owner.ref)
+    assert get(api, upload)["state"] == "done"
     zipped = parts(
         patients__csv=PATIENTS.replace("Clinic one", "Clinic of its own"),
         pickups__csv__gz=gzip.compress(PICKUPS.encode()),

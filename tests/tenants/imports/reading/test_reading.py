@@ -74,7 +74,7 @@ def test_the_delimiter_is_detected(delimiter: str) -> None:
         (b"%PDF-1.7\n", "a PDF"),
         (b"\x7fELF\0\0\0", "binary"),
         (b"PK\x03\x04" + b"\0" * 60, "workbook or archive"),
-        (b"\n\n", "no headings"),
+        (b"\n\n", "the file is empty"),
         (b"id,id,start\n", "have the same heading"),
         (b"id,name\nP1,Aaa\n", "has no column 'start'"),
         (gzip.compress(b"id,name,start\n" + b"P1,Aaa,2020-01-01\n" * 90, mtime=0)[:-12], "cut off"),
