@@ -129,12 +129,14 @@ class NavigationEntry:
         permission: that the page needs.
         order: entries with smaller numbers come first.
         alternatives: permissions of which each one opens the page, too.
+        by_patient: whether the page opens to those who reach assigned patients only.
     """
 
     label: str
     path: str
     permission: str
     order: int = 0
+    by_patient: bool = False
     alternatives: Sequence[str] = ()
 
     @property

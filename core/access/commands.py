@@ -39,3 +39,5 @@ def explain(who: str, permission: str, slug: str, *, as_json: bool) -> None:
         click.echo(f"only {len(answer.facilities)} facilities: {', '.join(answer.facilities)}")
     if answer.states is not None:
         click.echo(f"only the states: {', '.join(answer.states)}")
+    if answer.assigned_only:
+        click.echo("only patients who are assigned to the person")

@@ -33,6 +33,7 @@ class Explanation:
         reasons: why the caller does not hold the permission; empty if the caller holds it.
         facilities: DATIM ids of the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.
+        assigned_only: the person reaches only the patients who are assigned to them.
     """
 
     allowed: bool
@@ -40,6 +41,7 @@ class Explanation:
     reasons: list[str] = field(default_factory=list)
     facilities: list[str] | None = None
     states: list[str] | None = None
+    assigned_only: bool = False
 
 
 def explain(tenant: TenantRef, who: str, permission: str) -> Explanation:
@@ -72,6 +74,7 @@ def _person(tenant: TenantRef, email: str, permission: str) -> Explanation:
         reasons,
         None if member.facilities is None else list(member.facilities),
         None if member.states is None else list(member.states),
+        member.assigned_only,
     )
 
 
@@ -133,4 +136,5 @@ def _within_creator(tenant: TenantRef, creator: str, permission: str, key: Expla
         reasons,
         None if member.facilities is None else list(member.facilities),
         None if member.states is None else list(member.states),
+        member.assigned_only,
     )

@@ -47,8 +47,24 @@ Reading takes `people.read`, changing `roles.write`. The audit has each change: 
 iit access explain tracker@example.org patients.read --tenant my-programme
 ```
 
-prints `yes` or `no`, the role that permits it, and the facilities or states that the person reaches. It takes the
-prefix of an API key too.
+prints `yes` or `no`, the role that permits it, and what the person reaches: facilities, states, assigned patients. It
+takes the prefix of an API key too.
+
+## What a person reaches
+
+A role says what people may do, their reach to whom. Three settings narrow it in each tenant. All of them count, and a
+change holds from the next request, on every process.
+
+| setting | the person reaches |
+|---|---|
+| `facilities` | only these facilities and their patients |
+| `states` | only the facilities of these states and their patients |
+| `assigned_only` | only the patients who are assigned to the person, within the facilities and states |
+
+People who reach assigned patients only see no count, indicator, report or measure of a facility, not even of their own
+patients. They add no patients, and see of a worklist the part with their patients. The API
+[names each operation](api.md#callers-who-reach-assigned-patients) that is closed to them. Any colleague who may assign
+can assign patients to them: the assignment gives the reach, and its end takes it.
 """
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from core import telemetry
 from core.errors import Forbidden, Unauthenticated
+from core.feature_registry import NavigationEntry
 from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
 from core.settings import get_settings
@@ -44,7 +45,7 @@ class PageContext:
         secret = _session_secret(self.request)
         shared = {
             "language": texts.language(),
-            "navigation": site.navigation(frozenset() if principal is None else principal.permissions),
+            "navigation": [] if principal is None else navigation_of(site, principal),
             "csrf_token": "" if secret is None else csrf.token_of(secret),
             "principal": principal,
             "request_id": telemetry.request_id(),
@@ -55,6 +56,11 @@ class PageContext:
         """Return the address of a path of this server for other people: with IIT_PUBLIC_URL, if it is set."""
         begin = get_settings().public_url or str(self.request.base_url)
         return f"{begin.rstrip('/')}{path}"
+
+
+def navigation_of(site: Site, principal: Principal) -> list[NavigationEntry]:
+    """Return the entries of the navigation that the principal may open."""
+    return site.navigation(principal.permissions, by_patient=principal.reach.assigned_to is not None)
 
 
 async def page_of(request: Request) -> PageContext:

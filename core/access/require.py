@@ -26,27 +26,34 @@ class Requirement(AccessRule):
         permission: its name.
         confined: whether the route's queries confine themselves to ``TenantSession.reach``. If they do not, the route
             rejects a principal who reaches only some facilities.
+        by_patient: whether the route of a confined requirement answers about single patients only. If it does not, it
+            rejects a principal who reaches only assigned patients.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
+        ValueError: ``by_patient`` without ``confined``.
     """
 
-    def __init__(self, permission: str, *, confined: bool = False) -> None:
+    def __init__(self, permission: str, *, confined: bool = False, by_patient: bool = False) -> None:
         if permission not in declared_permissions():
             message = (
                 f"no feature declares the permission {permission!r}: add it to permissions of the room's feature.py"
             )
             raise LookupError(message)
+        if by_patient and not confined:
+            message = "by_patient needs confined: the queries must confine themselves"
+            raise ValueError(message)
         self.permission = permission
         self.confined = confined
+        self.by_patient = by_patient
 
     def check(self, principal: Principal) -> Principal:
         """Return the principal if they hold the permission.
 
-        Unless the route is confined, they must reach all facilities.
+        Unless the route is confined, they must reach all facilities; unless it is by patient, all patients of these.
 
         Raises:
-            Forbidden: they do not hold it, or reach only some facilities (403).
+            Forbidden: they do not hold it, or reach only a part of what the route is about (403).
         """
         if self.permission not in principal.permissions:
             detail = f"the permission {self.permission} is needed"
@@ -54,6 +61,9 @@ class Requirement(AccessRule):
         if not self.confined and not principal.reach.everything:
             detail = "this operation concerns all facilities of the tenant, and you reach some"
             raise Forbidden(detail, remedy="Ask somebody who reaches all facilities.")
+        if not self.by_patient and principal.reach.assigned_to is not None:
+            detail = "this operation concerns whole facilities, and you reach the patients who are assigned to you"
+            raise Forbidden(detail, remedy="Ask somebody who reaches all patients of the facilities.")
         return principal
 
 
@@ -69,17 +79,18 @@ class PrincipalRequirement(Requirement):
         return self.check(scope.principal)
 
 
-def require(permission: str, *, confined: bool = False) -> PrincipalRequirement:
+def require(permission: str, *, confined: bool = False, by_patient: bool = False) -> PrincipalRequirement:
     """Return a dependency that requires a permission: ``Annotated[Principal, Depends(require("patients.read"))]``.
 
     Args:
         permission: its name.
-        confined: the route's queries confine themselves to the facilities that the principal reaches.
+        confined: the route's queries confine themselves to what the principal reaches.
+        by_patient: the route answers about single patients only, so those who reach assigned patients may call it.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
     """
-    return PrincipalRequirement(permission, confined=confined)
+    return PrincipalRequirement(permission, confined=confined, by_patient=by_patient)
 
 
 class AnyRequirement(AccessRule):
@@ -192,7 +203,7 @@ class CallerRequirement(Requirement):
         return Caller(self, request)
 
 
-def caller(permission: str, *, confined: bool = False) -> CallerRequirement:
+def caller(permission: str, *, confined: bool = False, by_patient: bool = False) -> CallerRequirement:
     """Return a dependency like ``require`` for frequent reads: ``Annotated[Caller, Depends(caller("..."))]``.
 
     FastAPI runs a dependency that asks the database in a thread, and then the route in a thread again. Each switch
@@ -201,7 +212,7 @@ def caller(permission: str, *, confined: bool = False) -> CallerRequirement:
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.
     """
-    return CallerRequirement(permission, confined=confined)
+    return CallerRequirement(permission, confined=confined, by_patient=by_patient)
 
 
 def api_routes(app: FastAPI) -> Iterator[RouteContext]:

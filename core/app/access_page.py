@@ -28,7 +28,8 @@ _HEAD: Final = """\
 
 Generated from the routes and pages: `python -m core.app.access_page`; a test keeps both equal, and another calls every
 operation and page as every role. A role of the tenant's own reaches what its permissions say
-([roles and permissions](roles.md)). Within an operation, people reach the records of their facilities and states only.
+([roles and permissions](roles.md)). Within an operation, people reach the records of their facilities and states only,
+or only the patients assigned to them.
 """
 
 Row = tuple[str, str, frozenset[frozenset[str]] | None]

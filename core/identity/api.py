@@ -57,6 +57,7 @@ def _shown(principal: Principal, scope: PrincipalScope, language: str | None) ->
         scope=MyScope(
             facilities=_facilities(principal, scope),
             states=None if states is None else sorted(states),
+            assigned_only=principal.assigned_to is not None,
         ),
         on_behalf_of=principal.on_behalf_of,
         language=language,

@@ -1,6 +1,6 @@
 """The people behind API keys: a key that a person created permits no more than the person may do now.
 
-So a change of the person's roles, of a role, or of their facilities applies to their keys from the next request on, on
+So a change of the person's roles, of a role, or of what they reach applies to their keys from the next request on, on
 every process. A key that such a key creates has the same person behind it. Keys made at the command line have nobody.
 """
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 PERSON: Final = "person:"
 _PRESENT: Final = (
-    "SELECT p.state, m.roles, m.facility_ids, m.states, v.version AS roles_version, v.settled AS roles_settled"
+    "SELECT p.state, m.roles, m.facility_ids, m.states, m.assigned_only,"
+    " v.version AS roles_version, v.settled AS roles_settled"
     " FROM platform.people p JOIN platform.memberships m ON m.person_id = p.id AND m.tenant_id = %s"
     " AND m.accepted_at IS NOT NULL LEFT JOIN platform.role_versions v ON v.tenant_id = m.tenant_id WHERE p.id = %s"
 )
@@ -33,6 +34,7 @@ class Rights:
     permissions: frozenset[str]
     facility_ids: frozenset[UUID] | None
     states: frozenset[str] | None
+    assigned_to: UUID | None
 
 
 def creator_for(principal: Principal) -> str:
@@ -49,7 +51,8 @@ def rights_of(creator: str, tenant: TenantRef) -> Rights | None:
     """
     if not creator.startswith(PERSON):
         return None
-    row = look_up(_PRESENT, (tenant.id, UUID(creator.removeprefix(PERSON))))
+    person_id = UUID(creator.removeprefix(PERSON))
+    row = look_up(_PRESENT, (tenant.id, person_id))
     if row is None or row["state"] != "active":
         detail = "the API key has ended with the account of its creator"
         raise Unauthenticated(detail, remedy="Ask for a new key.")
@@ -59,4 +62,5 @@ def rights_of(creator: str, tenant: TenantRef) -> Rights | None:
         permissions_of(tenant, row["roles"], at),
         None if facilities is None else frozenset(facilities),
         None if states is None else frozenset(states),
+        person_id if row["assigned_only"] else None,
     )

@@ -288,6 +288,7 @@ def _principal(row: Mapping[str, Any], tenant: TenantRef) -> Principal:
         name=row["key_name"],
         facility_ids=None if rights is None else rights.facility_ids,
         states=None if rights is None else rights.states,
+        assigned_to=None if rights is None else rights.assigned_to,
         on_behalf_of=None if rights is None else row["created_by"],
         expires_at=row["expires_at"],
     )

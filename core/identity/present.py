@@ -33,5 +33,11 @@ def present_principal(actor: str, tenant: TenantRef) -> Principal | None:
         return None
     person = actor.removeprefix(PERSON)
     return Principal(
-        "person", person, tenant.id, rights.permissions, facility_ids=rights.facility_ids, states=rights.states
+        "person",
+        person,
+        tenant.id,
+        rights.permissions,
+        facility_ids=rights.facility_ids,
+        states=rights.states,
+        assigned_to=rights.assigned_to,
     )

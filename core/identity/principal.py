@@ -27,6 +27,7 @@ class Principal:
         roles: names of the roles that the permissions come from; empty for API keys.
         facility_ids: the facilities that the principal may reach; None for all of the tenant.
         states: the states whose facilities the principal may reach; None for all of the tenant.
+        assigned_to: the person whose assigned patients are all that the principal may reach; None for all patients.
         on_behalf_of: the actor whom the principal acts for, such as an operator with a support grant; else None.
         credential: the name of the credential's kind; see ``core.identity.credentials``.
         credential_id: the session or token, where it is not the principal itself.
@@ -43,6 +44,7 @@ class Principal:
     roles: frozenset[str] = field(default_factory=frozenset)
     facility_ids: frozenset[UUID] | None = None
     states: frozenset[str] | None = None
+    assigned_to: UUID | None = None
     on_behalf_of: str | None = None
     credential: str = "api_key"
     credential_id: str | None = None
@@ -52,8 +54,8 @@ class Principal:
 
     @property
     def reach(self) -> Reach:
-        """The facilities that the principal may reach: those that satisfy ``facility_ids`` and ``states``."""
-        return Reach(self.facility_ids, self.states)
+        """What the principal may reach: what satisfies ``facility_ids``, ``states`` and ``assigned_to``."""
+        return Reach(self.facility_ids, self.states, self.assigned_to)
 
     @property
     def actor(self) -> str:

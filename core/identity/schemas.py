@@ -27,6 +27,7 @@ class MyScope(BaseModel):
 
     facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only facilities in these states; null for all.", examples=[None])
+    assigned_only: bool = Field(description="Only patients who are assigned to the person.", examples=[False])
 
 
 class MeIn(BaseModel):

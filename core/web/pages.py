@@ -43,9 +43,18 @@ class Site:
         self.sign_in = sign_in
         self._navigation = sorted(navigation, key=lambda entry: (entry.order, entry.label))
 
-    def navigation(self, permissions: Collection[str]) -> list[NavigationEntry]:
-        """The entries that a principal with these permissions may open, in their order."""
-        return [entry for entry in self._navigation if not entry.opened_by.isdisjoint(permissions)]
+    def navigation(self, permissions: Collection[str], *, by_patient: bool = False) -> list[NavigationEntry]:
+        """The entries that a principal with these permissions may open, in their order.
+
+        Args:
+            permissions: of the principal.
+            by_patient: whether the principal reaches assigned patients only.
+        """
+        return [
+            entry
+            for entry in self._navigation
+            if not entry.opened_by.isdisjoint(permissions) and (entry.by_patient or not by_patient)
+        ]
 
 
 def page_headers(asset_origin: str = "") -> tuple[tuple[bytes, bytes], ...]:

@@ -27,7 +27,8 @@ from tenants.cohort.selection import Selection, selection_of
 router = APIRouter(tags=["cohort"])
 
 CohortRead = Annotated[Principal, Depends(require("cohort.read", confined=True))]
-PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
+StatusRead = Annotated[Principal, Depends(require("cohort.read", confined=True, by_patient=True))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True, by_patient=True))]
 Facilities = Annotated[PageRequest, Depends(long_pages({"facility": str, "name": str}))]
 AsOf = Annotated[
     IsoDay | None, Query(description="The day, with what was known then. Default: today.", examples=["2026-09-30"])
@@ -142,7 +143,7 @@ def list_facility_completeness(_: CohortRead, db: TenantDb, paging: Facilities) 
     "/patients/{patient_id}/status", operation_id="get_patient_status", summary="Get a patient's status and its history"
 )
 def get_patient_status(
-    _: CohortRead, __: PatientsRead, db: TenantDb, patient_id: UUID, as_of: AsOf = None
+    _: StatusRead, __: PatientsRead, db: TenantDb, patient_id: UUID, as_of: AsOf = None
 ) -> PatientStatus:
     """Return the status on a day and every change of status. The audit records the read."""
     status = service.patient_status(db, patient_id, as_of_day(db, as_of))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from tenants.records.reach import within_reach_sql
+from tenants.records.reach import whole_facility_within_reach_sql, within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ class ListedPatient:
 
 def listed_days(session: TenantSession) -> list[ListedDay]:
     """The data dates of the lists of facilities within reach, the newest first."""
-    query = _DATES.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
+    query = _DATES.format(within_reach=whole_facility_within_reach_sql(session, "r.facility_uuid"))
     with session.cursor() as cursor:
         rows = cursor.execute(query).fetchall()
     return [
@@ -107,7 +107,7 @@ def listed_days(session: TenantSession) -> list[ListedDay]:
 def list_rows(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, ListedPatient]:
     """The rows of the lists of a day within reach, by patient; with ``datim_ids``, only of these facilities."""
     ids = None if datim_ids is None else list(datim_ids)
-    query = _ROWS.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
+    query = _ROWS.format(within_reach=within_reach_sql(session, "r.facility_uuid", "r.patient_uuid"))
     with session.cursor() as cursor:
         rows = cursor.execute(query, (data_date, ids, ids)).fetchall()
     return {row[0]: ListedPatient(*row[1:]) for row in rows}
@@ -116,7 +116,7 @@ def list_rows(session: TenantSession, data_date: date, datim_ids: Sequence[str] 
 def listed_facilities(session: TenantSession, data_date: date, datim_ids: Sequence[str] | None) -> dict[UUID, str]:
     """The facilities within reach on the lists of a day -> DATIM id, in the order of the DATIM ids."""
     ids = None if datim_ids is None else list(datim_ids)
-    query = _FACILITIES.format(within_reach=within_reach_sql(session, "f.uuid"))
+    query = _FACILITIES.format(within_reach=whole_facility_within_reach_sql(session, "f.uuid"))
     with session.cursor() as cursor:
         return dict(cursor.execute(query, (data_date, ids, ids)).fetchall())
 
@@ -125,7 +125,7 @@ def flows(
     session: TenantSession, start: date, end: date, datim_ids: Sequence[str] | None
 ) -> list[tuple[str, str, str, int]]:
     """How many people within reach changed from one status to another: facility, from, to, people."""
-    query = _FLOWS.format(within_reach=within_reach_sql(session, "r.facility_uuid"))
+    query = _FLOWS.format(within_reach=whole_facility_within_reach_sql(session, "r.facility_uuid"))
     values = {"start": start, "end": end, "facilities": None if datim_ids is None else list(datim_ids)}
     with session.cursor() as cursor:
         return [tuple(row) for row in cursor.execute(query, values).fetchall()]

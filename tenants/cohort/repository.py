@@ -20,7 +20,7 @@ from tenants.cohort.status import REASONS, STATUSES, Transitions
 from tenants.cohort.timelines import NO_DAY, CodeArray, DayArray, IntArray, day_number, offsets_of, to_date
 from tenants.records.days import start_of_day
 from tenants.records.models import Facility
-from tenants.records.reach import within_reach, within_reach_sql
+from tenants.records.reach import whole_facility_within_reach, whole_facility_within_reach_sql, within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -138,7 +138,7 @@ def indicator_chunks(session: TenantSession, ends: Sequence[date]) -> Iterator[I
         ends: the last days of the periods, for the latest viral loads.
     """
     facilities_known = np.array([value.bytes for value in _facilities_within_reach(session)], dtype="S16")
-    within = within_reach_sql(session, "p.facility_uuid")
+    within = within_reach_sql(session, "p.facility_uuid", "p.uuid")
     after = UUID(int=0)
     while True:
         query = _PEOPLE.format(no_day=_NO_DAY, after=after, within_reach=within, limit=CHUNK_PATIENTS)
@@ -286,7 +286,7 @@ def on_record(session: TenantSession, patient: UUID) -> bool:
     """Whether the patient is on record now, at a facility within reach."""
     query = sql.SQL(
         "SELECT 1 FROM patients AS p WHERE p.uuid = %s AND p.known_to IS NULL AND NOT p.voided AND {}"
-    ).format(within_reach_sql(session, "p.facility_uuid"))
+    ).format(within_reach_sql(session, "p.facility_uuid", "p.uuid"))
     with session.cursor() as cursor:
         return cursor.execute(query, (patient,)).fetchone() is not None
 
@@ -296,7 +296,7 @@ def facilities(session: TenantSession) -> list[FacilityRow]:
     query = sql.SQL(
         "SELECT f.uuid, f.datim_id, f.name, f.complete_through, f.data_date FROM facilities AS f WHERE {}"
         " ORDER BY f.datim_id"
-    ).format(within_reach_sql(session, "f.uuid"))
+    ).format(whole_facility_within_reach_sql(session, "f.uuid"))
     with session.cursor() as cursor:
         cursor.execute(query)
         return [FacilityRow(*row) for row in cursor.fetchall()]
@@ -310,7 +310,7 @@ def facility_order(rows: Sequence[FacilityRow]) -> list[str]:
 def page_of_facilities(session: TenantSession, paging: PageRequest) -> Slice[Facility]:
     """One page of the facilities within reach."""
     columns = {"facility": col(Facility.datim_id), "name": col(Facility.name)}
-    statement = select(Facility).where(within_reach(session, Facility.uuid))
+    statement = select(Facility).where(whole_facility_within_reach(session, Facility.uuid))
     return read_slice(session, statement, paging, columns, col(Facility.uuid))
 
 

@@ -19,8 +19,8 @@ from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost, Out
 
 router = APIRouter(prefix="/attempts", tags=["attempts"])
 
-AttemptsRead = Annotated[Principal, Depends(require("attempts.read", confined=True))]
-AttemptsWrite = Annotated[Principal, Depends(require("attempts.write", confined=True))]
+AttemptsRead = Annotated[Principal, Depends(require("attempts.read", confined=True, by_patient=True))]
+AttemptsWrite = Annotated[Principal, Depends(require("attempts.write", confined=True, by_patient=True))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"recorded_at": datetime}, str(service.NEWEST_FIRST)))]
 Wanted = Annotated[AttemptFilter, Depends(on_event_loop(AttemptFilter))]
 

@@ -14,8 +14,8 @@ from tenants.followup.schemas import AssigneeOut, AssignmentOut, AssignmentPut
 
 router = APIRouter(prefix="/assignments", tags=["assignments"])
 
-AssignmentsRead = Annotated[Principal, Depends(require("attempts.read", confined=True))]
-AssignmentsWrite = Annotated[Principal, Depends(require("assignments.write", confined=True))]
+AssignmentsRead = Annotated[Principal, Depends(require("attempts.read", confined=True, by_patient=True))]
+AssignmentsWrite = Annotated[Principal, Depends(require("assignments.write", confined=True, by_patient=True))]
 NO_SUCH = responses(NotFound)
 
 

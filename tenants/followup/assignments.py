@@ -8,9 +8,9 @@ from core import audit
 from core.clock import now
 from core.errors import FieldError, Invalid, NotFound
 from core.identity.people.colleagues import colleagues
-from tenants.followup.models import PatientAssignment
 from tenants.followup.schemas import AssigneeOut, AssignmentOut
 from tenants.records.locks import lock_patient
+from tenants.records.models import PatientAssignment
 from tenants.records.repository import facility_of_id
 from tenants.records.service import patient_of_id
 

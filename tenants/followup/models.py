@@ -83,22 +83,6 @@ class Intervention(TenantBase, table=True):
     void_reason: str | None = Field(default=None, sa_type=Text)
 
 
-class PatientAssignment(TenantBase, table=True):
-    """The person who follows a patient. The audit has who did before.
-
-    Attributes:
-        person_id: of ``platform.people``. Someone who left the tenant stays here, until somebody else is assigned.
-    """
-
-    __tablename__ = "patient_assignments"
-    __table_args__ = (Index("ix_patient_assignments_person_id", "person_id"),)
-
-    patient_uuid: UUID = Field(primary_key=True)
-    person_id: UUID
-    assigned_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
-    assigned_by: str = Field(sa_type=Text)
-
-
 class Communication(TenantBase, table=True):
     """One message or call in either direction, with the provider's answer.
 

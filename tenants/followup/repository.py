@@ -37,7 +37,7 @@ def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Interve
     query = select(Intervention).where(
         Intervention.uuid == attempt,
         col(Intervention.outcome).is_not(None),
-        within_reach(session, Intervention.facility_uuid),
+        within_reach(session, Intervention.facility_uuid, col(Intervention.patient_uuid)),
     )
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
@@ -57,7 +57,7 @@ def attempts(
     wanted: list[Any] = [
         col(Intervention.voided).is_(False),
         col(Intervention.outcome).is_not(None),
-        within_reach(session, Intervention.facility_uuid),
+        within_reach(session, Intervention.facility_uuid, col(Intervention.patient_uuid)),
     ]
     if patient is not None:
         wanted.append(Intervention.patient_uuid == patient)

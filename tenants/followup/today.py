@@ -225,9 +225,9 @@ def _people(session: TenantSession, worklist_id: UUID, part: _Part, *, identitie
 def _waiting(session: TenantSession) -> sql.Composable:
     """Entries within reach: of facilities and of patients, since a patient may be elsewhere now. So are attempts."""
     return _WAITING.format(
-        reach_of_entry=within_reach_sql(session, "e.facility_uuid"),
-        reach_of_patient=within_reach_sql(session, "p.facility_uuid"),
-        reach_of_attempt=within_reach_sql(session, "i.facility_uuid"),
+        reach_of_entry=within_reach_sql(session, "e.facility_uuid", "e.patient_uuid"),
+        reach_of_patient=within_reach_sql(session, "p.facility_uuid", "p.uuid"),
+        reach_of_attempt=within_reach_sql(session, "i.facility_uuid", "i.patient_uuid"),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.access import AnyScope, signed_in
-from core.access.pages import Page
+from core.access.pages import Page, navigation_of
 from core.identity import Principal
 from core.identity.cookies import clear_credential, set_credential
 from core.identity.oidc.logout import end_session_address
@@ -29,7 +29,7 @@ SignedIn = Annotated[Principal, Depends(signed_in)]
 def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
     """Redirect to the first page that the person may open."""
     site: Site = request.app.state.site
-    entries = site.navigation(principal.permissions)
+    entries = navigation_of(site, principal)
     return RedirectResponse(entries[0].path if entries else "/me", SEE_OTHER)
 
 

@@ -52,12 +52,13 @@ class GrantForm(BaseModel):
     roles: list[str] = Field(default=[], max_length=20)
     facilities: list[str] = Field(default=[], max_length=MOST_FACILITIES)
     states: list[str] = Field(default=[], max_length=100)
+    assigned_only: bool = False
     version: str = Field(default="", max_length=100)
 
     @property
     def grant(self) -> Grant:
         """The grant that the form describes."""
-        return Grant(self.roles, self.facilities or None, self.states or None)
+        return Grant(self.roles, self.facilities or None, self.states or None, self.assigned_only)
 
 
 class InviteForm(GrantForm):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from core.web.texts import gettext as _
-from core.web.texts import marked
+from core.web.texts import marked, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from core.errors import AppError
+    from core.identity.people.members import Member
 
 ROLES: Final = {
     "partner_admin": marked("Partner admin"),
@@ -108,3 +109,14 @@ def role_name(name: str) -> str:
 def role_names(names: Iterable[str]) -> str:
     """Return how pages call several roles, with commas between."""
     return ", ".join(role_name(name) for name in names)
+
+
+def reach_of(member: Member) -> str:
+    """Return what a person reaches, in words."""
+    parts = list(member.states or ())
+    if member.facilities is not None:
+        count = len(member.facilities)
+        parts.append(ngettext("{count} facility", "{count} facilities", count))
+    if member.assigned_only:
+        parts.append(_("assigned patients only"))
+    return ", ".join(parts) or _("everything")

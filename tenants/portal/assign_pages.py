@@ -20,7 +20,7 @@ from tenants.records.service import read_patient
 
 router = APIRouter()
 
-Assigner = Annotated[Principal, Depends(require("assignments.write", confined=True))]
+Assigner = Annotated[Principal, Depends(require("assignments.write", confined=True, by_patient=True))]
 
 
 class AssignForm(ViewForm):

@@ -36,8 +36,8 @@ feature = Feature(
     ),
     sign_in="/sign-in",
     navigation=(
-        NavigationEntry(marked("Today"), "/today", "worklists.read", 1),
-        NavigationEntry(marked("Patients"), "/patients", "patients.read", 2),
+        NavigationEntry(marked("Today"), "/today", "worklists.read", 1, by_patient=True),
+        NavigationEntry(marked("Patients"), "/patients", "patients.read", 2, by_patient=True),
         NavigationEntry(marked("Data"), "/data", "imports.read", 3),
         NavigationEntry(marked("Programme"), "/programme", "cohort.read", 4),
         NavigationEntry(marked("Reports"), "/reports", "reports.read", 5),

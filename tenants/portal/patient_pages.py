@@ -33,8 +33,8 @@ from tenants.records.service import search_patients
 
 router = APIRouter()
 
-Reader = Annotated[Principal, Depends(require("patients.read", confined=True))]
-Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True))]
+Reader = Annotated[Principal, Depends(require("patients.read", confined=True, by_patient=True))]
+Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True, by_patient=True))]
 PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 
 MOST: Final = 50

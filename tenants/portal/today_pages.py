@@ -25,8 +25,8 @@ from tenants.records.ids import new_uuid
 
 router = APIRouter()
 
-Tracker = Annotated[Principal, Depends(require("worklists.read", confined=True))]
-Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True))]
+Tracker = Annotated[Principal, Depends(require("worklists.read", confined=True, by_patient=True))]
+Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True, by_patient=True))]
 Kind = Literal["at_risk", "to_trace"]
 Whose = Literal["", "mine"]
 FIRST, LAST_PAGE = 1, 10_000

@@ -12,7 +12,7 @@ from tenants.quality.catalog import FORMER_NAMES
 from tenants.quality.measuring import Shares
 from tenants.quality.models import QualityReport
 from tenants.records.models import Facility
-from tenants.records.reach import within_reach, within_reach_sql
+from tenants.records.reach import whole_facility_within_reach, whole_facility_within_reach_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def store(session: TenantSession, rows: Sequence[tuple[QualityReport, Shares]]) 
 
 def find(session: TenantSession, uuid: UUID) -> QualityReport | None:
     """Return a report by its UUID. If the session reaches only some facilities, the report must be of one of them."""
-    conditions = (col(QualityReport.uuid) == uuid, within_reach(session, QualityReport.facility_uuid))
+    conditions = (col(QualityReport.uuid) == uuid, whole_facility_within_reach(session, QualityReport.facility_uuid))
     return session.exec(select(QualityReport).where(*conditions)).one_or_none()
 
 
@@ -88,7 +88,7 @@ def scores_of_run(session: TenantSession, run: UUID) -> list[dict[str, Any]]:
         "SELECT f.datim_id, f.name, r.uuid, r.score FROM quality_reports AS r"
         " JOIN facilities AS f ON f.uuid = r.facility_uuid"
         " WHERE r.run_uuid = %s AND {} ORDER BY r.score NULLS LAST, f.datim_id"
-    ).format(within_reach_sql(session, "r.facility_uuid"))
+    ).format(whole_facility_within_reach_sql(session, "r.facility_uuid"))
     with session.cursor() as cursor:
         cursor.execute(query, (run,))
         keys = ("facility", "name", "report_id", "score")
@@ -109,7 +109,7 @@ def page(
         report.score, report.dimensions,
     )  # fmt: skip
     statement = select(*columns).outerjoin(Facility, col(Facility.uuid) == col(report.facility_uuid))
-    statement = statement.where(within_reach(session, report.facility_uuid))
+    statement = statement.where(whole_facility_within_reach(session, report.facility_uuid))
     if facility is not None:
         statement = statement.where(col(report.facility_uuid) == facility)
     elif session.reach.everything:
@@ -128,7 +128,7 @@ def trend(session: TenantSession, *, facility: UUID | None, by: str) -> list[dic
     query = sql.SQL(_TREND).format(
         quarterly=sql.Literal(by == "quarter"),
         facility=sql.Literal(facility),
-        within_reach=within_reach_sql(session, "q.facility_uuid"),
+        within_reach=whole_facility_within_reach_sql(session, "q.facility_uuid"),
     )
     keys = ("period", "import_id", "data_date", "made_at", "definitions", "score", "dimensions")
     with session.cursor() as cursor:

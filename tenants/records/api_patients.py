@@ -17,7 +17,7 @@ from core.web.ndjson import RESPONSES, ndjson
 from core.web.paging import Page, PageRequest, long_pages, sorted_pages
 from tenants.records import service
 from tenants.records.filters import AsOf, PatientFilter
-from tenants.records.permissions import PatientsRead, PatientsReader, PatientsWrite, VoidReason
+from tenants.records.permissions import PatientsAdd, PatientsRead, PatientsReader, PatientsWrite, VoidReason
 from tenants.records.schemas import (
     PatientOut,
     PatientPatch,
@@ -67,7 +67,7 @@ def export_patients(_: PatientsRead, scope: TenantScope, wanted: Wanted) -> Stre
 
 
 @router.post("", status_code=201, summary="Add a patient", responses=responses(Conflict))
-def create_patient(_: PatientsWrite, db: TenantDb, body: PatientPost, response: Response) -> PatientOut:
+def create_patient(_: PatientsAdd, db: TenantDb, body: PatientPost, response: Response) -> PatientOut:
     """Add a patient who is new at the facility. No other patient there may have one of the identifiers."""
     patient = service.create_patient(db, body)
     set_location(response, f"/v1/patients/{patient.id}")

@@ -10,6 +10,7 @@ from core.clock import now
 from core.database import TenantBase
 from tenants.records.care_fields import STATES, FacilityDetails, PatientStateFields
 from tenants.records.ids import new_uuid
+from tenants.records.models_assignment import PatientAssignment
 from tenants.records.models_care import (
     Appointment,
     Contact,
@@ -33,6 +34,7 @@ __all__ = [
     "Facility",
     "Observation",
     "Patient",
+    "PatientAssignment",
     "PatientIdentity",
     "PatientState",
     "PatientStatement",

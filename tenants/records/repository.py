@@ -17,7 +17,7 @@ from tenants.records.days import visible
 from tenants.records.filters import FacilityFilter, PatientFilter
 from tenants.records.ids import uuid_floor
 from tenants.records.models import Facility, Patient
-from tenants.records.reach import within_reach
+from tenants.records.reach import facility_within_reach, within_reach
 
 _HIDDEN = {
     "pepfar_id": col(Patient.pepfar_id_bidx),
@@ -35,7 +35,7 @@ def patient_conditions(session: TenantSession, wanted: PatientFilter) -> list[Co
     """
     conditions: list[ColumnElement[bool]] = [
         visible(Patient, session.tenant, wanted.as_of),
-        within_reach(session, Patient.facility_uuid),
+        within_reach(session, Patient.facility_uuid, col(Patient.uuid)),
     ]
     equal: dict[Any, object] = {
         col(Patient.datim_id): wanted.facility,
@@ -89,7 +89,7 @@ def patient_as_of(session: TenantSession, uuid: UUID, as_of: date | None) -> Pat
         select(Patient).where(
             col(Patient.uuid) == uuid,
             visible(Patient, session.tenant, as_of),
-            within_reach(session, Patient.facility_uuid),
+            within_reach(session, Patient.facility_uuid, col(Patient.uuid)),
         )
     ).first()
 
@@ -107,7 +107,7 @@ def patients_by_identifier(session: TenantSession, text: str, as_of: date | None
             .where(
                 col(column) == safe.blind_index(purpose, text),
                 visible(Patient, session.tenant, as_of),
-                within_reach(session, Patient.facility_uuid),
+                within_reach(session, Patient.facility_uuid, col(Patient.uuid)),
             )
             .order_by(col(Patient.uuid))
             .limit(3),
@@ -119,20 +119,22 @@ def patients_by_identifier(session: TenantSession, text: str, as_of: date | None
 
 def patient_versions(session: TenantSession, uuid: UUID, paging: PageRequest) -> Slice[Patient]:
     """One page of the versions of a patient."""
-    statement = select(Patient).where(col(Patient.uuid) == uuid, within_reach(session, Patient.facility_uuid))
+    statement = select(Patient).where(
+        col(Patient.uuid) == uuid, within_reach(session, Patient.facility_uuid, col(Patient.uuid))
+    )
     return read_slice(session, statement, paging, {"known_from": col(Patient.known_from)}, col(Patient.version_id))
 
 
 def find_facility(session: TenantSession, datim_id: str) -> Facility | None:
     """A facility by its DATIM id."""
     return session.exec(
-        select(Facility).where(col(Facility.datim_id) == datim_id, within_reach(session, Facility.uuid))
+        select(Facility).where(col(Facility.datim_id) == datim_id, facility_within_reach(session, Facility.uuid))
     ).first()
 
 
 def facility_of_id(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Facility | None:
     """A facility by its identifier."""
-    statement = select(Facility).where(col(Facility.uuid) == uuid, within_reach(session, Facility.uuid))
+    statement = select(Facility).where(col(Facility.uuid) == uuid, facility_within_reach(session, Facility.uuid))
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return session.exec(statement).first()
@@ -167,7 +169,7 @@ def facility_names(session: TenantSession, datim_ids: Iterable[str]) -> dict[str
 
 def list_facilities(session: TenantSession, wanted: FacilityFilter, paging: PageRequest) -> Slice[Facility]:
     """One page of facilities."""
-    conditions: list[ColumnElement[bool]] = [within_reach(session, Facility.uuid)]
+    conditions: list[ColumnElement[bool]] = [facility_within_reach(session, Facility.uuid)]
     if wanted.datim_id is not None:
         conditions.append(col(Facility.datim_id) == wanted.datim_id)
     if wanted.state_province is not None:

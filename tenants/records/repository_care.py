@@ -120,7 +120,7 @@ def rows_of_patient(session: TenantSession, kind: Kind[Row], patient_uuid: UUID,
 
 
 def _within_reach(session: TenantSession, kind: Kind[Any]) -> ColumnElement[bool]:
-    return within_reach(session, _column(kind.model, "facility_uuid"))
+    return within_reach(session, _column(kind.model, "facility_uuid"), _column(kind.model, "patient_uuid"))
 
 
 def _known(session: TenantSession, model: type[SQLModel], as_of: date | None) -> ColumnElement[bool]:

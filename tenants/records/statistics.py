@@ -8,7 +8,7 @@ from psycopg import Cursor, sql
 from core.clock import today
 from core.database import TenantSession
 from tenants.records.days import end_of_day
-from tenants.records.reach import within_reach_sql
+from tenants.records.reach import whole_facility_within_reach_sql
 from tenants.records.schemas import Count, FacilityCount, MonthCount, StatisticsOut
 from tenants.records.vocabulary import AGE_BANDS
 
@@ -54,9 +54,11 @@ SELECT month, sum(visits)::int, sum(dispensations)::int, sum(contacts)::int FROM
 
 def read_statistics(session: TenantSession, as_of: date | None) -> StatisticsOut:
     """Counts by table, facility, sex, age band and month, as known now or at the end of a day."""
-    contacts_known = sql.SQL("{} AND {}").format(_known(session, as_of), within_reach_sql(session, "p.facility_uuid"))
+    contacts_known = sql.SQL("{} AND {}").format(
+        _known(session, as_of), whole_facility_within_reach_sql(session, "p.facility_uuid")
+    )
     parts = {
-        "facility_within_reach": within_reach_sql(session, "f.uuid"),
+        "facility_within_reach": whole_facility_within_reach_sql(session, "f.uuid"),
         "contacts_known": contacts_known,
         "known": sql.SQL("{} AND NOT p.voided").format(contacts_known),
         "none": sql.Literal(NOT_RECORDED),

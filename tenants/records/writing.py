@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import sql
 from sqlmodel import col, select
@@ -42,12 +42,19 @@ _TOMBSTONES = sql.SQL(
 def open_version(session: TenantSession, model: type[Row], uuid: UUID, *, lock: bool = False) -> Row | None:
     """The open version of an entity; None if it is voided, missing or not within reach. ``lock`` locks the row."""
     wanted = select(model).where(
-        col(model.uuid) == uuid, col(model.known_to).is_(None), within_reach(session, model.facility_uuid)
+        col(model.uuid) == uuid,
+        col(model.known_to).is_(None),
+        within_reach(session, model.facility_uuid, _patient_column(model)),
     )
     if lock:
         wanted = wanted.with_for_update().execution_options(populate_existing=True)
     row = session.exec(wanted).first()
     return None if row is None or row.voided else row
+
+
+def _patient_column(model: type[Versioned]) -> Any:  # noqa: ANN401 - a column of UUIDs
+    """Return the column that names the patient of a row."""
+    return col(model.uuid) if model is Patient else getattr(model, "patient_uuid")  # noqa: B009 - the tables of CARE
 
 
 def create(

@@ -90,7 +90,9 @@ def _decision(tenant: TenantRef, row: ReportSchedule) -> list[UUID] | Stop | Non
 
 
 def _both(one: Reach, other: Reach) -> Reach:
-    return Reach(_common(one.facility_ids, other.facility_ids), _common(one.states, other.states))
+    """The reach of a person now, within the places of another reach."""
+    places = (_common(one.facility_ids, other.facility_ids), _common(one.states, other.states))
+    return Reach(*places, one.assigned_to)
 
 
 def _common(one: frozenset[_T] | None, other: frozenset[_T] | None) -> frozenset[_T] | None:

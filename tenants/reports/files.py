@@ -21,7 +21,7 @@ from core.web.keyset import read_slice
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day
 from tenants.records.places import facility_named
-from tenants.records.reach import within_reach_sql
+from tenants.records.reach import whole_facility_within_reach_sql
 from tenants.reports import service
 from tenants.reports.file_schemas import LISTS, ReportFileOut
 from tenants.reports.making import check_length, dhis2_mapping, export_of
@@ -92,7 +92,9 @@ def needed(kind: str, *, identifiers: bool) -> set[str]:
 def places(session: TenantSession) -> list[UUID]:
     """The facilities within reach."""
     with session.cursor() as cursor:
-        rows = cursor.execute(_PLACES.format(within_reach=within_reach_sql(session, "f.uuid"))).fetchall()
+        rows = cursor.execute(
+            _PLACES.format(within_reach=whole_facility_within_reach_sql(session, "f.uuid"))
+        ).fetchall()
     return [row[0] for row in rows]
 
 

@@ -42,12 +42,12 @@ from tenants.risk.schemas import (
 router = APIRouter(tags=["risk"])
 
 RiskRead = Annotated[Principal, Depends(require("risk.read"))]
-RiskOfReach = Annotated[Principal, Depends(require("risk.read", confined=True))]
+RiskOfReach = Annotated[Principal, Depends(require("risk.read", confined=True, by_patient=True))]
 RiskTrain = Annotated[Principal, Depends(require("risk.train"))]
 RiskScore = Annotated[Principal, Depends(require("risk.score"))]
-ListsRead = Annotated[Principal, Depends(require("worklists.read", confined=True))]
+ListsRead = Annotated[Principal, Depends(require("worklists.read", confined=True, by_patient=True))]
 ListsWrite = Annotated[Principal, Depends(require("worklists.write"))]
-PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True, by_patient=True))]
 Trained = Annotated[PageRequest, Depends(long_pages({"trained_at": datetime}, str(repository.NEWEST_MODELS)))]
 Scored = Annotated[PageRequest, Depends(long_pages({"as_of": date, "rank": int}, "-as_of"))]
 People = Annotated[

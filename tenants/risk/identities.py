@@ -30,7 +30,7 @@ def identities_of(session: TenantSession, patients: Sequence[UUID]) -> Mapping[U
 
     Erased and voided patients are left out. A damaged value is missing alone; the rest of its row and list remain.
     """
-    query = _PEOPLE.format(columns=_COLUMNS, within_reach=within_reach_sql(session, "p.facility_uuid"))
+    query = _PEOPLE.format(columns=_COLUMNS, within_reach=within_reach_sql(session, "p.facility_uuid", "p.uuid"))
     with session.cursor() as cursor:
         rows = cursor.execute(query, (uuid_array(patients),)).fetchall()
     safe = vault(session)

@@ -15,7 +15,7 @@ from core.database.arrays import uuid_array
 from core.errors import NotFound
 from core.web.cursors import Sort
 from core.web.keyset import Slice, cut, page_statement, read_slice
-from tenants.records.reach import within_reach, within_reach_sql
+from tenants.records.reach import facility_within_reach_sql, within_reach
 from tenants.risk.models import Prediction, RiskModel, ScoreRun
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def facility_facts(session: TenantSession, facility: UUID | None = None) -> list
     query = sql.SQL(
         "SELECT f.uuid, f.datim_id, f.name, f.complete_through, f.data_date FROM facilities AS f"
         " WHERE (%(facility)s::uuid IS NULL OR f.uuid = %(facility)s) AND {} ORDER BY f.uuid"
-    ).format(within_reach_sql(session, "f.uuid"))
+    ).format(facility_within_reach_sql(session, "f.uuid"))
     with session.cursor() as cursor:
         cursor.execute(query, {"facility": facility})
         names = ("uuid", "datim_id", "name", "complete_through", "data_date")
@@ -311,7 +311,7 @@ def list_predictions(
         )
         if value is not None
     ]
-    conditions.append(within_reach(session, Prediction.facility_uuid))
+    conditions.append(within_reach(session, Prediction.facility_uuid, col(Prediction.patient_uuid)))
     matching = select(Prediction).where(*conditions)
     total = session.exec(select(func.count()).select_from(matching.subquery())).one()
     rows = session.exec(page_statement(matching, paging, PREDICTION_ORDERS, col(Prediction.uuid))).all()

@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.web.cursors import Sort
 from core.web.keyset import Slice, cut, page_statement, read_slice
 from tenants.records.models import Facility
-from tenants.records.reach import within_reach
+from tenants.records.reach import facility_within_reach, within_reach
 from tenants.risk.models import Prediction, ScoreRun, Worklist, WorklistEntry
 from tenants.risk.repository import due_within_days
 
@@ -111,20 +111,29 @@ def list_worklists(
 
 
 def _concerns(session: TenantSession) -> list[ColumnElement[bool]]:
-    """Return the condition that a list is of a facility within reach, or names one; none for the whole tenant."""
+    """Return the condition that a list is of a facility within reach, or names one; none for the whole tenant.
+
+    Who reaches assigned patients only gets the lists that have one of them.
+    """
     if session.reach.everything:
         return []
+    if session.reach.assigned_to is not None:
+        own = select(WorklistEntry.uuid).where(WorklistEntry.worklist_uuid == Worklist.uuid, _of_reach(session))
+        return [own.exists()]
     named = func.jsonb_array_elements(col(Worklist.facilities)).table_valued("value").render_derived("named")
     facility = cast(named.c.value.op("->>")("facility_uuid"), Uuid)
-    names = select(named.c.value).where(within_reach(session, facility)).exists()
-    return [or_(within_reach(session, Worklist.facility_uuid), names)]
+    names = select(named.c.value).where(facility_within_reach(session, facility)).exists()
+    return [or_(facility_within_reach(session, Worklist.facility_uuid), names)]
 
 
 def _cut(session: TenantSession, worklists: Sequence[Worklist]) -> list[Worklist]:
     """The lists with the facilities within reach only, and the totals of these. Cut lists are copies, never stored."""
     if session.reach.everything:
         return list(worklists)
-    served = {str(uuid) for uuid in session.exec(select(Facility.uuid).where(within_reach(session, Facility.uuid)))}
+    if session.reach.assigned_to is not None:
+        return _cut_to_own(session, worklists)
+    of_reach = select(Facility.uuid).where(facility_within_reach(session, Facility.uuid))
+    served = {str(uuid) for uuid in session.exec(of_reach)}
     cut = []
     for worklist in worklists:
         facilities = [each for each in worklist.facilities if each["facility_uuid"] in served]
@@ -133,6 +142,30 @@ def _cut(session: TenantSession, worklists: Sequence[Worklist]) -> list[Worklist
             "entries": sum(each["listed"] for each in facilities),
         }
         cut.append(Worklist(**worklist.model_dump() | {"facilities": facilities} | totals))
+    return cut
+
+
+def _cut_to_own(session: TenantSession, worklists: Sequence[Worklist]) -> list[Worklist]:
+    """The lists as those see them who reach assigned patients only: everything counts these patients."""
+    columns = (WorklistEntry.worklist_uuid, WorklistEntry.facility_uuid, func.count(), func.min(WorklistEntry.score))
+    listed = col(WorklistEntry.worklist_uuid).in_([worklist.uuid for worklist in worklists])
+    query = select(*columns).where(listed, _of_reach(session))
+    counted: dict[tuple[UUID, str], tuple[int, float]] = {
+        (worklist, str(facility)): (count, lowest)
+        for worklist, facility, count, lowest in session.exec(
+            query.group_by(col(WorklistEntry.worklist_uuid), col(WorklistEntry.facility_uuid))
+        )
+    }
+    cut = []
+    for worklist in worklists:
+        facilities = [
+            each | {"candidates": own[0], "listed": own[0], "cut_off": own[1]}
+            for each in worklist.facilities
+            if (own := counted.get((worklist.uuid, each["facility_uuid"]))) is not None
+        ]
+        total = sum(each["listed"] for each in facilities)
+        totals = {"facilities": facilities, "candidates": total, "entries": total}
+        cut.append(Worklist(**worklist.model_dump() | totals))
     return cut
 
 
@@ -159,13 +192,16 @@ def _entries(session: TenantSession, selected: Any, uuid: UUID) -> Any:  # noqa:
     A person is selected even if the facility is missing.
     """
     return selected.outerjoin(Facility, col(Facility.uuid) == col(WorklistEntry.facility_uuid)).where(
-        WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid)
+        WorklistEntry.worklist_uuid == uuid, _of_reach(session)
     )
 
 
 def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:
     """The facilities within reach that have people on a list."""
-    query = select(WorklistEntry.facility_uuid).where(
-        WorklistEntry.worklist_uuid == uuid, within_reach(session, WorklistEntry.facility_uuid)
-    )
+    query = select(WorklistEntry.facility_uuid).where(WorklistEntry.worklist_uuid == uuid, _of_reach(session))
     return session.exec(query.distinct()).all()
+
+
+def _of_reach(session: TenantSession) -> ColumnElement[bool]:
+    """The condition that a person of a list is within reach."""
+    return within_reach(session, WorklistEntry.facility_uuid, col(WorklistEntry.patient_uuid))

@@ -5,7 +5,14 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from core.access.require import alternatives_of, is_public, page_routes, permissions_of
+from core.access.require import (
+    Requirement,
+    access_rules,
+    alternatives_of,
+    is_public,
+    page_routes,
+    permissions_of,
+)
 from core.database import platform_session
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
@@ -134,16 +141,17 @@ def places(world):
 
 @pytest.fixture(scope="module")
 def signed_in(application, two, places):
-    """Clients with a session: ``signed_in("owner", "viewer")``, confined to a facility with ``facility=``."""
+    """Clients with a session: ``signed_in("owner", "viewer")``, confined to a facility or to assigned patients."""
     clients = {}
 
-    def begin(whose, role, facility=None):
-        key = (whose, role, facility)
+    def begin(whose, role, facility=None, *, assigned_only=False):
+        key = (whose, role, facility, assigned_only)
         if key not in clients:
             tenant = two[0 if whose == "owner" else 1].ref
             reach = None if facility is None else [facility]
             email = f"{role}-{uuid4().hex[:8]}@example.org"
-            person = members.add_member(tenant, email, "Person", members.Grant([role], reach), actor="test:1")
+            grant = members.Grant([role], reach, assigned_only=assigned_only)
+            person = members.add_member(tenant, email, "Person", grant, actor="test:1")
             with platform_session() as session:
                 members.accept(session, person, tenant.id)
                 begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
@@ -271,6 +279,29 @@ def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in,
     ours = signed_in("owner", may(row), places[0]["datim_id"])
     if row.confined and "attempt_id" not in row.names:
         assert row.ask(ours, named).status_code == row.status
+
+
+@pytest.fixture(scope="module")
+def by_patient(application):
+    """The pages that open to who reaches assigned patients only."""
+    return {
+        (method, route.path)
+        for route in page_routes(application)
+        for method in route.methods
+        if all(isinstance(rule, Requirement) and rule.by_patient for rule in access_rules(route))
+    }
+
+
+@pytest.mark.parametrize("row", [row for row in GUARDED if row.confined], ids=str)
+def test_who_has_no_assigned_patient_sees_none(row, things, signed_in, by_patient):
+    named = things(signed_in("owner", "case_manager") if "attempt_id" in row.names else None, row)
+    answer = row.ask(signed_in("owner", may(row), assigned_only=True), named)
+    assert f"/patients/{named['patient_id']}" not in answer.text
+    if (row.method, row.path) in by_patient:
+        assert answer.status_code == (404 if row.names else row.status)
+    else:
+        assert answer.status_code == 403
+        assert "assigned to you" in answer.text or "you reach some" in answer.text
 
 
 @pytest.mark.parametrize("row", [row for row in GUARDED if not row.confined], ids=str)

@@ -1,7 +1,7 @@
-"""Every route, called by somebody of the same tenant who reaches one facility, or the facilities of one state.
+"""Every route, called by somebody of the same tenant who reaches one facility, one state, or assigned patients only.
 
-A route either confines its queries to that reach, or rejects such callers. The facility is empty: whatever an answer
-shows or counts is another facility's.
+A route either confines its queries to that reach, or rejects such callers. The facility is empty, and nobody is
+assigned: whatever an answer shows or counts is out of reach.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def people(application, world) -> Iterator[dict[str, TestClient]]:
     reaches = {
         "reach-facility": {"facility_ids": frozenset({UUID(facility.get("id") or facility["uuid"])})},
         "reach-state": {"states": frozenset({STATE})},
+        "reach-assigned": {"assigned_to": uuid4()},
     }
     for name, reach in reaches.items():
         person = Principal(
@@ -76,15 +77,26 @@ def people(application, world) -> Iterator[dict[str, TestClient]]:
         yield {name: TestClient(application, headers={"Authorization": f"Bearer {name}"}) for name in reaches}
 
 
-@pytest.fixture(scope="module")
-def confined(application) -> set[tuple[str, str]]:
-    """The routes that confine their queries."""
+def routes_where(application, attribute) -> set[tuple[str, str]]:
+    """The routes whose requirements all have the attribute."""
     return {
         (method, route.path_format)
         for route in api_routes(application)
         for method in route.methods or ()
-        if all(rule.confined for rule in access_rules(route) if isinstance(rule, Requirement))
+        if all(getattr(rule, attribute) for rule in access_rules(route) if isinstance(rule, Requirement))
     }
+
+
+@pytest.fixture(scope="module")
+def confined(application) -> set[tuple[str, str]]:
+    """The routes that confine their queries."""
+    return routes_where(application, "confined")
+
+
+@pytest.fixture(scope="module")
+def by_patient(application) -> set[tuple[str, str]]:
+    """The routes that answer about single patients only."""
+    return routes_where(application, "by_patient")
 
 
 def totals(answer: Any) -> Iterator[int]:
@@ -99,20 +111,22 @@ def totals(answer: Any) -> Iterator[int]:
             yield from totals(value)
 
 
-@pytest.mark.parametrize("name", ["reach-facility", "reach-state"])
+@pytest.mark.parametrize("name", ["reach-facility", "reach-state", "reach-assigned"])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_another_facilitys_rows_are_neither_shown_nor_counted_nor_changed(case, name, world, people, confined):
-    if name == "reach-state" and (case.method, case.path) not in confined:
-        return  # rejected before anything is read, as the other person is
+def test_rows_out_of_reach_are_neither_shown_nor_counted_nor_changed(case, name, world, people, confined, by_patient):
+    if name != "reach-facility" and (case.method, case.path) not in confined:
+        return  # rejected before anything is read, as the first person is
+    allowed = by_patient if name == "reach-assigned" else confined
     call = case.prepare(world)
     before = call.state() if call.state else None
     answer = case.ask(people[name], call)
     assert (call.state() if call.state else None) == before
     seen = [mark for mark in call.marks if str(mark) in answer.text]
     assert not seen or (case.method, case.path) in OPEN_TO_ALL_OF_THE_TENANT
-    if (case.method, case.path) not in confined:
+    if (case.method, case.path) not in allowed:
         assert answer.status_code == 403
-        assert "you reach some" in answer.json()["detail"]
+        reason = "you reach some" if (case.method, case.path) not in confined else "assigned to you"
+        assert reason in answer.json()["detail"]
     elif case.kind == "item":
         assert answer.status_code == call.rejected, answer.text
         assert case.ask(world.owner, call).status_code in SUCCESSES
@@ -140,26 +154,33 @@ def test_the_records_and_the_attempts_are_confined(confined):
     assert {("GET", "/v1/records/statistics"), ("GET", "/v1/facilities")} <= confined
 
 
-def test_me_names_the_facilities_that_the_person_reaches_as_every_other_answer_does(people):
+def test_me_names_what_the_person_reaches_as_every_other_answer_does(people):
     own = [facility["datim_id"] for facility in people["reach-facility"].get("/v1/facilities").json()["items"]]
     assert len(own) == 1
-    assert people["reach-facility"].get("/v1/me").json()["scope"] == {"facilities": own, "states": None}
-    assert people["reach-state"].get("/v1/me").json()["scope"] == {"facilities": None, "states": [STATE]}
+    scopes = {name: client.get("/v1/me").json()["scope"] for name, client in people.items()}
+    assert scopes == {
+        "reach-facility": {"facilities": own, "states": None, "assigned_only": False},
+        "reach-state": {"facilities": None, "states": [STATE], "assigned_only": False},
+        "reach-assigned": {"facilities": None, "states": None, "assigned_only": True},
+    }
 
 
-def operations_of_the_whole_tenant():
-    """Method (None for any) and beginning of the path, of each operation in the table of the reference."""
+def operations_named_under(heading):
+    """Method (None for any) and beginning of the path, of each operation in a table of the reference."""
     page = REFERENCE.read_text(encoding="utf-8")
-    section = page.split("## Callers who reach some facilities")[1].split("## ")[0]
+    section = page.split(f"## {heading}")[1].split("## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     for name in re.findall(r"`([^`]+)`", "".join(rows)):
         method, _, path = name.rpartition(" ")
         yield method or None, path
 
 
-def test_the_reference_names_each_operation_about_the_whole_tenant_and_no_other(confined):
-    named = list(operations_of_the_whole_tenant())
+@pytest.mark.parametrize("heading", ["Callers who reach some facilities", "Callers who reach assigned patients"])
+def test_the_reference_names_each_operation_that_is_closed_and_no_other(confined, by_patient, heading):
+    named = list(operations_named_under(heading))
     everything = {(case.method, case.path) for case in CASES}
+    of_whole_tenant = heading == "Callers who reach some facilities"
+    asked, allowed = (everything, confined) if of_whole_tenant else (everything & confined, by_patient)
 
     def of(method, path):
         begins = path.removesuffix("…")
@@ -171,5 +192,5 @@ def test_the_reference_names_each_operation_about_the_whole_tenant_and_no_other(
 
     covered = set().union(*(of(*each) for each in named))
     assert [each for each in named if not of(*each)] == [], "the reference names what is not there"
-    assert everything - confined - covered == OPEN_TO_ALL_OF_THE_TENANT - confined
-    assert covered & confined == set()
+    assert asked - allowed - covered == set()
+    assert covered & allowed == set()

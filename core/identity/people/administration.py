@@ -76,7 +76,7 @@ def add_people(caller: Caller, rows: Collection[PersonRow], *, source: str = "ap
 def change(
     caller: Caller, person_id: UUID, grant: Grant, expected: ExpectedVersions | None = None, *, source: str = "api"
 ) -> Member:
-    """Replace a person's roles, facilities and states, from the person's next request on.
+    """Replace a person's roles, and what they reach, from the person's next request on.
 
     Raises:
         NotFound: the tenant has no such person (404).

@@ -119,7 +119,7 @@ def change_person(
     if_match: IfMatch,
     response: Response,
 ) -> PersonOut:
-    """Replace a person's roles, facilities and states. The change takes effect with the person's next request."""
+    """Replace a person's roles, and what they reach. The change takes effect with the person's next request."""
     return _tagged(response, administration.change(scope, person_id, _grant(body), if_match))
 
 
@@ -212,4 +212,4 @@ def _tagged(response: Response, member: members.Member) -> PersonOut:
 
 
 def _grant(body: GrantFields) -> members.Grant:
-    return members.Grant(body.roles, body.facilities, body.states)
+    return members.Grant(body.roles, body.facilities, body.states, body.assigned_only)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """A person of the tenant, with the facilities that they reach."""
+    """A person of the tenant, with what they reach."""
 
     id: UUID
     name: str
@@ -27,7 +27,7 @@ class Colleague:
 
 
 _COLLEAGUES = text(
-    "SELECT p.id, p.name, m.roles, m.facility_ids, m.states, v.version, v.settled"
+    "SELECT p.id, p.name, m.roles, m.facility_ids, m.states, m.assigned_only, v.version, v.settled"
     " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
     " LEFT JOIN platform.role_versions v ON v.tenant_id = m.tenant_id"
     " WHERE m.tenant_id = :tenant AND m.accepted_at IS NOT NULL AND p.state = 'active' ORDER BY p.name, p.id"
@@ -44,7 +44,9 @@ def colleagues(tenant: TenantRef, permission: str) -> list[Colleague]:
         if permission in permissions_of(tenant, row.roles, at):
             facilities = None if row.facility_ids is None else frozenset(row.facility_ids)
             states = None if row.states is None else frozenset(row.states)
-            permitted.append(Colleague(UUID(str(row.id)), row.name, Reach(facilities, states)))
+            person_id = UUID(str(row.id))
+            reach = Reach(facilities, states, person_id if row.assigned_only else None)
+            permitted.append(Colleague(person_id, row.name, reach))
     return permitted
 
 

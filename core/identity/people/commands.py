@@ -23,9 +23,10 @@ def people() -> None:
 @click.option("--role", "roles", multiple=True, required=True, help="A role; again for more. See iit roles list.")
 @click.option("--facility", "facilities", multiple=True, help="Only this facility (DATIM id); again for more.")
 @click.option("--state", "states", multiple=True, help="Only the facilities of this state; again for more.")
+@click.option("--assigned-only", is_flag=True, help="Only the patients who are assigned to the person.")
 @click.option("--language", help="Of pages and letters of a new account: en, fr or pt. The default is the tenant's.")
 @json_option
-def add(
+def add(  # noqa: PLR0913 - one argument an option
     slug: str,
     email: str,
     name: str,
@@ -34,6 +35,7 @@ def add(
     states: tuple[str, ...],
     language: str | None,
     *,
+    assigned_only: bool,
     as_json: bool,
 ) -> None:
     """Add the person with EMAIL to the tenant SLUG, and print a link to a first password."""
@@ -41,7 +43,7 @@ def add(
     from core.identity.people import members as service
 
     ref = tenant(slug)
-    grant = service.Grant(roles, facilities or None, states or None)
+    grant = service.Grant(roles, facilities or None, states or None, assigned_only)
     person_id = service.add_member(ref, email, name, grant, actor=ACTOR, source="cli", language=language)
     link = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=ref.id)
     _print_link(person_id, link.path, as_json=as_json)
@@ -55,7 +57,8 @@ def add(
 def add_file(slug: str, file: Path, *, dry_run: bool, as_json: bool) -> None:
     """Add the people of the CSV file FILE to the tenant SLUG, and print a link for each new one.
 
-    The file has the columns email, name, roles, facilities, states and language. Nobody is added if a row is wrong.
+    The file has the columns email, name, roles, facilities, states, assigned_only and language. Nobody is added if a
+    row is wrong.
     """
     from core.identity.people import links, people_file
     from core.identity.people import members as service

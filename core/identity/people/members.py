@@ -44,6 +44,7 @@ class Member:
     Attributes:
         facilities: DATIM ids of the facilities that they reach; None for all.
         states: the states whose facilities they reach; None for all.
+        assigned_only: they reach only the patients who are assigned to them.
         language: the language that they chose; None for none.
         second_factor: whether they have set up a second factor.
         invited: they have not used the invitation yet, and the membership permits nothing.
@@ -57,6 +58,7 @@ class Member:
     roles: tuple[str, ...]
     facilities: tuple[str, ...] | None
     states: tuple[str, ...] | None
+    assigned_only: bool
     language: str | None
     second_factor: bool
     invited: bool
@@ -67,17 +69,24 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The role and the facilities that a person gets in a tenant.
+    """The roles that a person gets in a tenant, and what they reach there.
 
     Attributes:
         roles: names of built-in roles, none of them an operator's, and of the tenant's own.
         facilities: DATIM ids of the only facilities; None for all.
         states: only the facilities of these states; None for all.
+        assigned_only: only the patients who are assigned to the person.
     """
 
     roles: Collection[str]
     facilities: Collection[str] | None = None
     states: Collection[str] | None = None
+    assigned_only: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Return whether the person reaches the whole tenant."""
+        return self.facilities is None and self.states is None and not self.assigned_only
 
 
 def add_member(
@@ -107,8 +116,8 @@ def add_member(
         added = session.execute(
             text(
                 "INSERT INTO platform.memberships"
-                " (person_id, tenant_id, roles, facility_ids, states, created_at, created_by)"
-                " VALUES (:person, :tenant, :roles, :facilities, :states, :now, :actor)"
+                " (person_id, tenant_id, roles, facility_ids, states, assigned_only, created_at, created_by)"
+                " VALUES (:person, :tenant, :roles, :facilities, :states, :assigned_only, :now, :actor)"
                 " ON CONFLICT DO NOTHING RETURNING person_id"
             ),
             {"person": person_id, "tenant": tenant.id, "roles": roles, "now": now(), "actor": actor, **scope},
@@ -140,7 +149,7 @@ def change_member(
     source: str = "api",
     expected: ExpectedVersions | None = None,
 ) -> None:
-    """Replace a person's roles, facilities and states in the tenant, from the person's next request on.
+    """Replace a person's roles, and what they reach in the tenant, from the person's next request on.
 
     The API keys that the person created follow: they permit no more than the person may do (``keys.verify_key``).
 
@@ -154,12 +163,12 @@ def change_member(
     with platform_session() as session:
         roles = _checked_roles(session, tenant, grant.roles)
         before = lock_roles(session, tenant, person_id, expected)
-        if ADMIN in before and (ADMIN not in roles or grant.facilities is not None or grant.states is not None):
+        if ADMIN in before and (ADMIN not in roles or not grant.everything):
             reject_last_admin(session, tenant, person_id)
         session.execute(
             text(
-                "UPDATE platform.memberships SET roles = :roles, facility_ids = :facilities, states = :states"
-                " WHERE person_id = :person AND tenant_id = :tenant"
+                "UPDATE platform.memberships SET roles = :roles, facility_ids = :facilities, states = :states,"
+                " assigned_only = :assigned_only WHERE person_id = :person AND tenant_id = :tenant"
             ),
             {"person": person_id, "tenant": tenant.id, "roles": roles, **scope},
         )
@@ -266,8 +275,7 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
             text(
                 "SELECT t.id, t.slug, t.name, m.roles FROM platform.memberships m"  # noqa: S608 - a constant
                 " JOIN platform.tenants t ON t.id = m.tenant_id"
-                f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE}"
-                " ORDER BY t.name, t.id"
+                f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE} ORDER BY t.name, t.id"
             ),
             {"person": person_id},
         ).mappings()
@@ -275,7 +283,7 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
 
 
 _MEMBERS = (
-    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, p.language,"
+    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, m.assigned_only, p.language,"
     " EXISTS (SELECT 1 FROM platform.second_factors f WHERE f.person_id = p.id AND f.confirmed_at IS NOT NULL)"
     " AS second_factor, m.accepted_at IS NULL AS invited, m.created_at,"
     " (SELECT max(s.last_seen_at) FROM platform.sessions s WHERE s.person_id = p.id AND s.tenant_id = m.tenant_id)"
@@ -300,15 +308,15 @@ def _members(tenant: TenantRef, rows: Sequence[Mapping[Any, Any]]) -> list[Membe
 
 def _version(row: Mapping[Any, Any]) -> UUID:
     """The version of a membership: a digest of all that a change may replace."""
-    parts = (row["created_at"].timestamp(), row["roles"], row["facility_ids"], row["states"])
+    parts = (row["created_at"].timestamp(), row["roles"], row["facility_ids"], row["states"], row["assigned_only"])
     return uuid5(row["id"], json.dumps(parts, default=str))
 
 
 def _scope(tenant: TenantRef, grant: Grant) -> dict[str, Any]:
-    states = grant.states
     return {
         "facilities": facility_ids(tenant, grant.facilities),
-        "states": None if states is None else sorted(states),
+        "states": None if grant.states is None else sorted(grant.states),
+        "assigned_only": grant.assigned_only,
     }
 
 
@@ -345,7 +353,7 @@ def reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> N
         text(
             "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
             " WHERE m.tenant_id = :tenant AND m.person_id <> :person AND :admin = ANY(m.roles) AND p.state = 'active'"
-            " AND m.accepted_at IS NOT NULL AND m.facility_ids IS NULL AND m.states IS NULL"
+            " AND m.accepted_at IS NOT NULL AND m.facility_ids IS NULL AND m.states IS NULL AND NOT m.assigned_only"
         ),
         {"tenant": tenant.id, "person": person_id, "admin": ADMIN},
     ).first()

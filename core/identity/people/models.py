@@ -53,6 +53,7 @@ class Membership(PlatformBase, table=True):
         roles: names of roles; see ``core.identity.roles``.
         facility_ids: the facilities that the person reaches; None for all.
         states: the states whose facilities the person reaches; None for all.
+        assigned_only: whether the person reaches only the patients who are assigned to them.
         accepted_at: when the person used this tenant's invitation; None until then, and the membership permits nothing.
             Whoever invited an address first could have chosen the account's password.
         sso_only: the tenant's provider accepted it (``core.identity.oidc``), so a password does not open it.
@@ -71,6 +72,7 @@ class Membership(PlatformBase, table=True):
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     facility_ids: list[UUID] | None = Field(default=None, sa_column=Column(ARRAY(Uuid), nullable=True))
     states: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text), nullable=True))
+    assigned_only: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     accepted_at: datetime | None = Field(default=None, sa_type=STAMP)
     sso_only: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)

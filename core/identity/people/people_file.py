@@ -37,6 +37,8 @@ COLUMNS: Final = {
     "state": "states",
     "states": "states",
     "language": "language",
+    "assigned only": "assigned_only",
+    "assigned_only": "assigned_only",
 }
 """Heading of a column -> what it holds."""
 
@@ -49,9 +51,11 @@ RowState = Literal["new", "present", "wrong"]
 NEW: Final = "new"
 PRESENT: Final = "present"
 WRONG: Final = "wrong"
+YES_OR_NO: Final = {"yes": True, "no": False, "": False}
 _SEVERAL: Final = re.compile(r"[;,|\n]")
 _PRESENT: Final = text(
-    "SELECT p.email, p.state, p.operator_role, m.person_id, m.roles, m.facility_ids, m.states FROM platform.people p"
+    "SELECT p.email, p.state, p.operator_role, m.person_id, m.roles, m.facility_ids, m.states, m.assigned_only"
+    " FROM platform.people p"
     " LEFT JOIN platform.memberships m ON m.person_id = p.id AND m.tenant_id = :tenant WHERE p.email = ANY(:emails)"
 )
 
@@ -63,7 +67,7 @@ class PersonRow:
     Attributes:
         line: the line of the file where the row ends, from 1.
         language: of pages and letters of a new account; None for the tenant's.
-        state: ``new``, ``present`` (a member with just these roles and facilities), or ``wrong``.
+        state: ``new``, ``present`` (a member with just these roles and reach), or ``wrong``.
         problems: what is wrong, by column.
     """
 
@@ -95,7 +99,7 @@ def check_file(tenant: TenantRef, content: str, allow: Callable[[Grant], None] |
     Args:
         tenant: whom the people shall join.
         content: of the file: a header, then one person a line. Several roles, facilities (DATIM ids) or states are
-            separated by semicolons; no facility and no state means all.
+            separated by semicolons; no facility and no state means all. The column ``assigned_only`` may be absent.
         allow: raises ``Forbidden`` if who adds the people may not give a grant; None if they may give every one.
 
     Raises:
@@ -164,9 +168,14 @@ def _row(line: int, cells: Mapping[str, str]) -> PersonRow:
         parts = (" ".join(part.split()) for part in _SEVERAL.split(cells.get(column, "")))
         return list(dict.fromkeys(part for part in parts if part))
 
-    grant = Grant(several("roles"), several("facilities") or None, several("states") or None)
+    only = cells.get("assigned_only", "").strip().lower()
+    places = (several("facilities") or None, several("states") or None)
+    grant = Grant(several("roles"), *places, assigned_only=YES_OR_NO.get(only, True))
     language = cells.get("language", "").strip().lower() or None
-    return PersonRow(line, cells.get("email", ""), cells.get("name", ""), grant, language)
+    row = PersonRow(line, cells.get("email", ""), cells.get("name", ""), grant, language)
+    if only not in YES_OR_NO:
+        row.reject("assigned_only", "is neither yes nor no", "Write yes or no; nothing means no.")
+    return row
 
 
 _NORMAL: Final[Mapping[str, Callable[[Any], object]]] = {
@@ -235,7 +244,7 @@ def _compare(tenant: TenantRef, rows: list[PersonRow], places: Mapping[str, UUID
             if _same(row.grant, person, places):
                 row.state = PRESENT
             else:
-                row.reject("email", "belongs already, with other roles or facilities", "Change the person instead.")
+                row.reject("email", "belongs already, with other roles or another reach", "Change the person instead.")
 
 
 def _same(grant: Grant, member: Mapping[Any, Any], places: Mapping[str, UUID]) -> bool:
@@ -245,6 +254,7 @@ def _same(grant: Grant, member: Mapping[Any, Any], places: Mapping[str, UUID]) -
         set(grant.roles) == set(member["roles"])
         and facilities == (None if member["facility_ids"] is None else set(member["facility_ids"]))
         and states == (None if member["states"] is None else set(member["states"]))
+        and grant.assigned_only == member["assigned_only"]
     )
 
 

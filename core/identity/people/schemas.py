@@ -13,7 +13,7 @@ Roles = Annotated[list[str], Field(min_length=1, max_length=20)]
 
 
 class GrantFields(BaseModel):
-    """The role and the facilities of a person in the tenant."""
+    """The roles of a person in the tenant, and what they reach there."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,6 +23,9 @@ class GrantFields(BaseModel):
     )
     states: list[str] | None = Field(
         default=None, max_length=100, description="Only the facilities of these states; null for all.", examples=[None]
+    )
+    assigned_only: bool = Field(
+        default=False, description="Only the patients who are assigned to the person.", examples=[False]
     )
 
 
@@ -56,6 +59,7 @@ class PersonOut(BaseModel):
     roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
     facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
+    assigned_only: bool = Field(description="Only the patients who are assigned to the person.", examples=[False])
     language: str | None = Field(
         description="The language of their pages and letters; null while they follow their browser and the tenant.",
         examples=[None],
@@ -93,9 +97,9 @@ class PeopleFileIn(BaseModel):
 
     csv: str = Field(
         max_length=LONGEST,
-        description="The file: a header (`email,name,roles,facilities,states,language`), then one person a line, at"
-        " most 1,000; the last three columns may be missing. Several roles, facilities (DATIM ids) or"
-        " states are separated by semicolons; none means all.",
+        description="The file: a header (`email,name,roles,facilities,states,assigned_only,language`), then one person"
+        " a line, at most 1,000; the last four columns may be missing. Several roles, facilities (DATIM ids) or"
+        " states are separated by semicolons; none means all. `assigned_only` is yes or no; empty means no.",
         examples=["email,name,roles,facilities,states\ntracker@example.org,Tracking officer,tracking_officer,,\n"],
     )
     dry_run: bool = Field(
@@ -118,7 +122,7 @@ class PersonRowOut(BaseModel):
     email: str = Field(description="The address in the row.", examples=["tracker@example.org"])
     name: str = Field(description="The name in the row.", examples=["Tracking officer"])
     state: Literal["new", "present", "wrong"] = Field(
-        description="`present`: belongs to the tenant already, with just these roles and facilities.", examples=["new"]
+        description="`present`: belongs to the tenant already, with just these roles and reach.", examples=["new"]
     )
     problems: list[RowProblem] = Field(description="What is wrong with the row.", examples=[[]])
     link: LinkOut | None = Field(

@@ -44,7 +44,7 @@ _VERIFY = (
     "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
     " p.name AS person_name, p.language, p.email, p.state AS person_state, p.operator_role, s.tenant_id,"
     " f.confirmed_at AS factor_since, r.roles AS factor_roles, r.language AS tenant_language,"
-    " m.roles, m.facility_ids, m.states, v.version AS roles_version, v.settled AS roles_settled,"
+    " m.roles, m.facility_ids, m.states, m.assigned_only, v.version AS roles_version, v.settled AS roles_settled,"
     " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
     " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
     " LEFT JOIN platform.memberships m ON m.person_id = s.person_id AND m.tenant_id = s.tenant_id"
@@ -280,7 +280,7 @@ class Sessions:
         session_id = UUID(str(principal.credential_id))
         present = _identified(look_up(_VERIFY.format(column="id"), (session_id,))).principal
         lost = not principal.permissions <= present.permissions
-        if lost or (present.facility_ids, present.states) != (principal.facility_ids, principal.states):
+        if lost or present.reach != principal.reach:
             detail = "your permissions have changed"
             raise Forbidden(detail, remedy="Open the page again.")
 
@@ -321,6 +321,7 @@ def _identified(row: Mapping[str, Any] | None) -> CredentialOwner:
         roles=frozenset(row["roles"]),
         facility_ids=None if facilities is None else frozenset(facilities),
         states=None if states is None else frozenset(states),
+        assigned_to=UUID(str(row["person_id"])) if row["assigned_only"] else None,
         credential=Sessions.name,
         credential_id=str(row["session_id"]),
         signed_in_by=row["signed_in_by"],

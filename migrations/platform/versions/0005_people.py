@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("roles", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("facility_ids", sa.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("states", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("assigned_only", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sso_only", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

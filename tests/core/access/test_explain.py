@@ -23,11 +23,12 @@ AUTHOR = service.RoleAuthor("test:1", source="cli")
 
 @pytest.fixture
 def lead(tenant):
-    """The address of a person of this tenant with an own role, in one state."""
+    """The address of a person of this tenant with an own role, for assigned patients in one state."""
     draft = service.RoleDraft("lead", "Leads", ("case_manager",), ("jobs.read",))
     service.create_role(tenant, draft, AUTHOR)
     email = f"lead-{tenant.slug}@example.org"
-    members.add_member(tenant, email, "Person", Grant(["lead", "viewer"], states=["Lagos"]), actor="test:1")
+    grant = Grant(["lead", "viewer"], states=["Lagos"], assigned_only=True)
+    members.add_member(tenant, email, "Person", grant, actor="test:1")
     return email
 
 
@@ -79,6 +80,7 @@ def test_an_unknown_permission_names_the_nearest(tenant, lead):
 def test_the_command_prints_the_answer_and_the_reach(tenant, lead):
     arguments = ["explain", lead, "patients.read", "--tenant", tenant.slug]
     printed = CliRunner().invoke(access, arguments, catch_exceptions=False).stdout.splitlines()
-    assert printed == ["yes", "through: lead, which includes case_manager", "only the states: Lagos"]
+    assert printed[:2] == ["yes", "through: lead, which includes case_manager"]
+    assert printed[2:] == ["only the states: Lagos", "only patients who are assigned to the person"]
     answer = json.loads(CliRunner().invoke(access, [*arguments, "--json"], catch_exceptions=False).stdout)
-    assert (answer["allowed"], answer["states"]) == (True, ["Lagos"])
+    assert (answer["allowed"], answer["states"], answer["assigned_only"]) == (True, ["Lagos"], True)

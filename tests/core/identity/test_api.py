@@ -34,7 +34,7 @@ def test_me_is_the_key_its_tenant_and_what_it_may_do(owned, owner):
         "time_zone": owner.ref.time_zone,
     }
     assert me["permissions"] == sorted(RIGHTS)
-    assert me["scope"] == {"facilities": None, "states": None}
+    assert me["scope"] == {"facilities": None, "states": None, "assigned_only": False}
     assert datetime.fromisoformat(me["expires_at"]) == expiry
 
 

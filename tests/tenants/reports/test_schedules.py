@@ -128,7 +128,7 @@ def test_a_schedule_asks_for_less_when_its_creator_reaches_less(api, store, peop
 
 def test_a_schedule_stops_when_its_creator_lost_the_right_to_it(api, owner, store, people, join, run_due):
     store.facility("FAC2")
-    creators = {why: join(why) for why in ("creator", "permission", "reach")}
+    creators = {why: join(why) for why in ("creator", "permission", "reach", "assigned")}
     ids = {why: create(store, creator, facility="FAC1") for why, creator in creators.items()}
     key = keys.create_key(owner.ref, name="schedules")
     with TestClient(api.app, headers={"Authorization": f"Bearer {key.plaintext}"}) as client:
@@ -136,13 +136,16 @@ def test_a_schedule_stops_when_its_creator_lost_the_right_to_it(api, owner, stor
     accounts.deactivate(creators["creator"], actor="test:1")
     members.change_member(store.tenant, creators["permission"], members.Grant(["viewer"]), actor="test:1")
     members.change_member(store.tenant, creators["reach"], members.Grant(["data_officer"], ["FAC2"]), actor="test:1")
+    assigned_only = members.Grant(["data_officer"], assigned_only=True)
+    members.change_member(store.tenant, creators["assigned"], assigned_only, actor="test:1")
     keys.revoke_key(owner.ref, str(key.id))
     assert [run_due(), run_due(2)] == [0, 0]
+    reasons = {"key": "creator", "assigned": "reach"}
     for why, schedule in ids.items():
         state = api.get(f"/v1/reports/schedules/{schedule}").json()
-        assert (state["stopped_why"], state["stopped_at"] is None) == ("creator" if why == "key" else why, False)
+        assert (state["stopped_why"], state["stopped_at"] is None) == (reasons.get(why, why), False)
     stops = acts(store, "report:schedule:stop")
-    assert sorted(detail["why"] for _act, detail in stops) == ["creator", "creator", "permission", "reach"]
+    assert sorted(detail["why"] for _act, detail in stops) == ["creator", "creator", "permission", "reach", "reach"]
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,10 @@ def test_names_are_those_of_patients_within_reach(tenant, open_own):
 def test_the_risk_of_a_patient_of_another_facility_is_not_there(tenant, own_facility):
     places = dict(zip(COHORT.facility.tolist(), COHORT.uuids(), strict=True))
     key = ("person", "1", tenant.id, frozenset({"risk.read"}))
-    own = Scope(Principal(*key, facility_ids=frozenset({own_facility})), tenant, "1")
-    whole = Scope(Principal(*key), tenant, "1")
+    own, whole = Principal(*key, facility_ids=frozenset({own_facility})), Principal(*key)
 
-    def explained(scope, patient):
+    def explained(principal, patient):
+        scope = Scope(principal, tenant, "1")  # a new one each time: an old one asks whether the credential is valid
         return explain.explain(tenant, scope.session, str(patient), DAY, by=scope.by_at_once).patient_id
 
     assert [explained(whole, patient) for patient in places.values()] == list(places.values())

@@ -172,8 +172,9 @@ def test_a_key_permits_no_more_than_its_creator_may_do_now(tenant, add_person, m
     for client in (key, second):
         assert client.get("/v1/people").status_code == 403
         assert client.get("/v1/settings").status_code == 200
-    members.change_member(tenant, person, Grant(["data_officer"], states=["Lagos"]), actor="test:1")
-    assert key.get("/v1/me").json()["scope"]["states"] == ["Lagos"]
+    grant = Grant(["data_officer"], states=["Lagos"], assigned_only=True)
+    members.change_member(tenant, person, grant, actor="test:1")
+    assert key.get("/v1/me").json()["scope"] == {"facilities": None, "states": ["Lagos"], "assigned_only": True}
     assert key.get("/v1/settings").status_code == 403
     members.remove_member(tenant, person, actor="test:1")
     for client in (key, second):

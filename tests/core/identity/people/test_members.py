@@ -102,10 +102,11 @@ def test_the_command_line_takes_and_prints_datim_ids(client, capsys):
     add = ["people", "add", client.tenant.slug, "p@example.org", "--name", "P", "--role", "viewer", "--facility"]
     assert run([*add, "nowhere"]) == 1
     assert "facilities.0" in capsys.readouterr().err
-    assert run([*add, "Fac1"]) == 0
+    assert run([*add, "Fac1", "--assigned-only"]) == 0
     capsys.readouterr()
     assert run(["people", "list", client.tenant.slug, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["people"][0]["facilities"] == ["Fac1"]
+    (person,) = json.loads(capsys.readouterr().out)["people"]
+    assert (person["facilities"], person["assigned_only"]) == (["Fac1"], True)
 
 
 def test_an_unknown_facility_is_rejected_by_its_place(client):
@@ -140,8 +141,9 @@ def test_the_last_admin_can_neither_be_removed_nor_changed(tenant, add_person):
         members.remove_member(tenant, first, actor="test:1")
     with pytest.raises(Conflict):
         members.change_member(tenant, first, Grant(["viewer"]), actor="test:1")
-    with pytest.raises(Conflict):
-        members.change_member(tenant, first, Grant(["partner_admin"], states=["Lagos"]), actor="test:1")
+    for reach in ({"states": ["Lagos"]}, {"assigned_only": True}):
+        with pytest.raises(Conflict):
+            members.change_member(tenant, first, Grant(["partner_admin"], **reach), actor="test:1")
     with pytest.raises(NotFound):
         members.get_member(tenant, second)
 

@@ -45,6 +45,18 @@ def test_people_are_added_with_roles_facilities_states_and_links_that_work(clien
     assert (ben["roles"], ben["facilities"], ben["states"]) == (["data_officer", "viewer"], None, ["Lagos"])
 
 
+def test_the_column_assigned_only_says_who_reaches_assigned_patients_only(client):
+    head = HEAD.replace("\n", ",assigned_only\n")
+    content = head + "ann@example.org,Ann,tracking_officer,,,Yes\nben@example.org,Ben,tracking_officer,,,\n"
+    assert send(client, content).json()["added"] == 2
+    people = client.get("/v1/people", params={"sort": "email"}).json()["items"]
+    assert [person["assigned_only"] for person in people] == [True, False]
+    assert [row["state"] for row in send(client, content).json()["rows"]] == ["present", "present"]
+    assert send(client, content.replace(",Yes", ",no")).json()["errors"][0]["field"] == "body.csv.line 2: email"
+    wrong = send(client, content.replace(",Yes", ",perhaps")).json()["errors"]
+    assert [error["field"] for error in wrong] == ["body.csv.line 2: assigned_only"]
+
+
 def test_the_same_file_adds_nobody_twice_and_completes_what_was_cut_off(client):
     send(client, GOOD.rsplit("\n", 2)[0])
     second = send(client, GOOD).json()

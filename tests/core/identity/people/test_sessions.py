@@ -15,13 +15,13 @@ from tests.core.identity.people.conftest import PASSWORD
 
 
 def test_a_session_says_who_for_which_tenant_with_which_roles_and_scope(tenant, add_person, begin):
-    person_id, email = add_person("tracking_officer", states=["Lagos"])
+    person_id, email = add_person("tracking_officer", states=["Lagos"], assigned_only=True)
     identified = KIND.verify(begin(email).secret)
     principal = identified.principal
     assert identified.tenant == tenant
     assert (principal.kind, principal.id, principal.roles) == ("person", str(person_id), {"tracking_officer"})
     assert principal.permissions == permissions_of_role("tracking_officer")
-    assert (principal.facility_ids, principal.states) == (None, {"Lagos"})
+    assert (principal.facility_ids, principal.states, principal.assigned_to) == (None, {"Lagos"}, person_id)
 
 
 def test_a_changed_role_holds_from_the_next_request(tenant, add_person, begin):
@@ -30,6 +30,16 @@ def test_a_changed_role_holds_from_the_next_request(tenant, add_person, begin):
     before = KIND.verify(secret).principal
     members.change_member(tenant, person_id, Grant(["viewer"]), actor="test:1")
     assert KIND.verify(secret).principal.permissions == permissions_of_role("viewer")
+    with pytest.raises(Forbidden):
+        KIND.confirm(before)
+
+
+def test_a_changed_reach_holds_from_the_next_request(tenant, add_person, begin):
+    person_id, email = add_person("case_manager")
+    secret = begin(email).secret
+    before = KIND.verify(secret).principal
+    members.change_member(tenant, person_id, Grant(["case_manager"], assigned_only=True), actor="test:1")
+    assert KIND.verify(secret).principal.reach.assigned_to == person_id
     with pytest.raises(Forbidden):
         KIND.confirm(before)
 

@@ -1,0 +1,26 @@
+"""Table of assignments: who follows a patient. It is in this room, because it decides what people reach."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, Index, Text
+from sqlmodel import Field
+
+from core.clock import now
+from core.database import TenantBase
+
+
+class PatientAssignment(TenantBase, table=True):
+    """The person who follows a patient. The audit has who did before.
+
+    Attributes:
+        person_id: of ``platform.people``. Someone who left the tenant stays here, until somebody else is assigned.
+    """
+
+    __tablename__ = "patient_assignments"
+    __table_args__ = (Index("ix_patient_assignments_person_id", "person_id"),)
+
+    patient_uuid: UUID = Field(primary_key=True)
+    person_id: UUID
+    assigned_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    assigned_by: str = Field(sa_type=Text)
