@@ -8,18 +8,20 @@ import secrets
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from core import blobs
 from core.app import readiness
 from core.cli.main import run as iit
-from core.database import owner_connection, tenant_session
+from core.database import owner_connection, platform_session, tenant_session
 from core.database.upgrade import migrate
 from core.jobs import enqueue
 from core.jobs.heartbeat import Heartbeat
 from core.services import stop
 from core.services.manager import add_database
 from core.services.status import status
+from core.settings import get_settings
 from core.tenancy import create_tenant
 from tests.core.data_databases import Closed, Unknown
 
@@ -48,6 +50,25 @@ def ask(anonymous):
         return answer.status_code, report, {check["name"]: check for check in report["checks"]}
 
     return ask
+
+
+def test_accounts_of_the_demo_that_are_left_in_production_are_a_warning(own_services, monkeypatch):
+    insert = text(
+        "INSERT INTO platform.people (id, email, name, state, password_hash, created_at, created_by)"
+        " VALUES (:id, :email, 'Person', 'active', 'x', now(), 'test:1')"
+    )
+    with platform_session() as session:
+        for email in ("demo@lakeside.example.org", "own@programme.ng"):
+            session.execute(insert, {"id": uuid7(), "email": email})
+    readiness.check_demo_accounts(readiness.Report())
+    production = get_settings().model_copy(update={"environment": "production"})
+    monkeypatch.setattr(readiness, "get_settings", lambda: production)
+    with pytest.raises(readiness.Finding, match="1 accounts with example addresses") as raised:
+        readiness.check_demo_accounts(readiness.Report())
+    assert raised.value.state == "warning"
+    with platform_session() as session:
+        session.execute(text("UPDATE platform.people SET password_hash = NULL"))
+    readiness.check_demo_accounts(readiness.Report())
 
 
 def test_an_installation_that_works_is_ready_and_warns_that_no_worker_is_alive(ask):

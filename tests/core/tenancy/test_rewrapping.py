@@ -6,13 +6,17 @@ import os
 import secrets
 from uuid import uuid4
 
+import pyotp
 import pytest
 from sqlalchemy import text
 
 from core.audit.platform import acts
 from core.cli.main import run
+from core.clock import now
 from core.database import tenant_session
 from core.database.upgrade import migrate
+from core.identity.people import factor_codes, links, members, second_factor
+from core.identity.people.sign_in import complete_with_code, sign_in
 from core.installation import check_master_key
 from core.installation.master_key import MasterKeyWrong
 from core.privacy import master, tenant_keys, vault
@@ -21,6 +25,8 @@ from core.settings import environment_name, get_settings, master_key
 from core.tenancy import create_tenant, rewrapping
 
 NAME = "Amina"
+PASSWORD = "seven green bicycles in the rain"
+HOME = "192.0.2.1"
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +97,26 @@ def test_all_tenants_are_rewrapped_and_the_old_key_is_not_needed_any_more(fleet,
     get_settings.cache_clear()
     assert run(["keys", "rewrap"]) == 0
     assert "3 tenants had it already" in capsys.readouterr().out
+
+
+def test_second_factors_are_sealed_by_the_new_key_and_still_sign_in(fleet, rotate, monkeypatch):
+    email = "rotated@example.org"
+    person = members.add_member(fleet[0], email, "Person", members.Grant(["viewer"]), actor="test:1")
+    link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=fleet[0].id)
+    links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
+    started = sign_in(email, PASSWORD, address=HOME, device="test")
+    second_factor.begin_set_up(person, second_factor.Proof(PASSWORD, "", HOME))
+    app = pyotp.TOTP(second_factor.set_up_of(person).secret)
+    step = int(now().timestamp()) // factor_codes.STEP_SECONDS
+    second_factor.confirm(person, app.generate_otp(step), started.id, "test")
+    rotate()
+    assert rewrapping.rewrap_all(actor="test:1").failed == {}
+    monkeypatch.delenv("IIT_MASTER_KEY_PREVIOUS")
+    get_settings.cache_clear()
+    tenant_keys.forget()
+    assert second_factor.reseal_all() == 0, "nothing is left that the old key sealed"
+    waiting = sign_in(email, PASSWORD, address=HOME, device="test")
+    assert complete_with_code(waiting.secret, app.generate_otp(step + 1), address=HOME).tenant_id == fleet[0].id
 
 
 def test_a_run_that_is_cut_off_is_resumed_by_the_next(fleet, rotate):

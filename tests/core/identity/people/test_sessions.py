@@ -56,6 +56,19 @@ def test_a_removed_person_loses_sessions_and_keys_at_once(tenant, add_person, be
             rejected()
 
 
+def test_an_unknown_secret_counts_as_a_guess_and_that_of_an_ended_session_does_not(tenant, add_person, begin):
+    person_id, email = add_person("viewer")
+    ended = begin(email)
+    sessions.end(ended.id, person_id)
+    counts = {}
+    for name, secret in {"ended": ended.secret, "guessed": f"iits_{'0' * 64}"}.items():
+        with pytest.raises(Unauthenticated) as raised:
+            KIND.verify(secret)
+        counts[name] = KIND.counts_as_guess(raised.value)
+        assert raised.value.detail == "the session has ended", "the answer does not say which of the two it is"
+    assert counts == {"ended": False, "guessed": True}
+
+
 @pytest.mark.parametrize(("passed", "ends"), [(timedelta(minutes=59), False), (timedelta(minutes=61), True)])
 def test_an_idle_session_ends(add_person, begin, passed, ends):
     secret = begin(add_person()[1]).secret
