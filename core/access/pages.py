@@ -82,7 +82,10 @@ async def checked_form(request: Request) -> None:
     """
     if not _from_here(request):
         detail = "the form does not come from a page of this server"
-        remedy = f"{_SEND_AGAIN} If it is rejected again, ask the operator whether the reverse proxy is declared."
+        remedy = (
+            "Open the page again, and send the form from there. If it is rejected again, ask the operator whether the"
+            " reverse proxy is declared."
+        )
         raise Forbidden(detail, remedy=remedy)
     secret = _session_secret(request)
     if secret is None:

@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from core.access.scope import AnyScope, BearerKey, HeaderKey, OperatorScope, Scope, TenantScope, tenant_scope_of
-from core.errors import Forbidden
+from core.errors import Forbidden, phrase
 from core.identity import Principal, declared_permissions
 from core.web.pages import PageRoute
 
@@ -56,7 +56,7 @@ class Requirement(AccessRule):
             Forbidden: they do not hold it, or reach only a part of what the route is about (403).
         """
         if self.permission not in principal.permissions:
-            detail = f"the permission {self.permission} is needed"
+            detail = phrase("the permission {permission} is needed", permission=self.permission)
             raise Forbidden(detail)
         if not self.confined and not principal.reach.everything:
             detail = "this operation concerns all facilities of the tenant, and you reach some"
@@ -114,7 +114,7 @@ class AnyRequirement(AccessRule):
         """
         permissions = sorted(self.permissions & scope.principal.permissions)
         if not permissions:
-            detail = f"one of these permissions is needed: {', '.join(sorted(self.permissions))}"
+            detail = phrase("one of these permissions is needed: {names}", names=", ".join(sorted(self.permissions)))
             raise Forbidden(detail)
         return Requirement(permissions[0]).check(scope.principal)
 

@@ -97,8 +97,8 @@ def error_page(
     title, reader = _TITLES.get(type(error)), seen(scope)
     values = {
         **shown,
-        "title": texts.gettext(title) if title else shown["title"],
-        "remedy": texts.gettext(remedy) if remedy else shown["remedy"],
+        "title": texts.gettext(title or shown["title"]),
+        "remedy": remedy or error.remedy,
         "request_id": request_id,
         "language": texts.language(),
         "navigation": () if reader is None else site.navigation(reader.principal.permissions),

@@ -22,7 +22,7 @@ class Phrase(str):
     places: Mapping[str, Any]
 
 
-def phrase(template: str, **places: object) -> Phrase:
+def phrase(template: str, **places: object) -> str:
     """Return a text with its places filled; ``make texts`` gathers its template for translation.
 
     >>> phrase("has more than {most:,} rows", most=5000)

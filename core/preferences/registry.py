@@ -95,3 +95,27 @@ def changeable(name: str, permissions: Collection[str]) -> Group:
         detail = f"the permission {entry.permission} is needed"
         raise Forbidden(detail)
     return entry
+
+
+def label_of(name: str) -> str:
+    """Return what pages call a setting with a dotted name.
+
+    >>> label_of("completeness.window_days")
+    'completeness: window days'
+    """
+    return name.replace("_", " ").replace(".", ": ")
+
+
+def meaning_of(field: FieldInfo) -> str:
+    """Return what pages say of a setting: its description, without the marks of code."""
+    return " ".join((field.description or "").split()).replace("`", "")
+
+
+def texts_of_settings() -> Iterator[str]:
+    """Yield what pages say of the settings of all groups, for translation."""
+    for group_ in groups().values():
+        yield label_of(group_.name)
+        yield group_.title
+        for name, _model, field in group_.leaves():
+            yield label_of(name)
+            yield meaning_of(field)

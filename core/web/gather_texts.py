@@ -14,6 +14,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from core.feature_registry import resolve
+from core.web.error_texts import texts_of_errors
 from core.web.texts import CATALOGUES, LANGUAGES, SOURCE
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ FOLDERS: Final = ("core", "tenants", "billing")
 METHODS: Final = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 OPTIONS: Final = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
 KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "phrase": None}
+_SETTINGS: Final = "core.preferences.registry:texts_of_settings"
+"""What pages say of settings comes from their models."""
+
 PLURALS: Final = {"fr": "nplurals=2; plural=(n > 1);", "pt": "nplurals=2; plural=(n != 1);"}
 """The plural of each language: the number of forms, and which of them ``n`` takes."""
 
@@ -70,6 +75,8 @@ def _texts() -> Iterator[tuple[str | tuple[str, ...], str | None]]:
             texts = extract_from_dir(ROOT / folder, METHODS, OPTIONS, keywords=KEYWORDS, strip_comment_tags=True)
             for _, _, message, _, context in texts:
                 yield message, context
+    for text in (*texts_of_errors(ROOT), *resolve(_SETTINGS)()):
+        yield text, None
 
 
 if __name__ == "__main__":

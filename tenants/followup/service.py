@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import audit
 from core.clock import now, today
-from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, phrase
 from core.events import publish
 from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
@@ -162,19 +162,20 @@ _NO_SUCH = "there is no such attempt"
 
 def _check(session: TenantSession, body: AttemptPost, day: date) -> None:
     present = today(session.tenant.time_zone)
+    unfit = phrase("does not go with {outcome}", outcome=body.outcome)
     wrong = []
     if day > present:
         wrong.append(FieldError("body.day", "lies in the future", "give a date up to today"))
     if body.promised_for is not None and body.outcome != "promised":
-        wrong.append(FieldError("body.promised_for", f"does not go with {body.outcome}", "leave it out"))
+        wrong.append(FieldError("body.promised_for", unfit, "leave it out"))
     elif body.promised_for is not None and body.promised_for < day:
         wrong.append(FieldError("body.promised_for", "is before the attempt", "give a later date"))
     if body.returned_on is not None and body.outcome != "returned":
-        wrong.append(FieldError("body.returned_on", f"does not go with {body.outcome}", "leave it out"))
+        wrong.append(FieldError("body.returned_on", unfit, "leave it out"))
     elif body.returned_on is not None and body.returned_on > present:
         wrong.append(FieldError("body.returned_on", "lies in the future", "give a date up to today"))
     if body.new_phone is not None and body.outcome != "wrong_number":
-        wrong.append(FieldError("body.new_phone", f"does not go with {body.outcome}", "leave it out"))
+        wrong.append(FieldError("body.new_phone", unfit, "leave it out"))
     if wrong:
         detail = "the attempt cannot be recorded"
         raise Invalid(detail, errors=wrong)

@@ -11,7 +11,7 @@ import orjson
 from core import audit
 from core.clock import now
 from core.database import lock_own
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, phrase
 from core.jobs import enqueue
 from tenants.imports import repository
 from tenants.imports.applying import undoing
@@ -176,7 +176,7 @@ def cancel(session: TenantSession, uuid: UUID) -> Import:
         message, remedy = f"the import is {row.state}", "there is nothing to stop"
         if is_stalled(row):
             message = f"the import is {row.state}, part of it is in the records, and {row.error}"
-            remedy = f"{RESUME}; it runs to its end. Import the corrected files after it"
+            remedy = phrase("{what}; it runs to its end. Import the corrected files after it", what=phrase(RESUME))
         elif row.state in UNFINISHED:
             remedy = "it runs to its end: import the corrected files after it"
         raise Conflict(message, remedy=remedy)

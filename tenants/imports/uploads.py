@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from core import blobs
-from core.errors import FieldError, Invalid, NotFound
+from core.errors import FieldError, Invalid, NotFound, phrase
 from core.jobs import enqueue
 from tenants.imports import report, repository, service
 from tenants.imports.clearing import clear
@@ -128,7 +128,7 @@ def store(tenant: TenantRef, uploads: Sequence[tuple[str, BinaryIO]]) -> list[Gi
     if not uploads:
         problem = "there is no file"
     elif len(uploads) > MOST_FILES:
-        problem = f"there are more than {MOST_FILES} files"
+        problem = phrase("there are more than {most} files", most=MOST_FILES)
     elif len(set(names)) < len(names):
         problem = "two files have one name"
     if problem:

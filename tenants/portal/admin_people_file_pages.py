@@ -13,7 +13,7 @@ from core.errors import AppError, Conflict, Forbidden, Invalid
 from core.identity import Principal
 from core.identity.people import administration
 from core.identity.people.people_file import LONGEST, MOST_ROWS, NEW, PRESENT, WRONG, PersonRow, check_file, decoded
-from core.web.texts import gettext as _
+from core.web.problem_texts import shown_sentence
 from tenants.portal import admin_words as words
 
 router = APIRouter()
@@ -68,9 +68,8 @@ def _file_page(
     rejected = error is not None or bool(wrong)
     problem = ""
     if error is not None:
-        first = error.errors[0] if error.errors else None
-        fault = f"{first.problem}." if first else ""
-        problem = " ".join((words.sentence(_(error.detail)), fault, _(error.remedy)))
+        parts = (error.detail, *(one.problem for one in error.errors[:1]), error.remedy)
+        problem = " ".join(shown_sentence(part) for part in parts)
     return page.render(
         "portal/admin/people_file.html",
         scope.principal,

@@ -89,7 +89,7 @@ def _group_page(
 ) -> HTMLResponse:
     may = scope.principal.permissions
     fields = fields_of(state) if sent is None else list(with_texts(fields_of(state), sent))
-    wrong = wrong_fields(state.group, error.errors) if isinstance(error, Invalid) else {}
+    wrong = wrong_fields(state.group, fields, error.errors) if isinstance(error, Invalid) else {}
     stale = _("Somebody changed these settings meanwhile. Open the page again.")
     return page.render(
         "portal/admin/settings_group.html",

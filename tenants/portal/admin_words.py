@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from core.web.problem_texts import problem_text
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext
 
@@ -42,26 +43,6 @@ FIELDS: Final = {
 }
 """Name of a field -> what to write in it."""
 
-DETAILS: Final = (
-    marked("this is the last admin of the tenant"),
-    marked("Make somebody else an admin first."),
-    marked("the person belongs to the tenant already"),
-    marked("Change the roles of the person instead."),
-    marked("the account with this address cannot join a tenant"),
-    marked("Ask the operator of the installation."),
-    marked("the person may do more than you"),
-    marked("Ask an admin of the tenant."),
-    marked("this account belongs to other tenants too"),
-    marked("Remove the person from your tenant, or ask the operator of the installation."),
-    marked("Ask the operator of the installation for the link."),
-    marked("the person has not accepted the invitation yet"),
-    marked("Remove the person instead."),
-    marked("the row has another version than If-Match names"),
-    marked("Give them another role first."),
-    marked("there is a role of this name already"),
-)
-"""Texts of the services about a person or a role, gathered for translation."""
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -93,12 +74,7 @@ def problem_of(error: AppError, names: dict[str, str] | None = None) -> Problem:
     fields = [name for name in dict.fromkeys(wrong) if name in FIELDS]
     if fields:
         return Problem(fields=tuple((name, _(FIELDS[name])) for name in fields))
-    return Problem(" ".join((sentence(_(error.detail)), _(error.remedy))))
-
-
-def sentence(text: str) -> str:
-    """Return the text as a sentence: with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return Problem(problem_text(error))
 
 
 def role_name(name: str) -> str:

@@ -20,6 +20,7 @@ from core.jobs.schemas import JobOut
 from core.web.pages import SEE_OTHER
 from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest, long_pages
+from core.web.problem_texts import problem_text, shown_sentence
 from core.web.streams import StreamedResponse, file_blocks
 from core.web.texts import gettext as _
 from core.web.uploads import upload_limit
@@ -225,15 +226,15 @@ def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Inval
 def _problems(error: AppError) -> list[tuple[str, str]]:
     """The problems of the form: the field to correct, and a text. Any other field is a key of the mapping."""
     if not error.errors:
-        return [("files", f"{data_words.sentence(error.detail)} {data_words.sentence(error.remedy or '')}")]
+        return [("files", problem_text(error))]
     return [
         (
             _FIELDS.get(problem.field, "mapping_file"),
             " ".join(
                 [
                     *([] if problem.field in (*_FIELDS, "mapping") else [f"{problem.field}:"]),
-                    data_words.sentence(problem.problem),
-                    data_words.sentence(problem.remedy),
+                    shown_sentence(problem.problem),
+                    shown_sentence(problem.remedy),
                 ]
             ),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
+from tenants.portal.reason_words import reason_text
 from tenants.portal.words import OUTCOMES, SEXES, grouped, unnamed
 from tenants.records.vocabulary import VARIABLES
 
@@ -190,8 +191,9 @@ def _reason_row(row: Mapping[str, Any], share: float) -> dict[str, Any]:
     effect = (_("raises, {times} times") if share > 0 else _("lowers, {times} times")).format(
         times=shown_number(exp(row["contribution"]), 1)
     )
+    text = reason_text(row["text"])
     return {
-        "text": f"{row['text'][:1].upper()}{row['text'][1:]}",
+        "text": f"{text[:1].upper()}{text[1:]}",
         "effect": effect,
         "bar": (theme, share, effect),
     }

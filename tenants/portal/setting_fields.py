@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import FieldError, Invalid
 from core.preferences import service
+from core.preferences.registry import label_of, meaning_of
 from core.web.texts import gettext as _
 from core.web.texts import shown_number
 
@@ -32,7 +33,7 @@ class SettingField:
         label: its last parts in words.
         text: its value as the form shows it.
         default: its default as the form shows it.
-        meaning: what it is for, in English.
+        meaning: what it is for.
         options: the values to choose from; empty if it is written.
         number: whether it is a number.
         least, most: bounds of a number; None for none.
@@ -71,10 +72,10 @@ def fields_of(state: GroupState) -> list[SettingField]:
     return [
         SettingField(
             name,
-            name.replace("_", " ").replace(".", ": "),
+            _(label_of(name)),
             _text(service.at_name(values, name)),
             _text(service.at_name(defaults, name)),
-            " ".join((field.description or "").split()).replace("`", ""),
+            _(meaning_of(field)),
             is_set=name in state.set_names,
             **_form_of(model.model_json_schema(), name.rpartition(".")[2]),
         )
@@ -105,14 +106,14 @@ def document_of(state: GroupState, sent: Mapping[str, str]) -> dict[str, Any]:
     return document
 
 
-def wrong_fields(group: Group, errors: tuple[FieldError, ...]) -> dict[str, str]:
-    """The problem of each wrong setting, by name. A wrong part of a setting counts as that setting."""
-    names = [name for name, *_rest in group.leaves()]
+def wrong_fields(group: Group, fields: list[SettingField], errors: tuple[FieldError, ...]) -> dict[str, str]:
+    """What to write in each wrong setting, by name. A wrong part of a setting counts as that setting."""
+    known = {field.name: field for field in fields}
     wrong: dict[str, str] = {}
     for error in errors:
         place = error.field.removeprefix(f"{group.name}.")
-        name = next((name for name in names if place == name or place.startswith(f"{name}.")), names[0])
-        wrong.setdefault(name, error.problem)
+        name = next((name for name in known if place == name or place.startswith(f"{name}.")), fields[0].name)
+        wrong.setdefault(name, " ".join((_("This value does not fit."), known[name].takes)).strip())
     return wrong
 
 

@@ -40,9 +40,11 @@ from core.identity.tenant_roles.service import list_roles
 from core.web.etag import ExpectedVersions, etag
 from core.web.own_address import own_origin
 from core.web.pages import SEE_OTHER
+from core.web.problem_texts import problem_text, shown_sentence
 from core.web.texts import gettext as _
+from core.web.texts import shown_phrase
 from tenants.portal.admin_words import role_name
-from tenants.portal.sso_words import check_name
+from tenants.portal.sso_words import check_name, field_name
 
 router = APIRouter()
 
@@ -185,7 +187,12 @@ def _page(
         version="" if present is None else etag(present.version_id),
         problems=[] if problem is None else _lines(problem),
         findings=[
-            (check_name(finding.check), _("Right") if finding.ok else _("Wrong"), finding.problem, finding.remedy)
+            (
+                check_name(finding.check),
+                _("Right") if finding.ok else _("Wrong"),
+                shown_sentence(finding.problem),
+                shown_sentence(finding.remedy),
+            )
             for finding in findings or ()
         ],
         domains=domains.list_domains(tenant),
@@ -259,11 +266,11 @@ def _missing() -> Invalid:
 def _lines(problem: AppError) -> list[tuple[str, str]]:
     """The problems for the summary of errors: field and text."""
     if not problem.errors:
-        return [("", f"{problem.detail}. {problem.remedy or ''}".strip())]
-    lines = (
-        (each.field, f"{each.field.replace('_', ' ')} {each.problem}. {each.remedy or ''}") for each in problem.errors
-    )
-    return [(field, text.strip()) for field, text in lines]
+        return [("", problem_text(problem))]
+    return [
+        (each.field, f"{field_name(each.field)}: {shown_phrase(each.problem)}. {shown_sentence(each.remedy)}".strip())
+        for each in problem.errors
+    ]
 
 
 def _seen(version: str) -> ExpectedVersions:

@@ -57,6 +57,25 @@ CHECKS = {
 """Check of the test -> what it is called."""
 
 
+FIELDS = {
+    "issuer": marked("Issuer"),
+    "client_id": marked("Client id"),
+    "client_secret": marked("Client secret"),
+    "roles_claim": marked("Claim with roles"),
+    "role_mapping": marked("Roles"),
+    "default_role": marked("Role of everybody else"),
+    "break_glass_person_id": marked("Break-glass account"),
+    "enforced": marked("Enforced"),
+    "domain": marked("Domain of e-mail addresses"),
+}
+"""Field of the provider or of a domain -> what it is called."""
+
+
+def field_name(field: str) -> str:
+    """What a field is called, in the reader's language."""
+    return _(FIELDS[field]) if field in FIELDS else field
+
+
 def reason_of(reason: str) -> tuple[str, str]:
     """The problem and the remedy, in the reader's language."""
     detail, remedy = REASONS[reason]

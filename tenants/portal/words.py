@@ -10,6 +10,7 @@ from uuid import UUID
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext, shown_day, shown_share
 from tenants.followup.today import Card, Today
+from tenants.portal.reason_words import reason_text
 from tenants.risk.identities import full_name
 
 OUTCOMES: Final[dict[str, str]] = {
@@ -121,7 +122,7 @@ def why(card: Card, usual: float | None) -> str:
 
 
 def _sentence(reasons: Sequence[str]) -> str:
-    text = "; ".join(reasons)
+    text = "; ".join(reason_text(reason) for reason in reasons)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core import audit
 from core.clock import now
-from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.events import publish
 from core.privacy import vault
 from core.web.cursors import Sort
@@ -119,7 +119,10 @@ def merge_candidate(session: TenantSession, uuid: UUID, *, keep: UUID | None, re
     if keep is None:
         keep = _later(session, pair)
     elif keep not in pair:
-        detail, remedy = "the patient to keep is neither of the two", f"give {pair[0]} or {pair[1]}"
+        detail, remedy = (
+            "the patient to keep is neither of the two",
+            phrase("give {first} or {second}", first=pair[0], second=pair[1]),
+        )
         raise Invalid(detail, remedy=remedy, errors=[FieldError("canonical_id", "is neither of the two", remedy)])
     merged_patient = pair[0] if keep == pair[1] else pair[1]
     _decide(session, row, "merged", reason)

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from core import audit, blobs
 from core.clock import now
 from core.database import Reach, psycopg_connection
-from core.errors import Conflict, Forbidden, NotFound
+from core.errors import Conflict, Forbidden, NotFound, phrase
 from core.jobs import enqueue
 from core.web import texts
 from core.web.keyset import read_slice
@@ -74,7 +74,7 @@ def extent_of(session: TenantSession, principal: Principal, body: ReportChoice) 
     needs = needed(body.kind, identifiers=body.identifiers)
     missing = sorted(needs - principal.permissions)
     if missing:
-        detail = f"this report needs the permission {missing[0]}"
+        detail = phrase("this report needs the permission {permission}", permission=missing[0])
         raise Forbidden(detail)
     if facility is not None:
         return Extent(sorted(needs), [facility.uuid], session.reach)
@@ -195,7 +195,7 @@ def find(session: TenantSession, permissions: Collection[str], report_id: UUID) 
         raise NotFound(detail, remedy="list the reports, or ask for a new one")
     missing = sorted(set(row.needs) - set(permissions))
     if missing:
-        detail = f"this report needs the permission {missing[0]}"
+        detail = phrase("this report needs the permission {permission}", permission=missing[0])
         raise Forbidden(detail)
     return row
 
@@ -248,7 +248,9 @@ def delete(scope: Scope, report_id: UUID) -> None:
     with scope.session() as session:
         row = find(session, scope.principal.permissions, report_id)
         if row.requested_by != session.actor and MANAGE not in scope.principal.permissions:
-            detail = f"to delete a report of another person you need the permission {MANAGE}"
+            detail = phrase(
+                "to delete a report of another person you need the permission {permission}", permission=MANAGE
+            )
             raise Forbidden(detail)
         key = row.blob
         session.delete(row)

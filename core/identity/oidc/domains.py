@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from core import audit
 from core.clock import now
 from core.database import platform_session, require_none, tenant_session
-from core.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
+from core.errors import Conflict, FieldError, Invalid, NotFound, Unavailable, phrase
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -131,7 +131,7 @@ def claim_domain(tenant: TenantRef, domain: str, author: Author) -> Domain:
             text("SELECT count(*) FROM platform.sso_domains WHERE tenant_id = :tenant"), {"tenant": tenant.id}
         ).scalar_one()
         if total >= MOST:
-            detail = f"the tenant claims {MOST} domains already"
+            detail = phrase("the tenant claims {count} domains already", count=MOST)
             raise Conflict(detail, remedy="Remove one that is not needed.")
         added = session.execute(
             text(

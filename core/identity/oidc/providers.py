@@ -12,7 +12,7 @@ from sqlalchemy import text
 from core import audit
 from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
-from core.errors import FieldError, Forbidden, Invalid, NotFound
+from core.errors import FieldError, Forbidden, Invalid, NotFound, phrase
 from core.identity.oidc import discovery
 from core.identity.oidc.domains import domain_of
 from core.identity.oidc.fetching import ProviderFaultError, reject_address
@@ -300,7 +300,9 @@ def _reject_form(draft: Draft) -> None:
     if draft.client_secret is not None and not draft.client_secret.strip():
         problems.append(FieldError("client_secret", "is empty", "Leave it out to keep the stored one."))
     if len(draft.role_mapping) > MOST_MAPPED:
-        problems.append(FieldError("role_mapping", "has too many values", f"Map at most {MOST_MAPPED}."))
+        problems.append(
+            FieldError("role_mapping", "has too many values", phrase("Map at most {most}.", most=MOST_MAPPED))
+        )
     if problems:
         detail = "the single sign-on is not valid"
         raise Invalid(detail, errors=problems)
@@ -331,7 +333,7 @@ def _reject_unknown_roles(session: Session, tenant: TenantRef, draft: Draft) -> 
         named.append(("default_role", draft.default_role))
     known = existing_roles(session, tenant, [role for _, role in named])
     problems = [
-        FieldError(field, f"names {role}, which is no role", "Give a role of GET /v1/roles.")
+        FieldError(field, phrase("names {role}, which is no role", role=role), "Give a role of GET /v1/roles.")
         for field, role in named
         if role not in known
     ]
@@ -372,7 +374,7 @@ def _reject_lock_out(session: Session, tenant: TenantRef, draft: Draft) -> None:
     values = {"tenant": tenant.id, "issuer": draft.issuer, "person": draft.break_glass_person_id, "admin": ADMIN}
     problems = []
     if session.execute(_BREAK_GLASS_FITS, values).first() is None:
-        remedy = f"Choose a person with the role {ADMIN} and a password."
+        remedy = phrase("Choose a person with the role {role} and a password.", role=ADMIN)
         problems.append(FieldError("break_glass_person_id", "is no admin of the tenant with a password", remedy))
     works = session.execute(_WORKS, values).one()
     if not works.proved:

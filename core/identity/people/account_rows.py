@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from core.clock import now
 from core.database import platform_session
-from core.errors import Conflict, FieldError, Invalid
+from core.errors import Conflict, FieldError, Invalid, phrase
 from core.web.texts import LANGUAGES
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def checked_language(language: str | None) -> str | None:
         return language
     detail = "there is no such language"
     problem = "is not a language of the pages"
-    raise Invalid(detail, errors=[FieldError("language", problem, f"Give one of {', '.join(LANGUAGES)}.")])
+    raise Invalid(
+        detail, errors=[FieldError("language", problem, phrase("Give one of {names}.", names=", ".join(LANGUAGES)))]
+    )
 
 
 def choose_language(person_id: UUID, language: str | None) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from core.audit.platform import record_act
 from core.clock import now
 from core.database import TenantRef, platform_session
-from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, phrase
 from core.identity.people import members, sessions
 from core.identity.people.account_rows import ensure_person
 from core.identity.people.names import normal_email, normal_name
@@ -143,7 +143,9 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
     if role not in ROLES or not ROLES[role].operator:
         detail = "there is no such operator role"
         names = ", ".join(known.name for known in ROLES.values() if known.operator)
-        raise Invalid(detail, errors=[FieldError("role", "is not an operator role", f"Give one of {names}.")])
+        raise Invalid(
+            detail, errors=[FieldError("role", "is not an operator role", phrase("Give one of {names}.", names=names))]
+        )
     with platform_session() as session:
         person_id = ensure_person(session, address, shown, actor)
         member = session.execute(

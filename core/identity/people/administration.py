@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core import audit
 from core.database import platform_session, tenant_session
-from core.errors import Forbidden
+from core.errors import Forbidden, phrase
 from core.identity.people import accounts, factor_reset, link_mail, links, members
 from core.identity.people.people_file import NEW, reject_wrong
 from core.identity.roles import ROLES
@@ -203,7 +203,7 @@ def check_grant(caller: Caller, grant: Grant) -> None:
     granted = permissions_of(caller.tenant, of_tenants, roles_at(caller.tenant.id))
     more = sorted(granted - caller.principal.permissions)
     if more:
-        detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"
+        detail = phrase("a role cannot permit what you may not do: {names}", names=", ".join(more[:3]))
         raise Forbidden(detail, remedy=_ASK)
     if not caller.principal.reach.everything:
         detail = "you reach a part of the facilities only"

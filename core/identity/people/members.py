@@ -13,7 +13,7 @@ from sqlalchemy import text
 from core import audit
 from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
-from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.identity.facilities import datim_ids_of, facility_ids
 from core.identity.people import sessions
 from core.identity.people.account_rows import checked_language, ensure_person
@@ -372,7 +372,7 @@ def _checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) 
     unknown = sorted(set(roles) - known)
     if unknown or not roles:
         problem = "names a role that does not exist" if unknown else "names no role"
-        remedy = f"Give one or more of {', '.join(sorted(known))}."
+        remedy = phrase("Give one or more of {names}.", names=", ".join(sorted(known)))
         detail = "the roles are not valid"
         raise Invalid(detail, errors=[FieldError("roles", problem, remedy)])
     return sorted(set(roles))

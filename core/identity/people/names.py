@@ -2,7 +2,7 @@
 
 import re
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
 _RESERVED = re.compile(r"[@.]((example\.(com|net|org))|example|test|invalid|localhost)$")
@@ -32,7 +32,10 @@ def normal_name(name: str) -> str:
     shown = " ".join(name.split())
     if not 0 < len(shown) <= NAME_MAX or not shown.isprintable():
         detail = "the name is not valid"
-        raise Invalid(detail, errors=[FieldError("name", "is empty or too long", f"Give 1 to {NAME_MAX} characters.")])
+        raise Invalid(
+            detail,
+            errors=[FieldError("name", "is empty or too long", phrase("Give 1 to {most} characters.", most=NAME_MAX))],
+        )
     return shown
 
 

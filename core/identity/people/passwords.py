@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,16 +67,19 @@ def check_new(password: str, context: Iterable[str] = (), field: str = "password
 def _problem(password: str, context: Iterable[str]) -> tuple[str, str]:
     text = _normal(password)
     if len(text) < SHORTEST:
-        return f"has fewer than {SHORTEST} characters", "Choose a longer one: four or five words are easy to remember."
+        remedy = "Choose a longer one: four or five words are easy to remember."
+        return phrase("has fewer than {least} characters", least=SHORTEST), remedy
     if len(text) > LONGEST:
-        return f"has more than {LONGEST} characters", "Choose a shorter one."
+        remedy = "Choose a shorter one."
+        return phrase("has more than {most} characters", most=LONGEST), remedy
     low = text.casefold()
     words = {word for entry in context for word in (entry.casefold(), *entry.casefold().replace("@", " ").split())}
     rest = low
     for word in sorted((word for word in words if len(word) >= _LEAST_OF_CONTEXT), key=len, reverse=True):
         rest = rest.replace(word, "")
     if len(rest) < _LEAST_OF_OWN or len(set(low)) < _LEAST_OF_CONTEXT or _is_known(low):
-        return "is easy to guess", "Choose another: four or five words that do not belong together."
+        problem, remedy = "is easy to guess", "Choose another: four or five words that do not belong together."
+        return problem, remedy
     return "", ""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from sqlalchemy import text
 
 from core.database import platform_session, tenant_session
-from core.errors import FieldError, Forbidden, Invalid
+from core.errors import FieldError, Forbidden, Invalid, phrase
 from core.identity.facilities import ACTOR, directory
 from core.identity.people.account_rows import checked_language
 from core.identity.people.members import Grant
@@ -131,7 +131,7 @@ def reject_wrong(rows: Collection[PersonRow], place: str = "") -> None:
 
 def _rows(content: str) -> Iterator[PersonRow]:
     if len(content) > LONGEST:
-        raise _unreadable(f"has more than {LONGEST:,} characters", "Split the file.")
+        raise _unreadable(phrase("has more than {most:,} characters", most=LONGEST), "Split the file.")
     head = content.lstrip("\ufeff").splitlines()[:1]
     delimiter = max(",;\t", key=(head or [""])[0].count)
     reader = csv.reader(StringIO(content.lstrip("\ufeff")), delimiter=delimiter)
@@ -143,7 +143,7 @@ def _rows(content: str) -> Iterator[PersonRow]:
                 continue
             count += 1
             if count > MOST_ROWS:
-                raise _unreadable(f"has more than {MOST_ROWS:,} people", "Split the file.")
+                raise _unreadable(phrase("has more than {most:,} people", most=MOST_ROWS), "Split the file.")
             yield _row(reader.line_num, dict(zip(columns, cells, strict=False)))
     except csv.Error:
         raise _unreadable("is no CSV", "Save it as CSV in UTF-8.") from None
@@ -153,12 +153,16 @@ def _columns(head: list[str]) -> list[str]:
     names = [COLUMNS.get(cell.strip().lower(), "") for cell in head]
     unknown = [place for place, name in enumerate(names, 1) if not name]
     if unknown:
-        remedy = f"Use {', '.join(sorted(set(COLUMNS.values())))}."
-        raise _unreadable(f"has an unknown heading in column {unknown[0]}", remedy)
+        remedy = phrase("Use {names}.", names=", ".join(sorted(set(COLUMNS.values()))))
+        raise _unreadable(phrase("has an unknown heading in column {number}", number=unknown[0]), remedy)
     twice = [name for name, count in Counter(names).items() if count > 1]
     missing = [name for name in NEEDED if name not in names]
     if twice or missing:
-        problem = f"has the column {twice[0]} twice" if twice else f"has no column {missing[0]}"
+        problem = (
+            phrase("has the column {name} twice", name=twice[0])
+            if twice
+            else phrase("has no column {name}", name=missing[0])
+        )
         raise _unreadable(problem, "Begin the file with: email,name,roles,facilities,states")
     return names
 
@@ -195,7 +199,7 @@ def _check_facts(rows: list[PersonRow]) -> None:
             except Invalid as error:
                 row.reject(column, error.errors[0].problem, error.errors[0].remedy)
         if row.email in seen:
-            row.reject("email", f"is in line {seen[row.email]} too", "Write each person one time.")
+            row.reject("email", phrase("is in line {line} too", line=seen[row.email]), "Write each person one time.")
         seen.setdefault(row.email, row.line)
 
 
@@ -219,7 +223,7 @@ def _check_grants(
             row.reject(
                 "roles",
                 "names a role that does not exist" if unknown else "names no role",
-                f"Write one or more of {', '.join(sorted(known))}.",
+                phrase("Write one or more of {names}.", names=", ".join(sorted(known))),
             )
         elif allow is not None:
             try:

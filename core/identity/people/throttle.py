@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from core.clock import now
-from core.errors import TooManyRequests
+from core.errors import TooManyRequests, phrase
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -44,12 +44,12 @@ class FailureCounter:
 
 def of_password(account: str, address: str) -> FailureCounter:
     """Wrong passwords of one account from one network address."""
-    return FailureCounter(_digest(account, address), "failed sign-ins with this e-mail address from here")
+    return FailureCounter(_digest(account, address), phrase("failed sign-ins with this e-mail address from here"))
 
 
 def of_codes_from(person_id: UUID, address: str) -> FailureCounter:
     """Wrong codes of one person from one network address."""
-    return FailureCounter(_digest("code", str(person_id), address), "wrong codes from here")
+    return FailureCounter(_digest("code", str(person_id), address), phrase("wrong codes from here"))
 
 
 def of_app_codes(person_id: UUID) -> FailureCounter:
@@ -58,7 +58,7 @@ def of_app_codes(person_id: UUID) -> FailureCounter:
     Only somebody who knows the password can make this one wait. Recovery codes are not counted here and never wait for
     it, so the person can still sign in.
     """
-    return FailureCounter(_digest("app codes", str(person_id)), "wrong codes of this account", FREE_CODES)
+    return FailureCounter(_digest("app codes", str(person_id)), phrase("wrong codes of this account"), FREE_CODES)
 
 
 def reject_waiting(session: Session, counter: FailureCounter) -> None:
@@ -76,8 +76,10 @@ def reject_waiting(session: Session, counter: FailureCounter) -> None:
     wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(row.failures - counter.free + 1, 20)))
     left = row.last_at + wait - now()
     if left > timedelta(0):
-        detail, seconds = f"too many {counter.subject}", int(left.total_seconds()) + 1
-        raise TooManyRequests(detail, remedy=f"Try again in {seconds} seconds.", retry_after=seconds)
+        detail, seconds = phrase("too many {subject}", subject=counter.subject), int(left.total_seconds()) + 1
+        raise TooManyRequests(
+            detail, remedy=phrase("Try again in {seconds} seconds.", seconds=seconds), retry_after=seconds
+        )
 
 
 def count_failure(session: Session, counter: FailureCounter) -> None:

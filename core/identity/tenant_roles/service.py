@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from core import audit
 from core.clock import now
 from core.database import tenant_session
-from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, phrase
 from core.errors.nearest import remedy_for
 from core.identity.permissions import all_permissions
 from core.identity.roles import ADMIN, ROLES, permissions_of_role
@@ -117,7 +117,7 @@ def create_role(tenant: TenantRef, draft: RoleDraft, author: RoleAuthor) -> Role
         if any(role.name == draft.name for role in present):
             raise _taken()
         if len(present) >= MOST:
-            detail = f"the tenant has {MOST} roles of its own, and cannot have more"
+            detail = phrase("the tenant has {most} roles of its own, and cannot have more", most=MOST)
             raise Conflict(detail, remedy="Delete a role that nobody has.")
         with session.cursor() as cursor:
             _store(cursor, checked, author)
@@ -163,7 +163,7 @@ def delete_role(tenant: TenantRef, name: str, author: RoleAuthor, expected: Expe
             {"tenant": tenant.id, "name": name},
         ).scalar_one()
         if holders:
-            detail = f"{holders} of the tenant's people have this role"
+            detail = phrase("{count} of the tenant's people have this role", count=holders)
             raise Conflict(detail, remedy="Give them another role first.")
         with session.cursor() as cursor:
             cursor.execute("DELETE FROM roles WHERE name = %s", (name,))
@@ -179,11 +179,13 @@ def _checked(draft: RoleDraft, author: RoleAuthor) -> RoleDraft:
     """
     meaning, errors = " ".join(draft.meaning.split()), []
     if len(draft.name) > NAME_MAX or not re.fullmatch(NAME, draft.name):
-        remedy = f"Write up to {NAME_MAX} small letters, digits and hyphens, such as case-lead."
+        remedy = phrase("Write up to {most} small letters, digits and hyphens, such as case-lead.", most=NAME_MAX)
         errors.append(FieldError("name", "cannot be the name of a role", remedy))
     if not 0 < len(meaning) <= MEANING_MAX or not meaning.isprintable():
-        errors.append(FieldError("meaning", "is empty or too long", f"Give 1 to {MEANING_MAX} characters."))
-    remedy = f"Choose among {', '.join(INCLUDABLE)}."
+        errors.append(
+            FieldError("meaning", "is empty or too long", phrase("Give 1 to {most} characters.", most=MEANING_MAX))
+        )
+    remedy = phrase("Choose among {names}.", names=", ".join(INCLUDABLE))
     errors += _strangers("includes", draft.includes, INCLUDABLE, "is not a role that can be included", remedy)
     remedy = "See effective_permissions of partner_admin in GET /v1/roles."
     errors += _strangers("permissions", draft.permissions, all_permissions(), "is not a permission", remedy)
@@ -193,7 +195,7 @@ def _checked(draft: RoleDraft, author: RoleAuthor) -> RoleDraft:
     granted = compile_roles([RoleRules(draft.name, draft.includes, draft.permissions)])[draft.name]
     more = sorted(granted - author.permissions) if author.permissions is not None else []
     if more:
-        detail = f"a role cannot permit what you may not do: {', '.join(more[:3])}"
+        detail = phrase("a role cannot permit what you may not do: {names}", names=", ".join(more[:3]))
         raise Forbidden(detail, remedy="Leave it out, or ask an admin of the tenant.")
     return replace(
         draft,

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.settings import get_settings
 from tenants.imports.reading.file_kinds import ZipKind, plain_head, wrong_kind, zip_kind
 
@@ -126,8 +126,10 @@ class Source:
     def _check_size(self) -> None:
         """Reject a file that is larger than the limit, before reading it."""
         if self.size > self.limits.expanded:
-            problem = (
-                f"the file has {self.size >> 20:,} MB, more than the {self.limits.expanded >> 20:,} MB of the limit"
+            problem = phrase(
+                "the file has {size:,} MB, more than the {most:,} MB of the limit",
+                size=self.size >> 20,
+                most=self.limits.expanded >> 20,
             )
             raise rejected(self.name, problem, "check that it is the right file; split it if it really is so large")
 
@@ -184,7 +186,7 @@ class _BoundedExpansion(io.RawIOBase):
             raise rejected(name, "the gzip file is damaged", "copy or download the file again") from error
         self._count += len(data)
         if self._count > self._limit:
-            problem = f"the file expands to more than {_size(self._limit)}"
+            problem = phrase("the file expands to more than {size}", size=_size(self._limit))
             remedy = (
                 "check that it is the right file; if it is, split it, or have the operator raise IIT_IMPORT_MAX_BYTES"
             )
@@ -205,10 +207,11 @@ def check_size(sources: Sequence[Source]) -> None:
     most = min((source.limits.expanded for source in sources), default=total)
     if total > most:
         largest = max(sources, key=lambda source: source.size)
-        problem = f"the files hold {_size(total)}, and one import may hold {_size(most)}"
-        remedy = (
-            f"check that {largest.name} is the right file; if it is, import its parts one after the other, or have"
-            " the operator raise IIT_IMPORT_MAX_BYTES"
+        problem = phrase("the files hold {size}, and one import may hold {most}", size=_size(total), most=_size(most))
+        remedy = phrase(
+            "check that {name} is the right file; if it is, import its parts one after the other, or have"
+            " the operator raise IIT_IMPORT_MAX_BYTES",
+            name=largest.name,
         )
         raise Invalid(problem, remedy=remedy, errors=[FieldError(f"file {largest.name}", problem, remedy)])
 
@@ -219,7 +222,11 @@ def _size(count: int) -> str:
 
 def rejected(name: str, problem: str, remedy: str) -> Invalid:
     """The error for a file that cannot be read as a whole."""
-    return Invalid(f"{name}: {problem}", remedy=remedy, errors=[FieldError(f"file {name}", problem, remedy)])
+    return Invalid(
+        phrase("{name}: {problem}", name=name, problem=problem),
+        remedy=remedy,
+        errors=[FieldError(f"file {name}", problem, remedy)],
+    )
 
 
 def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Source]:

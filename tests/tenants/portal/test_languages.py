@@ -1,0 +1,138 @@
+"""Common mistakes on pages, in French and Portuguese: no page answers with the English text of a service."""
+
+from __future__ import annotations
+
+import html
+import re
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.database import platform_session
+from core.identity.people import links, members, sessions
+from core.identity.people.sign_in import sign_in
+from core.preferences.registry import texts_of_settings
+from core.web import gather_texts
+from core.web.error_texts import texts_in, texts_of_errors
+from core.web.texts import gettext, reading_in
+
+PASSWORD = "seven green bicycles in the rain"
+SHORTEST = 14
+"""Shorter texts may be words of the page by chance."""
+
+
+@pytest.fixture(scope="module")
+def english():
+    """The texts of errors and settings that differ in another language."""
+    texts = {text for text in (*texts_of_errors(gather_texts.ROOT), *texts_of_settings()) if len(text) >= SHORTEST}
+    with reading_in("fr"):
+        return {text for text in texts if gettext(text) != text}
+
+
+@pytest.fixture(params=["fr", "pt"])
+def reader(request, application, module_tenant, english):
+    """A browser in a language: ``reader(role)``, None for nobody; ``wrong(answer)`` fails on English."""
+
+    def begin(role=None):
+        headers = {"Accept-Language": request.param, "Origin": "http://testserver"}
+        client = TestClient(application, headers=headers, follow_redirects=False)
+        if role is not None:
+            email = f"{uuid4().hex[:10]}@example.org"
+            grant = members.Grant([role])
+            client.person = members.add_member(module_tenant, email, "Person", grant, actor="test:1")
+            with platform_session() as session:
+                members.accept(session, client.person, module_tenant.id)
+                begun = sessions.begin(session, client.person, module_tenant.id, signed_in_by="password")
+            client.cookies.set("iit_session", begun.secret)
+            client.token = re.search(r'name="csrf_token" value="([^"]*)"', client.get("/me").text)[1]
+        return client
+
+    def check(answer, status=422):
+        assert answer.status_code == status, answer.text
+        assert f'<html lang="{request.param}">' in answer.text
+        shown = html.unescape(re.sub(r"<[^>]*>", " ", answer.text)).lower()
+        assert [text for text in english if text.lower() in shown] == []
+
+    begin.check = check
+    return begin
+
+
+def test_signing_in_links_and_the_second_factor(reader, module_tenant):
+    visitor = reader()
+    email = f"{uuid4().hex[:10]}@example.org"
+    for _ in range(5):
+        reader.check(visitor.post("/sign-in", data={"email": email, "password": "x"}), 401)
+    reader.check(visitor.post("/sign-in", data={"email": email, "password": "x"}), 429)
+    reader.check(visitor.post("/sign-in", data={"email": email}))
+    reader.check(visitor.post("/sign-in", data={"email": email, "partner": "yes"}), 403)
+    reader.check(visitor.get("/password/unknown"), 404)
+    person = members.add_member(module_tenant, email, "Ann Ade", members.Grant(["viewer"]), actor="test:1")
+    link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=module_tenant.id)
+    visitor.get(link.path)
+    for password in ("short", "x" * 300, "password1234567"):
+        reader.check(visitor.post("/password", data={"password": password}))
+    assert visitor.post("/password", data={"password": PASSWORD}).status_code == 303
+    visitor.cookies.set("iit_session", sign_in(email, PASSWORD, address="192.0.2.1").secret)
+    token = re.search(r'name="csrf_token" value="([^"]*)"', visitor.get("/me").text)[1]
+    reader.check(visitor.post("/me/second-factor", data={"csrf_token": token, "password": "x"}))
+    reader.check(visitor.post("/me/second-factor/codes", data={"csrf_token": token, "password": PASSWORD}), 409)
+    reader.check(visitor.get("/admin"), 403)
+
+
+def test_people_roles_and_files_of_people(reader):
+    admin = reader("partner_admin")
+    form = {"csrf_token": admin.token}
+    reader.check(admin.post("/admin/people/new", data=form))
+    reader.check(admin.post("/admin/people/new", data={**form, "email": "a@example.org", "name": "A", "roles": "x"}))
+    reader.check(admin.post("/admin/people/new", data={**form, "email": "a@b.example", "name": "A", "language": "xx"}))
+    reader.check(admin.post(f"/admin/people/{admin.person}/reset-second-factor", data=form), 403)
+    reader.check(admin.post("/admin/roles/new", data=form))
+    reader.check(admin.post("/admin/roles/new", data={**form, "role_name": "viewer", "meaning": "M"}), 409)
+    reader.check(admin.post("/admin/keys/new", data=form))
+    for content in ("", "email,name\n", "email,email,name,roles\n", "email,name,roles,phone\n", "email,name,roles\n"):
+        row = f"{content}nobody,,nobody\nnobody,,\n"
+        reader.check(admin.post("/admin/people/file", data={**form, "content": row if "," in content else content}))
+
+
+def test_single_sign_on_and_settings(reader):
+    admin = reader("partner_admin")
+    form = {"csrf_token": admin.token}
+    reader.check(admin.post("/admin/sso", data=form))
+    reader.check(admin.post("/admin/sso", data={**form, "issuer": "http://x", "client_id": "c", "default_role": "x"}))
+    reader.check(admin.post("/admin/sso/domains", data={**form, "domain": "no domain"}))
+    reader.check(admin.post("/admin/sso/test", data=form), 404)
+    for group in ("cohort", "facilities", "reports", "retention", "risk", "sign_in"):
+        reader.check(admin.get(f"/admin/settings/{group}"), 200)
+    reader.check(admin.get("/admin/settings"), 200)
+    version = re.search(r'name="version" value="([^"]*)"', admin.get("/admin/settings/risk").text)[1]
+    wrong = {**form, "version": html.unescape(version), "set.capacity_share": "7"}
+    reader.check(admin.post("/admin/settings/risk", data=wrong))
+
+
+def test_uploads(reader):
+    officer = reader("data_officer")
+    address = f"/data/upload?csrf_token={officer.token}"
+    reader.check(officer.post(address, files={"other": ("a", b"")}))
+    for name, data in (
+        ("a.csv", b""),
+        ("a.bin", bytes(range(256)) * 8),
+        ("~$a.xlsx", b"x"),
+        ("a.csv.gz", b"\x1f\x8bx"),
+    ):
+        answer = officer.post(address, files={"files": (name, data)})
+        if answer.status_code != 303:
+            reader.check(answer)
+
+
+def test_constants_names_and_choices_are_gathered_where_an_error_is_made():
+    source = """
+NO_SUCH = "there is none"
+detail, remedy = "it is wrong", "mend it"
+raise NotFound(NO_SUCH, remedy="look" if there else "ask")
+row.reject("email", "is twice", "Write it one time.")
+other("not an error", FieldError("email", f"not {this}", "Write one."))
+"""
+    assert set(texts_in(source)) == {
+        *("there is none", "it is wrong", "mend it", "look", "ask", "is twice", "Write it one time.", "Write one.")
+    }
