@@ -319,11 +319,8 @@ def _sealed_secret(tenant: TenantRef, draft: Draft, known: SsoProviderState | No
     if known is None or known.sealed_secret is None:
         return None
     if known.issuer != draft.issuer:
-        detail = "a new issuer needs its own client secret"
-        problem = FieldError(
-            "client_secret", "belongs to the issuer before", "Give the client secret of the new issuer."
-        )
-        raise Invalid(detail, errors=[problem])
+        detail, remedy = "a new issuer needs its own client secret", "Give the client secret of the new issuer."
+        raise Invalid(detail, errors=[FieldError("client_secret", "belongs to the issuer before", remedy)])
     return known.sealed_secret
 
 
