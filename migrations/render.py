@@ -129,7 +129,7 @@ def render(title: str | None) -> None:
     rendered = {tree: formatted(source) if (source := migration(tree)) else None for tree in TREES}
     for tree, source in rendered.items():
         before = unreleased(tree)
-        name = f"{title or 'next'}.py" if title or not before else before[0].name.split("_", 1)[1]
+        name = before[0].name.split("_", 1)[1] if before else f"{title or 'next'}.py"
         for one in before:
             one.unlink()
         if source is not None:
