@@ -87,11 +87,15 @@ def from_validation(findings: Sequence[Any], route: object = None) -> AppError:
         route: the operation; the remedy for an unknown field names the nearest of its fields.
     """
     if any(item["type"] == "json_invalid" for item in findings):
-        detail = "the body is not valid JSON"
-        return BadRequest(detail, errors=[FieldError("body", "is not valid JSON", "Send one JSON document in UTF-8.")])
+        return _not_json()
     errors = [_field_error(item, route) for item in findings]
     fields = ", ".join(error.field for error in errors)
     return Invalid(f"not valid: {fields}", errors=errors)
+
+
+def _not_json() -> BadRequest:
+    detail = "the body is not valid JSON"
+    return BadRequest(detail, errors=[FieldError("body", "is not valid JSON", "Send one JSON document in UTF-8.")])
 
 
 def _field_error(item: dict[str, Any], route: object) -> FieldError:
@@ -107,6 +111,8 @@ def from_http(error: HTTPException) -> AppError:
     """Turn an error of the router or of FastAPI into one of ours."""
     if isinstance(error.__cause__, OSError):
         return as_app_error(error.__cause__)  # FastAPI could not store the body, and would blame the sender
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        return _not_json()
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = "there is nothing at this path"
         return NotFound(detail, remedy="See the paths at /docs.")

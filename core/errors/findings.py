@@ -38,6 +38,8 @@ _REMEDIES = {
     "value_error": "Correct the value as the problem says.",
     "model_attributes_type": "Send an object with the fields that the API's description lists.",
 }
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+"""The pattern of texts on one line; the rooms' schemas have it."""
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
@@ -47,6 +49,10 @@ def problem_of(finding: Mapping[str, Any]) -> str:
     >>> problem_of({"type": "value_error", "msg": "Value error, needs a digit"})
     'needs a digit'
     """
+    if finding["type"] in {"uuid_parsing", "uuid_type"}:
+        return "is not a UUID"  # Pydantic would repeat a character of the value
+    if _has_controls(finding):
+        return "has a control character, such as a line break"
     bound = _bound(finding)
     if bound is not None and isinstance(bound[1], date):
         return f"must be {bound[0]} {bound[1].isoformat()}"  # Pydantic writes datetime.date(1900, 1, 1)
@@ -62,11 +68,17 @@ def remedy_of(finding: Mapping[str, Any]) -> str:
     kind, context = finding["type"], finding.get("ctx") or {}
     if kind in {"enum", "literal_error"}:
         return f"Send one of {context.get('expected', 'the allowed values')}."
+    if _has_controls(finding):
+        return "Leave control characters out."
     bound = _bound(finding)
     if bound is not None:
         return f"Send {bound[0]} {bound[1].isoformat() if isinstance(bound[1], date) else bound[1]}."
     remedy = getattr(context.get("error"), "remedy", None)  # our validators put one on their ValueError
     return remedy or _REMEDIES.get(kind, "See the API's description at /docs.")
+
+
+def _has_controls(finding: Mapping[str, Any]) -> bool:
+    return (finding.get("ctx") or {}).get("pattern") == _NO_CONTROLS
 
 
 def _bound(finding: Mapping[str, Any]) -> tuple[str, Any] | None:

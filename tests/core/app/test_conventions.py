@@ -64,6 +64,14 @@ class TestUnknownBodyFields:
         assert problems(answer) == [("body.fil", "Send file, or leave it out.")]
 
 
+def test_a_body_in_another_encoding_is_not_json(toy_api):
+    for body in (b'{"name": "\xff"}', b'{"name": '):
+        answer = toy_api.post("/v1/toy/body", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 400
+        (error,) = answer.json()["errors"]
+        assert error == {"field": "body", "problem": "is not valid JSON", "remedy": "Send one JSON document in UTF-8."}
+
+
 def test_every_operation_rejects_an_unknown_parameter(application, api):
     for route in api_routes(application):
         if is_public(route):
