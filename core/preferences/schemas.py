@@ -9,15 +9,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.preferences.service import GroupState
 
+_DEFAULTS: Final[dict[str, Any]] = {
+    "capacity_share": 0.3,
+    "training_years": 6,
+    "training_units": 400000,
+    "reasons": 3,
+    "horizon_days": 14,
+    "capacity": 20,
+}
 _EXAMPLE: Final[dict[str, Any]] = {
     "name": "risk",
-    "title": "How models are trained, and how scores are shown.",
-    "value": {"capacity_share": 0.2, "training_years": 6, "training_units": 400000, "reasons": 3},
-    "default": {"capacity_share": 0.3, "training_years": 6, "training_units": 400000, "reasons": 3},
+    "title": "Rules of training, and of how scores are shown.",
+    "value": {**_DEFAULTS, "capacity_share": 0.2},
+    "default": _DEFAULTS,
     "set_names": ["capacity_share"],
     "permission": "risk.settings",
     "changed_at": "2026-11-28T09:30:00Z",
-    "changed_by": "api_key:0197c1f0b2aa",
+    "changed_by": "api_key:019c2253-7220-70a7-a610-b4172b5ebaa0",
 }
 
 

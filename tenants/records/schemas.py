@@ -270,7 +270,7 @@ class TimelineEntry(BaseModel):
                 "kind": "dispensation",
                 "id": "019c2282-2340-72fa-bad3-569c01a5ba50",
                 "facility": "hZ7mJp5xUQq",
-                "known_from": "2026-02-03T00:00:00+01:00",
+                "known_from": "2026-02-03T08:15:00Z",
                 "known_assumed": False,
                 "facts": {"days_supplied": 90, "regimen": "TDF/3TC/DTG", "next_appointment": "2026-05-04"},
             },
