@@ -94,7 +94,7 @@ class RadetDisagreement(BaseModel):
     reason: str = Field(
         description="Why they differ, as far as the platform can tell.", examples=["pickup_not_in_records"]
     )
-    last_pickup: date | None = Field(description="On the list.", examples=["2025-11-12"])
+    last_pickup: date | None = Field(description="On the list.", examples=["2026-02-12"])
     days_supplied: int | None = Field(description="On the list, in days.", examples=[90])
     last_contact: date | None = Field(description="In the records.", examples=["2025-11-12"])
     expected: date | None = Field(description="In the records.", examples=["2026-02-10"])

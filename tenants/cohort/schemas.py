@@ -36,7 +36,7 @@ class Indicators(BaseModel):
                 "provisional": False,
                 "provisional_facilities": [],
                 "stale_facilities": [],
-                "definition": "PEPFAR MER 2.6, IIT from day 29 past the expected contact",
+                "definition": "PEPFAR MER terms; IIT from day 29 past the expected contact",
             }
         }
     )
@@ -92,7 +92,7 @@ class FacilityCompleteness(BaseModel):
     name: str = Field(description="Name of the facility.", examples=["Central clinic"])
     data_date: date | None = Field(description="The date to which the imported data run.")
     complete_through: date | None = Field(description="The date to which the reporting volume is complete.")
-    stale: bool = Field(description="Whether the facility stopped reporting.")
+    stale: bool = Field(description="Whether the facility stopped reporting.", examples=[False])
 
 
 StatusName = Literal["none", "active", "iit", "died", "transferred_out", "stopped", "unknown", "invalid"]
@@ -153,8 +153,12 @@ class IndicatorTrend(BaseModel):
     """MER indicators of periods that follow each other."""
 
     periods: list[PeriodCounts] = Field(description="The periods, the oldest first.")
-    complete_through: date | None = Field(description="Earliest complete-through date of the facilities not stale.")
-    provisional: bool = Field(description="Some records end before the last period does: its counts may still change.")
+    complete_through: date | None = Field(
+        description="Earliest complete-through date of the facilities not stale.", examples=["2026-10-02"]
+    )
+    provisional: bool = Field(
+        description="Some records end before the last period does: its counts may still change.", examples=[False]
+    )
     definition: str = Field(
         description="The definition behind the counts.",
         examples=["PEPFAR MER terms; IIT from day 29 past the expected contact"],

@@ -82,7 +82,8 @@ class Versions(BaseModel):
     known_from: datetime = Field(description="From when the source knew this.")
     known_to: datetime | None = Field(description="Until when; empty in the present version.", examples=[None])
     known_assumed: bool = Field(
-        description="`known_from` was taken from the date of the event, since the source gave none."
+        description="`known_from` was taken from the date of the event, since the source gave none.",
+        examples=[False],
     )
     data_date: date = Field(description="The date to which the data ran that last showed this.")
     changed_by: str = Field(
@@ -285,7 +286,8 @@ class TimelineEntry(BaseModel):
     facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])
     known_from: datetime = Field(description="From when the source knew this.")
     known_assumed: bool = Field(
-        description="Whether `known_from` is the date of the event, because the source gave none."
+        description="Whether `known_from` is the date of the event, because the source gave none.",
+        examples=[False],
     )
     facts: dict[str, Any] = Field(
         description="The kind's own fields; empty ones are left out."

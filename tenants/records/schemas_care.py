@@ -146,7 +146,8 @@ class ContactOut(PickupFields, SupplyFields, BaseModel):
         description="Until when the source said this; null: it still does.", examples=[None]
     )
     known_assumed: bool = Field(
-        description="Whether `known_from` is the date of the event, because the source gave none."
+        description="Whether `known_from` is the date of the event, because the source gave none.",
+        examples=[False],
     )
 
 

@@ -17,6 +17,7 @@ from core.web.days import IsoDay
 from core.web.streams import StreamedResponse, file_blocks
 from core.web.tables import MEDIA_TYPES
 from tenants.cohort.calendar import period_of
+from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import service
 from tenants.reports.dhis2 import Dhis2Mapping
 
@@ -35,16 +36,25 @@ PeriodText = Annotated[
 ]
 
 _EXAMPLES = {
-    "csv": "as_of,facility,facility_name,patient_id\n2026-09-30,FAC1,Clinic 1,0199b1c2-0000-7000-8000-000000000001\n",
-    "ndjson": '{"as_of":"2026-09-30","facility":"FAC1","status":"active"}\n',
+    "csv": "as_of,facility,facility_name,patient_id\n"
+    "2026-09-30,hZ7mJp5xUQq,Central clinic,019c2291-cf3f-785d-a6a1-d6a148c200f3\n",
+    "ndjson": '{"as_of":"2026-09-30","facility":"hZ7mJp5xUQq","status":"active"}\n',
 }
 
 
-def _files(*forms: str) -> dict[int | str, dict[str, Any]]:
+_INDICATORS = (
+    "start,end,facility,sex,age,indicator,count,provisional,complete_through,definition\n"
+    "2026-07-01,2026-09-30,hZ7mJp5xUQq,F,25-29,TX_CURR,41,false,2026-10-02,"
+    "PEPFAR MER terms; IIT from day 29 past the expected contact\n"
+)
+
+
+def _files(*forms: str, csv: str = _EXAMPLES["csv"]) -> dict[int | str, dict[str, Any]]:
+    examples = _EXAMPLES | {"csv": csv}
     content: dict[str, Any] = {
         MEDIA_TYPES[form].partition(";")[0]: {
             "schema": {"type": "string", **({"format": "binary"} if form == "xlsx" else {})},
-            **({"example": _EXAMPLES[form]} if form in _EXAMPLES else {}),
+            **({"example": examples[form]} if form in examples else {}),
         }
         for form in forms
     }
@@ -75,7 +85,7 @@ def get_line_list(
 
 @router.get(
     "/radet", operation_id="get_radet", summary="Get every patient on a day, in the format of the LAMIS+ RADET",
-    responses=_files("csv", "xlsx"), response_class=StreamedResponse,
+    responses=_files("csv", "xlsx", csv=",".join(HEADINGS) + "\n"), response_class=StreamedResponse,
 )  # fmt: skip
 def get_radet(
     _: ReportsIdentify,
@@ -91,7 +101,7 @@ def get_radet(
 
 @router.get(
     "/indicators", operation_id="get_indicator_tables", summary="Get MER indicators of a period as tables",
-    responses=_files("csv", "xlsx"), response_class=Response,
+    responses=_files("csv", "xlsx", csv=_INDICATORS), response_class=Response,
 )  # fmt: skip
 def get_indicator_tables(
     _: ReportsRead,

@@ -64,7 +64,7 @@ class ReportFilePost(ReportChoice):
     period: str | None = Field(
         default=None,
         description="Of MER tables and data value sets: 2026Q3, FY26Q4, 2026-08, 2026 or FY26.",
-        examples=["2026Q3"],
+        examples=[None],
         max_length=20,
     )
 
@@ -118,15 +118,17 @@ class ReportFileOut(BaseModel):
         description="DATIM id of the facility; null for all within reach of who asked.", examples=["hZ7mJp5xUQq"]
     )
     as_of: date | None = Field(description="The day of a list.", examples=["2026-09-30"])
-    period: str | None = Field(description="The period of tables.", examples=["2026Q3"])
-    identifiers: bool = Field(description="Whether it has programme identifiers.")
+    period: str | None = Field(description="The period of tables.", examples=[None])
+    identifiers: bool = Field(description="Whether it has programme identifiers.", examples=[False])
     state: State = Field(description="`waiting` for its job, `made`, `failed`, or `expired`: the file is gone.")
-    problem: str | None = Field(description="Why it failed.", examples=["no mapping is set"])
+    problem: str | None = Field(description="Why it failed.", examples=[None])
     requested_at: datetime = Field(description="When it was asked for.")
-    made_at: datetime | None = Field(description="When its file was there.")
-    expires_at: datetime | None = Field(description="When its file is removed.")
-    size: int | None = Field(description="Bytes of the file.", examples=[52_311])
-    schedule_id: UUID | None = Field(description="The schedule that asked for it; null where somebody did.")
+    made_at: datetime | None = Field(description="When its file was there.", examples=[None])
+    expires_at: datetime | None = Field(description="When its file is removed.", examples=[None])
+    size: int | None = Field(description="Bytes of the file.", examples=[None])
+    schedule_id: UUID | None = Field(
+        description="The schedule that asked for it; null where somebody did.", examples=[None]
+    )
 
 
 class ScheduleOut(BaseModel):
@@ -138,15 +140,16 @@ class ScheduleOut(BaseModel):
     facility: str | None = Field(
         description="DATIM id of the facility; null for all within reach of who made it.", examples=["hZ7mJp5xUQq"]
     )
-    identifiers: bool = Field(description="Whether it has programme identifiers.")
+    identifiers: bool = Field(description="Whether it has programme identifiers.", examples=[False])
     period: Literal["month", "quarter"] = Field(description="The period of tables: the last that has ended.")
     every: Literal["week", "month"] = Field(description="How often.")
     on_day: int = Field(description="Day of the month, or of the week (1 is Monday).", examples=[5])
     at_hour: int = Field(description="Hour of the day in the tenant's time zone.", examples=[6])
     next_at: datetime = Field(description="When it is due next.")
     recipient_ids: list[UUID] = Field(description="People who get a mail when a file is there.")
-    stopped_at: datetime | None = Field(description="When it stopped by itself; null while it runs.")
+    stopped_at: datetime | None = Field(description="When it stopped by itself; null while it runs.", examples=[None])
     stopped_why: Literal["creator", "permission", "reach"] | None = Field(
         description="Why it stopped: its creator left or was deactivated (`creator`), may no longer schedule or read"
-        " such reports (`permission`), or reaches none of its facilities (`reach`)."
+        " such reports (`permission`), or reaches none of its facilities (`reach`).",
+        examples=[None],
     )

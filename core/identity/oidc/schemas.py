@@ -149,5 +149,7 @@ class SsoDomainOut(BaseModel):
         examples=["iit-verify=Qm9uam91cg"],
     )
     created_at: datetime = Field(description="When it was claimed.")
-    checked_at: datetime | None = Field(description="When the record was last looked for; null for never.")
-    proved_at: datetime | None = Field(description="When the record was found; null until then.")
+    checked_at: datetime | None = Field(
+        description="When the record was last looked for; null for never.", examples=[None]
+    )
+    proved_at: datetime | None = Field(description="When the record was found; null until then.", examples=[None])

@@ -133,7 +133,7 @@ class PersonRowOut(BaseModel):
 class PeopleFileOut(BaseModel):
     """The result of a file of people."""
 
-    added: int = Field(description="How many were added.", examples=[0])
+    added: int = Field(description="How many were added.", examples=[1])
     present: int = Field(description="How many belonged to the tenant already, and stay as they are.", examples=[0])
     wrong: int = Field(description="How many rows are wrong; above 0 only with `dry_run`.", examples=[0])
     rows: list[PersonRowOut] = Field(description="Every row.")

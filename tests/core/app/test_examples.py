@@ -4,7 +4,9 @@ import math
 from itertools import pairwise
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from core.access.require import api_routes
 from tests.core.app.documents import examples, objects
 
 ENDED = {"done", "failed", "cancelled", "undone", "discarded"}
@@ -159,4 +161,29 @@ def test_the_answer_to_a_write_repeats_its_body(operations):
             if isinstance(shown, dict) and isinstance(content.get("example"), dict):
                 sent = {key: value for key, value in content["example"].items() if value is not None}
                 odd += [(name, key) for key in sent.keys() & shown.keys() if shown[key] != sent[key]]
+    assert odd == []
+
+
+def request_bodies(document):
+    """The example of each JSON body: method, path, example."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            if "example" in content:
+                yield method, path, content["example"]
+
+
+def test_a_body_that_is_an_example_is_accepted(application):
+    bodies = {f"{method} {path}": body for method, path, body in request_bodies(application.openapi())}
+    odd = []
+    for route in api_routes(application):
+        for method in route.methods:
+            example = bodies.get(f"{method.lower()} {route.path}")
+            if example is None or route.body_field is None:
+                continue
+            try:
+                TypeAdapter(route.body_field.field_info.annotation).validate_python(example)
+            except ValidationError as error:
+                odd.append((route.path, [finding["msg"] for finding in error.errors()]))
+    assert len(bodies) >= 20
     assert odd == []
