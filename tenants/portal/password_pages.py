@@ -14,6 +14,7 @@ from core.errors import Invalid
 from core.identity.cookies import clear_credential, cookie_name, is_secure, set_credential
 from core.identity.people import links
 from core.identity.people.passwords import SHORTEST
+from core.web.client_address import address_of
 from core.web.pages import SEE_OTHER
 from tenants.portal.factor_sign_in_pages import SIGN_IN_RATE
 
@@ -47,7 +48,7 @@ def post_password(request: Request, page: Page, password: Text) -> Response:
     """Set the password, which makes the link invalid, and redirect to the sign-in."""
     secret = _secret_of(request)
     try:
-        links.use_link(secret, password)
+        links.use_link(secret, password, address=address_of(request.scope))
     except Invalid as error:
         holder = links.holder_of(secret)
         return page.render(

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from core.clock import now
 from core.database import platform_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
-from core.identity.people import members, passwords, sessions, sign_in_events
+from core.identity.people import members, passwords, sessions, sign_in_events, throttle
 from core.identity.secrets import digest_of
 from core.settings import get_settings
 
@@ -138,21 +138,30 @@ def holder_of(secret: str) -> LinkHolder:
         return _holder(session, secret)[0]
 
 
-def use_link(secret: str, password: str) -> LinkHolder:
+def use_link(secret: str, password: str, *, address: str = "") -> LinkHolder:
     """Use a link: choose a first or new password, or join another tenant with the present password.
 
     An invitation never replaces a password: else the admin of one tenant could take over the accounts of another's
-    people. A new password ends the person's sessions.
+    people. A new password ends the person's sessions. Whoever invites an address gets the link, and must not guess the
+    account's password by it: wrong ones count as failed sign-ins from the network address.
 
     Raises:
         NotFound: there is no such link, or it was used, revoked, or has expired (404).
         Invalid: the password cannot be used, or is not that of the account; the link stays good (422).
         Conflict: the account got another password meanwhile (409).
+        TooManyRequests: too many wrong passwords of the account from this network address (429).
     """
     with platform_session() as session:
         holder, present = _holder(session, secret)
+        counter = throttle.of_password(holder.email, address)
+        if holder.joins:
+            throttle.reject_waiting(session, counter)
     if holder.joins:
         if not passwords.matches(password, present):
+            with platform_session() as session:
+                throttle.count_failure(session, counter)
+                sign_in_events.note_failure(session, holder.email, "")
+            sign_in_events.copy_of(holder.person_id)
             problem = FieldError("password", "is not the password of this account", _JOIN_REMEDY)
             detail = "the password is wrong"
             raise Invalid(detail, errors=[problem])

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from core.clock import frozen, now
-from core.errors import Invalid, NotFound, Unauthenticated
-from core.identity.people import accounts, links, members, sessions
+from core.errors import Invalid, NotFound, TooManyRequests, Unauthenticated
+from core.identity.people import accounts, links, members, sessions, throttle
 from core.identity.people.sessions import KIND
+from core.identity.people.sign_in_events import last_sign_ins
 from tests.core.identity.people.conftest import PASSWORD
 
 NEW = "three quiet rivers and a lamp"
@@ -105,6 +106,19 @@ class TestTwoTenants:
             links.use_link(secret, NEW)
         links.use_link(secret, PASSWORD)
         assert begin(email, PASSWORD)
+
+    def test_who_invites_an_address_cannot_guess_its_password_by_the_link(self, two_tenants, invite, add_person, begin):
+        person_id, email = add_person(of=two_tenants[0])
+        _, secret = invite(two_tenants[1], email)
+        for guess in range(throttle.FREE):
+            with pytest.raises(Invalid):
+                links.use_link(secret, f"{NEW} {guess}", address="192.0.2.66")
+        with pytest.raises(TooManyRequests):
+            links.use_link(secret, PASSWORD, address="192.0.2.66")
+        with pytest.raises(TooManyRequests):
+            begin(email, PASSWORD, address="192.0.2.66")
+        assert {event.failed_at for event in last_sign_ins(person_id)} == {"password"}
+        assert links.use_link(secret, PASSWORD, address="192.0.2.7").joins
 
     def test_a_reset_of_one_tenant_stops_working_when_the_person_joins_another(self, two_tenants, invite, add_person):
         ours, theirs = two_tenants
