@@ -17,6 +17,7 @@ from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
 from core.settings import get_settings
 from core.web import texts
+from core.web.compression import page_content
 from core.web.own_address import own_origin
 from core.web.pages import PageRoute, Site
 from core.web.uploads import UploadRequest
@@ -50,7 +51,9 @@ class PageContext:
             "principal": principal,
             "request_id": telemetry.request_id(),
         }
-        return HTMLResponse(site.templates.render(template, {**shared, **values}), status)
+        text = site.templates.render(template, {**shared, **values})
+        content, headers = page_content(text, self.request.headers.get("accept-encoding", ""))
+        return HTMLResponse(content, status, headers)
 
     def full_address(self, path: str) -> str:
         """Return the address of a path of this server for other people: with IIT_PUBLIC_URL, if it is set."""

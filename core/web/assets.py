@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from core.errors import NotFound
+from core.web.compression import takes_gzip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,16 +141,7 @@ async def asset(request: Request, key: str) -> Response:
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     content = stored.content
-    if stored.compressed is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
+    if stored.compressed is not None and takes_gzip(request.headers.get("accept-encoding", "")):
         content = stored.compressed
         headers["Content-Encoding"] = "gzip"
     return Response(content, media_type=stored.media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Return whether Accept-Encoding names gzip without forbidding it (``gzip;q=0``)."""
-    for part in accepted.split(","):
-        name, _, quality = part.strip().partition(";")
-        if name.strip().lower() == "gzip":
-            return quality.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

@@ -35,10 +35,12 @@ COLOURS: Final = 48
 PEOPLE: Final = 900
 
 README: Final = (
-    ("today-phone", "/today?list=to_trace", 360, 760, 2),
-    ("today-desktop", "/today?list=to_trace", 1280, 900, 1),
+    ("today-phone", "tracking_officer", "/today", 360, 760, 2),
+    ("today-desktop", "tracking_officer", "/today?list=to_trace", 1280, 760, 1),
+    ("programme-desktop", "data_officer", "/programme", 1280, 760, 1),
+    ("data-desktop", "data_officer", "/data", 1280, 760, 1),
 )
-"""Name of the picture, address, width, height, and pixels of the picture to each of them."""
+"""Name of the picture, role, address, width, height, and pixels of the picture to each of them."""
 
 
 def main() -> None:
@@ -130,8 +132,8 @@ def _row(name: str) -> str:
 
 def _take_for_readme(browser: Browser, stage: Stage) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for name, path, width, height, scale in README:
-        with _page(browser, stage, "tracking_officer", width, height, device_scale_factor=scale) as page:
+    for name, role, path, width, height, scale in README:
+        with _page(browser, stage, role, width, height, device_scale_factor=scale) as page:
             page.goto(path)
             file = PICTURES / f"{name}.png"
             page.screenshot(path=file)

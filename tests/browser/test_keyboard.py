@@ -11,7 +11,7 @@ from core.jobs.worker import drain
 from tests.browser import people
 from tests.browser.jobs import dead_job
 from tests.browser.keyboard import Keyboard
-from tests.browser.page_checks import DESKTOP
+from tests.browser.page_checks import DESKTOP, PHONE
 from tests.browser.radet import ago, write_pair
 from tests.tenants.followup.scored import scored
 
@@ -53,7 +53,7 @@ def tracking_officer(keyboard, partner):
     person = members.add_member(partner[0], email, "Tola Tracker", members.Grant(["tracking_officer"]), actor="test:1")
     link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=partner[0].id)
     links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
-    keys = keyboard("/sign-in?next=/today")
+    keys = keyboard("/sign-in?next=/today", size=PHONE)
     keys.fill("E-mail address", email)
     keys.fill("Password", "wrong")
     keys.follow("^Sign in$")

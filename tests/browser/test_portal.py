@@ -202,7 +202,7 @@ def test_pages_are_accessible_and_fit_every_screen(open_page, signed_in, accessi
     assert_good(page, accessible)
 
 
-def test_the_first_page_after_sign_in_weighs_less_than_100_kilobytes(signed_in):
+def test_the_first_page_weighs_less_than_100_kilobytes_and_the_next_less_than_15(signed_in):
     page = signed_in(path="/me")
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -212,6 +212,14 @@ def test_the_first_page_after_sign_in_weighs_less_than_100_kilobytes(signed_in):
     page.goto("/today")
     page.wait_for_load_state("networkidle")
     assert 0 < sum(sizes) < 100_000
+    session.send("Network.setCacheDisabled", {"cacheDisabled": False})
+    for path in ("/today?list=to_trace", "/patients", "/me"):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        sizes.clear()
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert 0 < sum(sizes) < 15_000, path
 
 
 def test_a_wrong_password_is_told_on_the_form_and_the_address_stays(open_page, partner):
