@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from core import telemetry
+from core.access.verification import seen
 from core.errors import Forbidden, Unauthenticated
 from core.feature_registry import NavigationEntry
 from core.identity import Principal, csrf
@@ -44,13 +45,16 @@ class PageContext:
         """
         site: Site = self.request.app.state.site
         secret = _session_secret(self.request)
-        shared = {
+        shared: dict[str, object] = {
             "language": texts.language(),
             "navigation": [] if principal is None else navigation_of(site, principal),
             "csrf_token": "" if secret is None else csrf.token_of(secret),
             "principal": principal,
             "request_id": telemetry.request_id(),
         }
+        reader = None if principal is None else seen(self.request.scope)
+        if reader is not None and reader.tenant is not None:
+            shared["partner"] = reader.tenant.name
         text = site.templates.render(template, {**shared, **values})
         content, headers = page_content(text, self.request.headers.get("accept-encoding", ""))
         return HTMLResponse(content, status, headers)

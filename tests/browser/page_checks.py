@@ -18,6 +18,9 @@ ZOOMED: Final = {"width": 640, "height": 400}
 EVERY_SIZE: Final = (DESKTOP, ZOOMED, NARROW, PHONE)
 TARGET: Final = 48
 
+_WIDE = """() => [...document.querySelectorAll(".table-frame")].filter(frame => frame.scrollWidth > frame.clientWidth)
+  .map(frame => frame.getAttribute("aria-label"))"""
+
 _SMALL = """least => [...document.querySelectorAll(
   "button, .button, summary, select, .shell-nav a, .back, .sections a, input:not([type=hidden], [type=checkbox])"
 )].filter(part => part.checkVisibility() && part.getBoundingClientRect().height < least - 0.5)
@@ -29,6 +32,7 @@ def assert_fits(page: Page, sizes: Sequence[dict[str, int]] = EVERY_SIZE) -> Non
     for size in sizes:
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], size
+        assert page.evaluate(_WIDE) == [], size
 
 
 def assert_good(page: Page, accessible: Callable[..., None]) -> None:
