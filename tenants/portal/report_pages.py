@@ -195,7 +195,7 @@ def _recipients(scope: Scope, addresses: list[str]) -> list[UUID]:
 def _choices(principal: Principal, *, dhis2: bool) -> list[tuple[str, str]]:
     """The reports that the reader may ask for, in each format."""
     return [
-        (f"{kind}.{form}", f"{report_words.kind_of(kind)} ({form})")
+        (f"{kind}.{form}", report_words.in_format(kind, form))
         for kind in KINDS
         for form in FORMATS[kind]
         if files.needed(kind, identifiers=False) <= principal.permissions and (kind != "dhis2" or dhis2)

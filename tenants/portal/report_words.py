@@ -45,14 +45,14 @@ FORMATS: Final = {"csv": "CSV", "xlsx": "Excel", "pdf": "PDF", "json": "JSON"}
 _KILOBYTE: Final = 1000
 
 
-def kind_of(kind: str) -> str:
-    """The name of a kind of report."""
-    return _(KINDS[kind])
+def in_format(kind: str, form: str) -> str:
+    """A kind of report in a format, such as ``Indicator tables (MER), as Excel``."""
+    return _("{report}, as {format}").format(report=_(KINDS[kind]), format=FORMATS[form])
 
 
 def title(report: ReportFileOut | ScheduleOut) -> str:
     """The title of a report: what it is, and in which format."""
-    text = _("{report}, as {format}").format(report=_(KINDS[report.kind]), format=FORMATS[report.format])
+    text = in_format(report.kind, report.format)
     return _("{report}, with programme numbers").format(report=text) if report.identifiers else text
 
 

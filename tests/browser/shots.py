@@ -148,7 +148,7 @@ def _page(browser: Browser, stage: Stage, who: str, width: int, height: int, **o
     context = browser.new_context(
         base_url=stage.site, viewport=size, locale="en-GB", reduced_motion="reduce", **options
     )
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(20_000)
     if who:
         context.add_cookies([{"name": "iit_session", "value": stage.session_of(who), "url": stage.site}])
     try:

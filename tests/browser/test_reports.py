@@ -35,7 +35,7 @@ def visit(open_page, partner):
 def test_a_report_is_asked_for_downloaded_and_deleted(visit, partner, accessible, script):
     page = visit(java_script_enabled=script)
     page.get_by_text("There are no reports yet").wait_for()
-    page.get_by_label("Report", exact=True).first.select_option("Indicator tables (MER) (csv)")
+    page.get_by_label("Report", exact=True).first.select_option("Indicator tables (MER), as CSV")
     page.get_by_role("button", name="Make it").click()
     page.get_by_text("Being made", exact=True).wait_for()
     drain(partner[0])

@@ -149,7 +149,7 @@ def test_the_answer_depends_on_the_domain_and_not_on_who_has_an_account(client, 
     members.add_member(tenant, f"known@{domain}", "Known", members.Grant(["viewer"]), actor="test:1")
     for password in ("", "wrong"):
         answers = [
-            re.sub(r"known|other|[0-9a-f-]{36}", "", post(client, f"{who}@{domain}", password).text)
+            re.sub(r"known|other|[0-9a-f-]{36}|<!-- [0-9a-f]+ -->", "", post(client, f"{who}@{domain}", password).text)
             for who in ("known", "other")
         ]
         assert answers[0] == answers[1]
