@@ -67,7 +67,7 @@ class Keyboard:
         """Go to a field for files and choose one."""
         self.go_to(name)
         with self.page.expect_file_chooser() as chooser:
-            self.page.keyboard.press("Enter")
+            self.page.keyboard.press("Space")
         chooser.value.set_files(path)
 
     @property
