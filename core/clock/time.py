@@ -40,7 +40,7 @@ def zone(tz: str) -> ZoneInfo:
     try:
         return ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        message = f"{tz!r} is no IANA time zone: use a name such as Africa/Lagos"
+        message = f"{tz!r} is not an IANA time zone: use a name such as Africa/Lagos"
         raise ValueError(message) from None
 
 

@@ -78,7 +78,7 @@ def period_of(text: str | None, start: date | None = None, end: date | None = No
         match = form.fullmatch(text.strip().upper())
         if match:
             return _period_of_parts({name: int(value) for name, value in match.groupdict().items()})
-    raise _wrong("period", "is no period", "write 2026Q3, FY26Q4, 2026-08, 2026 or FY26")
+    raise _wrong("period", "is not a period", "write 2026Q3, FY26Q4, 2026-08, 2026 or FY26")
 
 
 def _period_of_parts(part: dict[str, int]) -> Period:
@@ -141,7 +141,7 @@ def _whole_months(period: Period) -> int:
 
 def _check_year(field: str, year: int) -> None:
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise _wrong(field, f"{year} is no year of care", f"give a year from {FIRST_YEAR} to {LAST_YEAR}")
+        raise _wrong(field, f"{year} is not a year of care", f"give a year from {FIRST_YEAR} to {LAST_YEAR}")
 
 
 def _wrong(field: str, problem: str, remedy: str) -> Invalid:

@@ -33,7 +33,7 @@ def dimensions(text: str) -> list[Dimension]:
         if dimension is None:
             remedy = f"choose among {', '.join(_KNOWN)}"
             raise Invalid(
-                "unknown dimension", remedy=remedy, errors=[FieldError("by", "names what is no dimension", remedy)]
+                "unknown dimension", remedy=remedy, errors=[FieldError("by", "names an unknown dimension", remedy)]
             )
         if dimension not in result:
             result.append(dimension)

@@ -164,7 +164,7 @@ def _seen(cohort: Cohort) -> list[int]:
 
 
 def _broken_pickups(cohort: Cohort, prefix: str) -> list[tuple[str, ...]]:
-    """Three rows: a day that does not exist, a supply that is no number, and an unknown person."""
+    """Three rows: a day that does not exist, a supply that is not a number, and an unknown person."""
     day = _day(cohort.data_day - 40)
     return [
         (_person(prefix, 0), "31/02/2026", "30", "", "TDF/3TC/DTG"),

@@ -68,13 +68,13 @@ def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
     if len(node.value) > MAX_NUMBER or ":" in node.value:
-        problem = "this is no number that a mapping needs; quote it if it is a text"
+        problem = "this is not a number that a mapping needs; quote it if it is a text"
         raise _rejection(problem, node)
     try:
         whole = node.tag.endswith(":int")
         number: int | float = loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
     except (ValueError, LookupError, OverflowError) as error:
-        problem = "this is no number; quote it if it is a text"
+        problem = "this is not a number; quote it if it is a text"
         raise _rejection(problem, node) from error
     if not math.isfinite(number) or (whole and not -WHOLE <= number < WHOLE):
         problem = "the number is out of range; quote it if it is a text"

@@ -126,7 +126,7 @@ def _end_of(text: str, scope: Scope) -> datetime | None:
     if not text.strip():
         return None
     detail, zone = "the day is not valid", ZoneInfo(scope.tenant.time_zone)
-    wrong = Invalid(detail, errors=[FieldError("expires_on", "is no day after today")])
+    wrong = Invalid(detail, errors=[FieldError("expires_on", "is not a day after today")])
     try:
         day = date.fromisoformat(text.strip())
         following = day + timedelta(days=1)

@@ -198,7 +198,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _wrong("data_date", _("This is no day."), _("Write it as YYYY-MM-DD.")) from None
+        raise _wrong("data_date", _("This is not a day."), _("Write it as YYYY-MM-DD.")) from None
 
 
 def _wrong(field: str, problem: str, remedy: str) -> Invalid:

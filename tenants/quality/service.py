@@ -208,7 +208,7 @@ def trend(session: TenantSession, *, facility: str | None, by: str) -> list[dict
         Invalid: ``by`` is neither ``import`` nor ``quarter``.
     """
     if by not in ("import", "quarter"):
-        problem = FieldError("by", "is no interval of a trend", "give import or quarter")
+        problem = FieldError("by", "is not an interval of a trend", "give import or quarter")
         raise Invalid(problem.problem, errors=[problem])
     where = None if facility is None else facility_uuid(session, facility)
     return repository.trend(session, facility=where, by=by)

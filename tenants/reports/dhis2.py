@@ -58,7 +58,7 @@ class Element(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.indicator not in MEASURES:
-            message = f"indicator: {self.indicator!r} is no measure; choose among {', '.join(MEASURES)}"
+            message = f"indicator: {self.indicator!r} is not a measure; choose among {', '.join(MEASURES)}"
             raise ValueError(message)
         if "facility" in self.by:
             message = "by: facilities are organisation units (orgUnits), not categories"
@@ -140,7 +140,7 @@ def dhis2_period(period: Period) -> str:
     if is_whole_months and months == 12 and start.month in _FINANCIAL:  # noqa: PLR2004 - a year
         return f"{start.year}{_FINANCIAL[start.month]}"
     remedy = "give a month (2026-08), a quarter (2026Q3, FY26Q4), a year (2026) or a fiscal year (FY26)"
-    problem = [FieldError("period", "is no month, calendar quarter, year or fiscal year", remedy)]
+    problem = [FieldError("period", "is not a month, calendar quarter, year or fiscal year", remedy)]
     raise Invalid("DHIS2 has no name for this period", remedy=remedy, errors=problem)
 
 

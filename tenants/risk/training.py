@@ -241,7 +241,7 @@ def _probabilities(model: FittedModel, X: Floats) -> Floats:
     """
     raw = np.asarray(model.predict(X), dtype=np.float64)
     if raw.shape != (len(X),) or not ((raw >= 0) & (raw <= 1)).all():
-        message = "the model gave something that is no probability for each decision"
+        message = "the model returned something other than a probability for each decision"
         raise ValueError(message)
     return raw
 

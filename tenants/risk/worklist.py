@@ -204,7 +204,7 @@ def _check(order: Order) -> None:
 
     wrong = []
     if order.kind not in KINDS:
-        wrong.append(FieldError("kind", f"{order.kind!r} is no list", f"choose one of {', '.join(KINDS)}"))
+        wrong.append(FieldError("kind", f"{order.kind!r} is not a list", f"choose one of {', '.join(KINDS)}"))
     if not 0 < order.capacity <= MOST:
         wrong.append(FieldError("capacity", "is the number of people per facility", f"give 1 to {MOST:,}"))
     if order.due_within is not None and order.kind != "at_risk":

@@ -132,7 +132,7 @@ def test_an_admin_tests_changes_and_proves(as_admin, partner, accessible, size, 
     assert not page.get_by_text("Wrong", exact=True).is_visible()
     page.get_by_label("Domain of e-mail addresses").fill("no domain")
     page.get_by_role("button", name="Add the domain").click()
-    assert "is no domain name" in page.get_by_role("alert").inner_text()
+    assert "is not a domain name" in page.get_by_role("alert").inner_text()
     other = f"other-{size['width']}.{tenant.slug}.example.org"
     page.get_by_label("Domain of e-mail addresses").fill(other)
     page.get_by_role("button", name="Add the domain").click()

@@ -134,7 +134,8 @@ def fetch_metadata(issuer: str) -> Metadata:
         metadata = Metadata.model_validate(document)
     except ValidationError as error:
         missing = ", ".join(sorted({str(part["loc"][0]) for part in error.errors() if part["loc"]}))
-        problem = f"the provider's metadata is not complete: {missing}" if missing else "the metadata is no JSON object"
+        incomplete = f"the provider's metadata is not complete: {missing}"
+        problem = incomplete if missing else "the metadata is not a JSON object"
         raise ProviderFaultError("discovery", problem, "Check that this is an OpenID Connect provider.") from None
     if metadata.issuer != issuer:
         problem = "the provider calls itself by another issuer"

@@ -220,7 +220,7 @@ def _normal(domain: str) -> str:
         name = ""
     if len(name) > DOMAIN_MAX or not _DOMAIN.fullmatch(name):
         detail = "the domain is not valid"
-        raise Invalid(detail, errors=[FieldError("domain", "is no domain name", "Write it as example.org.")])
+        raise Invalid(detail, errors=[FieldError("domain", "is not a domain name", "Write it as example.org.")])
     return name
 
 

@@ -206,4 +206,6 @@ def _one_of_few(host: str) -> Iterator[None]:
 
 
 def _not_https() -> ProviderFaultError:
-    return ProviderFaultError(_ADDRESS, "the address is no HTTPS address", "Give it as https://sign-in.example.org.")
+    return ProviderFaultError(
+        _ADDRESS, "the address is not an HTTPS address", "Give it as https://sign-in.example.org."
+    )

@@ -330,7 +330,7 @@ def _reject_unknown_roles(session: Session, tenant: TenantRef, draft: Draft) -> 
         named.append(("default_role", draft.default_role))
     known = existing_roles(session, tenant, [role for _, role in named])
     problems = [
-        FieldError(field, phrase("names {role}, which is no role", role=role), "Give a role of GET /v1/roles.")
+        FieldError(field, phrase("names {role}, which is not a role", role=role), "Give a role of GET /v1/roles.")
         for field, role in named
         if role not in known
     ]
@@ -372,7 +372,7 @@ def _reject_lock_out(session: Session, tenant: TenantRef, draft: Draft) -> None:
     problems = []
     if session.execute(_BREAK_GLASS_FITS, values).first() is None:
         remedy = phrase("Choose a person with the role {role} and a password.", role=ADMIN)
-        problems.append(FieldError("break_glass_person_id", "is no admin of the tenant with a password", remedy))
+        problems.append(FieldError("break_glass_person_id", "is not an admin of the tenant with a password", remedy))
     works = session.execute(_WORKS, values).one()
     if not works.proved:
         problems.append(FieldError("enforced", "needs a proved domain", "Prove a domain first."))

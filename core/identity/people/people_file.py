@@ -146,7 +146,7 @@ def _rows(content: str) -> Iterator[PersonRow]:
                 raise _unreadable(phrase("has more than {most:,} people", most=MOST_ROWS), "Split the file.")
             yield _row(reader.line_num, dict(zip(columns, cells, strict=False)))
     except csv.Error:
-        raise _unreadable("is no CSV", "Save it as CSV in UTF-8.") from None
+        raise _unreadable("is not a CSV file", "Save it as CSV in UTF-8.") from None
 
 
 def _columns(head: list[str]) -> list[str]:

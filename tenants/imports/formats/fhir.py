@@ -87,7 +87,7 @@ class FhirResources(Reader):
         kind = item.content.get("resourceType")
         if not isinstance(kind, str):
             remedy = "give FHIR R4 resources, Bundles or NDJSON"
-            return reject(reading, f"resourceType{item.suffix}", "the JSON is no FHIR resource", remedy)
+            return reject(reading, f"resourceType{item.suffix}", "the JSON is not a FHIR resource", remedy)
         if _is_error(item):
             return reject(reading, f"OperationOutcome{item.suffix}", _ANSWERED, _AGAIN)
         if kind not in TAKEN:

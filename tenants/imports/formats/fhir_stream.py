@@ -139,7 +139,7 @@ def _expanded(place: str, line: int, content: object) -> Iterator[_Content]:
     elif isinstance(content, dict):
         yield place, line, content, "", None
     else:
-        yield place, line, None, "", Rejection("line", "it is no FHIR resource", "each line is one resource")
+        yield place, line, None, "", Rejection("line", "it is not a FHIR resource", "each line is one resource")
 
 
 def _entry(entry: object, number: int, line: int = 0) -> _Content:

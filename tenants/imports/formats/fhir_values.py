@@ -61,7 +61,7 @@ def measure(variable: str, quantity: object) -> tuple[float | None, str | None, 
     number = values.number(value)
     folded = (unit or "").casefold()
     if variable == "viral_load" and "log" in folded:
-        if not -5 <= number <= 15:  # noqa: PLR2004 - 10^15 copies/mL is no measurement
+        if not -5 <= number <= 15:  # noqa: PLR2004 - 10^15 copies/mL is not a measurement
             problem = "not a plausible logarithm (base 10)"
             raise BadValueError(problem, "check the unit: log10 copies/mL or copies/mL")
         number, unit = float(10.0**number), "copies/mL"
@@ -132,7 +132,7 @@ def _number(value: object) -> float | None:
 
 
 def whole_moment(fields: Fields, name: str, read: Callable[[str], datetime]) -> datetime:
-    """Return a date that has a day: FHIR allows a year or a month alone, which is no day of care.
+    """Return a date that has a day: FHIR allows a year or a month alone, which is not a day of care.
 
     Raises:
         BadFieldError: the day is missing, or it is no date.

@@ -261,7 +261,7 @@ def moment(value: object, terms: Terms) -> datetime:
         try:
             time = _EPOCH + timedelta(milliseconds=float(value))
         except (OverflowError, ValueError) as error:
-            problem = "a number that is no time"
+            problem = "a number that is not a time"
             raise BadValueError(problem, "write the date as text") from error
         values.day(time.date(), ())
     elif isinstance(value, int | float):

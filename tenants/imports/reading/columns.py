@@ -181,7 +181,7 @@ def converter(field: FieldSpec, spec: Column, formats: tuple[str, ...]) -> Calla
 
 def _logarithm(cell: object) -> tuple[float, str | None]:
     number, sign = values.measured(cell)
-    if not -5 <= number <= 15:  # noqa: PLR2004 - 10^15 copies/mL is no measurement
+    if not -5 <= number <= 15:  # noqa: PLR2004 - 10^15 copies/mL is not a measurement
         problem = "not a plausible logarithm (base 10)"
         raise BadValueError(problem, "check the unit: log10 copies/mL or copies/mL")
     return float(10.0**number), sign

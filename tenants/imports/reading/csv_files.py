@@ -113,7 +113,7 @@ def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
     while line := text.readline(MAX_LINE):
         if len(line) >= MAX_LINE and not line.endswith("\n"):
             raise rejected(
-                source.name, f"a line of more than {MAX_LINE >> 20} MB", "this is no table of rows; export it again"
+                source.name, f"a line of more than {MAX_LINE >> 20} MB", "this is not a table of rows; export it again"
             )
         yield line
 

@@ -254,7 +254,7 @@ def _serial(number: float) -> date:
     if number.is_integer() and _YEAR.match(str(int(number))):
         raise _year_alone()
     if not (math.isfinite(number) and EXCEL_LEAST <= number <= EXCEL_MOST):
-        problem = "a number that is no spreadsheet date"
+        problem = "a number that is not a spreadsheet date"
         raise BadValueError(problem, "format the column as a date, or write 2015-06-08")
     return _within(EXCEL_EPOCH + timedelta(days=int(number)))
 

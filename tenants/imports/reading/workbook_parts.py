@@ -42,7 +42,7 @@ NO_STORED_VALUE = Unreadable(
     "open and save the workbook in a spreadsheet program, or replace formulas by their values (paste values)",
 )
 _ERROR = Unreadable("the cell holds an error of the spreadsheet program", "correct the formula, or type the value")
-_NO_DATE = Unreadable("the cell holds a number that is no spreadsheet date", "format the column as a date")
+_NO_DATE = Unreadable("the cell holds a number that is not a spreadsheet date", "format the column as a date")
 
 
 @contextmanager

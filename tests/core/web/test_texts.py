@@ -119,8 +119,8 @@ def test_the_persons_own_language_wins_and_the_tenants_is_for_who_asked_for_none
 
 
 def test_a_phrase_is_english_and_is_shown_in_the_readers_language_with_its_places(monkeypatch):
-    text = phrase("names {role}, which is no role", role="lead")
-    assert text == "names lead, which is no role"
+    text = phrase("names {role}, which is not a role", role="lead")
+    assert text == "names lead, which is not a role"
     monkeypatch.setattr(texts, "gettext", {text.template: "nomme {role}, qui n'est pas un rôle"}.get)
     assert texts.shown_phrase(text) == text
     with reading_in("fr"):
