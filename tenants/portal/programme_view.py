@@ -146,7 +146,7 @@ def read_programme(session: TenantSession, view: View, *, may_open: bool) -> tup
         clinics=_clinics(opener, view, report.rows, facilities),
         ages=_ages(opener, view.show, report.rows, sexes),
         age_columns=[
-            ("age", _("Age"), False),
+            ("age", _("Age in years"), False),
             *((sex, words.label_of(sex), True) for sex in sexes),
             ("total", _("All"), True),
         ],
