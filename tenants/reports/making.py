@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from core.database import Reach, tenant_session
-from core.errors import Conflict, FieldError, Invalid
+from core.errors import Conflict, FieldError, Invalid, phrase
 from core.identity.people import members
 from core.scratch import nameless
 from core.tenancy import settings as tenant_settings
@@ -74,7 +74,9 @@ def check_length(session: TenantSession, form: str, export: service.Export) -> N
         Invalid: it has more people.
     """
     if form == "pdf" and (people := count_people(session, export.request)) > MOST_PEOPLE:
-        problem = f"a list as pdf has at most {MOST_PEOPLE:,} people, and this one has {people:,}"
+        problem = phrase(
+            "a list as pdf has at most {most:,} people, and this one has {people:,}", most=MOST_PEOPLE, people=people
+        )
         remedy = "choose one facility, or xlsx or csv, which hold any number"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("format", problem, remedy)])
 
