@@ -278,7 +278,7 @@ def test_people_are_added_from_a_file_after_a_look_at_it(visit, accessible, scri
 
     check(f"email,name,roles\n{email},Fay File,nobody\n")
     page.get_by_role("alert").get_by_text("1 row is wrong.").wait_for()
-    assert "roles: names a role that does not exist" in " ".join(page.locator("tbody").inner_text().split())
+    assert "roles: Names a role that does not exist" in " ".join(page.locator("tbody").inner_text().split())
     if script:
         accessible(page)
     check(f"email,name,roles\n{email},Fay File,viewer\n")
