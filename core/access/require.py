@@ -163,6 +163,25 @@ signed_in = SignedInRule()
 """For routes that show only the caller, and no data of the tenant: ``Annotated[Principal, Depends(signed_in)]``."""
 
 
+class NoKeyRule(AccessRule):
+    """The dependency ``no_key``: accepts people and operators, whatever their permissions, and no API key."""
+
+    async def __call__(self, scope: AnyScope) -> Principal:
+        """Return the principal.
+
+        Raises:
+            Forbidden: it is an API key (403).
+        """
+        if scope.principal.kind == "api_key":
+            detail = "this operation is for people, and the credential is an API key"
+            raise Forbidden(detail, remedy="Sign in as a person.")
+        return scope.principal
+
+
+no_key = NoKeyRule()
+"""For routes that change only the caller's own account: ``Annotated[Principal, Depends(no_key)]``."""
+
+
 class OpenRule(AccessRule):
     """The dependency ``open_to_all``: no credential is needed."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
-from core.access import AnyScope, PrincipalScope, TenantScope, require, signed_in
+from core.access import AnyScope, PrincipalScope, TenantScope, no_key, require, signed_in
 from core.errors import Forbidden, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
@@ -21,6 +21,7 @@ from core.web.paging import Page, PageRequest, sorted_pages
 router = APIRouter()
 
 SignedIn = Annotated[Principal, Depends(signed_in)]
+Myself = Annotated[Principal, Depends(no_key)]
 KeysRead = Annotated[Principal, Depends(require("keys.read"))]
 KeysWrite = Annotated[Principal, Depends(require("keys.write"))]
 Ordered = Annotated[PageRequest, Depends(sorted_pages({"created_at": datetime, "name": str}, str(NEWEST_FIRST)))]
@@ -36,11 +37,8 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
 @router.put(
     "/me", tags=["identity"], operation_id="change_me", summary="Change your language", responses=responses(Forbidden)
 )
-def put_me(principal: SignedIn, scope: AnyScope, body: MeIn) -> Me:
+def put_me(principal: Myself, scope: AnyScope, body: MeIn) -> Me:
     """Choose the language of pages and letters, from the next request on. For people and operators, not for keys."""
-    if principal.kind == "api_key":
-        detail = "an API key has no language"
-        raise Forbidden(detail, remedy="Sign in as a person.")
     choose_language(UUID(principal.id), body.language)
     return _shown(principal, scope, body.language)
 

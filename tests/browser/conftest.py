@@ -23,9 +23,9 @@ SERIOUS = ("serious", "critical")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for the folder. Its event loop runs in the main thread, so it must end before other tests begin."""
+    """One browser for a file. Its event loop runs in the main thread, so it must end before other tests begin."""
     with chromium() as started:
         yield started
 

@@ -170,6 +170,7 @@ CASES = {
     ),
     "quality.link": leaves_nothing("quality.link"),
     "records.index_names": leaves_nothing("records.index_names"),
+    "reports.discard": leaves_nothing("reports.discard"),
     "reports.make": Case(begin_report_file, of_report_file, ("waiting", None), ("failed", WHY), ("failed", DISCARDED)),
 }
 

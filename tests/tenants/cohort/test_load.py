@@ -12,8 +12,8 @@ from tenants.cohort.load import load_expectations, load_expectations_after, load
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.status import transitions
 from tenants.cohort.timelines import (
+    BOOKING_KEPT,
     FEMALE,
-    KEPT,
     NO_DAY,
     OPEN_DAY,
     PICKUP,
@@ -77,7 +77,7 @@ def test_every_fact_arrives_with_its_day_and_unit(store):
     assert 19.9 < seen["viral_load"] < 20
     assert np.isnan(seen["cd4"])
     assert (seen["arv_adherence"], seen["pregnancy"]) == (2.0, 2.0)
-    assert (chunk.bookings.status.tolist(), to_date(chunk.bookings.due[0])) == ([KEPT], date(2026, 4, 1))
+    assert (chunk.bookings.status.tolist(), to_date(chunk.bookings.due[0])) == ([BOOKING_KEPT], date(2026, 4, 1))
 
 
 def test_what_changed_later_is_a_version_of_its_own(store):

@@ -54,12 +54,12 @@ def resolved(monkeypatch):
     ],
 )
 def test_only_https_is_called(address):
-    with pytest.raises(ProviderFaultError, match="no HTTPS address"):
+    with pytest.raises(ProviderFaultError, match="not an HTTPS address"):
         reject_address(address)
 
 
 def test_loopback_is_called_outside_production_only(issuer, production):
-    with pytest.raises(ProviderFaultError, match="no HTTPS address"):
+    with pytest.raises(ProviderFaultError, match="not an HTTPS address"):
         ask("GET", f"{issuer.url}/keys")
     assert issuer.asked == []
 
