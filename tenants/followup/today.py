@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
@@ -108,7 +108,8 @@ class Today:
         data_date: the day to which the records run.
         usual_risk: the risk of an average person; None if unknown.
         capacity_share: the share of each facility's people at risk whose level is ``high``; None if unknown.
-        clinics: the clinics of both lists, by kind of list.
+        clinics: the clinics of both lists, by kind of list, whichever is chosen.
+        facility: DATIM id of the chosen facility; None for all.
     """
 
     kind: str
@@ -120,15 +121,24 @@ class Today:
     capacity_share: float | None
     clinics: Mapping[str, Sequence[Clinic]]
     people: Sequence[Card]
+    facility: str | None = None
 
     def waiting(self, kind: str) -> int:
-        """The number of people on a list who wait."""
-        return sum(clinic.waiting for clinic in self.clinics[kind])
+        """The number of people on a list who wait, at the chosen facility."""
+        return sum(clinic.waiting for clinic in self._chosen(kind))
+
+    @property
+    def last_page(self) -> int:
+        """The number of the last page of the list, from 1."""
+        return max(1, -(-self.waiting(self.kind) // PAGE_SIZE))
 
     @property
     def done(self) -> int:
         """The number of people on both lists who had an attempt today."""
-        return sum(clinic.done for clinics in self.clinics.values() for clinic in clinics)
+        return sum(clinic.done for kind in self.clinics for clinic in self._chosen(kind))
+
+    def _chosen(self, kind: str) -> list[Clinic]:
+        return [clinic for clinic in self.clinics[kind] if self.facility in (None, clinic.datim_id)]
 
 
 def read_today(
@@ -178,8 +188,9 @@ def read_today(
             model_version=issued.model_version,
             usual_risk=issued.usual_risk,
             capacity_share=None if issued.capacity_share is None else float(issued.capacity_share),
-            clinics={name: _clinics(session, uuid, part) for name, uuid in lists.items()},
+            clinics={name: _clinics(session, uuid, replace(part, facility=None)) for name, uuid in lists.items()},
             people=_people(session, issued.uuid, part, identities=identities),
+            facility=facility,
         )
 
 

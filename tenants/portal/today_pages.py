@@ -1,6 +1,6 @@
 """The page of today's work: whom to see, why, how to reach them, and the outcome."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -129,6 +129,9 @@ def _today_page(
         page=view.page,
         identities="patients.read" in principal.permissions,
     )
+    if work is not None and not work.people and view.page > work.last_page:
+        # The list became shorter, for example because its last page was worked through.
+        return _today_page(page, principal, scope, replace(view, page=work.last_page), done=done, wrong=wrong)
     return page.render(
         "portal/today.html",
         principal,
@@ -206,4 +209,4 @@ def _assigned(scope: Scope, work: Today | None, own: UUID | None) -> dict[UUID, 
 def _choices(work: Today | None) -> list[tuple[str, str]]:
     """The clinics to choose from: DATIM id, and name with the number of people who wait."""
     clinics = [] if work is None else work.clinics[work.kind]
-    return [("", "All clinics"), *((clinic.datim_id, f"{clinic.name} ({clinic.waiting})") for clinic in clinics)]
+    return [("", _("All clinics")), *((clinic.datim_id, f"{clinic.name} ({clinic.waiting})") for clinic in clinics)]

@@ -100,6 +100,18 @@ def test_the_list_of_a_clinic_has_its_people_alone(world):
     assert sorted(chain(*parts)) == sorted(people["at_risk"])
 
 
+def test_a_chosen_clinic_counts_its_people_and_leaves_the_other_clinics_to_choose(world):
+    tenant, client, people = world
+    every = read(tenant)
+    for clinic in every.clinics["at_risk"]:
+        work = read(tenant, facility=clinic.datim_id)
+        assert work.clinics == every.clinics
+        assert work.waiting("at_risk") == clinic.waiting
+    record(client, people["at_risk"][0], "not_reached")
+    parts = [read(tenant, facility=clinic.datim_id).done for clinic in every.clinics["at_risk"]]
+    assert sorted(parts) == [0, 1]
+
+
 def test_pages_follow_each_other_without_a_gap(application, client_for, make_tenant):
     owner = make_tenant()
     client = client_for(application, owner.api_key)
