@@ -99,6 +99,7 @@ def show_people(
         current="/programme",
         view=view,
         period=period,
+        data_date=max((row.data_date for row in facilities if row.data_date is not None), default=None),
         people=part.rows,
         total=part.total,
         names=names,
