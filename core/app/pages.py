@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from core import telemetry
@@ -22,7 +23,7 @@ from core.web import texts
 from core.web.assets import PATH, Assets
 from core.web.folders import folders_of
 from core.web.packages import package_files
-from core.web.pages import SEE_OTHER, PageRoute, Site, sign_in_address
+from core.web.pages import SEE_OTHER, PageRoute, Site, safe_next, sign_in_address
 from core.web.templates import Templates
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ OWN_ASSETS = {"kit": "core.web.kit:assets"}
 
 RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/healthz", "/readyz")
 PROBLEM = "core/problem.html"
+HX_REQUEST = "hx-request"
+"""Header of a request for a part of a page."""
+
 _TITLES = {
     Forbidden: texts.marked("You may not open this"),
     NotFound: texts.marked("Not found"),
@@ -87,9 +91,15 @@ def asset_origin() -> str:
 def error_page(
     scope: MutableMapping[str, Any], error: AppError, headers: MutableMapping[str, str] | None = None
 ) -> Response:
-    """Return ``error`` as a page, or redirect to the sign-in if the caller is not signed in."""
+    """Return ``error`` as a page, or redirect to the sign-in if the caller is not signed in.
+
+    Where a script asks for a part of a page, the whole page changes: else the part would contain another page.
+    """
     site: Site = scope["app"].state.site
+    asked = Headers(scope=scope)
     if isinstance(error, Unauthenticated) and site.sign_in is not None:
+        if HX_REQUEST in asked:
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": _way_back(site.sign_in, asked)})
         return RedirectResponse(sign_in_address(site.sign_in, scope), SEE_OTHER)
     request_id = telemetry.request_id()
     shown = problem(error, request_id)
@@ -106,7 +116,16 @@ def error_page(
         **({} if reader is None or reader.tenant is None else {"partner": reader.tenant.name}),
     }
     more = {name: value for name, value in (headers or {}).items() if name.lower() != "www-authenticate"}
+    if HX_REQUEST in asked:
+        more |= {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"}
     return HTMLResponse(site.templates.render(PROBLEM, values), error.status, more)
+
+
+def _way_back(sign_in: str, asked: Headers) -> str:
+    """The address of the sign-in, which leads back to the page in which a script asked for a part."""
+    page = urlsplit(asked.get("hx-current-url", ""))
+    following = safe_next(f"{page.path}?{page.query}" if page.query else page.path, "")
+    return f"{sign_in}?next={quote(following, safe='')}" if following else sign_in
 
 
 def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> None:

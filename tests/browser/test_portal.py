@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.identity.people import links, members
+from core.database import platform_session
+from core.identity.people import links, members, sessions
 from core.tenancy import create_tenant
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
@@ -124,6 +125,33 @@ def test_a_tracker_records_and_undoes(signed_in, accessible):
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("heading", name=title).wait_for()
     assert not saved.is_visible()
+
+
+def test_an_attempt_that_did_not_reach_the_server_says_so_and_can_be_sent_again(signed_in, troubles):
+    page = signed_in()
+    card = page.locator("article.card").first
+    title = card.get_by_role("heading").inner_text()
+    card.get_by_text("What happened?").click()
+    page.context.set_offline(True)
+    card.get_by_role("button", name="Will come").click()
+    card.get_by_role("alert").get_by_text("Not saved").wait_for()
+    page.context.set_offline(False)
+    troubles.clear()
+    card.get_by_role("button", name="Will come").click()
+    page.get_by_text(f"{title}: will come. Saved.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("heading", name=title).wait_for()
+
+
+def test_an_attempt_after_the_end_of_the_session_leads_to_the_sign_in_and_back(signed_in, partner):
+    page = signed_in(path="/today?list=to_trace")
+    card = page.locator("article.card").first
+    card.get_by_text("What happened?").click()
+    with platform_session() as session:
+        sessions.end_all(session, members.person_of(address(partner, "tracking_officer")))
+    card.get_by_role("button", name="Will come").click()
+    page.wait_for_url("**/sign-in?next=%2Ftoday%3Flist%3Dto_trace")
+    assert page.locator("article.card").count() == 0
 
 
 def test_the_same_works_without_script(sign_in):

@@ -104,6 +104,27 @@ def test_who_posts_without_a_session_is_sent_to_the_sign_in(browser):
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
 
 
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ("http://testserver/sample?page=2", "/sign-in?next=%2Fsample%3Fpage%3D2"),
+        ("http://testserver//elsewhere.example", "/sign-in"),
+        ("", "/sign-in"),
+    ],
+)
+def test_a_part_of_a_page_without_a_session_leads_the_whole_page_to_the_sign_in(browser, page, address):
+    asked = {**OWN_ORIGIN, "HX-Request": "true", "HX-Current-URL": page}
+    answer = browser.post("/sample", data={"note": "x"}, headers=asked)
+    assert (answer.status_code, answer.text, answer.headers["hx-redirect"]) == (204, "", address)
+
+
+def test_an_error_of_a_part_of_a_page_takes_the_place_of_the_whole_main_part(reader):
+    whole, part = (reader.get("/sample/missing", headers=more) for more in ({}, {"HX-Request": "true"}))
+    assert (part.status_code, part.headers["hx-retarget"], part.headers["hx-reselect"]) == (404, "#main", "#main")
+    assert 'id="main"' in part.text
+    assert "hx-retarget" not in whole.headers
+
+
 def test_an_api_key_opens_no_page(browser, owner):
     assert browser.get("/sample", headers={"X-API-Key": owner.api_key}).status_code == 303
 
