@@ -66,13 +66,14 @@ class RoutePermissions:
         return frozenset()
 
     def public(self, method: str, path: str) -> PublicRoute | None:
-        """Return the operation if it needs no credential, else None."""
+        """Return the operation if it needs no credential, else None. HEAD needs what GET needs."""
+        method = "GET" if method == "HEAD" else method
         if self._public is None:
             self._public = [
-                (method, route.path_regex, PublicRoute(f"{method} {route.path}", _rate_of(route)))
+                (own, route.path_regex, PublicRoute(f"{own} {route.path}", _rate_of(route)))
                 for route in self._routes()
                 if is_public(route)
-                for method in route.methods or ()
+                for own in route.methods or ()
             ]
         for own_method, pattern, route in self._public:
             if own_method == method and pattern.match(path):

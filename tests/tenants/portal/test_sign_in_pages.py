@@ -33,6 +33,12 @@ def post(client, email, password=PASSWORD, **form):
     return client.post("/sign-in", data={"email": email, "password": password, **form}, headers=ORIGIN)
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/password/none", "/kit"])
+def test_a_public_page_does_not_send_a_head_request_to_the_sign_in(client, path):
+    answer = client.head(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/set-up", "/password"])
 def test_an_address_that_goes_on_trying_has_to_wait(application, path):
     route = RoutePermissions(application).public("POST", path)
