@@ -104,7 +104,8 @@ class AnyRequirement(AccessRule):
     """
 
     def __init__(self, *permissions: str) -> None:
-        self.permissions = frozenset(Requirement(name).permission for name in permissions)
+        self._requirements = {name: Requirement(name) for name in sorted(permissions)}
+        self.permissions = frozenset(self._requirements)
 
     async def __call__(self, scope: TenantScope) -> Principal:
         """Return the principal if they hold one of the permissions and reach all facilities.
@@ -112,11 +113,11 @@ class AnyRequirement(AccessRule):
         Raises:
             Forbidden: they hold none, or reach only some facilities (403).
         """
-        permissions = sorted(self.permissions & scope.principal.permissions)
-        if not permissions:
-            detail = phrase("one of these permissions is needed: {names}", names=", ".join(sorted(self.permissions)))
-            raise Forbidden(detail)
-        return Requirement(permissions[0]).check(scope.principal)
+        for name, requirement in self._requirements.items():
+            if name in scope.principal.permissions:
+                return requirement.check(scope.principal)
+        detail = phrase("one of these permissions is needed: {names}", names=", ".join(self._requirements))
+        raise Forbidden(detail)
 
 
 def require_any(*permissions: str) -> AnyRequirement:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import now
+from core.web.problem_texts import sentence
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext
 
@@ -100,8 +101,7 @@ def lasting(seconds: float) -> str:
 
 def sentences(*texts: str) -> str:
     """Return texts as sentences, without marks of code."""
-    plain = (text.replace("`", "").strip(" .") for text in texts)
-    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in plain if text)
+    return " ".join(filter(None, (sentence(text.replace("`", "")) for text in texts)))
 
 
 def gigabytes(size: int) -> str:

@@ -50,8 +50,7 @@ def send(context: JobContext, event: Event) -> None:
     row, why = _readable_now(context.tenant, report_id, person)
     reader = reader_of(context.tenant, person)
     if row is not None and reader is not None and mail.is_configured():
-        language = reader.language or row.options.get("language", "")
-        with texts.reading_in(language if language in texts.LANGUAGES else texts.SOURCE):
+        with texts.reading_in(texts.known(reader.language, row.options.get("language"))):
             letter = _letter(row, reader.email, context.tenant, event.id)
         require_none("a mail server")
         mail.send(letter)

@@ -12,6 +12,7 @@ import orjson
 
 from core.database import Reach, tenant_session
 from core.errors import Conflict, FieldError, Invalid, phrase
+from core.identity.key_creators import PERSON
 from core.identity.people import members
 from core.scratch import nameless
 from core.tenancy import settings as tenant_settings
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 PDF_BY: Final = "facility"
 """The dimensions of tables on paper: with sex and age they would fill dozens of pages."""
-_PERSON: Final = "person:"
 
 
 def make(tenant: TenantRef, row: ReportFile) -> BinaryIO:
@@ -124,9 +124,9 @@ def _printed(tenant: TenantRef, open_session: SessionOpener, row: ReportFile, ex
 
 
 def _name_of(tenant: TenantRef, actor: str) -> str:
-    if not actor.startswith(_PERSON):
+    if not actor.startswith(PERSON):
         return _("an API key")
-    person = UUID(actor.removeprefix(_PERSON))
+    person = UUID(actor.removeprefix(PERSON))
     return members.names_of(tenant, [person]).get(person, _("a person who has left"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,7 +12,9 @@ from core.database import Reach, platform_session
 from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Row
 
     from core.database import TenantRef
 
@@ -66,22 +68,22 @@ _MEMBER = (
 
 def reader_of(tenant: TenantRef, person_id: UUID) -> Reader | None:
     """Return how to write to a person of the tenant; None if they left or are deactivated."""
-    with platform_session() as session:
-        row = session.execute(text(f"{_MEMBER} AND p.id = :person"), {"tenant": tenant.id, "person": person_id}).first()
-    return None if row is None else Reader(row.email, row.language)
+    rows = _members(tenant, "p.id = :person", person=person_id)
+    return Reader(rows[0].email, rows[0].language) if rows else None
 
 
 def active_members(tenant: TenantRef, people: Collection[UUID]) -> set[UUID]:
     """Return those of these people who belong to the tenant and can sign in."""
-    with platform_session() as session:
-        query = text(f"{_MEMBER} AND p.id = ANY(:people)")
-        rows = session.execute(query, {"tenant": tenant.id, "people": list(people)}).all()
-    return {UUID(str(row.id)) for row in rows}
+    return {UUID(str(row.id)) for row in _members(tenant, "p.id = ANY(:people)", people=list(people))}
 
 
 def members_at(tenant: TenantRef, addresses: Collection[str]) -> dict[str, UUID]:
     """Return the people of the tenant with these e-mail addresses, which are in the form of ``normal_email``."""
-    with platform_session() as session:
-        query = text(f"{_MEMBER} AND p.email = ANY(:addresses)")
-        rows = session.execute(query, {"tenant": tenant.id, "addresses": list(addresses)}).all()
+    rows = _members(tenant, "p.email = ANY(:addresses)", addresses=list(addresses))
     return {row.email: UUID(str(row.id)) for row in rows}
+
+
+def _members(tenant: TenantRef, condition: str, **values: object) -> Sequence[Row[Any]]:
+    """The rows of the tenant's people who can sign in and whom a condition, a constant, chooses."""
+    with platform_session() as session:
+        return session.execute(text(f"{_MEMBER} AND {condition}"), {"tenant": tenant.id, **values}).all()
