@@ -228,6 +228,7 @@ def caller(permission: str, *, confined: bool = False, by_patient: bool = False)
 
     FastAPI runs a dependency that asks the database in a thread, and then the route in a thread again. Each switch
     costs as much as reading a row. So this dependency asks nothing, and the route itself calls ``Caller.scope`` first.
+    Only routes without a body may use it: FastAPI checks a body before it calls the route.
 
     Raises:
         LookupError: no installed feature declares the permission; raised when the module is imported, not when called.

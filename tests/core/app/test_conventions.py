@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from core.access.require import api_routes, is_public
+from core.access.require import CallerRequirement, NoKeyRule, access_rules, api_routes, is_public
 from core.app.conventions import query_names
 from core.web.pages import PageRoute
 
@@ -76,11 +76,22 @@ def test_every_operation_rejects_an_unknown_parameter(application, api):
     for route in api_routes(application):
         if is_public(route):
             continue  # providers add parameters that nobody announces
+        if any(isinstance(rule, NoKeyRule) for rule in access_rules(route)):
+            continue  # it rejects a key before it looks at anything else
         parts = [str(uuid4()) if part.startswith("{") else part for part in str(route.path).split("/")]
         for method in route.methods:
             answer = api.request(method, "/".join(parts), params={"surplus": "x"}, headers={"If-Match": "*"})
             assert answer.status_code == 422, f"{method} {route.path}: {answer.status_code}"
             assert "query.surplus" in {error["field"] for error in answer.json()["errors"]}, f"{method} {route.path}"
+
+
+def test_no_route_checks_a_body_before_the_permission(application):
+    late = {
+        route.path
+        for route in api_routes(application)
+        if route.dependant.body_params and any(isinstance(rule, CallerRequirement) for rule in access_rules(route))
+    }
+    assert late == set()
 
 
 def models(kind):
