@@ -49,7 +49,7 @@ test: setup
 	@$(BIN)/python .ci/pgbouncer.py $(VENV)
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/oidc_provider
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: setup
 	$(BIN)/ruff check .
