@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from core import blobs
 from core.app import readiness
 from core.cli.main import run as iit
-from core.database import owner_connection, platform_session, tenant_session
+from core.database import databases, owner_connection, platform_session, tenant_session
 from core.database.upgrade import migrate
 from core.jobs import enqueue
 from core.jobs.heartbeat import Heartbeat
@@ -173,6 +173,14 @@ def test_a_database_behind_the_code_is_not_ready(ask, monkeypatch, capsys):
     assert "migrations: run `iit migrate`" in capsys.readouterr().err
 
 
+@pytest.fixture
+def second():
+    """Makes sure that the data database ``second`` is there and migrated, whichever test runs first."""
+    if "second" not in databases():
+        add_database("second")
+    migrate()
+
+
 def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, capsys):
     add_database("second")
     code, _, checks = ask()
@@ -193,7 +201,7 @@ def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, caps
     assert ask()[0] == 200
 
 
-def test_a_process_that_does_not_know_a_tenants_database_is_not_ready_and_says_so_to_the_tenant(ask, anonymous):
+def test_a_process_that_does_not_know_a_tenants_database_is_not_ready_and_says_so_to_the_tenant(second, ask, anonymous):
     tenant = create_tenant("unknown", "Partner", database="second")
     key = {"X-API-Key": tenant.api_key}
     assert anonymous.get("/v1/audit", headers=key).status_code == 200
