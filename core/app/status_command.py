@@ -48,6 +48,8 @@ def _report() -> Report:
 
 
 def _show(report: Report) -> None:
+    from core.web.texts import shown_size
+
     rows = [{**asdict(outcome), "check": outcome.name} for outcome in report.checks]
     print_table(rows, ("check", "state", "detail"))
     click.echo("")
@@ -56,7 +58,7 @@ def _show(report: Report) -> None:
     if report.waiting is not None and report.oldest_seconds is not None:
         click.echo(f"jobs: {report.waiting} wait, {report.running} run; the oldest waits {report.oldest_seconds:.0f} s")
     for disk in report.disk:
-        click.echo(f"disk of {disk.place}: {disk.free_bytes / 1e9:,.1f} GB free of {disk.total_bytes / 1e9:,.1f}")
+        click.echo(f"disk of {disk.place}: {shown_size(disk.free_bytes)} free of {shown_size(disk.total_bytes)}")
     for outcome in report.checks:
         if outcome.at_terminal:
             note(f"{outcome.name}: {outcome.at_terminal}")

@@ -46,6 +46,7 @@ class Templates:
             "shown_time": texts.shown_time,
             "shown_number": texts.shown_number,
             "shown_share": texts.shown_share,
+            "shown_size": texts.shown_size,
             "shown_phrase": texts.shown_phrase,
             "problem_text": problem_texts.problem_text,
             "shown_sentence": problem_texts.shown_sentence,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from http.cookies import CookieError, SimpleCookie
@@ -22,7 +22,6 @@ from core.errors.phrases import Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
-    from datetime import date
     from typing import Any
     from zoneinfo import ZoneInfo
 
@@ -128,7 +127,7 @@ def _shown_place(value: object) -> object:
         return shown_phrase(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return shown_number(value, 0 if float(value).is_integer() else 3)
-    return value
+    return shown_date(value) if isinstance(value, date) else value
 
 
 def marked(text: str) -> str:
@@ -193,6 +192,22 @@ def shown_share(share: float | None, digits: int = 0) -> str:
     if share is None:
         return "-"
     return format_percent(share, "#,##0." + "0" * digits + "%" if digits else "#,##0%", _LOCALES[language()])
+
+
+_SIZES: Final = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
+_THOUSAND: Final = 1000
+
+
+def shown_size(size: float) -> str:
+    """Return a number of bytes in a fitting unit of 1,000s, such as ``1.2 GB`` or ``350 bytes``."""
+    from babel.units import format_unit
+
+    place = 0
+    while place < len(_SIZES) - 1 and round(size, 1) >= _THOUSAND:
+        size, place = size / _THOUSAND, place + 1
+    length: Literal["short", "long"] = "short" if place else "long"
+    unit = f"digital-{_SIZES[place]}"
+    return format_unit(round(size, 1), unit, length, format="#,##0.#", locale=_LOCALES[language()])
 
 
 def language_of(scope: MutableMapping[str, Any]) -> str | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import now
 from core.web.problem_texts import sentence
-from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ REASONS: Final = {
     "refused": marked("the job gave up by itself"),
 }
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_GIGABYTE = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +100,3 @@ def lasting(seconds: float) -> str:
 def sentences(*texts: str) -> str:
     """Return texts as sentences, without marks of code."""
     return " ".join(filter(None, (sentence(text.replace("`", "")) for text in texts)))
-
-
-def gigabytes(size: int) -> str:
-    """Return a size such as ``1.2 GB``."""
-    from core.web.texts import shown_number
-
-    return _("{size} GB").format(size=shown_number(size / _GIGABYTE, 1))

@@ -18,6 +18,24 @@ TRANSLATED = sorted(set(LANGUAGES) - {SOURCE})
 TRANSLATORS = {"_", "gettext", "ngettext", "marked", "phrase"}
 
 
+@pytest.mark.parametrize(
+    ("size", "english", "french"),
+    [
+        (0, "0 bytes", "0 octet"),
+        (350, "350 bytes", "350 octets"),
+        (1300, "1.3 kB", "1,3 ko"),
+        (35_000_000, "35 MB", "35 Mo"),
+        (999_960_000, "1 GB", "1 Go"),
+        (1.26e9, "1.3 GB", "1,3 Go"),
+        (4.2e15, "4,200 TB", "4 200 To"),
+    ],
+)
+def test_a_size_is_shown_in_a_fitting_unit(size, english, french):
+    assert texts.shown_size(size) == english
+    with reading_in("fr"):
+        assert texts.shown_size(size).replace("\u202f", " ").replace("\xa0", " ") == french
+
+
 def scope_of(**headers):
     return {"headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]}
 
