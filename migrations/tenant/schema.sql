@@ -291,6 +291,7 @@ CREATE TABLE import_rejections (
     field TEXT NOT NULL, 
     problem TEXT NOT NULL, 
     remedy TEXT NOT NULL, 
+    row_accepted BOOLEAN DEFAULT false NOT NULL, 
     CONSTRAINT pk_import_rejections PRIMARY KEY (id)
 );
 CREATE INDEX ix_import_rejections_import_uuid ON import_rejections (import_uuid, file, line);
@@ -866,7 +867,7 @@ CREATE TABLE report_schedules (
     CONSTRAINT pk_report_schedules PRIMARY KEY (uuid), 
     CONSTRAINT ck_report_schedules_every CHECK (every IN ('week', 'month')), 
     CONSTRAINT ck_report_schedules_moment CHECK (on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23), 
-    CONSTRAINT ck_report_schedules_stopped_why CHECK (stopped_why IN ('creator', 'permission', 'reach'))
+    CONSTRAINT ck_report_schedules_stopped_why CHECK (stopped_why IN ('creator', 'permission', 'reach', 'length'))
 );
 CREATE INDEX ix_report_schedules_next_at ON report_schedules (next_at);
 CREATE TABLE roles (

@@ -196,7 +196,11 @@ def _show(summary: Summary) -> None:
         output.print_table(summary.waiting, ("rows", "people", "field", "problem", "remedy"))
     if summary.problems:
         click.echo("")
-        output.print_table(summary.problems[:PROBLEMS_SHOWN], ("count", "file", "field", "problem", "remedy"))
+        shown = [
+            {**problem, "row": "accepted" if problem["row_accepted"] else "rejected"}
+            for problem in summary.problems[:PROBLEMS_SHOWN]
+        ]
+        output.print_table(shown, ("count", "file", "field", "row", "problem", "remedy"))
 
 
 def _also(rows: int, label: str) -> str:

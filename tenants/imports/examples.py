@@ -59,6 +59,7 @@ DONE: Final[dict[str, Any]] = {
             "problem": "the date lies after the data date",
             "remedy": "correct the date, or the data date of the import (2026-01-31)",
             "count": 30,
+            "row_accepted": False,
         }
     ],
     "waiting": [

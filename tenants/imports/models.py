@@ -109,7 +109,11 @@ class ImportFile(TenantBase, table=True):
 
 
 class ImportRejection(TenantBase, table=True):
-    """One reason why a row was rejected, without any value of the row."""
+    """One reason why a row, or a part of it, was rejected, without any value of the row.
+
+    Attributes:
+        row_accepted: whether the rest of the row was accepted; known when the rows are counted.
+    """
 
     __tablename__ = "import_rejections"
     __table_args__ = (Index("ix_import_rejections_import_uuid", "import_uuid", "file", "line"),)
@@ -121,6 +125,7 @@ class ImportRejection(TenantBase, table=True):
     field: str = Field(sa_type=Text)
     problem: str = Field(sa_type=Text)
     remedy: str = Field(sa_type=Text)
+    row_accepted: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class ImportStaging(TenantBase, table=True):

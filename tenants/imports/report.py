@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _EARLIER_NAME = "held"
 
-HEADINGS = ("file", "line", "field", "problem", "remedy")
+HEADINGS = ("file", "line", "field", "problem", "remedy", "row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Summary:
         held_facilities: facilities that were held back because they are like a known one: ``code``, ``name``, and
             ``like``, the DATIM id of the known one.
         failure: why it failed as a whole: field, problem, remedy; empty if it did not.
-        problems: the number of times of each problem, the most frequent first, at most 50.
+        problems: the number of times of each problem, the most frequent first, at most 50; ``row_accepted`` says
+            whether the rest of the rows was accepted.
     """
 
     id: UUID

@@ -85,7 +85,8 @@ def is_staged(session: TenantSession, uuid: UUID) -> bool:
 
 
 _REJECTIONS = """
-SELECT r.file, r.line, r.id, f.name, r.line, r.field, r.problem, r.remedy
+SELECT r.file, r.line, r.id, f.name, r.line, r.field, r.problem, r.remedy,
+       CASE WHEN r.row_accepted THEN 'accepted' ELSE 'rejected' END
 FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
 WHERE r.import_uuid = %(import)s AND (r.file, r.line, r.id) > (%(file)s, %(line)s, %(id)s)
 ORDER BY r.file, r.line, r.id LIMIT %(rows)s
@@ -101,7 +102,8 @@ SELECT max(seq) FROM (
 # that several rows have, which other row each of them is at odds with.
 _PROBLEMS = r"""
 WITH placed AS (
-    SELECT r.file, f.name, r.problem AS said, regexp_replace(r.problem, ' \(.*, line \d+\)$', '') AS problem, r.remedy,
+    SELECT r.file, r.row_accepted, r.remedy, f.name, r.problem AS said,
+           regexp_replace(r.problem, ' \(.*, line \d+\)$', '') AS problem,
            regexp_replace(regexp_replace(r.field, ' \((in|line|entry) .*\)$', ''), '\[\d+\]', '[]', 'g') AS field,
            (SELECT count(*) FROM import_files AS a WHERE a.import_uuid = r.import_uuid) > %(many)s AS many
     FROM import_rejections AS r JOIN import_files AS f ON f.import_uuid = r.import_uuid AND f.number = r.file
@@ -109,15 +111,15 @@ WITH placed AS (
 )
 SELECT CASE WHEN count(DISTINCT file) = 1 THEN min(name) ELSE count(DISTINCT file) || ' files' END AS file,
        field, CASE WHEN count(*) = 1 THEN min(said) ELSE problem END AS problem, min(remedy) AS remedy,
-       count(*) AS count
+       count(*) AS count, row_accepted
 FROM placed
-GROUP BY CASE WHEN many THEN '' ELSE name END, field, problem
-ORDER BY count(*) DESC, 1, field, problem LIMIT 50
+GROUP BY CASE WHEN many THEN '' ELSE name END, field, problem, row_accepted
+ORDER BY count(*) DESC, 1, field, problem, row_accepted LIMIT 50
 """
 
 
-def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, str, str, str]]:
-    """Rejected rows in the order of the files: file, line, field, problem, remedy; read in parts."""
+def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, str, str, str, str]]:
+    """Rejected rows in the order of the files: file, line, field, problem, remedy, outcome; read in parts."""
     values: dict[str, Any] = {"import": uuid, "file": -1, "line": -1, "id": -1, "rows": PART_ROWS}
     with session.cursor() as cursor:
         while rows := cursor.execute(_REJECTIONS, values).fetchall():
@@ -127,7 +129,7 @@ def rejections(session: TenantSession, uuid: UUID) -> Iterator[tuple[str, int, s
 
 def problems(session: TenantSession, uuid: UUID) -> list[dict[str, Any]]:
     """The number of times of each problem, the most frequent first."""
-    keys = ("file", "field", "problem", "remedy", "count")
+    keys = ("file", "field", "problem", "remedy", "count", "row_accepted")
     values: dict[str, Any] = {"import": uuid, "many": MANY_FILES}
     with session.cursor() as cursor:
         return [dict(zip(keys, row, strict=True)) for row in cursor.execute(_PROBLEMS, values).fetchall()]

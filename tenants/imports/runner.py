@@ -210,7 +210,7 @@ class Runner:
         result = reader.survey(SurveyRequest(self._sources, mapping, format_name, fixed_date))
         data_date = result.data_date
         if data_date is None:
-            remedy = "see that the files have rows, or give the import a data date: YYYY-MM-DD, also in the mapping"
+            remedy = "see that the files have rows, or give the import a data date: YYYY-MM-DD"
             message = "the date to which the data run is not known"
             problem = "not given, and no row has a date that can be read"
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])

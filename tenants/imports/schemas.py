@@ -20,6 +20,9 @@ class ProblemCount(BaseModel):
         examples=["correct the date, or the data date of the import (2015-06-08)"], description="What to do about it."
     )
     count: int = Field(description="Rows or cells with this problem.")
+    row_accepted: bool = Field(
+        description="Whether the rest of the row was accepted, without what is wrong.", examples=[False]
+    )
 
 
 class WaitingRows(BaseModel):

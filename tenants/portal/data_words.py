@@ -109,8 +109,8 @@ def count_rows(summary: Summary) -> list[dict[str, str]]:
     ]
 
 
-def problem_rows(problems: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The problems of an import: where, what, what to do, and how often."""
+def problem_rows(problems: Sequence[Mapping[str, Any]], *, accepted: bool) -> list[dict[str, str]]:
+    """The problems of rows that were rejected, or accepted in part: where, what, what to do, and how often."""
     return [
         {
             "problem": sentence(problem["problem"]),
@@ -119,6 +119,7 @@ def problem_rows(problems: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "count": shown_number(problem["count"]),
         }
         for problem in problems
+        if problem["row_accepted"] == accepted
     ]
 
 

@@ -79,11 +79,14 @@ def test_a_dirty_radet_becomes_a_report_a_facility_and_a_list(
     drain(tenant)
     if not script:
         page.get_by_role("link", name="Refresh").click()
-    page.get_by_text("What was rejected, and what to do").wait_for()
+    page.get_by_role("heading", name="Rejected").wait_for()
     if script:
         accessible(page)
     report = page.locator("#problems").inner_text()
-    assert "Not a date in a form that the mapping names." in report
+    notes = page.locator("#noted").inner_text()
+    report += notes
+    assert "Not a date in a form that can be read." in report
+    assert "mapping" not in report
     assert "code is like that of a known one" in report
     assert "31/02/2026" not in report
     with page.expect_download() as download:

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 39 steps."""
+    """Take 40 steps."""
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -30,6 +30,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_import_placements_patient_key", "import_placements", ["patient_key"], unique=False)
+    op.add_column(
+        "import_rejections", sa.Column("row_accepted", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
     op.add_column("import_staging", sa.Column("facility_name", sa.Text(), nullable=True))
     op.drop_constraint("ck_import_staging_state", "import_staging", type_="check")
     # allow: it allows more words than the check before it, so every row passes; one look at one tenant's rows
@@ -180,7 +183,7 @@ def upgrade() -> None:
         sa.Column("stopped_why", sa.Text(), nullable=True),
         sa.CheckConstraint("every IN ('week', 'month')", name=op.f("ck_report_schedules_every")),
         sa.CheckConstraint(
-            "stopped_why IN ('creator', 'permission', 'reach')", name=op.f("ck_report_schedules_stopped_why")
+            "stopped_why IN ('creator', 'permission', 'reach', 'length')", name=op.f("ck_report_schedules_stopped_why")
         ),
         sa.CheckConstraint(
             "on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23", name=op.f("ck_report_schedules_moment")

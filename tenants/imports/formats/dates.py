@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenants.imports.formats.profile import FORMS, read_day
 from tenants.imports.reading.numbered_dates import DAY_FIRST, MONTH_FIRST, numbered
-from tenants.imports.reading.values import BadValueError
+from tenants.imports.reading.values import BadValueError, UnknownFormError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -41,7 +41,12 @@ class Dates:
         born = name == "birthdate"
         parts = numbered(cell) if self._formats is None else None
         if parts is None:
-            return read_day(cell, self._formats or FORMS, from_1904=from_1904, born=born)
+            try:
+                return read_day(cell, self._formats or FORMS, from_1904=from_1904, born=born)
+            except UnknownFormError as error:
+                if self._formats is not None:
+                    raise
+                raise BadValueError(NO_DATE, NO_DATE_REMEDY) from error
         order = self._order or self._orders.get(name)
         if order is None:
             if parts.is_open:
@@ -51,6 +56,8 @@ class Dates:
         return parts.needed(order, born=born)
 
 
+NO_DATE = "not a date in a form that can be read"
+NO_DATE_REMEDY = "correct the cell: write the date as yyyy-mm-dd, such as 2026-06-30"
 OPEN_REMEDY = "import the file again with dates 'day-first' or 'month-first', or export the dates as yyyy-mm-dd"
 
 

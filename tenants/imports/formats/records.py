@@ -274,7 +274,7 @@ def moment(value: object, terms: Terms) -> datetime:
         )
         raise BadValueError(problem, remedy)
     else:
-        time = values.moment(value, terms.formats)
+        time = _moment_of_text(value, terms)
     if time.tzinfo is None:
         return time
     try:
@@ -282,6 +282,16 @@ def moment(value: object, terms: Terms) -> datetime:
     except (OverflowError, ValueError) as error:
         problem = "a time out of range"
         raise BadValueError(problem, "correct the year") from error
+
+
+def _moment_of_text(value: str | date, terms: Terms) -> datetime:
+    try:
+        return values.moment(value, terms.formats)
+    except values.UnknownFormError as error:
+        if terms.formats is not DATES:
+            raise
+        problem = "not a date in a form that can be read"
+        raise BadValueError(problem, "write it as 2015-06-08 or 2015-06-08 14:30:00") from error
 
 
 def birth(value: object, terms: Terms) -> tuple[date, bool]:

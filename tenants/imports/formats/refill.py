@@ -45,7 +45,7 @@ class Refills:
         """
         if self.unit == "months" and not self._has_unit and values.number(cell) > MONTHS_AT_MOST:
             problem = f"more than {MONTHS_AT_MOST} months of refill: probably days"
-            raise BadValueError(problem, "correct it, or say 'refill: {unit: days}' in a mapping if all are days")
+            raise BadValueError(problem, "correct it; if all are days, import with the mapping 'refill: {unit: days}'")
         days = values.days(cell, self.unit)
         return _packs(values.number(cell), days) if self.unit == "months" else days
 
@@ -60,7 +60,7 @@ def _packs(months: float, days: int) -> int:
 
 
 def _unit(source: Source, seen: list[float], heading: str, unit: Unit | None) -> Unit:
-    remedy = "say which in a mapping: 'refill: {unit: days}' or 'refill: {unit: months}'"
+    remedy = "say which: import with the mapping 'refill: {unit: days}' or 'refill: {unit: months}'"
     large = sum(value > MONTHS_AT_MOST for value in seen)
     if unit == "months":
         if large * 2 > len(seen):

@@ -299,9 +299,7 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
     whole = "".join(cells)
     if not whole.isascii() and (undecoded(whole) or (encoding in REPLACED and "\ufffd" in whole)):
         problem = f"a character is not valid {encoding}"
-        return Row(
-            line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', or give 'encoding' in the mapping")
-        )
+        return Row(line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', and import it again"))
     if has_control(whole):
         return Row(
             line,

@@ -57,9 +57,7 @@ def check_headings(headings: list[str], source: Source) -> None:
     if len(headings) > MAX_COLUMNS:
         raise rejected(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
     if any(undecoded(heading) for heading in headings):
-        raise rejected(
-            source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', or give 'encoding' in the mapping"
-        )
+        raise rejected(source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', and import it again")
     counts = Counter(heading for heading in headings if heading)
     # If a file has no headings, these are the cells of its first row: never show them.
     repeated = next((heading for heading, count in counts.items() if count > 1), None)

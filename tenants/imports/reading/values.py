@@ -89,6 +89,10 @@ class BadValueError(Exception):
         self.remedy = remedy
 
 
+class UnknownFormError(BadValueError):
+    """Error: a text is a date in none of the forms that are read."""
+
+
 class NotRecordedError(BadValueError):
     """Error: the date is a placeholder for a missing one, such as 1900-01-01."""
 
@@ -165,6 +169,7 @@ def day(cell: object, formats: tuple[str, ...], *, born: bool = False) -> date:
 
     Raises:
         NotRecordedError: the date is a placeholder for a missing one.
+        UnknownFormError: the text has none of the forms.
         BadValueError: the cell has no date.
     """
     if isinstance(cell, datetime):
@@ -195,7 +200,7 @@ def _day_of_text(text_value: str, formats: tuple[str, ...]) -> date | tuple[int,
         raise _year_alone()
     remedy = f"write it as one of: {', '.join(formats)}; or name its form in the mapping under 'date_formats'"
     problem = "not a date in a form that the mapping names"
-    raise BadValueError(problem, remedy)
+    raise UnknownFormError(problem, remedy)
 
 
 def _by_form(text_value: str, form: str) -> date | tuple[int, int, int] | None:

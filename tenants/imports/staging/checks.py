@@ -237,7 +237,7 @@ SELECT count(*) FILTER (WHERE state IN ('accepted', 'waiting')),
 FROM import_staging WHERE import_uuid = %(import)s AND kind <> 'facilities'
 """  # noqa: S608 - constants of the rooms' own
 
-_ROWS_REJECTED = """
+_FAULTY_ROWS = """
 WITH faulty AS (
     SELECT DISTINCT file, line FROM import_rejections WHERE import_uuid = %(import)s
 ),
@@ -246,8 +246,16 @@ kept AS (
     WHERE s.import_uuid = %(import)s AND s.state IN ('accepted', 'merged', 'waiting')
       AND s.kind NOT IN ('facilities', 'unread_contacts')
 )
-SELECT (SELECT count(*) FROM faulty) - (SELECT count(*) FROM kept), (SELECT count(*) FROM kept)
 """
+_ROWS_REJECTED = f"""
+{_FAULTY_ROWS}
+SELECT (SELECT count(*) FROM faulty) - (SELECT count(*) FROM kept), (SELECT count(*) FROM kept)
+"""  # noqa: S608 - constants
+_ROWS_ACCEPTED = f"""
+{_FAULTY_ROWS}
+UPDATE import_rejections AS r SET row_accepted = true FROM kept AS k
+WHERE r.import_uuid = %(import)s AND r.file = k.file AND r.line = k.line
+"""  # noqa: S608 - constants
 
 # Rows that are events repeat their person as well: only the event is counted.
 _ROWS_REPEATED = """
@@ -353,6 +361,8 @@ def _counting(checks: _Checks) -> None:
     people += checks.all(meanings.COUNT_SEEN_DEAD, died=died) + checks.all(meanings.COUNT_SEX_CHANGED)
     notes = Jsonb(meanings.sentences(people))
     rejected, in_part = checks.ask(_ROWS_REJECTED)
+    if in_part:
+        checks.do(_ROWS_ACCEPTED)
     checks.do(_NOTE, notes=notes, staged=staged, rejected=rejected, in_part=in_part, repeated=repeated)
 
 

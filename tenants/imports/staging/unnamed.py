@@ -22,7 +22,7 @@ SEVERAL = "patients of several facilities have this identifier"
 RELEASES = {
     NOBODY: "import the list that names the patient (a RADET, a line list); or correct the identifier",
     NOT_HERE: "import the list that names the patient there; or correct the facility",
-    SEVERAL: "name the facility of these rows in the mapping, and import them again",
+    SEVERAL: "give the facility of these rows, in a column of the file or in a mapping, and import them again",
 }
 """Why events wait, and what ends it."""
 

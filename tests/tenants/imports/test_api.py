@@ -116,6 +116,7 @@ def test_the_report_of_rejected_rows_is_downloaded_and_holds_no_value(api: TestC
         "field": "day",
         "problem": "not a date in a form that the mapping names",
         "remedy": "write it as one of: iso, dd-Mon-yyyy; or name its form in the mapping under 'date_formats'",
+        "row": "rejected",
     }
     assert not any(value in answer.text for value in ("31/02/2023", "NOBODY", "thirty", "Aaa"))
     with tenant_session(owner.ref, actor="test:1") as session:

@@ -134,7 +134,7 @@ def test_broken_rows_are_rejected_with_their_row_in_the_sheet(tmp_path: Path) ->
     rejections = [(reading.line, bad.field, bad.problem) for reading in readings for bad in reading.rejections]
     assert rejections == [
         (6, "Patient Id", "the identifier is missing"),
-        (7, "Date Visit", "not a date in a form that the mapping names"),
+        (7, "Date Visit", "not a date in a form that can be read"),
         (8, "Date Visit", "the value is missing"),
         (9, "Date Visit", "the cell holds a formula without a stored value"),
         (10, "DATIM Id", "the identifier is missing"),

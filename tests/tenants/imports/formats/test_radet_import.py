@@ -230,12 +230,13 @@ def test_a_wrong_cell_rejects_its_fact_and_not_the_person(
     summary = run_import(tenant, [path], "{}", data_date=JUNE)
     assert (summary.rows_read, summary.rows_accepted, summary.rows_rejected) == (3, 2, 1)
     assert (summary.rows_in_part, summary.people) == (1, 2)
-    fields = {(problem["field"], problem["problem"]) for problem in summary.problems}
+    fields = {(problem["field"], problem["problem"], problem["row_accepted"]) for problem in summary.problems}
     assert fields == {
-        ("Date of Birth (yyyy-mm-dd)", "not a date in a form that the mapping names"),
-        ("Current Viral Load (c/ml)", "not a number"),
-        ("Patient ID", "the identifier is missing"),
+        ("Date of Birth (yyyy-mm-dd)", "not a date in a form that can be read", True),
+        ("Current Viral Load (c/ml)", "not a number", True),
+        ("Patient ID", "the identifier is missing", False),
     }
+    assert not any("mapping" in problem["remedy"] for problem in summary.problems)
     assert summary.counts["patients"]["inserted"] == 2
     assert summary.counts["patient_states"]["inserted"] == 1
     assert summary.counts["dispensations"]["inserted"] == 2
