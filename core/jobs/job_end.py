@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 Decision = Literal["given_up", "discarded", "retried"]
 
+ITS_JOB = "its job was"
+"""How the problem of each stopped job begins."""
 _WHY = {
     "attempts": "it failed too often",
     "interruptions": "its process died, or it took too long, too often",
@@ -47,6 +49,6 @@ class JobEnd:
         if self.decision == "retried":
             return ""
         if self.decision == "discarded":
-            return "its job was discarded by an operator"
+            return f"{ITS_JOB} discarded by an operator"
         error = f" ({self.error})" if self.error and self.reason != "interruptions" else ""
-        return f"its job was given up: {_WHY[self.reason]}{error}"
+        return f"{ITS_JOB} given up: {_WHY[self.reason]}{error}"

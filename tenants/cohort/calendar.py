@@ -99,6 +99,11 @@ def _months(year: int, month: int, count: int) -> Period:
     return Period(date(year, month, 1), date(after // 12, after % 12 + 1, 1) - timedelta(days=1))
 
 
+def quarter_of(day: date) -> Period:
+    """The calendar quarter of a day, which is a quarter of PEPFAR too."""
+    return period_of(f"{day.year:04}Q{(day.month + 2) // 3}")
+
+
 def preceding(period: Period, count: int) -> list[Period]:
     """``count`` periods of the same length that follow each other, the oldest first; the last one is ``period``.
 

@@ -33,6 +33,8 @@ def indicators(
     reporting_period = period_of(period, start.date() if start else None, end.date() if end else None)
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
         report = indicators_out(indicator_report(session, reporting_period, dimensions(by)))
+    if report.as_of < report.end:
+        note(f"so far: the counts run until {report.as_of}, the period until {report.end}")
     if report.provisional:
         few = ", ".join(report.provisional_facilities[:5])
         note(f"provisional: records of {len(report.provisional_facilities)} facilities end before {report.end} ({few})")

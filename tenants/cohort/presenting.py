@@ -68,7 +68,13 @@ def trend_out(periods: Sequence[Period], counts: Sequence[Mapping[str, int]], co
     """Return the counts of several periods as the API shows them; ``complete`` is of the last one."""
     return IndicatorTrend(
         periods=[
-            PeriodCounts(period=name_of(period), start=period.start, end=period.end, counts=dict(row))
+            PeriodCounts(
+                period=name_of(period),
+                start=period.start,
+                end=period.end,
+                as_of=min(period.end, complete.as_of),
+                counts=dict(row),
+            )
             for period, row in zip(periods, counts, strict=True)
         ],
         complete_through=complete.complete_through,
@@ -82,6 +88,7 @@ def indicators_out(report: IndicatorReport) -> Indicators:
     return Indicators(
         start=report.period.start,
         end=report.period.end,
+        as_of=report.as_of,
         by=dimensions(",".join(report.by)),
         rows=[IndicatorRow(group=group, counts=counts) for group, counts in report.rows],
         complete_through=report.complete_through,

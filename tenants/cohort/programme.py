@@ -15,8 +15,9 @@ from tenants.cohort.calendar import months_between
 from tenants.cohort.indicators import LISTED, members
 from tenants.cohort.selection import EVERYBODY, Selection, place_of
 from tenants.cohort.service import cohort_settings, indicators_over_time
+from tenants.cohort.so_far import covered_part
 from tenants.cohort.status import STATUSES, last_transition, status_at
-from tenants.cohort.timelines import FEMALE, MALE
+from tenants.cohort.timelines import FEMALE, MALE, day_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,13 +40,14 @@ class CountedPerson:
 
     Attributes:
         facility: DATIM id.
-        age: completed years at the end of the period; None where the birth is not recorded.
-        status: at the end of the period.
-        since: the day of that status.
-        viral_load: copies/mL, the latest of the 12 months to the end of the period; None where there is none.
+        as_of: the end of the period, or the data date if the records end before; all else is of this day.
+        age: completed years; None where the birth is not recorded.
+        since: the day of the status.
+        viral_load: copies/mL, the latest of the 12 months to the day; None where there is none.
     """
 
     patient_id: UUID
+    as_of: date
     facility: str
     sex: str | None
     age: int | None
@@ -82,12 +84,13 @@ def read_people(
         paging: the page; lists are sorted by ``since`` or ``patient_id``.
 
     Raises:
-        Invalid: ``indicator`` does not count people.
+        Invalid: ``indicator`` does not count people, or the period begins after the data date.
     """
     check_indicator(indicator)
+    period = covered_part(session, period)
     order = repository.facility_order(repository.facilities(session))
     part = slice_of(_members(session, indicator, period, selection, order), paging, "patient_id")
-    people = [_person(member, period.days[1], order) for member in part.rows]
+    people = [_person(member, period.end, order) for member in part.rows]
     facts = {"indicator": indicator, "start": period.start.isoformat(), "end": period.end.isoformat()}
     read = [person.patient_id for person in people]
     audit.record_many(session, "cohort:indicator_people:read", "patient", read, facts)
@@ -121,12 +124,13 @@ def _members(
             yield _Member(repository.uuid_of(chunk.uuids[place]), day, chunk, place)
 
 
-def _person(member: _Member, end: int, facilities: Sequence[str]) -> CountedPerson:
-    people, at = member.chunk.people[0], member.place
+def _person(member: _Member, as_of: date, facilities: Sequence[str]) -> CountedPerson:
+    people, at, end = member.chunk.people[0], member.place, day_number(as_of)
     months = int(months_between(people.birth[at], end))
     viral_load = float(people.viral_load[at])
     return CountedPerson(
         patient_id=member.patient_id,
+        as_of=as_of,
         facility=facilities[int(people.facility[at])],
         sex=_SEXES.get(int(people.sex[at])),
         age=None if months < 0 else months // _MONTHS,

@@ -302,6 +302,13 @@ def facilities(session: TenantSession) -> list[FacilityRow]:
         return [FacilityRow(*row) for row in cursor.fetchall()]
 
 
+def latest_data_date(session: TenantSession) -> date | None:
+    """The latest data date of all facilities of the tenant, within reach or not; None where none has one."""
+    with session.cursor() as cursor:
+        row = cursor.execute("SELECT max(data_date) FROM facilities").fetchone()
+    return None if row is None else row[0]
+
+
 def facility_order(rows: Sequence[FacilityRow]) -> list[str]:
     """The DATIM ids of all facilities within reach, in the order of the codes of ``People.facility``."""
     return [row.datim_id for row in sorted(rows, key=lambda row: row.uuid.bytes)]

@@ -30,6 +30,7 @@ class Indicators(BaseModel):
             "example": {
                 "start": "2026-07-01",
                 "end": "2026-09-30",
+                "as_of": "2026-09-30",
                 "by": ["sex"],
                 "rows": [{"group": {"sex": "F"}, "counts": {"TX_CURR_start": 410, "TX_NEW": 21, "TX_CURR": 416}}],
                 "complete_through": "2026-10-02",
@@ -43,6 +44,10 @@ class Indicators(BaseModel):
 
     start: date = Field(description="First day of the period.")
     end: date = Field(description="Last day of the period.")
+    as_of: date = Field(
+        description="The day to which the counts run: the end of the period, or the data date if the records end"
+        " before. While the period runs, the counts are of the part so far.",
+    )
     by: list[Dimension] = Field(description="Dimensions of the groups.")
     rows: list[IndicatorRow] = Field(description="One row per group.")
     complete_through: date | None = Field(description="Earliest complete-through date of the facilities not stale.")
@@ -144,6 +149,11 @@ class PeriodCounts(BaseModel):
     period: str = Field(description="The period, as the parameter `period` takes it.", examples=["2026Q3"])
     start: date = Field(description="First day of the period.", examples=["2026-07-01"])
     end: date = Field(description="Last day of the period.", examples=["2026-09-30"])
+    as_of: date = Field(
+        description="The day to which the counts run: the end of the period, or the data date if the records end"
+        " before. While the period runs, the counts are of the part so far.",
+        examples=["2026-09-30"],
+    )
     counts: dict[str, int] = Field(
         description="The counts, as in the indicators of one period.", examples=[{"TX_CURR": 416, "TX_NEW": 21}]
     )
@@ -173,9 +183,12 @@ class IndicatorPerson(BaseModel):
     patient_id: UUID = Field(description="The patient.")
     facility: str = Field(description="DATIM id.", examples=["hZ7mJp5xUQq"])
     sex: str | None = Field(description="F, M, or null where it is not recorded.", examples=["F"])
-    age: int | None = Field(description="Completed years at the end of the period.", examples=[34])
-    status: str = Field(description="Status at the end of the period, as known now.", examples=["iit"])
+    as_of: date = Field(
+        description="The end of the period, or the data date if the records end before.", examples=["2026-09-30"]
+    )
+    age: int | None = Field(description="Completed years on `as_of`.", examples=[34])
+    status: str = Field(description="Status on `as_of`, as known now.", examples=["iit"])
     since: date = Field(description="The day of that status.", examples=["2026-08-14"])
     viral_load: float | None = Field(
-        description="The latest result of the 12 months to the end of the period, copies/mL.", examples=[40.0]
+        description="The latest result of the 12 months to `as_of`, copies/mL.", examples=[40.0]
     )

@@ -20,6 +20,7 @@ from tenants.cohort.indicators import MEASURES, Counts
 from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
 from tenants.cohort.selection import EVERYBODY, Selection
 from tenants.cohort.settings import CohortSettings
+from tenants.cohort.so_far import covered_part, covered_parts
 from tenants.cohort.status import STATUSES, by_partner, day_known, last_transition, status_at, transitions
 from tenants.cohort.timeline_builder import make_timelines
 from tenants.cohort.timelines import NO_DAY, Timelines, day_number, snapshot, to_date
@@ -61,6 +62,7 @@ class Coverage:
     """The completeness of a period's counts, and their definition.
 
     Attributes:
+        as_of: the day to which the counts run: the end of the period, or the tenant's data date if that is earlier.
         complete_through: the earliest complete-through date among facilities that are not stale, None where none is.
         data_date: the latest data date of the facilities, None where none has one.
         facilities: number of facilities.
@@ -72,6 +74,7 @@ class Coverage:
         definition: the definition behind the counts.
     """
 
+    as_of: date
     complete_through: date | None
     data_date: date | None
     facilities: int
@@ -184,30 +187,44 @@ def refresh_completeness(session: TenantSession) -> ReportingState:
 def indicator_report(
     session: TenantSession, period: Period, by: Sequence[str], selection: Selection = EVERYBODY
 ) -> IndicatorReport:
-    """Return MER indicators of a period by the given dimensions, facilities by DATIM id."""
+    """Return MER indicators of a period by the given dimensions, facilities by DATIM id.
+
+    Raises:
+        Invalid: the period begins after the data date.
+    """
     return indicators_over_time(session, [period], by, selection)[0]
 
 
 def indicators_over_time(
     session: TenantSession, periods: Sequence[Period], by: Sequence[str], selection: Selection = EVERYBODY
 ) -> tuple[IndicatorReport, list[dict[str, int]]]:
-    """The report of the last period, and the selected people's counts of each, from one reading of the records."""
+    """The report of the last period, and the selected people's counts of each, from one reading of the records.
+
+    Counts of a period that the records do not cover to its end are as of the data date.
+
+    Raises:
+        Invalid: a period begins after the data date.
+    """
+    parts = covered_parts(session, periods)
     minimum_months = cohort_settings(session).pvls_minimum_months
-    groups = [selection.dimensions(by if period == periods[-1] else ()) for period in periods]
-    counts = [Counts(dimensions) for dimensions in groups]
-    for chunk in repository.indicator_chunks(session, [period.end for period in periods]):
-        for period, people, total in zip(periods, chunk.people, counts, strict=True):
-            total.add(chunk.moves, people, *period.days, minimum_months)
+    counts = [Counts(selection.dimensions(by if period == periods[-1] else ())) for period in periods]
+    for chunk in repository.indicator_chunks(session, [part.end for part in parts]):
+        for part, people, total in zip(parts, chunk.people, counts, strict=True):
+            total.add(chunk.moves, people, *part.days, minimum_months)
     order = repository.facility_order(repository.facilities(session))
     counted = [total.rows(order) for total in counts]
     rows = selection.rows(counted[-1], by, MEASURES)
     facts = asdict(coverage(session, periods[-1], selection))
     report = IndicatorReport(**facts, period=periods[-1], by=tuple(by), rows=rows)
-    return report, [selection.rows(part, (), MEASURES)[0][1] for part in counted]
+    return report, [selection.rows(groups, (), MEASURES)[0][1] for groups in counted]
 
 
 def coverage(session: TenantSession, period: Period, selection: Selection = EVERYBODY) -> Coverage:
-    """Return how complete the records of the selected facilities are at the end of a period."""
+    """Return how complete the records of the selected facilities are at the end of a period.
+
+    Raises:
+        Invalid: the period begins after the data date.
+    """
     rules = cohort_settings(session)
     facilities = [row for row in repository.facilities(session) if selection.facility in (None, row.datim_id)]
     stale_days = rules.completeness.stale_after_days
@@ -221,6 +238,7 @@ def coverage(session: TenantSession, period: Period, selection: Selection = EVER
     ]
     rebuild_state = tenant_settings.get(session, Rebuild)
     return Coverage(
+        as_of=covered_part(session, period).end,
         complete_through=min(complete_days_of_facilities, default=None),
         data_date=max((row.data_date for row in facilities if row.data_date is not None), default=None),
         facilities=len(facilities),

@@ -29,6 +29,7 @@ from tenants.imports.mapping import MAX_MAPPING_BYTES
 from tenants.imports.reading import reader as readers
 from tenants.imports.uploads import DateOrder, Upload
 from tenants.portal import data_words
+from tenants.portal.programme_view import newest_periods
 from tenants.risk.jobs import request_scoring, scoring_job
 from tenants.risk.staleness import latest_day_to_score
 
@@ -256,6 +257,7 @@ def _import_page(
         working = summary.state in data_words.WORKING
         job = _job(session, summary.job_id) if working else None
         scoring = scoring_job(session, latest_day_to_score(session)) if summary.state == "done" else None
+        periods = newest_periods(session) if summary.state == "done" else []
     return page.render(
         template,
         scope.principal,
@@ -269,8 +271,9 @@ def _import_page(
         list_made=scoring is not None
         and scoring.state == "done"
         and scoring.created_at > (row.finished_at or row.created_at),
-        period=None if summary.data_date is None else f"{summary.data_date.year}Q{(summary.data_date.month + 2) // 3}",
-        problems=data_words.problem_rows(summary.problems),
+        periods=periods,
+        rejected=data_words.problem_rows(summary.problems, accepted=False),
+        noted=data_words.problem_rows(summary.problems, accepted=True),
         counts=data_words.count_rows(summary),
         error=error,
         words=data_words,

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse
 
 from core.access import TenantScope, require
 from core.access.pages import Page
-from core.clock import today
 from core.database import TenantSession
 from core.identity import Principal
 from core.web.cursors import Sort
@@ -19,6 +18,7 @@ from core.web.days import IsoDay
 from core.web.paging import PageRequest
 from tenants.cohort import programme, radet, radet_repository, repository
 from tenants.cohort.calendar import period_of
+from tenants.cohort.so_far import covered_part, data_date
 from tenants.portal import programme_view as views
 from tenants.portal import programme_words as words
 from tenants.portal.patient_words import STATUSES
@@ -63,6 +63,7 @@ def show_programme(page: Page, principal: Reader, scope: TenantScope, view: View
     with scope.session() as session:
         shown, work = views.read_programme(session, shown, may_open=may_open)
         clinics = views.clinic_choices(repository.facilities(session))
+        until = data_date(session)
     sexes, ages = views.group_choices()
     return page.render(
         "portal/programme/index.html",
@@ -71,7 +72,7 @@ def show_programme(page: Page, principal: Reader, scope: TenantScope, view: View
         current="/programme",
         view=shown,
         work=work,
-        periods=_with(views.period_choices(today(scope.tenant.time_zone)), shown.period, work),
+        periods=_with(views.period_choices(until), shown.period, work),
         clinics=clinics,
         sexes=sexes,
         ages=ages,
@@ -89,7 +90,8 @@ def show_people(
     paging = PageRequest(number, PAGE_SIZE, "/programme/people", sort=Sort.parse("-since"), keyed=True)
     with scope.session() as session:
         facilities = repository.facilities(session)
-        period = period_of(view.period) if view.period else views.default_period(session, facilities)
+        period = period_of(view.period) if view.period else views.default_period(session)
+        as_of = covered_part(session, period).end
         part = programme.read_people(session, view.show, period, view.selection(facilities), paging)
         names = _names(session, [person.patient_id for person in part.rows])
     return page.render(
@@ -99,7 +101,7 @@ def show_people(
         current="/programme",
         view=view,
         period=period,
-        data_date=max((row.data_date for row in facilities if row.data_date is not None), default=None),
+        as_of=as_of,
         people=part.rows,
         total=part.total,
         names=names,
@@ -159,7 +161,7 @@ def _with(choices: list[tuple[str, str]], period: str, work: views.Programme | N
     """The choices, and the shown period where it is older than they are."""
     if work is None or period in {key for key, _text in choices}:
         return choices
-    return [(period, words.period_choice(work.period)), *choices]
+    return [(period, words.period_choice(work.period, work.coverage.as_of)), *choices]
 
 
 def _names(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, str]:

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 import numpy as np
 from markupsafe import Markup
 
-from core.clock import today
 from core.web.texts import gettext as _
 from core.web.texts import shown_number
 from tenants.cohort import radet_repository, repository, service
-from tenants.cohort.calendar import Period, name_of, period_of, preceding
+from tenants.cohort.calendar import Period, name_of, period_of, preceding, quarter_of
 from tenants.cohort.indicators import IN_TERMS, LISTED, MEASURES, OUT_TERMS
 from tenants.cohort.selection import AGES, SEXES, Selection, selection_of
+from tenants.cohort.so_far import data_date, last_ended
 from tenants.portal import programme_words as words
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def read_programme(session: TenantSession, view: View, *, may_open: bool) -> tup
     if not facilities:
         return view, None
     selection = view.selection(facilities)
-    period = period_of(view.period) if view.period else default_period(session, facilities)
+    period = period_of(view.period) if view.period else default_period(session)
     view = replace(view, period=name_of(period))
     periods = preceding(period, PERIODS)
     report, counted = service.indicators_over_time(session, periods, _GROUPS, selection)
@@ -151,30 +151,36 @@ def read_programme(session: TenantSession, view: View, *, may_open: bool) -> tup
             ("total", _("All"), True),
         ],
         trend=[
-            (words.period_label(each), value, words.value_of(view.show, counts))
+            (words.month_label(min(each.end, report.as_of)), value, words.value_of(view.show, counts))
             for each, value, counts in zip(periods, values, trend, strict=True)
         ],
-        history=_history(view, periods, trend, may_open=may_open),
+        history=_history(view, periods, trend, report.as_of, may_open=may_open),
         top=_scale(max(values)),
         parts=_parts(opener, view.show, trend[-1]),
-        flows=_flows(opener, trend[-1]),
+        flows=_flows(opener, trend[-1], words.at_end(period, report.as_of)),
         list_day=lists[0].data_date if lists else None,
     )
 
 
-def default_period(session: TenantSession, facilities: Sequence[FacilityRow]) -> Period:
-    """The latest quarter that ended by the data date of the records, or by today where none is known."""
-    data_dates = [row.data_date for row in facilities if row.data_date is not None]
-    day = max(data_dates, default=today(session.tenant.time_zone))
-    current = _quarter(day)
-    return current if current.end <= day else preceding(current, 2)[0]
+def default_period(session: TenantSession) -> Period:
+    """The latest quarter that the records cover to its end."""
+    until = data_date(session)
+    return last_ended(quarter_of(until), until)
 
 
-def period_choices(day: date) -> list[tuple[str, str]]:
-    """The periods to choose from: quarters, then months, the latest first."""
-    quarters = preceding(_quarter(day), _QUARTERS)[::-1]
-    months = preceding(period_of(f"{day:%Y-%m}"), _MONTHS)[::-1]
-    return [(name_of(period), words.period_choice(period)) for period in (*quarters, *months)]
+def period_choices(until: date) -> list[tuple[str, str]]:
+    """The periods to choose from, to the data date: quarters, then months, the latest first."""
+    quarters = preceding(quarter_of(until), _QUARTERS)[::-1]
+    months = preceding(period_of(f"{until:%Y-%m}"), _MONTHS)[::-1]
+    return [(name_of(period), words.period_choice(period, until)) for period in (*quarters, *months)]
+
+
+def newest_periods(session: TenantSession) -> list[tuple[str, str]]:
+    """The latest quarter that the records cover, then the one that they reach so far, if they end within it."""
+    until = data_date(session)
+    current = quarter_of(until)
+    shown = dict.fromkeys((last_ended(current, until), current))
+    return [(name_of(period), words.period_title(period, until)) for period in shown]
 
 
 def clinic_choices(facilities: Iterable[FacilityRow]) -> list[tuple[str, str]]:
@@ -187,10 +193,6 @@ def group_choices() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The sexes and the age bands to choose from."""
     sexes = [("", _("All")), *((sex, words.label_of(sex)) for sex in SEXES)]
     return sexes, [("", _("All")), *((age, words.label_of(age)) for age in AGES)]
-
-
-def _quarter(day: date) -> Period:
-    return period_of(f"{day.year:04}Q{(day.month + 2) // 3}")
 
 
 def _stats(opener: Opener, now: Counts, before: Counts) -> list[Stat]:
@@ -299,13 +301,15 @@ def _history(
     view: View,
     periods: Sequence[Period],
     trend: Sequence[Counts],
+    as_of: date,
     *,
     may_open: bool,
 ) -> list[dict[str, Any]]:
     table = []
     for period, counts in zip(reversed(periods), reversed(trend), strict=True):
         opener = Opener(replace(view, period=name_of(period)), may_open=may_open)
-        name = Markup('<a href="{}">{}</a>').format(view.address(period=name_of(period)), words.period_title(period))
+        title = words.period_title(period, as_of)
+        name = Markup('<a href="{}">{}</a>').format(view.address(period=name_of(period)), title)
         counted = _counted(view.show)
         table.append(
             {"period": name, "value": opener.number(counted, counts[counted], words.value_of(view.show, counts))}
@@ -320,7 +324,7 @@ def _parts(opener: Opener, indicator: str, counts: Counts) -> list[tuple[str, An
     return [(_(words.COUNTS[name]), opener.number(name, values[name])) for name in names if values[name]]
 
 
-def _flows(opener: Opener, counts: Counts) -> list[tuple[str, Any]]:
+def _flows(opener: Opener, counts: Counts, end: str) -> list[tuple[str, Any]]:
     """How TX_CURR at the start became TX_CURR at the end, term by term, without those that are zero."""
     rows = [(_(words.COUNTS["TX_CURR_start"]), opener.number("TX_CURR_start", counts["TX_CURR_start"]))]
     for terms, sign in ((IN_TERMS, 1), (OUT_TERMS, -1)):
@@ -329,4 +333,4 @@ def _flows(opener: Opener, counts: Counts) -> list[tuple[str, Any]]:
             for name in terms
             if counts[name]
         ]
-    return [*rows, (_("On treatment at the end"), opener.number("TX_CURR", counts["TX_CURR"]))]
+    return [*rows, (end, opener.number("TX_CURR", counts["TX_CURR"]))]

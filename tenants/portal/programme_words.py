@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, shown_month, shown_number, shown_share
+from core.web.texts import marked, shown_date, shown_month, shown_number, shown_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from tenants.cohort.calendar import Period
 
@@ -119,27 +120,48 @@ LIST_STATUSES: Final[dict[str, str]] = {
 """A status of the partner's list, or of the records on its day."""
 
 
-def period_title(period: Period) -> str:
-    """A period in words, such as ``July to September 2026``."""
-    first, last = period.start, period.end
-    if (first.year, first.month) == (last.year, last.month):
-        return shown_month(last)
-    return _("{first} to {last}").format(first=shown_month(first, year=first.year != last.year), last=shown_month(last))
+def period_title(period: Period, as_of: date | None = None) -> str:
+    """A period in words, such as ``July to September 2026``, with a mark if its counts end before, on ``as_of``."""
+    return _marked(period, _months(period, short=False), as_of)
 
 
-def period_choice(period: Period) -> str:
-    """A period in a short form, such as ``Jul to Sept 2026``."""
+def period_choice(period: Period, as_of: date | None = None) -> str:
+    """A period in a short form, such as ``Jul to Sept 2026``, with a mark if its counts end before, on ``as_of``."""
+    return _marked(period, _months(period, short=True), as_of)
+
+
+def month_label(day: date) -> str:
+    """A day under a chart: its month, short."""
+    return shown_month(day, year=False, short=True)
+
+
+def at_end(period: Period, as_of: date) -> str:
+    """The term of the people on treatment at the end of a period, or on the day to which its counts run."""
+    if as_of >= period.end:
+        return _("On treatment at the end")
+    return _("On treatment on {day}").format(day=shown_date(as_of))
+
+
+def runs_until(period: Period) -> str:
+    """The last day of a period that goes on after the data date."""
+    months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month + 1
+    text = {1: _("The month runs until {day}."), 3: _("The quarter runs until {day}.")}.get(
+        months, _("The period runs until {day}.")
+    )
+    return text.format(day=shown_date(period.end))
+
+
+def _months(period: Period, *, short: bool) -> str:
     first, last = period.start, period.end
     if (first.year, first.month) == (last.year, last.month):
-        return shown_month(last, short=True)
+        return shown_month(last, short=short)
     return _("{first} to {last}").format(
-        first=shown_month(first, year=first.year != last.year, short=True), last=shown_month(last, short=True)
+        first=shown_month(first, year=first.year != last.year, short=short), last=shown_month(last, short=short)
     )
 
 
-def period_label(period: Period) -> str:
-    """A period under a chart: the last month of it, short."""
-    return shown_month(period.end, year=False, short=True)
+def _marked(period: Period, text: str, as_of: date | None) -> str:
+    return text if as_of is None or as_of >= period.end else _("{period}, so far").format(period=text)
 
 
 def share(part: int, whole: int, digits: int = 0) -> str:

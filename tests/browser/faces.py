@@ -167,6 +167,17 @@ def _ask_code_wrong(page: Page, stage: Stage) -> None:
     page.get_by_text("I do not have my phone").click()
 
 
+def _so_far(page: Page, _stage: Stage) -> None:
+    page.get_by_label("Period").select_option(index=0)
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**/programme?period=*")
+
+
+def _wrong_schedule(page: Page, stage: Stage) -> None:
+    page.get_by_text("Schedule a report").click()
+    send("Schedule it", recipients="nobody@example.org")(page, stage)
+
+
 OFFICER, MANAGER, DATA, VIEWER, ADMIN = "tracking_officer", "case_manager", "data_officer", "viewer", "partner_admin"
 OPERATOR: Final = "platform_admin"
 DIRTY: Final = "/data/imports/{import_id}"
@@ -220,6 +231,7 @@ FACES: Final = (
     Face("data-candidate", "GET /data/candidates/{candidate_id}", DATA),
     Face("programme", "GET /programme", DATA),
     Face("programme-viewer", "GET /programme", VIEWER, "/programme?show=TX_PVLS"),
+    Face("programme-so-far", "GET /programme", DATA, act=_so_far),
     Face("programme-empty", "GET /programme", f"{DATA}@new-partner"),
     Face("programme-not-allowed", "GET /programme", OFFICER),
     Face("programme-people", "GET /programme/people", DATA),
@@ -228,6 +240,7 @@ FACES: Final = (
     Face("reports", "GET /reports", DATA),
     Face("reports-make", "GET /reports", DATA, act=click("Make a report")),
     Face("reports-schedule", "GET /reports", DATA, act=click("Schedule a report")),
+    Face("reports-error", "GET /reports", DATA, act=_wrong_schedule),
     Face("reports-viewer", "GET /reports", VIEWER),
     Face("reports-empty", "GET /reports", f"{DATA}@new-partner"),
     Face("reports-not-allowed", "GET /reports", OFFICER),

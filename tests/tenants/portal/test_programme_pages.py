@@ -8,32 +8,67 @@ from fastapi.testclient import TestClient
 
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
+from tenants.portal import programme_view
 
-NOTICE = "The records do not cover the whole period"
+NOTICE = "So far: the numbers run until 20 May 2025"
 
 
-@pytest.fixture
-def reader(application, client_for, make_tenant):
-    """A browser of a case manager whose partner has a clinic with records to 20 May 2025."""
+@pytest.fixture(scope="module")
+def partner(application, make_tenant):
+    """A partner that has a clinic with records to 20 May 2025."""
     owner = make_tenant()
     body = {"datim_id": f"T{uuid4().hex[:10]}", "name": "Clinic"}
-    client_for(application, owner.api_key).post("/v1/facilities", json=body)
+    with TestClient(application, headers={"Authorization": f"Bearer {owner.api_key}"}) as client:
+        client.post("/v1/facilities", json=body)
     with tenant_session(owner.ref, actor="test:1") as session, session.cursor() as cursor:
         cursor.execute("UPDATE facilities SET data_date = %s", (date(2025, 5, 20),))
-    email = f"c@{owner.ref.slug}.example.org"
-    person = members.add_member(owner.ref, email, "Case", members.Grant(["case_manager"]), actor="test:1")
+    return owner.ref
+
+
+@pytest.fixture(scope="module")
+def reader(application, partner):
+    """A browser of a data officer."""
+    email = f"c@{partner.slug}.example.org"
+    person = members.add_member(
+        partner, email, "Officer", members.Grant(["data_officer", "case_manager"]), actor="test:1"
+    )
     with platform_session() as session:
-        members.accept(session, person, owner.ref.id)
-        begun = sessions.begin(session, person, owner.ref.id, signed_in_by="password")
+        members.accept(session, person, partner.id)
+        begun = sessions.begin(session, person, partner.id, signed_in_by="password")
     client = TestClient(application)
     client.cookies.set("iit_session", begun.secret)
     return client
 
 
 @pytest.mark.parametrize("path", ["/programme?period=", "/programme/people?show=TX_ML&period="])
-def test_a_period_that_goes_on_after_the_data_date_says_what_its_numbers_assume(reader, path):
+def test_a_period_that_goes_on_after_the_data_date_says_until_when_its_numbers_run(reader, path):
     going_on, ended = (reader.get(f"{path}{period}").text for period in ("2025Q2", "2025Q1"))
     assert NOTICE in going_on
-    assert "They end on 20 May 2025." in going_on
-    assert "nobody came again between then and 30 Jun 2025" in going_on
-    assert NOTICE not in ended
+    assert "The quarter runs until 30 Jun 2025." in going_on
+    assert "April to June 2025, so far" in going_on
+    assert "So far" not in ended
+    assert "The month runs until 31 May 2025." in reader.get(f"{path}2025-05").text
+    assert "The period runs until 31 Dec 2025." in reader.get(f"{path}2025").text
+
+
+def test_the_pages_open_with_the_last_quarter_that_the_records_cover(reader, partner):
+    selected = '<option value="2025Q1" selected>'
+    for path in ("/programme", "/reports"):
+        page = reader.get(path).text
+        assert selected in page, path
+        assert "Apr to Jun 2025, so far" in page
+        assert "2025Q3" not in page
+    with tenant_session(partner, actor="test:1") as session:
+        assert programme_view.newest_periods(session) == [
+            ("2025Q1", "January to March 2025"),
+            ("2025Q2", "April to June 2025, so far"),
+        ]
+        session.cursor().execute("UPDATE facilities SET data_date = '2025-06-30'")
+        assert programme_view.newest_periods(session) == [("2025Q2", "April to June 2025")]
+        session.rollback()
+
+
+def test_a_period_that_the_records_do_not_reach_is_rejected(reader):
+    answer = reader.get("/programme?period=2025Q3")
+    assert answer.status_code == 422
+    assert "2025Q1" in answer.text
