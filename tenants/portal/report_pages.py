@@ -1,33 +1,32 @@
 """Pages of reports: request one, follow it, download and delete it, and schedule it each week or month."""
 
-import re
-from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from core import mail
 from core.access import Scope, TenantScope, require
-from core.access.pages import Page
+from core.access.pages import Page, PageContext
 from core.clock import now, today
 from core.errors import FieldError, Invalid
 from core.identity import Principal
 from core.identity.people import members
 from core.identity.people.colleagues import members_at
-from core.identity.people.names import normal_email
 from core.tenancy import settings as tenant_settings
 from core.web.cursors import Sort
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
 from tenants.cohort import repository
+from tenants.cohort.calendar import name_of
+from tenants.cohort.so_far import data_date
 from tenants.portal import programme_view, report_words
+from tenants.portal.report_forms import EMPTY, REJECTED, FilledForms, ReportForm, ScheduleForm
 from tenants.reports import files, schedules
-from tenants.reports.file_schemas import FORMATS, LISTS, ReportFilePost, SchedulePost
+from tenants.reports.file_schemas import FORMATS
 from tenants.reports.files_api import sent
 from tenants.reports.settings import ReportSettings
 from tenants.reports.words import KINDS
@@ -39,111 +38,22 @@ Scheduler = Annotated[Principal, Depends(require("reports.write", confined=True)
 PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
 PAGE_SIZE: Final = 20
 _PATH: Final = "/reports"
-Choice = Literal[
-    "mer.xlsx",
-    "mer.csv",
-    "mer.pdf",
-    "line-list.xlsx",
-    "line-list.csv",
-    "line-list.pdf",
-    "radet.xlsx",
-    "radet.csv",
-    "dhis2.json",
-]
-
-
-class ReportForm(BaseModel):
-    """The form of a report as the browser sends it; empty fields choose nothing."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    report: Choice
-    facility: str = Field(default="", max_length=100)
-    as_of: date | Literal[""] = ""
-    period: str = Field(default="", max_length=20)
-
-    @property
-    def chosen(self) -> dict[str, str | None]:
-        """Kind, format and facility."""
-        kind, _dot, form = self.report.rpartition(".")
-        return {"kind": kind, "format": form, "facility": self.facility or None}
-
-    @property
-    def post(self) -> ReportFilePost:
-        """The report that the form asks for."""
-        time = {"as_of": self.as_of or None} if self.chosen["kind"] in LISTS else {"period": self.period}
-        return ReportFilePost.model_validate({**self.chosen, **time})
-
-
-class ScheduleForm(ReportForm):
-    """The form of a schedule as the browser sends it."""
-
-    moment: str = Field(pattern=r"^(week|month)-[1-9][0-9]?$", max_length=10)
-    at_hour: int = Field(ge=0, le=23)
-    of: Literal["month", "quarter"] = "month"
-    recipients: str = Field(default="", max_length=4000)
-
-    @property
-    def addresses(self) -> list[str]:
-        """The e-mail addresses of the recipients, each one time.
-
-        Raises:
-            Invalid: a text is no address.
-        """
-        return list(dict.fromkeys(normal_email(text) for text in re.split(r"[\s,;]+", self.recipients) if text))
-
-    def schedule(self, recipients: list[UUID]) -> SchedulePost:
-        """The schedule that the form asks for."""
-        every, _dash, day = self.moment.partition("-")
-        when = {"every": every, "on_day": int(day), "at_hour": self.at_hour, "period": self.of}
-        return SchedulePost.model_validate({**self.chosen, **when, "recipient_ids": recipients})
 
 
 @router.get("/reports")
 def show_reports(page: Page, principal: Reader, scope: TenantScope, number: PageNumber = 1) -> HTMLResponse:
     """Show the reports that the reader may download, their schedules, and the forms that ask for more."""
-    paging = PageRequest(number, PAGE_SIZE, _PATH, sort=Sort.parse("-requested_at"), keyed=True)
-    coming = PageRequest(1, PAGE_SIZE, _PATH, sort=Sort.parse("created_at"), keyed=True)
-    day = today(scope.tenant.time_zone)
-    with scope.session() as session:
-        part = files.list_files(session, principal.permissions, paging)
-        planned = schedules.list_schedules(session, principal.permissions, coming)
-        facilities = repository.facilities(session)
-        rules = tenant_settings.get(session, ReportSettings)
-        own = {row.uuid for row in part.rows if row.requested_by == session.actor}
-    reports = [files.shown(row) for row in part.rows]
-    return page.render(
-        "portal/reports/index.html",
-        principal,
-        partner=scope.tenant.name,
-        current=_PATH,
-        reports=reports,
-        fresh=[each for each in reports if each.schedule_id and each.made_at and (now() - each.made_at).days < 1],
-        waiting=any(each.state == "waiting" for each in reports),
-        own=own,
-        planned=[schedules.shown(row) for row in planned.rows],
-        people=members.names_of(scope.tenant, {person for row in planned.rows for person in row.recipients}),
-        mails=mail.is_configured(),
-        total=part.total,
-        number=number,
-        page_size=PAGE_SIZE,
-        choices_of_reports=_choices(principal, dhis2=rules.dhis2 is not None),
-        periods=programme_view.period_choices(day),
-        clinics=programme_view.clinic_choices(facilities),
-        names={row.datim_id: row.name for row in facilities},
-        day=day,
-        zone=ZoneInfo(scope.tenant.time_zone),
-        keep_days=rules.keep_days,
-        may_schedule=files.MANAGE in principal.permissions,
-        words=report_words,
-    )
+    return _reports_page(page, principal, scope, number)
 
 
 @router.post("/reports")
-def post_report(principal: Reader, scope: TenantScope, form: Annotated[ReportForm, Form()]) -> RedirectResponse:
-    """Ask for the report, and show it waiting in the list."""
-    with scope.session() as session:
-        files.request_file(session, principal, form.post)
+def post_report(page: Page, principal: Reader, scope: TenantScope, form: Annotated[ReportForm, Form()]) -> Response:
+    """Ask for the report, and show it waiting in the list. If the form has errors, show it again with them."""
+    try:
+        with scope.session() as session:
+            files.request_file(session, principal, form.post)
+    except REJECTED as error:
+        return _reports_page(page, principal, scope, filled=FilledForms(report=form, error=error))
     return RedirectResponse(_PATH, SEE_OTHER)
 
 
@@ -161,11 +71,16 @@ def post_deletion(_reader: Reader, scope: TenantScope, report_id: UUID) -> Redir
 
 
 @router.post("/reports/schedules")
-def post_schedule(principal: Scheduler, scope: TenantScope, form: Annotated[ScheduleForm, Form()]) -> RedirectResponse:
-    """Have the report made each week or month."""
-    schedule = form.schedule(_recipients(scope, form.addresses))
-    with scope.session() as session:
-        schedules.create(session, principal, schedule)
+def post_schedule(
+    page: Page, principal: Scheduler, scope: TenantScope, form: Annotated[ScheduleForm, Form()]
+) -> Response:
+    """Have the report made each week or month. If the form has errors, show it again with them."""
+    try:
+        schedule = form.schedule(_recipients(scope, form.addresses))
+        with scope.session() as session:
+            schedules.create(session, principal, schedule)
+    except REJECTED as error:
+        return _reports_page(page, principal, scope, filled=FilledForms(schedule=form, error=error))
     return RedirectResponse(_PATH, SEE_OTHER)
 
 
@@ -200,3 +115,49 @@ def _choices(principal: Principal, *, dhis2: bool) -> list[tuple[str, str]]:
         for form in FORMATS[kind]
         if files.needed(kind, identifiers=False) <= principal.permissions and (kind != "dhis2" or dhis2)
     ]
+
+
+def _reports_page(
+    page: PageContext, principal: Principal, scope: Scope, number: int = 1, *, filled: FilledForms = EMPTY
+) -> HTMLResponse:
+    paging = PageRequest(number, PAGE_SIZE, _PATH, sort=Sort.parse("-requested_at"), keyed=True)
+    coming = PageRequest(1, PAGE_SIZE, _PATH, sort=Sort.parse("created_at"), keyed=True)
+    day = today(scope.tenant.time_zone)
+    with scope.session() as session:
+        part = files.list_files(session, principal.permissions, paging)
+        planned = schedules.list_schedules(session, principal.permissions, coming)
+        facilities = repository.facilities(session)
+        rules = tenant_settings.get(session, ReportSettings)
+        periods = programme_view.period_choices(data_date(session))
+        usual = name_of(programme_view.default_period(session))
+        own = {row.uuid for row in part.rows if row.requested_by == session.actor}
+    reports = [files.shown(row) for row in part.rows]
+    return page.render(
+        "portal/reports/index.html",
+        principal,
+        status=200 if filled.error is None else filled.error.status,
+        partner=scope.tenant.name,
+        current=_PATH,
+        reports=reports,
+        fresh=[each for each in reports if each.schedule_id and each.made_at and (now() - each.made_at).days < 1],
+        waiting=any(each.state == "waiting" for each in reports),
+        own=own,
+        planned=[schedules.shown(row) for row in planned.rows],
+        people=members.names_of(scope.tenant, {person for row in planned.rows for person in row.recipients}),
+        mails=mail.is_configured(),
+        total=part.total,
+        number=number,
+        page_size=PAGE_SIZE,
+        choices_of_reports=_choices(principal, dhis2=rules.dhis2 is not None),
+        periods=periods,
+        form=filled.report or ReportForm(period=usual, as_of=day.isoformat()),
+        plan=filled.schedule or ScheduleForm(),
+        asked=filled.report is not None,
+        problems=filled.problems,
+        clinics=programme_view.clinic_choices(facilities),
+        names={row.datim_id: row.name for row in facilities},
+        zone=ZoneInfo(scope.tenant.time_zone),
+        keep_days=rules.keep_days,
+        may_schedule=files.MANAGE in principal.permissions,
+        words=report_words,
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from core.jobs.job_end import ITS_JOB
+from core.web.problem_texts import shown_sentence
 from core.web.texts import gettext as _
-from core.web.texts import marked, shown_date, shown_number
+from core.web.texts import marked, shown_date, shown_size
 from tenants.cohort.calendar import period_of
 from tenants.portal.programme_words import period_title
-from tenants.reports.words import KINDS
+from tenants.reports.words import KINDS, why_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,16 +35,8 @@ WEEKDAYS: Final = (
     marked("each Saturday"),
     marked("each Sunday"),
 )
-STOPPED: Final[dict[str, str]] = {
-    "creator": marked("the person who made it has left, or the key that made it has ended"),
-    "permission": marked("the person who made it may no longer schedule or read such reports"),
-    "reach": marked("the person who made it reaches none of its clinics any more"),
-}
-"""Why a schedule stopped."""
 FORMATS: Final = {"csv": "CSV", "xlsx": "Excel", "pdf": "PDF", "json": "JSON"}
 """What people call each format of a file."""
-
-_KILOBYTE: Final = 1000
 
 
 def in_format(kind: str, form: str) -> str:
@@ -65,23 +59,38 @@ def about(report: ReportFileOut, clinics: Mapping[str, str]) -> str:
     return " · ".join(part for part in (when, where) if part)
 
 
+def failure(report: ReportFileOut) -> str:
+    """Why a report failed, and what to do. The platform's own failures are for the administrator."""
+    if report.problem is None or report.problem.startswith(ITS_JOB):
+        return _("It could not be made. Make it again, or tell your administrator.")
+    return shown_sentence(report.problem)
+
+
 def size(report: ReportFileOut) -> str:
     """The size of a report's file."""
-    return "" if report.size is None else _("{size} kB").format(size=shown_number(report.size / _KILOBYTE, 1))
+    return "" if report.size is None else shown_size(report.size)
 
 
 def stopped(schedule: ScheduleOut) -> str:
     """Why a schedule stopped, and what to do; empty while it runs."""
-    if schedule.stopped_at is None or schedule.stopped_why is None:
-        return ""
-    text = _("It stopped: {reason}. End it, and let somebody who may read the report schedule it again.")
-    return text.format(reason=_(STOPPED[schedule.stopped_why]))
+    return "" if schedule.stopped_at is None else why_stopped(str(schedule.stopped_why))
 
 
 def recipients(schedule: ScheduleOut, names: Mapping[UUID, str]) -> str:
     """Who gets a link; a person who has left is not named."""
     people = ", ".join(sorted(names[person] for person in schedule.recipient_ids if person in names))
     return _("A link goes to {people}, if they may read the report then.").format(people=people) if people else ""
+
+
+def moments() -> list[tuple[str, str]]:
+    """The days to choose from for a schedule: those of the week, then those of the month."""
+    weekly = [(f"week-{number}", _(text)) for number, text in enumerate(WEEKDAYS, 1)]
+    return weekly + [(f"month-{day}", _("each month on day {day}").format(day=day)) for day in range(1, 29)]
+
+
+def hours() -> list[tuple[str, str]]:
+    """The hours to choose from for a schedule."""
+    return [(str(hour), f"{hour}:00") for hour in range(24)]
 
 
 def moment(schedule: ScheduleOut) -> str:

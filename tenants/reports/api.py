@@ -17,6 +17,7 @@ from core.web.days import IsoDay
 from core.web.streams import StreamedResponse, file_blocks
 from core.web.tables import MEDIA_TYPES
 from tenants.cohort.calendar import period_of
+from tenants.cohort.so_far import covered_part
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import service
 from tenants.reports.dhis2 import Dhis2Mapping
@@ -43,8 +44,8 @@ _EXAMPLES = {
 
 
 _INDICATORS = (
-    "start,end,facility,sex,age,indicator,count,provisional,complete_through,definition\n"
-    "2026-07-01,2026-09-30,hZ7mJp5xUQq,F,25-29,TX_CURR,41,false,2026-10-02,"
+    "start,end,as_of,facility,sex,age,indicator,count,provisional,complete_through,definition\n"
+    "2026-07-01,2026-09-30,2026-09-30,hZ7mJp5xUQq,F,25-29,TX_CURR,41,false,2026-10-02,"
     "PEPFAR MER terms; IIT from day 29 past the expected contact\n"
 )
 
@@ -115,9 +116,9 @@ def get_indicator_tables(
     ] = service.DEFAULT_BY,
     format: Annotated[Literal["csv", "xlsx"], Query(description="File format.")] = "csv",  # noqa: A002 - the query's name
 ) -> Response:
-    """Return one count per row (CSV), or one sheet per indicator (xlsx), as known now."""
+    """Return one count per row (CSV), or one sheet per indicator (xlsx), as known now; `as_of` says until which day."""
     reporting_period = period_of(period, start, end)
-    name = f"mer-{reporting_period.start}-{reporting_period.end}"
+    name = f"mer-{reporting_period.start}-{covered_part(db, reporting_period).end}"
     if format == "csv":
         return Response(
             service.mer_csv(db, reporting_period, by), media_type=MEDIA_TYPES["csv"], headers=disposition(name, "csv")
@@ -168,7 +169,10 @@ class DataValueSet(BaseModel):
     response_model_exclude_none=True,
 )  # fmt: skip
 def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: DataValueSetPost) -> DataValueSet:
-    """Build the set; nothing is sent to DHIS2. A count without a place in the mapping is an error that names it."""
+    """Build the set of a period that the records cover to its end. Nothing is sent to DHIS2.
+
+    A count without a place in the mapping is an error that names it.
+    """
     return DataValueSet.model_validate(service.data_value_set(db, period_of(body.period), body.mapping, body.facility))
 
 

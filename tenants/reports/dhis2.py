@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
+from tenants.cohort.calendar import name_of
 from tenants.cohort.indicators import MEASURES
 from tenants.cohort.schemas import Dimension
+from tenants.cohort.so_far import last_ended
 from tenants.reports.group_labels import nearest
 from tenants.reports.mer import by_facility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
     from typing import Self
 
     from tenants.cohort.calendar import Period
@@ -142,6 +145,31 @@ def dhis2_period(period: Period) -> str:
     remedy = "give a month (2026-08), a quarter (2026Q3, FY26Q4), a year (2026) or a fiscal year (FY26)"
     problem = [FieldError("period", "is not a month, calendar quarter, year or fiscal year", remedy)]
     raise Invalid("DHIS2 has no name for this period", remedy=remedy, errors=problem)
+
+
+def check_covered(period: Period, as_of: date) -> None:
+    """Check that the records cover a period to its end. DHIS2 has no mark for values that are not final.
+
+    Args:
+        period: the period.
+        as_of: the day to which its counts run.
+
+    Raises:
+        Invalid: they run to a day before the end.
+    """
+    if as_of >= period.end:
+        return
+    problem = phrase(
+        "the period runs until {end}, and the records until {day}: its values are not final",
+        end=period.end,
+        day=as_of,
+    )
+    remedy = phrase(
+        "ask for a period that has ended, such as {period}, or import records up to {end} first",
+        period=name_of(last_ended(period, as_of)),
+        end=period.end,
+    )
+    raise Invalid(problem, remedy=remedy, errors=[FieldError("period", problem, remedy)])
 
 
 def groupings(mapping: Dhis2Mapping) -> list[tuple[Dimension, ...]]:

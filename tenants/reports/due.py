@@ -12,8 +12,11 @@ from sqlmodel import col, select
 from core import audit
 from core.clock import now
 from core.database import Reach, tenant_session
+from core.errors import Invalid
 from core.identity.present import present_principal
-from tenants.reports import files
+from tenants.cohort.so_far import data_date
+from tenants.reports import files, making, stop_letters
+from tenants.reports.file_schemas import LISTS
 from tenants.reports.models import ReportFile, ReportSchedule
 from tenants.reports.schedules import next_moment, options_on
 
@@ -39,8 +42,8 @@ class Stop:
 def request_due(tenant: TenantRef) -> int:
     """Ask for the reports of the schedules that are due; return how many. Missed times are not made up for.
 
-    A schedule whose creator has left, or may no longer schedule or read the report, stops. One whose creator reaches
-    less than before asks for less.
+    A schedule whose creator has left, or may no longer schedule or read the report, stops; so does one of a list that
+    has become too long for paper. Its creator gets a letter. One whose creator reaches less than before asks for less.
     """
     moment, asked = now(), 0
     with tenant_session(tenant, actor=ACTOR) as session:
@@ -54,9 +57,10 @@ def request_due(tenant: TenantRef) -> int:
                 row.stopped_at, row.stopped_why = moment, decision.why
                 facts = {"why": row.stopped_why}
                 audit.record(session, "report:schedule:stop", "report_schedule", row.uuid, facts)
+                stop_letters.publish(session, row)
             else:
                 row.facility_uuids = decision
-                files.add(session, _report(row, session.tenant, moment))
+                files.add(session, _report(row, session, moment))
                 row.next_at = next_moment(row.every, row.on_day, row.at_hour, moment, session.tenant.time_zone)
                 asked += 1
     return asked
@@ -83,10 +87,21 @@ def _decision(tenant: TenantRef, row: ReportSchedule) -> list[UUID] | Stop | Non
     reach = _both(principal.reach, Reach(_set(row.reach_facilities), _set(row.reach_states)))
     with tenant_session(tenant, actor=ACTOR, reach=reach, readonly=True) as session:
         reached = None if reach.everything else files.places(session)
-    if row.options.get("facility") is not None:
-        wanted = row.facility_uuids or []
-        return wanted if reached is None or set(wanted) <= set(reached) else Stop("reach")
-    return Stop("reach") if reached == [] else reached
+        wanted = reached if row.options.get("facility") is None else row.facility_uuids or []
+        if reached is not None and (not reached or not set(wanted or []) <= set(reached)):
+            return Stop("reach")
+        return Stop("length") if _too_long(session, row) else wanted
+
+
+def _too_long(session: TenantSession, row: ReportSchedule) -> bool:
+    """Whether the list of a schedule has outgrown paper. Its job would fail each time."""
+    if row.kind not in LISTS:
+        return False
+    try:
+        making.check_length(session, row.format, making.list_on(session, row.kind, row.options))
+    except Invalid:
+        return True
+    return False
 
 
 def _both(one: Reach, other: Reach) -> Reach:
@@ -105,11 +120,12 @@ def _set(values: list[_T] | None) -> frozenset[_T] | None:
     return None if values is None else frozenset(values)
 
 
-def _report(row: ReportSchedule, tenant: TenantRef, moment: datetime) -> ReportFile:
+def _report(row: ReportSchedule, session: TenantSession, moment: datetime) -> ReportFile:
+    day = moment.astimezone(ZoneInfo(session.tenant.time_zone)).date()
     return ReportFile(
         kind=row.kind,
         format=row.format,
-        options=options_on(row, moment.astimezone(ZoneInfo(tenant.time_zone)).date()),
+        options=options_on(row, day, min(day, data_date(session))),
         needs=row.needs,
         facility_uuids=row.facility_uuids,
         requested_by=row.created_by,

@@ -34,6 +34,7 @@ feature = Feature(
         "report:schedule:stop",
         "job:report_file:mail",
         "job:report_file:skip",
+        "job:report_schedule:mail",
     ),
     settings={
         "reports": SettingsGroup(
@@ -54,8 +55,13 @@ feature = Feature(
     events={
         "reports.made": "`report_id` of a file that a schedule asked for, and `person_id` of one recipient; only where"
         " a mail server is set. Subject: both.",
+        "reports.schedule_stopped": "`schedule_id` of a schedule that stopped by itself, whose creator is a person;"
+        " only where a mail server is set. Subject: the schedule.",
     },
-    subscribers={"reports.made": "tenants.reports.letters:send"},
+    subscribers={
+        "reports.made": "tenants.reports.letters:send",
+        "reports.schedule_stopped": "tenants.reports.stop_letters:send",
+    },
     loops=(Loop("report_schedules", "tenants.reports.jobs:ask_for_due", seconds=300.0, first_seconds=30.0),),
     commands={
         "report": Command("tenants.reports.commands:report", "Export line lists, the RADET, MER tables, DHIS2 values."),

@@ -81,10 +81,11 @@ class ReportFilePost(ReportChoice):
 
 
 class SchedulePost(ReportChoice):
-    """A report to make each week or month: lists of that day, tables of the last period that has ended."""
+    """A report to make each week or month: lists of that day, tables of the last period that the records cover."""
 
     period: Literal["month", "quarter"] = Field(
-        default="month", description="Of MER tables and data value sets: of the last month, or the last quarter."
+        default="month",
+        description="Of MER tables and data value sets: the last month or quarter that the records cover to its end.",
     )
     every: Literal["week", "month"] = Field(description="How often.")
     on_day: int = Field(ge=1, le=28, description="Day of the month, or of the week (1 is Monday).", examples=[5])
@@ -141,15 +142,18 @@ class ScheduleOut(BaseModel):
         description="DATIM id of the facility; null for all within reach of who made it.", examples=["hZ7mJp5xUQq"]
     )
     identifiers: bool = Field(description="Whether it has programme identifiers.", examples=[False])
-    period: Literal["month", "quarter"] = Field(description="The period of tables: the last that has ended.")
+    period: Literal["month", "quarter"] = Field(
+        description="The period of tables: the last that the records cover to its end."
+    )
     every: Literal["week", "month"] = Field(description="How often.")
     on_day: int = Field(description="Day of the month, or of the week (1 is Monday).", examples=[5])
     at_hour: int = Field(description="Hour of the day in the tenant's time zone.", examples=[6])
     next_at: datetime = Field(description="When it is due next.")
     recipient_ids: list[UUID] = Field(description="People who get a mail when a file is there.")
     stopped_at: datetime | None = Field(description="When it stopped by itself; null while it runs.", examples=[None])
-    stopped_why: Literal["creator", "permission", "reach"] | None = Field(
+    stopped_why: Literal["creator", "permission", "reach", "length"] | None = Field(
         description="Why it stopped: its creator left or was deactivated (`creator`), may no longer schedule or read"
-        " such reports (`permission`), or reaches none of its facilities (`reach`).",
+        " such reports (`permission`), or reaches none of its facilities (`reach`); or its list has become too long"
+        " for pdf (`length`): schedule it as xlsx or csv, or for one facility.",
         examples=[None],
     )

@@ -20,6 +20,7 @@ from core.web import texts
 from core.web.keyset import read_slice
 from tenants.cohort.calendar import period_of
 from tenants.cohort.presenting import as_of_day
+from tenants.cohort.so_far import covered_part
 from tenants.records.places import facility_named
 from tenants.records.reach import whole_facility_within_reach_sql
 from tenants.reports import service
@@ -103,7 +104,8 @@ def request_file(session: TenantSession, principal: Principal, body: ReportFileP
 
     Raises:
         Forbidden: the principal lacks a permission for it.
-        Invalid: the facility, day or period is unknown, or a list on paper would be too long.
+        Invalid: the facility, day or period is unknown, the records do not cover the period, or a list on paper would
+            be too long.
         Conflict: no mapping for DHIS2 is set.
     """
     extent = extent_of(session, principal, body)
@@ -112,10 +114,13 @@ def request_file(session: TenantSession, principal: Principal, body: ReportFileP
         options: dict[str, Any] = {**common, "as_of": as_of_day(session, body.as_of).isoformat()}
         check_length(session, body.format, export_of(session, body.kind, options))
     else:
-        period_of(body.period)
+        period = period_of(body.period)
+        if body.kind == "dhis2":
+            dhis2_mapping(session)
+            service.check_sendable(session, period)
+        else:
+            covered_part(session, period)
         options = {**common, "period": body.period}
-    if body.kind == "dhis2":
-        dhis2_mapping(session)
     row = ReportFile(
         kind=body.kind,
         format=body.format,

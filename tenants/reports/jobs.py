@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from core import blobs, telemetry
-from core.errors import Conflict
+from core.errors import Conflict, Invalid
 from core.jobs import job
 from core.tenancy import settings as tenant_settings
 from core.tenancy.rounds import for_each_tenant
+from core.web.problem_texts import problem_text
 from tenants.reports import due, erasure, files, letters, making
 from tenants.reports.models import ReportFile
 from tenants.reports.settings import ReportSettings
@@ -26,7 +27,10 @@ log = telemetry.get_logger(__name__)
 
 @job(files.MAKE_JOB, max_attempts=3, on_end=files.job_ended)
 def make(ctx: JobContext, payload: dict[str, Any]) -> None:
-    """Make the file of a report while no transaction is open, and record it. Skip one that was deleted or made."""
+    """Make the file of a report while no transaction is open, and record it. Skip one that was deleted or made.
+
+    A report whose content cannot be made fails at once, with the reason and the remedy.
+    """
     report_id = UUID(payload["report_id"])
     with ctx.session() as session:
         row = session.get(ReportFile, report_id)
@@ -35,7 +39,14 @@ def make(ctx: JobContext, payload: dict[str, Any]) -> None:
             return
         session.expunge(row)
         keep_days, tenant = tenant_settings.get(session, ReportSettings).keep_days, session.tenant
-    with making.make(tenant, row) as content:
+    try:
+        content = making.make(tenant, row)
+    except (Invalid, Conflict) as error:  # another try would end the same
+        with ctx.session() as session:
+            files.fail(session, report_id, problem_text(error))
+            ctx.finish(session)
+        return
+    with content:
         ref = blobs.put(tenant, f"report.{row.format}", content, expires_in_days=keep_days)
     with ctx.session() as session:
         stored = files.store(session, row, ref, keep_days)

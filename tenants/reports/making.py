@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from core.clock import today
 from core.database import Reach, tenant_session
 from core.errors import Conflict, FieldError, Invalid, phrase
 from core.identity.key_creators import PERSON
@@ -79,6 +80,16 @@ def check_length(session: TenantSession, form: str, export: service.Export) -> N
         )
         remedy = "choose one facility, or xlsx or csv, which hold any number"
         raise Invalid(problem, remedy=remedy, errors=[FieldError("format", problem, remedy)])
+
+
+def list_on(session: TenantSession, kind: str, options: dict[str, Any]) -> service.Export:
+    """The export of a list today, of a schedule with these options.
+
+    Raises:
+        Invalid: the facility is unknown.
+    """
+    day = today(session.tenant.time_zone)
+    return export_of(session, kind, {**options, "as_of": day.isoformat()})
 
 
 def export_of(session: TenantSession, kind: str, options: dict[str, Any]) -> service.Export:

@@ -46,8 +46,8 @@ def by_facility(report: IndicatorReport) -> list[tuple[dict[str, str], dict[str,
 
 
 def long_columns(by: Sequence[str]) -> tuple[str, ...]:
-    """Headings of the long table: the period, the dimensions, the count, and how complete the data are."""
-    return ("start", "end", *by, *LONG_COLUMNS)
+    """Headings of the long table: period, last day counted, dimensions, count, and how complete the data are."""
+    return ("start", "end", "as_of", *by, *LONG_COLUMNS)
 
 
 def long_rows(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
@@ -58,6 +58,7 @@ def long_rows(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
             yield (
                 report.period.start,
                 report.period.end,
+                report.as_of,
                 *(group[dimension] for dimension in report.by),
                 name,
                 count,
@@ -86,6 +87,9 @@ def tables(report: IndicatorReport) -> list[Table]:
 def _about(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
     yield "start", report.period.start
     yield "end", report.period.end
+    yield "as of (the end, or the day to which the records run if that is earlier)", report.as_of
+    if report.as_of < report.period.end:
+        yield "so far", f"the counts run until {report.as_of}, the period until {report.period.end}"
     yield "definition", report.definition
     yield (
         "flows",

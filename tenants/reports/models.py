@@ -70,14 +70,15 @@ class ReportSchedule(TenantBase, table=True):
         next_at: when it is due next.
         reach_facilities, reach_states: what the person who made it reached then; empty for all.
         recipients: the people who get a mail when a file is there.
-        stopped_at, stopped_why: when and why it stopped: its creator has left, or lacks a permission or reach.
+        stopped_at, stopped_why: when and why it stopped: its creator has left, or lacks a permission or reach, or its
+            list has become too long for paper.
     """
 
     __tablename__ = "report_schedules"
     __table_args__ = (
         CheckConstraint("every IN ('week', 'month')", name="every"),
         CheckConstraint("on_day BETWEEN 1 AND 28 AND at_hour BETWEEN 0 AND 23", name="moment"),
-        CheckConstraint("stopped_why IN ('creator', 'permission', 'reach')", name="stopped_why"),
+        CheckConstraint("stopped_why IN ('creator', 'permission', 'reach', 'length')", name="stopped_why"),
         Index("ix_report_schedules_next_at", "next_at"),
     )
 

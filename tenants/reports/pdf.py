@@ -31,6 +31,12 @@ _SOURCE: Final = """
 """
 
 
+def title(report: IndicatorReport) -> str:
+    """The title of the tables: their period, and the day to which they count if it runs."""
+    so_far = "" if report.as_of >= report.period.end else f", so far: until {report.as_of}"
+    return f"MER indicators, {report.period.start} to {report.period.end}{so_far}"
+
+
 def mer_pdf(report: IndicatorReport) -> bytes:
     """MER tables, one for each indicator, with the definitions at the end."""
     sheets = [
@@ -42,7 +48,7 @@ def mer_pdf(report: IndicatorReport) -> bytes:
         for table in mer.tables(report)
     ]
     content: dict[str, object] = {
-        "title": f"MER indicators, {report.period.start} to {report.period.end}",
+        "title": title(report),
         "subtitle": report.definition,
         "sheets": [sheet for sheet in sheets if sheet["rows"]],
     }

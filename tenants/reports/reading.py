@@ -9,7 +9,6 @@ from psycopg import sql
 from sqlmodel import select
 
 from core import audit
-from tenants.cohort.calendar import period_of
 from tenants.cohort.load import load_timelines
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import day_number
@@ -92,11 +91,6 @@ class ListRequest:
     facility: str | None
     identifiers: bool
     report: str
-
-
-def quarter_of(day: date) -> Period:
-    """The calendar quarter of a day, which is a quarter of PEPFAR too."""
-    return period_of(f"{day.year:04}Q{(day.month + 2) // 3}")
 
 
 def check_facility(session: TenantSession, reference: str | None) -> str | None:

@@ -13,8 +13,9 @@ from core.clock import now
 from core.errors import FieldError, Invalid, NotFound
 from core.identity.people.colleagues import active_members
 from core.web.keyset import read_slice
-from tenants.cohort.calendar import name_of, period_of, preceding
-from tenants.reports import files
+from tenants.cohort.calendar import name_of, period_of, quarter_of
+from tenants.cohort.so_far import last_ended
+from tenants.reports import files, making
 from tenants.reports.file_schemas import LISTS, ScheduleOut
 from tenants.reports.models import ReportSchedule
 
@@ -34,14 +35,17 @@ def create(session: TenantSession, principal: Principal, body: SchedulePost) -> 
 
     Raises:
         Forbidden: the principal lacks a permission for the report.
-        Invalid: there is no such facility.
+        Invalid: there is no such facility, or the list is too long for paper already.
     """
     extent = files.extent_of(session, principal, body)
+    options = {**files.common_options(body), "period": body.period}
+    if body.kind in LISTS:
+        making.check_length(session, body.format, making.list_on(session, body.kind, options))
     facilities, states = extent.reach.facility_ids, extent.reach.states
     row = ReportSchedule(
         kind=body.kind,
         format=body.format,
-        options={**files.common_options(body), "period": body.period},
+        options=options,
         every=body.every,
         on_day=body.on_day,
         at_hour=body.at_hour,
@@ -91,14 +95,19 @@ def delete(session: TenantSession, permissions: Collection[str], schedule_id: UU
     audit.record(session, "report:schedule:delete", "report_schedule", schedule_id)
 
 
-def options_on(row: ReportSchedule, day: date) -> dict[str, Any]:
-    """The options of the report that a schedule asks for on a day."""
+def options_on(row: ReportSchedule, day: date, until: date) -> dict[str, Any]:
+    """The options of the report that a schedule asks for on a day.
+
+    Args:
+        row: the schedule.
+        day: the day of a list.
+        until: the data date. Tables are of the last period that the records cover to its end.
+    """
     options = {name: value for name, value in row.options.items() if name != "period"}
     if row.kind in LISTS:
         return {**options, "as_of": day.isoformat()}
-    quarter = row.options["period"] == "quarter"
-    current = period_of(f"{day.year:04}Q{(day.month + 2) // 3}" if quarter else f"{day:%Y-%m}")
-    return {**options, "period": name_of(preceding(current, 2)[0])}
+    reached = quarter_of(until) if row.options["period"] == "quarter" else period_of(f"{until:%Y-%m}")
+    return {**options, "period": name_of(last_ended(reached, until))}
 
 
 def check_recipients(tenant: TenantRef, people: Collection[UUID]) -> None:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core import audit
 from core.web.tables import Workbook, csv_lines, json_lines
+from tenants.cohort.calendar import quarter_of
 from tenants.cohort.presenting import as_of_day, dimensions
 from tenants.cohort.repository import facilities
 from tenants.cohort.selection import Selection
 from tenants.cohort.service import indicator_report
+from tenants.cohort.so_far import covered_part
 from tenants.imports.formats.radet_lamisplus import HEADINGS
 from tenants.reports import dhis2, linelist, mer, radet
-from tenants.reports.reading import ListRequest, check_facility, quarter_of, step
+from tenants.reports.reading import ListRequest, check_facility, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,7 +101,7 @@ def mer_report(session: TenantSession, period: Period, by: str, facility: str | 
     """Indicators of a period, of all facilities or of one.
 
     Raises:
-        Invalid: a dimension is unknown, or there is no such facility.
+        Invalid: a dimension is unknown, there is no such facility, or the period begins after the data date.
     """
     return indicator_report(session, period, dimensions(by), Selection(check_facility(session, facility)))
 
@@ -126,15 +128,26 @@ def mer_workbook(session: TenantSession, period: Period, by: str, file: BinaryIO
         book.save(file)
 
 
+def check_sendable(session: TenantSession, period: Period) -> None:
+    """Check that values of a period can be sent to DHIS2: values of a part of it would pass for final ones.
+
+    Raises:
+        Invalid: DHIS2 has no name for the period, or the records end before the period does.
+    """
+    dhis2.dhis2_period(period)
+    dhis2.check_covered(period, covered_part(session, period).end)
+
+
 def data_value_set(
     session: TenantSession, period: Period, mapping: dhis2.Dhis2Mapping, facility: str | None = None
 ) -> dict[str, Any]:
     """The DHIS2 data value set of all facilities or of one. The audit records that it was made.
 
     Raises:
-        Invalid: the mapping has no place for a count, DHIS2 no name for the period, or there is no such facility.
+        Invalid: the records do not cover the period, the mapping has no place for a count, DHIS2 no name for the
+            period, or there is no such facility.
     """
-    dhis2.dhis2_period(period)
+    check_sendable(session, period)
     datim_id = check_facility(session, facility)
     places = [row.datim_id for row in facilities(session)] if datim_id is None else [datim_id]
     reports = {by: indicator_report(session, period, by) for by in dhis2.groupings(mapping)}

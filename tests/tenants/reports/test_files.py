@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from core import blobs, clock
+from core.database import node_session
 from core.identity import CredentialOwner, Principal, all_permissions, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from core.jobs.worker import drain
@@ -124,7 +126,7 @@ def test_a_report_is_made_and_downloaded_in_each_format(api, store, clinics):
         ({**LIST, "format": "xlsx"}, b"PK"),
         ({**LIST, "format": "pdf"}, b"%PDF"),
         ({**LIST, "kind": "radet", "format": "xlsx"}, b"PK"),
-        (TABLES, b"start,end,facility"),
+        (TABLES, b"start,end,as_of,facility"),
         ({**TABLES, "format": "xlsx"}, b"PK"),
         ({**TABLES, "format": "pdf"}, b"%PDF"),
     ]
@@ -146,6 +148,20 @@ def test_a_data_value_set_follows_the_mapping_of_the_tenant(api, clinics, make_r
     assert content["period"] == "2025Q1"
     assert {value["orgUnit"] for value in content["dataValues"]} == {"FAC1", "FAC2"}
     assert {value["dataElement"] for value in content["dataValues"]} == {"new00000001"}
+
+
+def test_a_report_that_cannot_be_made_says_why_and_is_not_tried_again(api, store, clinics, monkeypatch):
+    path = api.post("/v1/reports/files", json={**LIST, "format": "pdf"}).headers["location"]
+    monkeypatch.setattr(making, "MOST_PEOPLE", 1)
+    drain(store.tenant)
+    report = api.get(path).json()
+    assert report["state"] == "failed"
+    assert "at most 1 people" in report["problem"]
+    assert "Choose one facility, or xlsx or csv" in report["problem"]
+    assert api.get(f"{path}/content").status_code == 409
+    query = "SELECT state FROM node.jobs WHERE tenant_role = :role AND kind = 'reports.make'"
+    with node_session(store.tenant.database) as session:
+        assert session.execute(text(query), {"role": store.tenant.role_name}).scalars().all() == ["done"]
 
 
 def test_a_confined_persons_report_has_their_facilities_and_others_reach_none_of_it(person, clinics, make_ready):
@@ -246,6 +262,7 @@ def test_a_schedule_asks_for_its_report_when_it_is_due_and_only_then(person, sto
     drain(store.tenant)
     (report,) = owner.get("/v1/reports/files").json()["items"]
     assert (report["state"], report["schedule_id"]) == ("made", answer.json()["id"])
+    assert report["period"] == "2025Q2", "the last quarter that the records cover"
     content = owner.get(f"/v1/reports/files/{report['id']}/content").text
     assert "FAC1" not in content
     assert person("b", {clinics[0]}).get("/v1/reports/files").json()["total"] == 0

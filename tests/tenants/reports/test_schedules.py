@@ -14,7 +14,7 @@ from core.database import node_session, platform_session, tenant_session
 from core.identity import keys
 from core.identity.people import accounts, members
 from core.jobs.worker import drain
-from tenants.reports import due, schedules
+from tenants.reports import due, making, schedules
 from tenants.reports.file_schemas import SchedulePost
 from tests.core.mail.server import installed
 
@@ -146,6 +146,42 @@ def test_a_schedule_stops_when_its_creator_lost_the_right_to_it(api, owner, stor
         assert (state["stopped_why"], state["stopped_at"] is None) == (reasons.get(why, why), False)
     stops = acts(store, "report:schedule:stop")
     assert sorted(detail["why"] for _act, detail in stops) == ["creator", "creator", "permission", "reach", "reach"]
+
+
+def test_a_list_that_outgrows_paper_stops_its_schedule_and_tells_its_creator_once(
+    box, api, store, people, join, run_due, monkeypatch
+):
+    creator = join("creator")
+    with platform_session() as session:
+        session.execute(text("UPDATE platform.people SET language = 'fr' WHERE id = :id"), {"id": creator})
+    monkeypatch.setattr(making, "MOST_PEOPLE", len(people))
+    ids = {form: create(store, creator, format=form) for form in ("pdf", "csv")}
+    monkeypatch.setattr(making, "MOST_PEOPLE", len(people) - 1)
+    assert [run_due(), run_due(2)] == [1, 1]
+    state = api.get(f"/v1/reports/schedules/{ids['pdf']}").json()
+    assert (state["stopped_why"], state["stopped_at"] is None) == ("length", False)
+    assert api.get(f"/v1/reports/schedules/{ids['csv']}").json()["stopped_at"] is None
+    drain(store.tenant)
+    (letter,) = box.letters
+    assert letter["To"] == address("creator", store)
+    assert "Excel ou CSV" in " ".join(letter.get_content().split())
+    assert "https://iit.example.org/reports" in letter.get_content()
+    assert acts(store, "job:report_schedule:mail") == [("job:report_schedule:mail", {"person": str(creator)})]
+    assert {report["format"] for report in api.get("/v1/reports/files").json()["items"]} == {"csv"}
+
+
+def test_a_schedule_that_stopped_tells_nobody_who_has_left(box, store, people, join, run_due):
+    gone, ended, lowered = (join(name) for name in ("gone", "ended", "lowered"))
+    left = [create(store, creator) for creator in (gone, ended, lowered)]
+    for creator in (ended, lowered):
+        members.change_member(store.tenant, creator, members.Grant(["viewer"]), actor="test:1")
+    accounts.deactivate(gone, actor="test:1")
+    assert run_due() == 0
+    accounts.deactivate(ended, actor="test:1")
+    with store.session() as session:
+        schedules.delete(session, due.files.needed("line-list", identifiers=False), left[0])
+    drain(store.tenant)
+    assert [letter["To"] for letter in box.letters] == [address("lowered", store)]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from core.cli.main import run
 from core.errors import Invalid
 from tenants.cohort.calendar import period_of
 from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
+from tenants.reports import service
 from tenants.reports.dhis2 import dhis2_period
 from tenants.reports.mapping import read_mapping
+from tenants.reports.pdf import title as pdf_title
 
 APRIL = {"start": "2025-04-01", "end": "2025-04-30"}
 CURR = {"indicator": "TX_CURR", "dataElement": "curr0000001"}
@@ -96,6 +98,49 @@ def test_a_set_is_marked_complete_only_when_its_counts_are_final(api, people, st
         session.execute(text("UPDATE facilities SET complete_through = '2025-04-15'"))
     final = api.post("/v1/reports/data-value-sets", json=body).json()
     assert (final["orgUnit"], final["completeDate"]) == ("FAC1", "2025-03-31")
+
+
+@pytest.fixture
+def running(people, store):
+    """The records end on 20 June 2025, within the second quarter."""
+    with store.session() as session:
+        session.execute(text("UPDATE facilities SET data_date = '2025-06-20'"))
+
+
+def test_a_set_of_a_period_that_the_records_do_not_cover_is_rejected_with_one_that_can_be_sent(api, running):
+    body = {"period": "2025Q2", "mapping": {"elements": [CURR]}}
+    answer = api.post("/v1/reports/data-value-sets", json=body)
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "body.period"
+    assert "2025-06-20" in error["problem"]
+    assert "2025Q1" in error["remedy"]
+    assert api.post("/v1/reports/data-value-sets", json={**body, "period": "2025Q1"}).status_code == 200
+    api.put("/v1/settings/reports", json={"dhis2": body["mapping"]}, headers={"If-Match": "*"})
+    asked = api.post("/v1/reports/files", json={"kind": "dhis2", "format": "json", "period": "2025Q2"})
+    assert asked.status_code == 422
+    late = api.post("/v1/reports/files", json={"kind": "mer", "format": "csv", "period": "2025Q3"})
+    assert late.status_code == 422
+
+
+def test_tables_of_a_period_that_runs_say_until_which_day_they_count(api, running, store, capfdbinary):
+    query = {"period": "2025Q2", "by": "facility"}
+    answer = api.get("/v1/reports/indicators", params=query)
+    assert {row["as_of"] for row in csv.DictReader(io.StringIO(answer.text))} == {"2025-06-20"}
+    assert "mer-2025-04-01-2025-06-20.csv" in answer.headers["content-disposition"]
+    book = load_workbook(io.BytesIO(api.get("/v1/reports/indicators", params={**query, "format": "xlsx"}).content))
+    about = dict(book["About"].iter_rows(values_only=True))
+    assert about["so far"] == "the counts run until 2025-06-20, the period until 2025-06-30"
+    ended = api.get("/v1/reports/indicators", params={**query, "period": "2025Q1", "format": "xlsx"})
+    assert "so far" not in dict(load_workbook(io.BytesIO(ended.content))["About"].iter_rows(values_only=True))
+    with store.session() as session:
+        assert "so far: until 2025-06-20" in pdf_title(service.mer_report(session, period_of("2025Q2"), "facility"))
+        assert "so far" not in pdf_title(service.mer_report(session, period_of("2025Q1"), "facility"))
+    capfdbinary.readouterr()
+    assert run(["indicators", store.tenant.slug, "--period", "2025Q2", "--json"]) == 0
+    shown = capfdbinary.readouterr()
+    assert json.loads(shown.out)["as_of"] == "2025-06-20"
+    assert b"so far: the counts run until 2025-06-20" in shown.err
 
 
 def test_several_organisation_units_cannot_be_completed_at_once(api, people, store):
