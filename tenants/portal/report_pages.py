@@ -101,7 +101,7 @@ def _recipients(scope: Scope, addresses: list[str]) -> list[UUID]:
     known = members_at(scope.tenant, addresses)
     strangers = [address for address in addresses if address not in known]
     if strangers:
-        problem = _("{address} is of nobody who can sign in here").format(address=strangers[0])
+        problem = _("nobody who can sign in here has the address {address}").format(address=strangers[0])
         remedy = _("Write the e-mail addresses of people of the partner, as they sign in with them.")
         raise Invalid(problem, remedy=remedy, errors=[FieldError("recipients", problem, remedy)])
     return [known[address] for address in addresses]

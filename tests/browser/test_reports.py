@@ -57,7 +57,7 @@ def test_a_report_is_scheduled_and_the_schedule_ended(visit, partner, accessible
     page.get_by_label("When").select_option("each Monday")
     page.get_by_label("Send a link to").fill(f"{address('viewer', partner[0])}, nobody@example.org")
     page.get_by_role("button", name="Schedule it").click()
-    page.get_by_text("nobody@example.org is of nobody who can sign in here.").first.wait_for()
+    page.get_by_text("Nobody who can sign in here has the address nobody@example.org.").first.wait_for()
     page.goto("/reports")
     page.get_by_text("Schedule a report").click()
     page.get_by_label("When").select_option("each Monday")
