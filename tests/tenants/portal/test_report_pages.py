@@ -89,7 +89,7 @@ def test_a_list_that_is_too_long_for_paper_is_an_error_of_the_report(send, monke
 @pytest.mark.parametrize(
     ("change", "field", "text"),
     [
-        ({"recipients": "nobody@example.org"}, "recipients", "Nobody who can sign in here has the address nobody@example.org."),
+        ({"recipients": "nobody@example.org"}, "recipients", "Nobody who can sign in here has the address nobody@"),
         ({"recipients": "nobody"}, "recipients", "Write it as name@example.org."),
         ({"facility": "FAC9"}, "where", "facility"),
         ({"moment": "week-9"}, "moment", "Choose one of the list."),
