@@ -127,7 +127,7 @@ class Fleet:
         workers = min(self.options.connections, len(self._ready))
         if not workers:
             return
-        for revision in {one.revision for one in self._ready} & set(scripts.revisions("tenant")):
+        for revision in {outdated.revision for outdated in self._ready} & set(scripts.revisions("tenant")):
             scripts.sql_for_many(revision, scripts.head("tenant"))  # load them before there are threads
         with ThreadPoolExecutor(workers, thread_name_prefix="migrate") as pool:
             for _ in range(workers):
@@ -138,10 +138,10 @@ class Fleet:
     def _work(self) -> None:
         """Run one worker, with one connection for its whole life."""
         try:
-            while (one := self._next()) is not None:
+            while (outdated := self._next()) is not None:
                 with _connected(self.database, self.options) as connection:
-                    while one is not None and self._try(connection, one):
-                        one = self._next()
+                    while outdated is not None and self._try(connection, outdated):
+                        outdated = self._next()
         except BaseException as error:  # noqa: BLE001 - raised by run(), when all workers have ended
             self._broken = error
 
@@ -160,37 +160,37 @@ class Fleet:
             time.sleep(min(wait, 0.2))
         return None
 
-    def _try(self, connection: Connection, one: OutdatedSchema) -> bool:
+    def _try(self, connection: Connection, outdated: OutdatedSchema) -> bool:
         """Try to migrate one tenant to head; return False if the connection is lost."""
-        one = replace(one, attempts=one.attempts + 1)
+        outdated = replace(outdated, attempts=outdated.attempts + 1)
         try:
-            upgrade(connection, one)
+            upgrade(connection, outdated)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this tenant's, and the others go on
             lost = connection.invalidated or connection.closed or _driver(connection).closed
-            if (lost or _sqlstate(error) in _IN_THE_WAY) and one.attempts < self.options.attempts:
-                wait = self.options.backoff * 2 ** (one.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+            if (lost or _sqlstate(error) in _IN_THE_WAY) and outdated.attempts < self.options.attempts:
+                wait = self.options.backoff * 2 ** (outdated.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
                 with self._lock:
-                    self._later.append((time.monotonic() + wait, one))
+                    self._later.append((time.monotonic() + wait, outdated))
             elif lost:
                 with _connected(self.database, self.options) as again:
-                    self._failed(again, one, error)
+                    self._failed(again, outdated, error)
             else:
-                self._failed(connection, one, error)
+                self._failed(connection, outdated, error)
             return not lost
         with self._lock:
-            self.done.upgraded.append(one.schema)
-            self._progress(one.schema)
+            self.done.upgraded.append(outdated.schema)
+            self._progress(outdated.schema)
         return True
 
-    def _failed(self, connection: Connection, one: OutdatedSchema, error: Exception) -> None:
+    def _failed(self, connection: Connection, outdated: OutdatedSchema, error: Exception) -> None:
         why = plain(error)
         with self._lock:
-            self.done.failed[one.schema] = why
-            self._progress(one.schema)
+            self.done.failed[outdated.schema] = why
+            self._progress(outdated.schema)
         with connection.begin():
             connection.execute(
                 _RECORD,
-                {"schema": one.schema, "to": scripts.head("tenant"), "error": why, "attempts": one.attempts},
+                {"schema": outdated.schema, "to": scripts.head("tenant"), "error": why, "attempts": outdated.attempts},
             )
 
 
@@ -202,7 +202,7 @@ _RECORD = text(
 )
 
 
-def upgrade(connection: Connection, one: OutdatedSchema) -> None:
+def upgrade(connection: Connection, outdated: OutdatedSchema) -> None:
     """Migrate one tenant to head in one transaction, and record it in ``node``.
 
     Raises:
@@ -210,21 +210,21 @@ def upgrade(connection: Connection, one: OutdatedSchema) -> None:
         Exception: the error of a script; the transaction is rolled back.
     """
     newest = scripts.head("tenant")
-    known = one.revision in scripts.revisions("tenant")
-    many = scripts.sql_for_many(one.revision, newest) if known else None
+    known = outdated.revision in scripts.revisions("tenant")
+    many = scripts.sql_for_many(outdated.revision, newest) if known else None
     if many is not None:
-        _send(_driver(connection), one, many, newest)
+        _send(_driver(connection), outdated, many, newest)
         return
-    if not OPAQUE_NAME.fullmatch(one.schema) or not one.revision.isalnum():
-        message = f"{one.schema!r} at {one.revision!r} is not a tenant's schema"
+    if not OPAQUE_NAME.fullmatch(outdated.schema) or not outdated.revision.isalnum():
+        message = f"{outdated.schema!r} at {outdated.revision!r} is not a tenant's schema"
         raise ValueError(message)
     with connection.begin():
-        for statement in _arrived(one, newest):
+        for statement in _arrived(outdated, newest):
             connection.exec_driver_sql(statement)
-        scripts.upgrade_schema(connection, "tenant", one.schema)
+        scripts.upgrade_schema(connection, "tenant", outdated.schema)
 
 
-def _send(driver: psycopg.Connection[Any], one: OutdatedSchema, many: str, newest: str) -> None:
+def _send(driver: psycopg.Connection[Any], outdated: OutdatedSchema, many: str, newest: str) -> None:
     """Send a tenant's whole upgrade as one string, which PostgreSQL runs as one transaction in one round trip.
 
     The first statement locks out other upgrades, moves and deletions of this tenant. The last one fails if the schema
@@ -237,18 +237,18 @@ def _send(driver: psycopg.Connection[Any], one: OutdatedSchema, many: str, newes
         psycopg.Error: a statement failed.
         ValueError: the schema's name is not that of a tenant.
     """
-    if not OPAQUE_NAME.fullmatch(one.schema):
-        message = f"{one.schema!r} is not a tenant's schema"
+    if not OPAQUE_NAME.fullmatch(outdated.schema):
+        message = f"{outdated.schema!r} is not a tenant's schema"
         raise ValueError(message)
     parts = [
-        *_arrived(one, newest),
-        f"SELECT set_config('search_path', '{path_of_schema(one.schema)}', true)",
-        many.replace(scripts.PLACEHOLDER, one.schema).strip().rstrip(";"),
+        *_arrived(outdated, newest),
+        f"SELECT set_config('search_path', '{path_of_schema(outdated.schema)}', true)",
+        many.replace(scripts.PLACEHOLDER, outdated.schema).strip().rstrip(";"),
         _CHECK.format(misplaced=_MISPLACED, newest=newest, table=scripts.VERSION_TABLE),
     ]
     result = driver.pgconn.exec_(";\n".join(parts).encode())
     if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
-        raise _failure(result, one)
+        raise _failure(result, outdated)
 
 
 class MisplacedSchema(Exception):  # noqa: N818 - results show its name
@@ -267,7 +267,7 @@ PostgreSQL's error repeats that text. The text depends on the rows, so PostgreSQ
 """
 
 
-def _failure(result: PGresult, one: OutdatedSchema) -> Exception:
+def _failure(result: PGresult, outdated: OutdatedSchema) -> Exception:
     """Return the server's error, or ``MisplacedSchema`` if ``_CHECK`` failed."""
     error = psycopg.errors.error_from_result(result)
     _, mark, rest = (error.diag.message_primary or "").partition(f";{_MISPLACED};")
@@ -275,20 +275,20 @@ def _failure(result: PGresult, one: OutdatedSchema) -> Exception:
         return error
     return MisplacedSchema(
         f"{_MISPLACED}: its {scripts.VERSION_TABLE} holds {rest.partition(';')[0]}, node.tenant_schemas holds"
-        f" {one.revision}; correct the one that is wrong, and migrate again"
+        f" {outdated.revision}; correct the one that is wrong, and migrate again"
     )
 
 
-def _arrived(one: OutdatedSchema, newest: str) -> Iterator[str]:
+def _arrived(outdated: OutdatedSchema, newest: str) -> Iterator[str]:
     """The statements that update ``node``. Names and revisions are checked, so they can be part of the text."""
     yield (
         f"UPDATE node.tenant_schemas SET revision = '{newest}', migrated_at = now()"  # noqa: S608 - as said above
-        f" WHERE schema_name = '{one.schema}' AND revision = '{one.revision}'"
+        f" WHERE schema_name = '{outdated.schema}' AND revision = '{outdated.revision}'"
     )
-    if one.failed_before:
+    if outdated.failed_before:
         yield (
             "DELETE FROM node.migration_failures AS f USING node.tenant_schemas AS s"  # noqa: S608 - as above
-            f" WHERE f.tenant_id = s.tenant_id AND s.schema_name = '{one.schema}'"
+            f" WHERE f.tenant_id = s.tenant_id AND s.schema_name = '{outdated.schema}'"
         )
 
 
