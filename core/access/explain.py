@@ -13,9 +13,9 @@ from core.access.policy import enforcer_of
 from core.clock import now
 from core.database import platform_session, tenant_session
 from core.errors import FieldError, Invalid, NotFound
-from core.identity.key_creators import PERSON
 from core.identity.people.members import get_member, person_of
 from core.identity.permissions import all_permissions
+from core.identity.principal import person_of_actor
 from core.identity.tenant_roles.compiled import read_rules
 
 if TYPE_CHECKING:
@@ -115,15 +115,16 @@ def _key(tenant: TenantRef, prefix: str, permission: str) -> Explanation:
         reasons.append("the key was revoked")
     elif row.expires_at is not None and row.expires_at <= now():
         reasons.append("the key has expired")
-    if not row.created_by.startswith(PERSON):
+    creator = person_of_actor(row.created_by)
+    if creator is None:
         return Explanation(not reasons, through, reasons)
-    return _within_creator(tenant, row.created_by, permission, Explanation(not reasons, through, reasons))
+    return _within_creator(tenant, creator, permission, Explanation(not reasons, through, reasons))
 
 
-def _within_creator(tenant: TenantRef, creator: str, permission: str, key: Explanation) -> Explanation:
+def _within_creator(tenant: TenantRef, creator: UUID, permission: str, key: Explanation) -> Explanation:
     """Return the explanation of a key that a person created: the person must hold the permission too."""
     try:
-        member = get_member(tenant, UUID(creator.removeprefix(PERSON)))
+        member = get_member(tenant, creator)
     except NotFound:
         return Explanation(False, key.through, [*key.reasons, "its creator left the tenant"])  # noqa: FBT003
     through = _roles_that_permit(tenant, member, permission)

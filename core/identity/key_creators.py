@@ -12,13 +12,13 @@ from uuid import UUID
 
 from core.database import look_up
 from core.errors import Unauthenticated
+from core.identity.principal import person_of_actor
 from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
 
 if TYPE_CHECKING:
     from core.database import TenantRef
     from core.identity.principal import Principal
 
-PERSON: Final = "person:"
 _PRESENT: Final = (
     "SELECT p.state, m.roles, m.facility_ids, m.states, m.assigned_only,"
     " v.version AS roles_version, v.settled AS roles_settled"
@@ -40,7 +40,7 @@ class Rights:
 def creator_for(principal: Principal) -> str:
     """Return the creator of a key that the principal creates: the person behind the principal, else the principal."""
     person = principal.on_behalf_of
-    return person if person is not None and person.startswith(PERSON) else principal.actor
+    return person if person is not None and person_of_actor(person) is not None else principal.actor
 
 
 def rights_of(creator: str, tenant: TenantRef) -> Rights | None:
@@ -49,9 +49,9 @@ def rights_of(creator: str, tenant: TenantRef) -> Rights | None:
     Raises:
         Unauthenticated: the person left the tenant, or the account is deactivated.
     """
-    if not creator.startswith(PERSON):
+    person_id = person_of_actor(creator)
+    if person_id is None:
         return None
-    person_id = UUID(creator.removeprefix(PERSON))
     row = look_up(_PRESENT, (tenant.id, person_id))
     if row is None or row["state"] != "active":
         detail = "the API key has ended with the account of its creator"

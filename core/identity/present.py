@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from core.errors import Unauthenticated
-from core.identity.key_creators import PERSON, rights_of
+from core.identity.key_creators import rights_of
 from core.identity.keys import principal_of_key
-from core.identity.principal import Principal
+from core.identity.principal import Principal, person_of_actor
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -31,10 +31,9 @@ def present_principal(actor: str, tenant: TenantRef) -> Principal | None:
         return None
     if rights is None:
         return None
-    person = actor.removeprefix(PERSON)
     return Principal(
         "person",
-        person,
+        str(person_of_actor(actor)),
         tenant.id,
         rights.permissions,
         facility_ids=rights.facility_ids,

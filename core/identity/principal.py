@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from core.database.reach import Reach
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
-    from uuid import UUID
 
     from core.database import TenantRef
+
+
+_PERSON: Final = "person:"
+
+
+def actor_of_person(person_id: UUID) -> str:
+    """Return the name of a person in sessions, audit and logs.
+
+    >>> actor_of_person(UUID("019c2282-2340-72fa-bad3-569c01a5ba50"))
+    'person:019c2282-2340-72fa-bad3-569c01a5ba50'
+    """
+    return f"{_PERSON}{person_id}"
+
+
+def person_of_actor(actor: str) -> UUID | None:
+    """Return the person whom ``actor_of_person`` names so; None for keys, operators, jobs and the system."""
+    return UUID(actor.removeprefix(_PERSON)) if actor.startswith(_PERSON) else None
+
+
+def people_of_actors(actors: Iterable[str]) -> set[UUID]:
+    """Return the people among these actors."""
+    return {person for actor in actors if (person := person_of_actor(actor)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

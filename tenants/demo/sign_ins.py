@@ -14,6 +14,7 @@ from core.database import TenantRef, tenant_session
 from core.errors import NotFound
 from core.identity.people import accounts, links, members
 from core.identity.people.members import Grant
+from core.identity.principal import actor_of_person
 from core.identity.roles import ROLES
 from core.tenancy import list_tenants
 from tenants.records.models import Facility
@@ -56,7 +57,7 @@ class Account:
     @property
     def actor(self) -> str:
         """The person in the audit."""
-        return f"person:{self.person_id}"
+        return actor_of_person(self.person_id)
 
 
 @dataclass(frozen=True, slots=True)

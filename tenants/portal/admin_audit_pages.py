@@ -18,6 +18,7 @@ from core.errors import Invalid
 from core.identity import Principal
 from core.identity.keys import list_keys
 from core.identity.people.members import list_members
+from core.identity.principal import actor_of_person
 from core.web.paging import PageRequest, long_pages
 from core.web.texts import gettext as _
 
@@ -120,4 +121,5 @@ def _names(scope: Scope) -> dict[str, str]:
     """Actor -> name, of the partner's people and keys, people first."""
     people, _total = list_members(scope.tenant, limit=MOST)
     keys = list_keys(scope.tenant, limit=MOST)
-    return {f"person:{person.id}": person.name for person in people} | {f"api_key:{key.id}": key.name for key in keys}
+    named = {actor_of_person(person.id): person.name for person in people}
+    return named | {f"api_key:{key.id}": key.name for key in keys}

@@ -16,9 +16,9 @@ from core.clock import now, today
 from core.errors import AppError, FieldError, Forbidden, Invalid
 from core.identity import Principal, declared_permissions
 from core.identity.key_creation import create_for
-from core.identity.key_creators import PERSON
 from core.identity.keys import KeyInfo, count_keys, get_key, list_keys, revoke_key
 from core.identity.people.members import names_of
+from core.identity.principal import actor_of_person, people_of_actors
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
 from tenants.portal import admin_words as words
@@ -145,8 +145,8 @@ def _state(key: KeyInfo) -> str:
 
 def _creators(scope: Scope, keys: list[KeyInfo]) -> dict[str, str]:
     """Actor -> name of those creators who are people of the partner."""
-    people = {UUID(key.created_by.removeprefix(PERSON)) for key in keys if key.created_by.startswith(PERSON)}
-    return {f"{PERSON}{person}": name for person, name in names_of(scope.tenant, people).items()}
+    people = people_of_actors(key.created_by for key in keys)
+    return {actor_of_person(person): name for person, name in names_of(scope.tenant, people).items()}
 
 
 def _form_page(page: PageContext, scope: Scope, form: KeyForm, error: AppError | None = None) -> HTMLResponse:

@@ -12,6 +12,7 @@ from core import audit
 from core.audit.repository import find_events
 from core.clock import today
 from core.identity.people import members
+from core.identity.principal import people_of_actors
 from core.web.cursors import Sort
 from core.web.paging import PageRequest
 from core.web.texts import shown_date
@@ -128,8 +129,7 @@ def _acts(session: TenantSession, patient_id: UUID) -> Sequence[AuditEvent]:
 
 def _names(scope: Scope, actors: Collection[str]) -> dict[str, str]:
     """The name that the page shows for each actor."""
-    people = {UUID(actor.removeprefix("person:")) for actor in actors if actor.startswith("person:")}
-    known = members.names_of(scope.tenant, people)
+    known = members.names_of(scope.tenant, people_of_actors(actors))
     return {actor: words.actor_words(actor, known, scope.principal.actor) for actor in actors}
 
 

@@ -14,9 +14,9 @@ from core import audit, mail
 from core.database import require_none, tenant_session
 from core.errors import Forbidden, NotFound
 from core.events.outbox import publish_after_commit
-from core.identity.key_creators import PERSON
 from core.identity.people.colleagues import reader_of
 from core.identity.present import present_principal
+from core.identity.principal import actor_of_person
 from core.mail.letters import address, compose
 from core.web import texts
 from core.web.texts import gettext as _
@@ -64,7 +64,7 @@ def send(context: JobContext, event: Event) -> None:
 
 def _readable_now(tenant: TenantRef, report_id: UUID, person: UUID) -> tuple[ReportFile | None, str]:
     """The report, as a download would find it for the person; or None, and why."""
-    principal = present_principal(f"{PERSON}{person}", tenant)
+    principal = present_principal(actor_of_person(person), tenant)
     if principal is None:
         return None, "left"
     with tenant_session(tenant, actor=principal.actor, reach=principal.reach) as session:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -13,8 +12,8 @@ import orjson
 from core.clock import today
 from core.database import Reach, tenant_session
 from core.errors import Conflict, FieldError, Invalid, phrase
-from core.identity.key_creators import PERSON
 from core.identity.people import members
+from core.identity.principal import person_of_actor
 from core.scratch import nameless
 from core.tenancy import settings as tenant_settings
 from core.web import texts
@@ -135,9 +134,9 @@ def _printed(tenant: TenantRef, open_session: SessionOpener, row: ReportFile, ex
 
 
 def _name_of(tenant: TenantRef, actor: str) -> str:
-    if not actor.startswith(PERSON):
+    person = person_of_actor(actor)
+    if person is None:
         return _("an API key")
-    person = UUID(actor.removeprefix(PERSON))
     return members.names_of(tenant, [person]).get(person, _("a person who has left"))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from core import audit, telemetry
 from core.database import TenantRef, platform_session, tenant_session
+from core.identity.principal import actor_of_person
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -44,6 +45,6 @@ def report_break_glass(tenant_id: UUID | None, person_id: UUID) -> None:
         row = session.execute(_BREAK_GLASS, {"tenant": tenant_id, "person": person_id}).mappings().first()
     if row is None:
         return
-    with tenant_session(TenantRef.of(row), actor=f"person:{person_id}") as scope:
+    with tenant_session(TenantRef.of(row), actor=actor_of_person(person_id)) as scope:
         audit.record(scope, "page:sso:break_glass", "person", person_id)
-    log.warning("break-glass account used", tenant=row["slug"], actor=f"person:{person_id}")
+    log.warning("break-glass account used", tenant=row["slug"], actor=actor_of_person(person_id))

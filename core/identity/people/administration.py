@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from core import audit
 from core.database import platform_session, tenant_session
 from core.errors import Forbidden, phrase
-from core.identity.key_creators import PERSON
 from core.identity.people import accounts, factor_reset, link_mail, links, members
 from core.identity.people.people_file import NEW, reject_wrong
+from core.identity.principal import actor_of_person
 from core.identity.roles import ROLES
 from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
@@ -169,7 +169,7 @@ def reset_second_factor(caller: Caller, person_id: UUID, *, source: str = "api")
         Forbidden: the person is the caller, may do more than the caller, or belongs to other tenants too (403).
     """
     within_rights(caller, person_id)
-    own = f"{PERSON}{person_id}"
+    own = actor_of_person(person_id)
     if own in (caller.principal.actor, caller.principal.on_behalf_of):
         detail = "this is your own second factor"
         raise Forbidden(detail, remedy="Change it under Your account, or ask another admin.")

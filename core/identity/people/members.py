@@ -18,6 +18,7 @@ from core.identity.facilities import datim_ids_of, facility_ids
 from core.identity.people import sessions
 from core.identity.people.account_rows import checked_language, ensure_person
 from core.identity.people.names import normal_email, normal_name
+from core.identity.principal import actor_of_person
 from core.identity.roles import ADMIN, ROLES
 from core.identity.tenant_roles.changes import hold_roles
 from core.identity.tenant_roles.compiled import read_rules
@@ -385,7 +386,7 @@ def revoke_keys(session: Session, person_id: UUID, tenant_id: UUID | None = None
             "UPDATE platform.api_keys SET revoked_at = :now WHERE created_by = :creator AND revoked_at IS NULL"
             " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
         ),
-        {"tenant": tenant_id, "now": now(), "creator": f"person:{person_id}"},
+        {"tenant": tenant_id, "now": now(), "creator": actor_of_person(person_id)},
     )
 
 

@@ -22,6 +22,7 @@ from core.audit.service import declared
 from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
 from core.errors import AppError
+from core.identity.principal import actor_of_person
 from core.identity.tenants import USABLE
 from core.telemetry import get_logger
 
@@ -107,7 +108,7 @@ def note(
         device: the browser's description of itself.
         detail: never a person's data.
     """
-    actor = f"person:{person_id}" if actor is None else actor
+    actor = actor_of_person(person_id) if actor is None else actor
     values = _values(action, actor, tenant_id, device, detail)
     session.execute(text(f"{_INSERT} WHERE p.id = :person"), {**values, "person": person_id})
 
