@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from core.database import platform_session
-from core.identity.people import accounts, members, sessions
+from core.identity.people import accounts, links, members, sessions
 
 if TYPE_CHECKING:
     from core.database import TenantRef
+
+PASSWORD = "seven green bicycles in the rain"
 
 
 def add_person(tenant: TenantRef, *roles: str, name: str = "", email: str = "") -> UUID:
@@ -20,6 +22,15 @@ def add_person(tenant: TenantRef, *roles: str, name: str = "", email: str = "") 
     with platform_session() as session:
         members.accept(session, person, tenant.id)
     return person
+
+
+def add_person_with_password(tenant: TenantRef, role: str) -> tuple[UUID, str]:
+    """Add a person who chose ``PASSWORD`` by the link of the invitation; return the id and the address."""
+    email = f"{role}-{uuid4().hex[:8]}@example.org"
+    person = members.add_member(tenant, email, role.capitalize(), members.Grant([role]), actor="test:1")
+    link = links.create_link(person, links.INVITATION, actor="test:1", tenant_id=tenant.id)
+    links.use_link(link.path.removeprefix(links.PATH), PASSWORD)
+    return person, email
 
 
 def add_operator(role: str = "platform_admin") -> UUID:

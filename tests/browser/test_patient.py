@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.clock import today
+from core.identity.people import sessions
 from tenants.risk import explain
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
@@ -33,6 +34,15 @@ def clinic(make_tenant, application):
         patient = add(
             "patients", facility=datim_id, hospital_number=NUMBER, phone=PHONE_NUMBER, sex="F", birthdate="1990-05-01",
             art_start_date=(day - timedelta(days=200)).isoformat(),
+        )  # fmt: skip
+        named = add("patients", facility=datim_id, given_name="Ngozi", family_name="Okoro", sex="F")
+        add(
+            "visits", patient_id=named, date_started=(day - timedelta(days=60)).isoformat(), visit_type="clinical",
+            next_appointment=(day + timedelta(days=10)).isoformat(),
+        )  # fmt: skip
+        add(
+            "observations", patient_id=named, obs_datetime=f"{day - timedelta(days=60)}T09:00:00+01:00",
+            variable_name="viral_load", value_numeric=1250,
         )  # fmt: skip
         for name in ("Aminatu", "Amina"):
             add("patients", facility=datim_id, given_name=name, family_name="Garba", sex="F")
@@ -213,3 +223,36 @@ def test_who_may_not_see_patients_is_told_who_can_allow_it(visit, accessible, ad
     assert "patients.read" in page.locator("main").inner_text()
     assert "administrator" in page.locator("main").inner_text()
     accessible(page)
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_clinician_signs_in_finds_a_patient_by_name_reads_why_sees_the_results_and_records(
+    open_page, clinic, reasons, accessible, size
+):
+    person, email = people.add_person_with_password(clinic[0], "clinician")
+    page = open_page("/sign-in", size)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(people.PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/today")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Patients").click()
+    page.get_by_label("Name, number or phone").fill("okoro ngozi")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Ngozi Okoro").click()
+    page.wait_for_url("**/patients/*")
+    assert page.get_by_role("heading", level=1).inner_text() == "Ngozi Okoro"
+    risk = page.get_by_role("region", name="Risk of an interruption").inner_text()
+    assert "12 days late at the last refill" in risk
+    story = page.get_by_role("region", name="What happened")
+    assert "Viral load: 1,250 copies/mL" in story.inner_text()
+    page.get_by_text("Record an attempt").click()
+    accessible(page)
+    page.get_by_label("What happened?").select_option("Will come")
+    page.get_by_label("Note").fill("result explained")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.").wait_for()
+    assert "result explained" in story.inner_text()
+    page.goto("/me")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    assert sessions.list_sessions(person) == []
