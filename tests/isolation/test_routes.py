@@ -1,16 +1,18 @@
 """Every route of the OpenAPI document, called as another tenant, as nobody, with a wrong key, by a suspended tenant."""
 
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
 
 from core.access import require
+from core.database import platform_session
 from core.errors import NotFound
 from core.feature import feature
 from core.identity import Principal
+from core.identity.people import members
 from tests.isolation.routes import Call, Case, World, all_cases, check
 
 CASES = all_cases()
@@ -42,6 +44,23 @@ def test_every_route_has_its_case_and_every_case_its_route(operations):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_another_tenant_gets_nothing(case, world):
     check(case, world)
+
+
+def test_a_recipient_of_another_tenant_is_as_unknown_as_nobody(world):
+    person = world.json("POST", "/v1/people", json={"email": "r@example.org", "name": "Reader", "roles": ["viewer"]})
+    with platform_session() as session:
+        members.accept(session, UUID(person["id"]), world.tenant.id)
+    body = {"kind": "mer", "format": "csv", "every": "month", "on_day": 5, "at_hour": 6}
+
+    def answer(client, recipient):
+        response = client.post("/v1/reports/schedules", json={**body, "recipient_ids": [recipient]})
+        return response.status_code, {name: value for name, value in response.json().items() if name != "instance"}
+
+    assert answer(world.owner, person["id"])[0] == 201
+    theirs, nobodys = answer(world.stranger, person["id"]), answer(world.stranger, str(uuid4()))
+    assert theirs == nobodys
+    assert theirs[0] == 422
+    assert "Reader" not in str(theirs)
 
 
 def statuses(operations, client):
