@@ -121,28 +121,17 @@ class SettingsGroup:
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
-    """A page that the navigation shows to those who have its permission.
+    """A page that the navigation shows to those who may open it, as the page's route says.
 
     Attributes:
         label: its name, as the catalogue of texts has it.
         path: of the page.
-        permission: that the page needs.
         order: entries with smaller numbers come first.
-        alternatives: permissions of which each one opens the page, too.
-        by_patient: whether the page opens to those who reach assigned patients only.
     """
 
     label: str
     path: str
-    permission: str
     order: int = 0
-    by_patient: bool = False
-    alternatives: Sequence[str] = ()
-
-    @property
-    def opened_by(self) -> frozenset[str]:
-        """The permissions of which each one opens the page."""
-        return frozenset((self.permission, *self.alternatives))
 
 
 @dataclass(frozen=True, slots=True)

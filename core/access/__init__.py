@@ -1,9 +1,10 @@
 """Authorization: permissions in the signatures of routes, and the tenant's transaction that a request gets."""
 
-from core.access.require import Caller, caller, no_key, require, require_any, require_operator, signed_in
-from core.access.scope import AnyScope, OperatorScope, PrincipalScope, Scope, TenantDb, TenantScope
+from core.access.require import Caller, caller, no_key, own_sessions, require, require_any, require_operator, signed_in
+from core.access.scope import AccountScope, AnyScope, OperatorScope, PrincipalScope, Scope, TenantDb, TenantScope
 
 __all__ = [
+    "AccountScope",
     "AnyScope",
     "Caller",
     "OperatorScope",
@@ -13,6 +14,7 @@ __all__ = [
     "TenantScope",
     "caller",
     "no_key",
+    "own_sessions",
     "require",
     "require_any",
     "require_operator",

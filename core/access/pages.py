@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 from core import telemetry
+from core.access.require import AccessRule, AnyRequirement, Requirement, access_rules, page_routes
 from core.access.verification import seen
 from core.errors import Forbidden, Unauthenticated
 from core.feature_registry import NavigationEntry
 from core.identity import Principal, csrf
 from core.identity.credentials import credential_for
-from core.settings import get_settings
 from core.web import texts
 from core.web.compression import page_content
 from core.web.own_address import own_origin
@@ -47,7 +47,7 @@ class PageContext:
         secret = _session_secret(self.request)
         shared: dict[str, object] = {
             "language": texts.language(),
-            "navigation": [] if principal is None else navigation_of(site, principal),
+            "navigation": [] if principal is None else navigation_of(self.request.app, principal),
             "csrf_token": "" if secret is None else csrf.token_of(secret),
             "principal": principal,
             "request_id": telemetry.request_id(),
@@ -59,15 +59,26 @@ class PageContext:
         content, headers = page_content(text, self.request.headers.get("accept-encoding", ""))
         return HTMLResponse(content, status, headers)
 
-    def full_address(self, path: str) -> str:
-        """Return the address of a path of this server for other people: with IIT_PUBLIC_URL, if it is set."""
-        begin = get_settings().public_url or str(self.request.base_url)
-        return f"{begin.rstrip('/')}{path}"
+
+def lay_navigation(app: FastAPI, entries: Iterable[NavigationEntry]) -> None:
+    """Store the entries of the navigation with the rules of their pages, which are laid already.
+
+    Raises:
+        LookupError: an entry leads to no page, or to one that asks for no permission.
+    """
+    pages = {route.path: access_rules(route) for route in page_routes(app) if "GET" in (route.methods or ())}
+    ordered = sorted(entries, key=lambda entry: (entry.order, entry.label))
+    for entry in ordered:
+        if not any(isinstance(rule, Requirement | AnyRequirement) for rule in pages.get(entry.path, ())):
+            message = f"the navigation names {entry.path}: no page there asks for a permission"
+            raise LookupError(message)
+    app.state.navigation = [(entry, pages[entry.path]) for entry in ordered]
 
 
-def navigation_of(site: Site, principal: Principal) -> list[NavigationEntry]:
-    """Return the entries of the navigation that the principal may open."""
-    return site.navigation(principal.permissions, by_patient=principal.reach.assigned_to is not None)
+def navigation_of(app: FastAPI, principal: Principal) -> list[NavigationEntry]:
+    """Return the entries of the navigation that the principal may open, in their order."""
+    entries: list[tuple[NavigationEntry, list[AccessRule]]] = app.state.navigation
+    return [entry for entry, rules in entries if all(rule.allows(principal) for rule in rules)]
 
 
 async def page_of(request: Request) -> PageContext:

@@ -1,7 +1,7 @@
 """Permissions in the signatures of routes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,16 @@ from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from core.access.scope import AnyScope, BearerKey, HeaderKey, OperatorScope, Scope, TenantScope, tenant_scope_of
+from core.access.scope import (
+    AccountScope,
+    AnyScope,
+    BearerKey,
+    HeaderKey,
+    OperatorScope,
+    Scope,
+    TenantScope,
+    tenant_scope_of,
+)
 from core.errors import Forbidden, phrase
 from core.identity import Principal, declared_permissions
 from core.web.pages import PageRoute
@@ -17,6 +26,10 @@ from core.web.pages import PageRoute
 
 class AccessRule:
     """The access rule that a route's signature declares. Every page and every route under /v1 has at least one."""
+
+    def allows(self, principal: Principal) -> bool:  # noqa: ARG002 - for the rules that ask for something
+        """Return whether the rule lets the principal in."""
+        return True
 
 
 class Requirement(AccessRule):
@@ -46,6 +59,14 @@ class Requirement(AccessRule):
         self.permission = permission
         self.confined = confined
         self.by_patient = by_patient
+
+    def allows(self, principal: Principal) -> bool:
+        """Return whether ``check`` accepts the principal."""
+        try:
+            self.check(principal)
+        except Forbidden:
+            return False
+        return True
 
     def check(self, principal: Principal) -> Principal:
         """Return the principal if they hold the permission.
@@ -98,35 +119,46 @@ class AnyRequirement(AccessRule):
 
     Args:
         permissions: their names; one is enough.
+        confined: those of them that let in who reaches only some facilities.
 
     Raises:
         LookupError: no installed feature declares a permission; raised when the module is imported, not when called.
     """
 
-    def __init__(self, *permissions: str) -> None:
-        self._requirements = {name: Requirement(name) for name in sorted(permissions)}
+    def __init__(self, *permissions: str, confined: Collection[str] = ()) -> None:
+        self._requirements = {name: Requirement(name, confined=name in confined) for name in sorted(permissions)}
         self.permissions = frozenset(self._requirements)
 
     async def __call__(self, scope: TenantScope) -> Principal:
-        """Return the principal if they hold one of the permissions and reach all facilities.
+        """Return the principal if one of the permissions lets them in.
 
         Raises:
-            Forbidden: they hold none, or reach only some facilities (403).
+            Forbidden: they hold none, or reach too little for those that they hold (403).
         """
+        if self.allows(scope.principal):
+            return scope.principal
         for name, requirement in self._requirements.items():
             if name in scope.principal.permissions:
-                return requirement.check(scope.principal)
+                requirement.check(scope.principal)
         detail = phrase("one of these permissions is needed: {names}", names=", ".join(self._requirements))
         raise Forbidden(detail)
 
+    def allows(self, principal: Principal) -> bool:
+        """Return whether one of the permissions lets the principal in."""
+        return any(requirement.allows(principal) for requirement in self._requirements.values())
 
-def require_any(*permissions: str) -> AnyRequirement:
-    """Return a dependency that requires one of several permissions, for a page of links that each need one of them.
+
+def require_any(*permissions: str, confined: Collection[str] = ()) -> AnyRequirement:
+    """Return a dependency that requires one of several permissions, for a page of parts that each need one of them.
+
+    Args:
+        permissions: their names.
+        confined: those of them whose part of the page confines itself to what the principal reaches.
 
     Raises:
         LookupError: no installed feature declares a permission; raised when the module is imported, not when called.
     """
-    return AnyRequirement(*permissions)
+    return AnyRequirement(*permissions, confined=confined)
 
 
 class OperatorRequirement(Requirement):
@@ -162,6 +194,19 @@ class SignedInRule(AccessRule):
 
 signed_in = SignedInRule()
 """For routes that show only the caller, and no data of the tenant: ``Annotated[Principal, Depends(signed_in)]``."""
+
+
+class OwnSessionsRule(AccessRule):
+    """The dependency ``own_sessions``: accepts what ``signed_in`` does, and people of a suspended tenant."""
+
+    async def __call__(self, scope: AccountScope) -> Principal:
+        """The principal."""
+        return scope.principal
+
+
+own_sessions = OwnSessionsRule()
+"""For pages that only end or switch the person's own sessions: ``Annotated[Principal, Depends(own_sessions)]``. Their
+scope is ``AccountScope``."""
 
 
 class NoKeyRule(AccessRule):
@@ -268,6 +313,11 @@ def access_rules(route: RouteContext) -> list[AccessRule]:
 def is_public(route: RouteContext) -> bool:
     """Return whether the route needs no credential."""
     return any(isinstance(rule, OpenRule) for rule in access_rules(route))
+
+
+def is_of_own_sessions(route: RouteContext) -> bool:
+    """Return whether the route is for people of suspended tenants too."""
+    return any(isinstance(rule, OwnSessionsRule) for rule in access_rules(route))
 
 
 def _walk(dependant: Dependant) -> Iterator[AccessRule]:

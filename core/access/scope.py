@@ -10,11 +10,12 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from core import telemetry
-from core.access.verification import FRESH_SECONDS, verified
+from core.access.verification import FRESH_SECONDS, leave_owner, verified
 from core.database import TenantRef, TenantSession, tenant_session
 from core.errors import Forbidden
 from core.identity import credentials
-from core.identity.principal import Principal
+from core.identity.principal import CredentialOwner, Principal
+from core.identity.tenants import TenantInactive
 from core.web import texts
 
 _bearer = HTTPBearer(
@@ -120,8 +121,11 @@ def scope_of(request: Request) -> PrincipalScope:
         Forbidden: the tenant is suspended (403).
     """
     verification = verified(request.scope, credentials.credential_for(request.scope))
-    identified, request_id = verification.identified, telemetry.request_id()
-    confirmation = Confirmation(verification.moment)
+    return _scope_for(verification.identified, Confirmation(verification.moment))
+
+
+def _scope_for(identified: CredentialOwner, confirmation: Confirmation) -> PrincipalScope:
+    request_id = telemetry.request_id()
     texts.prefer(identified.principal.language, identified.language)
     if identified.tenant is None:
         telemetry.bind(actor=identified.principal.actor)
@@ -149,6 +153,17 @@ def authenticate_any(request: Request, bearer: BearerKey, header: HeaderKey) -> 
     return scope_of(request)
 
 
+def authenticate_account(request: Request, bearer: BearerKey, header: HeaderKey) -> PrincipalScope:  # noqa: ARG001
+    """Authenticate like ``scope_of``, also a person of a suspended tenant, who then has no permission."""
+    try:
+        return scope_of(request)
+    except TenantInactive as error:
+        if error.owner is None:
+            raise
+        leave_owner(request.scope, error.owner)
+        return _scope_for(error.owner, Confirmation())
+
+
 def authenticate(request: Request, bearer: BearerKey, header: HeaderKey) -> Scope:  # noqa: ARG001 - OpenAPI
     """Authenticate like ``tenant_scope_of``. The parameters describe the possible credentials to OpenAPI."""
     return tenant_scope_of(request)
@@ -170,6 +185,9 @@ def authenticate_operator(request: Request, bearer: BearerKey, header: HeaderKey
 
 AnyScope = Annotated[PrincipalScope, Depends(authenticate_any)]
 """In a route's signature: the principal, with or without a tenant."""
+
+AccountScope = Annotated[PrincipalScope, Depends(authenticate_account)]
+"""In a route's signature: the principal, also of a suspended tenant, for pages about the person's own sessions."""
 
 OperatorScope = Annotated[PrincipalScope, Depends(authenticate_operator)]
 """In a route's signature: an operator, who acts for no tenant."""

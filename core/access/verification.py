@@ -45,6 +45,11 @@ def leave_for_the_route(scope: MutableMapping[str, Any], verification: Verificat
     scope[_SEEN] = verification.identified
 
 
+def leave_owner(scope: MutableMapping[str, Any], owner: CredentialOwner) -> None:
+    """Store whom the request's credential identified, for ``seen`` alone: no other route may take it as verified."""
+    scope[_SEEN] = owner
+
+
 def seen(scope: MutableMapping[str, Any]) -> CredentialOwner | None:
     """Return whom this request's credential identified, for what its answer shows; None before that is known."""
     identified: CredentialOwner | None = scope.get(_SEEN)

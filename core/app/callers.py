@@ -19,6 +19,7 @@ from anyio.to_thread import run_sync
 from core.access.verification import Verification, leave_for_the_route, verify
 from core.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable
 from core.identity.credentials import credential_for
+from core.identity.tenants import TenantInactive
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from core.app.permissions import RoutePermissions
     from core.identity.credentials import Credential
+    from core.identity.principal import CredentialOwner
 
 KNOWN = 20_000
 """Credentials whose senders are remembered, at most."""
@@ -109,6 +111,10 @@ class Callers:
             if credential.kind.counts_as_guess(error):
                 self._count_guess(address)
             raise
+        except TenantInactive as error:
+            if error.owner is None or not self._is_of_own_sessions(scope):
+                raise
+            return _caller(error.owner)  # the route verifies the credential again
         leave_for_the_route(scope, verification)
         identified = verification.identified
         needed = frozenset() if self._permissions is None else self._permissions.of(scope["method"], scope["path"])
@@ -116,8 +122,7 @@ class Callers:
         if lacking:
             detail = f"the permission {lacking[0]} is needed"
             raise Forbidden(detail)
-        principal = identified.principal
-        caller = Caller(principal.kind, principal.actor, None if identified.tenant is None else identified.tenant.id)
+        caller = _caller(identified)
         self._known[digest] = caller
         self._known.move_to_end(digest)
         if len(self._known) > KNOWN:
@@ -150,6 +155,9 @@ class Callers:
             else:
                 del self._verifying[address]
 
+    def _is_of_own_sessions(self, scope: Scope) -> bool:
+        return self._permissions is not None and self._permissions.of_own_sessions(scope["method"], scope["path"])
+
     def _reject_guesser(self, address: str) -> None:
         guesses = self._guesses.get(address)
         if guesses is None:
@@ -169,6 +177,11 @@ class Callers:
         guesses.moment = moment
         if len(self._guesses) > ADDRESSES:
             self._guesses.popitem(last=False)
+
+
+def _caller(owner: CredentialOwner) -> Caller:
+    principal = owner.principal
+    return Caller(principal.kind, principal.actor, None if owner.tenant is None else owner.tenant.id)
 
 
 def _digest(credential: Credential) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -12,12 +13,16 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from core import telemetry
-from core.access.pages import UploadPageRoute, checked_form
-from core.access.require import alternatives_of, is_public, open_to_all, page_routes, permissions_of
+from core.access.pages import UploadPageRoute, checked_form, lay_navigation, navigation_of
+from core.access.require import open_to_all
 from core.access.verification import seen
 from core.errors import Forbidden, NotFound, Unauthenticated
 from core.errors.problem import problem
 from core.feature_registry import resolve
+from core.identity import csrf
+from core.identity.credentials import credential_for
+from core.identity.people.members import tenants_of
+from core.identity.tenants import TenantInactive
 from core.settings import get_settings
 from core.web import texts
 from core.web.assets import PATH, Assets
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
     from core.errors import AppError
     from core.feature_registry import Feature
+    from core.identity.principal import CredentialOwner
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 OWN = {"core": "core.web.pages:page_templates", "kit": "core.web.kit:templates"}
@@ -48,6 +54,7 @@ HX_REQUEST = "hx-request"
 
 _TITLES = {
     Forbidden: texts.marked("You may not open this"),
+    TenantInactive: texts.marked("This partner is closed for now"),
     NotFound: texts.marked("Not found"),
 }
 _REMEDIES = {
@@ -72,14 +79,13 @@ def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
     if len(sign_in) > 1:
         message = f"several features have a page to sign in: {', '.join(sign_in)}"
         raise LookupError(message)
-    navigation = [entry for room in rooms for entry in room.navigation]
-    app.state.site = Site(templates, assets, navigation, sign_in[0] if sign_in else None)
+    app.state.site = Site(templates, assets, sign_in[0] if sign_in else None)
     for room in rooms:
         for reference in room.pages:
             _lay(app, resolve(reference), [])
         for reference in room.public_pages:
             _lay(app, resolve(reference), [Depends(open_to_all)])
-    _reject_dead_entries(app, rooms)
+    lay_navigation(app, [entry for room in rooms for entry in room.navigation])
 
 
 def asset_origin() -> str:
@@ -105,20 +111,33 @@ def error_page(
     shown = problem(error, request_id)
     remedy = _REMEDIES.get(type(error)) if error.remedy == error.hint else None
     title, reader = _TITLES.get(type(error)), seen(scope)
+    closed = error.owner if isinstance(error, TenantInactive) else None
+    reader = closed or reader
     values = {
         **shown,
         "title": texts.gettext(title or shown["title"]),
         "remedy": remedy or error.remedy,
         "request_id": request_id,
         "language": texts.language(),
-        "navigation": () if reader is None else site.navigation(reader.principal.permissions),
+        "navigation": () if reader is None else navigation_of(scope["app"], reader.principal),
         "principal": None if reader is None else reader.principal,
+        **({"closed": False} if closed is None else _ways_out(scope, closed)),
         **({} if reader is None or reader.tenant is None else {"partner": reader.tenant.name}),
     }
     more = {name: value for name, value in (headers or {}).items() if name.lower() != "www-authenticate"}
     if HX_REQUEST in asked:
         more |= {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"}
     return HTMLResponse(site.templates.render(PROBLEM, values), error.status, more)
+
+
+def _ways_out(scope: MutableMapping[str, Any], owner: CredentialOwner) -> dict[str, object]:
+    """The forms of the page for a person whose tenant is suspended: sign out, and their other tenants."""
+    by_provider = owner.principal.signed_in_by == "oidc"
+    return {
+        "csrf_token": csrf.token_of(credential_for(scope).secret),
+        "tenants": [] if by_provider else tenants_of(UUID(owner.principal.id)),
+        "closed": True,
+    }
 
 
 def _way_back(sign_in: str, asked: Headers) -> str:
@@ -152,16 +171,3 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
             max_body_size=route.original_route.max_body_size,
             route_class_override=UploadPageRoute if takes_files else PageRoute,
         )
-
-
-def _reject_dead_entries(app: FastAPI, rooms: Sequence[Feature]) -> None:
-    needed = {
-        route.path: permissions_of(route) | alternatives_of(route)
-        for route in page_routes(app)
-        if "GET" in (route.methods or ()) and not is_public(route)
-    }
-    for room in rooms:
-        for entry in room.navigation:
-            if not entry.opened_by <= needed.get(entry.path, frozenset()):
-                message = f"the navigation of {room.name!r} names {entry.path}: no page there needs {entry.permission}"
-                raise LookupError(message)

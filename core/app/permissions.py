@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.access.require import api_routes, is_public, page_routes, permissions_of
+from core.access.require import api_routes, is_of_own_sessions, is_public, page_routes, permissions_of
 from core.web.public_routes import DEFAULT_RATE, PublicRate
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class RoutePermissions:
         self._patterns: list[tuple[str, re.Pattern[str], frozenset[str]]] | None = None
         self._public: list[tuple[str, re.Pattern[str], PublicRoute]] | None = None
         self._pages: list[re.Pattern[str]] | None = None
+        self._of_own_sessions: list[tuple[str, re.Pattern[str]]] | None = None
 
     def page(self, path: str) -> bool:
         """Return whether a page is at the path, whatever the method."""
@@ -64,6 +65,17 @@ class RoutePermissions:
             if own_method == method and pattern.match(path):
                 return permissions
         return frozenset()
+
+    def of_own_sessions(self, method: str, path: str) -> bool:
+        """Return whether the operation is for people of suspended tenants too."""
+        if self._of_own_sessions is None:
+            self._of_own_sessions = [
+                (own, route.path_regex)
+                for route in page_routes(self._app)
+                if is_of_own_sessions(route)
+                for own in route.methods or ()
+            ]
+        return any(own == method and pattern.match(path) for own, pattern in self._of_own_sessions)
 
     def public(self, method: str, path: str) -> PublicRoute | None:
         """Return the operation if it needs no credential, else None. HEAD needs what GET needs."""

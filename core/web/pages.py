@@ -8,10 +8,8 @@ from urllib.parse import quote, urlsplit
 
 from fastapi.routing import APIRoute
 
-from core.feature_registry import NavigationEntry
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, MutableMapping, Sequence
+    from collections.abc import MutableMapping
 
     from core.web.assets import Assets
     from core.web.templates import Templates
@@ -31,30 +29,13 @@ class Site:
     Args:
         templates: of all features.
         assets: of all features.
-        navigation: entries of all features.
         sign_in: path of the page at which people sign in; None where no feature has one.
     """
 
-    def __init__(
-        self, templates: Templates, assets: Assets, navigation: Sequence[NavigationEntry], sign_in: str | None
-    ) -> None:
+    def __init__(self, templates: Templates, assets: Assets, sign_in: str | None) -> None:
         self.templates = templates
         self.assets = assets
         self.sign_in = sign_in
-        self._navigation = sorted(navigation, key=lambda entry: (entry.order, entry.label))
-
-    def navigation(self, permissions: Collection[str], *, by_patient: bool = False) -> list[NavigationEntry]:
-        """The entries that a principal with these permissions may open, in their order.
-
-        Args:
-            permissions: of the principal.
-            by_patient: whether the principal reaches assigned patients only.
-        """
-        return [
-            entry
-            for entry in self._navigation
-            if not entry.opened_by.isdisjoint(permissions) and (entry.by_patient or not by_patient)
-        ]
 
 
 def page_headers(asset_origin: str = "") -> tuple[tuple[bytes, bytes], ...]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from core.access import Scope, TenantScope, require
+from core.access import Scope, TenantScope, require, require_any
 from core.access.pages import Page, PageContext
 from core.clock import today
 from core.database import TenantSession
@@ -28,6 +28,10 @@ from tenants.records.repository import facility_names
 
 router = APIRouter()
 
+PARTS: Final = ("quality.read", "identities.read")
+"""The permissions of parts of the overview that confine themselves to what the reader reaches."""
+
+DataRead = Annotated[Principal, Depends(require_any("imports.read", *PARTS, confined=PARTS))]
 ImportsRead = Annotated[Principal, Depends(require("imports.read"))]
 ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
 CohortRead = Annotated[Principal, Depends(require("cohort.read"))]
@@ -43,23 +47,27 @@ _NEWEST_REPORT: Final = PageRequest(1, 1, "/data/quality", sort=quality.NEWEST_F
 
 
 @router.get("/data")
-def show_data(page: Page, principal: ImportsRead, scope: TenantScope) -> HTMLResponse:
-    """Show how old the records of each facility are, their quality, the last imports, and what waits for a decision."""
+def show_data(page: Page, principal: DataRead, scope: TenantScope) -> HTMLResponse:
+    """Show how old the records of each facility are, their quality, the last imports, and what waits for a decision.
+
+    Who reaches some facilities sees the quality and the pairs of these.
+    """
     permissions = principal.permissions
+    whole = "imports.read" in permissions and principal.reach.everything
     with scope.session() as session:
-        part = repository.page(session, _NEWEST_IMPORTS)
-        imports = [report.summary(session, row) for row in part.rows]
-        facilities = facilities_by_age(session) if "cohort.read" in permissions else None
+        part = repository.page(session, _NEWEST_IMPORTS) if whole else None
+        imports = [report.summary(session, row) for row in part.rows] if part is not None else []
+        facilities = facilities_by_age(session) if whole and "cohort.read" in permissions else None
         pairs = candidates.count_pending(session) if "identities.read" in permissions else 0
         score = _newest_report(session, None) if "quality.read" in permissions else None
-        waiting = len(list_held(session))
+        waiting = len(list_held(session)) if whole else 0
     return page.render(
         "portal/data/overview.html",
         principal,
         partner=scope.tenant.name,
         current=DATA,
         imports=imports,
-        more_imports=part.total > len(imports),
+        whole=whole,
         facilities=None if facilities is None else facilities[:FRESHNESS],
         facility_count=len(facilities or ()),
         pairs=pairs,

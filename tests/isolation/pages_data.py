@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _IMPORT, _PAIR = ("import_id",), ("candidate_id",)
 ROWS = [
-    Row("GET", "/data", "imports.read", confined=False),
+    Row("GET", "/data", "imports.read"),
     Row("GET", "/data/facilities", "imports.read", confined=False),
     Row(
         "POST",

@@ -9,12 +9,10 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.access.require import Requirement, access_rules, page_routes
 from core.database import platform_session, tenant_session
 from core.identity import csrf
 from core.identity.people import members, sessions
 from core.identity.people.members import Grant
-from tenants.portal.feature import feature as portal
 from tenants.records.models import PatientAssignment
 from tenants.risk import worklist
 from tests.tenants.followup.scored import scored
@@ -186,13 +184,3 @@ def test_what_concerns_whole_facilities_is_closed_and_says_why(partner):
     assert partner.client.post("/v1/patients", json=body).status_code == 403
     assert partner.client.get("/start").headers["location"] == "/today"
     assert 'href="/programme"' not in partner.client.get("/today").text
-
-
-def test_the_navigation_leads_nobody_to_a_page_that_is_closed_to_them(application):
-    by_patient = {
-        route.path
-        for route in page_routes(application)
-        if all(isinstance(rule, Requirement) and rule.by_patient for rule in access_rules(route))
-    }
-    entries = portal.navigation
-    assert {entry.path for entry in entries if entry.by_patient} == {e.path for e in entries} & by_patient

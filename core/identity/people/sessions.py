@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from core.identity.principal import CredentialOwner, Principal
 from core.identity.roles import permissions_for
 from core.identity.secrets import digest_of
 from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
-from core.identity.tenants import USABLE, reject_inactive
+from core.identity.tenants import JOINED, USABLE, reject_inactive
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ SEEN_EVERY = timedelta(minutes=1)
 """The last request is written at most this often."""
 
 _VERIFY = (
-    "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"
+    "SELECT s.id AS session_id, s.person_id, s.signed_in_by, s.expires_at, s.last_seen_at, s.revoked_at,"  # noqa: S608 - a constant
     " p.name AS person_name, p.language, p.email, p.state AS person_state, p.operator_role, s.tenant_id,"
     " f.confirmed_at AS factor_since, r.roles AS factor_roles, r.language AS tenant_language,"
     " m.roles, m.facility_ids, m.states, m.assigned_only, v.version AS roles_version, v.settled AS roles_settled,"
     " t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone, coalesce(t.phase, t.state) AS state"
     " FROM platform.sessions s JOIN platform.people p ON p.id = s.person_id"
     " LEFT JOIN platform.memberships m ON m.person_id = s.person_id AND m.tenant_id = s.tenant_id"
-    " AND m.accepted_at IS NOT NULL"
+    f" AND {JOINED}"
     " LEFT JOIN platform.role_versions v ON v.tenant_id = s.tenant_id"
     " LEFT JOIN platform.second_factors f ON f.person_id = s.person_id"
     " LEFT JOIN platform.sign_in_rules r ON r.tenant_id = s.tenant_id"
@@ -214,7 +214,7 @@ def switch(session_id: UUID, person_id: UUID, tenant_id: UUID, device: str) -> N
         row = session.execute(
             text(
                 "SELECT s.signed_in_by FROM platform.sessions s JOIN platform.memberships m"  # noqa: S608 - a constant
-                " ON m.person_id = s.person_id AND m.tenant_id = :tenant AND m.accepted_at IS NOT NULL"
+                f" ON m.person_id = s.person_id AND m.tenant_id = :tenant AND {JOINED}"
                 f" JOIN platform.tenants t ON t.id = m.tenant_id AND {USABLE}"
                 " WHERE s.id = :id AND s.person_id = :person AND s.revoked_at IS NULL"
                 # One tenant's provider must not open another tenant.
@@ -310,13 +310,11 @@ def _identified(row: Mapping[str, Any] | None) -> CredentialOwner:
     if row["roles"] is None or _lacks_factor(row):
         raise _ended()
     tenant = TenantRef.of(row)
-    reject_inactive(tenant.state)
     facilities, states = row["facility_ids"], row["states"]
     principal = Principal(
         "person",
         str(row["person_id"]),
         tenant.id,
-        permissions_of(tenant, row["roles"], OwnRolesVersion(row["roles_version"], settled=bool(row["roles_settled"]))),
         name=row["person_name"],
         roles=frozenset(row["roles"]),
         facility_ids=None if facilities is None else frozenset(facilities),
@@ -328,7 +326,10 @@ def _identified(row: Mapping[str, Any] | None) -> CredentialOwner:
         expires_at=row["expires_at"],
         language=row["language"],
     )
-    return CredentialOwner(principal, tenant, row["tenant_language"])
+    reject_inactive(tenant.state, CredentialOwner(principal, tenant, row["tenant_language"]))
+    at = OwnRolesVersion(row["roles_version"], settled=bool(row["roles_settled"]))
+    permitted = replace(principal, permissions=permissions_of(tenant, row["roles"], at))
+    return CredentialOwner(permitted, tenant, row["tenant_language"])
 
 
 def _operator(row: Mapping[str, Any]) -> CredentialOwner:

@@ -107,8 +107,8 @@ SAMPLE = Feature(
     public_pages=(f"{__name__}:public_pages",),
     sign_in="/sign-in",
     navigation=(
-        NavigationEntry("Keys", "/sample/keys", "keys.read", order=1),
-        NavigationEntry("Sample", "/sample", "audit.read", order=2),
+        NavigationEntry("Keys", "/sample/keys", order=1),
+        NavigationEntry("Sample", "/sample", order=2),
     ),
     templates={"sample": f"{__name__}:page_samples/templates"},
     assets={"sample": f"{__name__}:page_samples/assets"},
