@@ -26,6 +26,7 @@ MODULES: Final = (
     "core/identity/tenant_roles/service.py",
     "core/identity/tenants.py",
     "core/preferences/service.py",
+    "core/web/own_address.py",
     "tenants/followup",
     "tenants/imports/confirming.py",
     "tenants/imports/reading/sources.py",

@@ -13,6 +13,7 @@ from core.errors import AppError, Conflict, Forbidden, Invalid
 from core.identity import Principal
 from core.identity.people import administration
 from core.identity.people.people_file import LONGEST, MOST_ROWS, NEW, PRESENT, WRONG, PersonRow, check_file, decoded
+from core.web.own_address import public_origin
 from core.web.problem_texts import shown_sentence
 from tenants.portal import admin_words as words
 
@@ -41,6 +42,7 @@ def post_file(
         rows = check_file(scope.tenant, text, lambda grant: administration.check_grant(scope, grant))
         if file is not None or any(row.state == WRONG for row in rows):
             return _file_page(page, scope, rows=rows, content=text)
+        origin = public_origin(page.request)
         links = administration.add_people(scope, rows, source="page")
     except (Invalid, Conflict, Forbidden) as error:
         return _file_page(page, scope, error=error)
@@ -49,7 +51,7 @@ def post_file(
         scope.principal,
         partner=scope.tenant.name,
         current="/admin",
-        rows=[(row, page.full_address(links[row.email].path)) for row in rows if row.email in links],
+        rows=[(row, f"{origin}{links[row.email].path}") for row in rows if row.email in links],
         expires_at=max((link.expires_at for link in links.values()), default=None),
         mailed=mail.is_configured(),
         zone=ZoneInfo(scope.tenant.time_zone),

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
     from httpx import Response
 
-ORIGIN = {"Origin": "http://testserver"}
+OWN = "http://localhost"
+"""The address of this server: links for other people are made here without IIT_PUBLIC_URL."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ class Row:
             return client.get(path)
         fields = {name: things[name] for name in self.names if f"{{{name}}}" not in self.path}
         form = {name: value.format_map(things) for name, value in self.form.items()}
-        return client.post(path, data={**fields, **form, "csrf_token": _token(client)}, headers=ORIGIN)
+        return client.post(
+            path,
+            data={**fields, **form, "csrf_token": _token(client)},
+            headers={"Origin": str(client.base_url).rstrip("/")},
+        )
 
 
 def _token(client: TestClient) -> str:

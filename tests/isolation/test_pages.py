@@ -18,7 +18,7 @@ from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
 from tests.isolation import pages_admin, pages_data
-from tests.isolation.pages import Row
+from tests.isolation.pages import OWN, Row
 
 _PROVIDER = {"issuer": "http://127.0.0.1:9", "client_id": "iit", "version": "*"}
 ROWS = [
@@ -43,6 +43,7 @@ ROWS = [
     Row("POST", "/me/second-factor/remove", "own", form={"password": "wrong", "code": "000000"}, status=409),
     Row("GET", "/start", "own", status=303),
     Row("GET", "/me", "own"),
+    Row("POST", "/me/name", "own", form={"name": "Ann Ade"}, status=303),
     Row("POST", "/me/sessions/{session_id}/end", "own", status=404),
     Row("POST", "/me/tenant", "own", form={"tenant_id": "{tenant_id}"}, status=404),
     Row("POST", "/sign-out", "own", status=303),
@@ -155,7 +156,7 @@ def signed_in(application, two, places):
             with platform_session() as session:
                 members.accept(session, person, tenant.id)
                 begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
-            client = TestClient(application, follow_redirects=False)
+            client = TestClient(application, base_url=OWN, follow_redirects=False)
             client.cookies.set("iit_session", begun.secret)
             clients[key] = client
         return clients[key]
@@ -238,7 +239,7 @@ def test_who_may_gets_the_page(row, things, signed_in):
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.needs != "public"], ids=str)
 def test_nobody_is_sent_to_the_sign_in(row, application, things):
-    answer = row.ask(TestClient(application, follow_redirects=False), things(None, row))
+    answer = row.ask(TestClient(application, base_url=OWN, follow_redirects=False), things(None, row))
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in")
 
@@ -365,7 +366,7 @@ def operator(application):
         person = accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Operator", role, actor="test:1")
         with platform_session() as session:
             begun = sessions.begin(session, person, None, signed_in_by="password")
-        clients[role] = TestClient(application, follow_redirects=False)
+        clients[role] = TestClient(application, base_url=OWN, follow_redirects=False)
         clients[role].cookies.set("iit_session", begun.secret)
     return clients
 
@@ -375,4 +376,8 @@ def test_operators_alone_open_their_pages_and_support_changes_nothing(row, opera
     assert row.ask(operator["platform_admin"], job).status_code == row.status
     assert row.ask(operator["platform_support"], job).status_code == (200 if row.method == "GET" else 403)
     assert row.ask(signed_in("owner", "partner_admin"), job).status_code == 403
-    assert row.ask(TestClient(application, follow_redirects=False), job).headers["location"].startswith("/sign-in")
+    assert (
+        row.ask(TestClient(application, base_url=OWN, follow_redirects=False), job)
+        .headers["location"]
+        .startswith("/sign-in")
+    )

@@ -22,6 +22,7 @@ import orjson
 
 from core.database import require_none
 from core.settings import get_settings
+from core.web.own_address import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +82,7 @@ def reject_address(address: str) -> httpx.URL:
         url = httpx.URL(address)
     except (httpx.InvalidURL, UnicodeError):
         raise _not_https() from None
-    plain = url.scheme == "http" and _loopback_allowed() and _is_loopback(url.host)
+    plain = url.scheme == "http" and _loopback_allowed() and is_loopback(url.host)
     if not (url.scheme == "https" or plain) or not url.host or url.userinfo or url.fragment:
         raise _not_https()
     return url
@@ -169,15 +170,6 @@ def _may_be_called(text: str) -> bool:
         return not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
     hidden = any(address in network for network in _TRANSLATED if network.version == address.version)
     return address.is_global and not address.is_multicast and not hidden
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _loopback_allowed() -> bool:

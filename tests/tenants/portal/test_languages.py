@@ -35,8 +35,8 @@ def reader(request, application, module_tenant, english):
     """A browser in a language: ``reader(role)``, None for nobody; ``wrong(answer)`` fails on English."""
 
     def begin(role=None):
-        headers = {"Accept-Language": request.param, "Origin": "http://testserver"}
-        client = TestClient(application, headers=headers, follow_redirects=False)
+        headers = {"Accept-Language": request.param, "Origin": "http://localhost"}
+        client = TestClient(application, base_url="http://localhost", headers=headers, follow_redirects=False)
         if role is not None:
             email = f"{uuid4().hex[:10]}@example.org"
             grant = members.Grant([role])
