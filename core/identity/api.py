@@ -1,5 +1,6 @@
 """The caller, and the API keys of the caller's tenant."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal, cast
 from uuid import UUID
@@ -13,7 +14,7 @@ from core.identity import Principal
 from core.identity.facilities import datim_ids_of
 from core.identity.key_creation import create_for
 from core.identity.keys import NEWEST_FIRST, count_keys, get_key, list_keys, revoke_key
-from core.identity.people.account_rows import choose_language
+from core.identity.people.account_rows import choose_language, choose_name
 from core.identity.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, Me, MeIn, MyScope, MyTenant
 from core.web.location import set_location
 from core.web.paging import Page, PageRequest, sorted_pages
@@ -35,11 +36,18 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
 
 
 @router.put(
-    "/me", tags=["identity"], operation_id="change_me", summary="Change your language", responses=responses(Forbidden)
+    "/me",
+    tags=["identity"],
+    operation_id="change_me",
+    summary="Change your name and language",
+    responses=responses(Forbidden),
 )
 def put_me(principal: Myself, scope: AnyScope, body: MeIn) -> Me:
-    """Choose the language of pages and letters, from the next request on. For people and operators, not for keys."""
-    choose_language(UUID(principal.id), body.language)
+    """Choose your name, and the language of pages and letters, from the next request on. Not for API keys."""
+    person_id = UUID(principal.id)
+    if body.name is not None:
+        principal = replace(principal, name=choose_name(person_id, body.name))
+    choose_language(person_id, body.language)
     return _shown(principal, scope, body.language)
 
 

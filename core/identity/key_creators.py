@@ -14,16 +14,17 @@ from core.database import look_up
 from core.errors import Unauthenticated
 from core.identity.principal import person_of_actor
 from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
+from core.identity.tenants import JOINED
 
 if TYPE_CHECKING:
     from core.database import TenantRef
     from core.identity.principal import Principal
 
 _PRESENT: Final = (
-    "SELECT p.state, m.roles, m.facility_ids, m.states, m.assigned_only,"
+    "SELECT p.state, m.roles, m.facility_ids, m.states, m.assigned_only,"  # noqa: S608 - a constant
     " v.version AS roles_version, v.settled AS roles_settled"
     " FROM platform.people p JOIN platform.memberships m ON m.person_id = p.id AND m.tenant_id = %s"
-    " AND m.accepted_at IS NOT NULL LEFT JOIN platform.role_versions v ON v.tenant_id = m.tenant_id WHERE p.id = %s"
+    f" AND {JOINED} LEFT JOIN platform.role_versions v ON v.tenant_id = m.tenant_id WHERE p.id = %s"
 )
 
 
@@ -47,7 +48,7 @@ def rights_of(creator: str, tenant: TenantRef) -> Rights | None:
     """Return the present rights of the person who created a key; None if no person did.
 
     Raises:
-        Unauthenticated: the person left the tenant, or the account is deactivated.
+        Unauthenticated: the person left the tenant, or is deactivated.
     """
     person_id = person_of_actor(creator)
     if person_id is None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from core.identity.people.names import NAME_MAX
 from core.web.days import IsoInstant
 
 _KEY = f"iit_{'0123456789ab'}_{'0' * 64}"
@@ -34,6 +35,10 @@ class MeIn(BaseModel):
     """What people choose for themselves."""
 
     model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(max_length=NAME_MAX)] | None = Field(
+        default=None, description="How pages of every tenant call you; null to keep the name.", examples=["Ann Ade"]
+    )
 
     language: Literal["en", "fr", "pt"] | None = Field(
         description="Language of pages and letters, on every device; null to follow the browser and the tenant.",

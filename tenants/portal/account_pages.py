@@ -7,41 +7,56 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from core.access import AnyScope, signed_in
-from core.access.pages import Page, navigation_of
+from core.access import AccountScope, AnyScope, own_sessions, signed_in
+from core.access.pages import Page, PageContext, navigation_of
+from core.access.scope import PrincipalScope
+from core.errors import FieldError, Invalid
 from core.identity import Principal
 from core.identity.cookies import clear_credential, set_credential
 from core.identity.oidc.logout import end_session_address
 from core.identity.people import members, second_factor, sessions
+from core.identity.people.account_rows import choose_name
+from core.identity.people.names import NAME_MAX
 from core.identity.people.sessions import COOKIE
 from core.identity.people.sign_in_events import last_sign_ins
 from core.web.own_address import own_origin
-from core.web.pages import SEE_OTHER, Site
+from core.web.pages import SEE_OTHER
 from tenants.portal.factor_words import shown_device, shown_sign_in
 from tenants.portal.sso_sign_in_pages import leave_for
 
 router = APIRouter()
 
 SignedIn = Annotated[Principal, Depends(signed_in)]
+Own = Annotated[Principal, Depends(own_sessions)]
+"""Also a person of a suspended partner: who may sign out, end their other sessions, and go to another partner."""
 
 
 @router.get("/start")
 def show_start(request: Request, principal: SignedIn) -> RedirectResponse:
     """Redirect to the first page that the person may open."""
-    site: Site = request.app.state.site
-    entries = navigation_of(site, principal)
+    entries = navigation_of(request.app, principal)
     return RedirectResponse(entries[0].path if entries else "/me", SEE_OTHER)
 
 
 @router.get("/me")
-def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
+def show_me(page: Page, principal: Own, scope: AccountScope) -> HTMLResponse:
     """Show the signed-in person, their partner, and their sessions."""
+    return _own_page(page, principal, scope, name=principal.name)
+
+
+def _own_page(
+    page: PageContext, principal: Principal, scope: PrincipalScope, *, name: str, problem: FieldError | None = None
+) -> HTMLResponse:
     person_id = UUID(principal.id)
     tenants = [] if _confined_to(principal) else members.tenants_of(person_id)
     confined = _confined_to(principal)
     return page.render(
         "portal/me.html",
         principal,
+        status=200 if problem is None else Invalid.status,
+        name=name,
+        longest=NAME_MAX,
+        problem=problem,
         tenant=scope.tenant,
         partner="IIT platform" if scope.tenant is None else scope.tenant.name,
         tenants=[tenant for tenant in tenants if scope.tenant is None or tenant["id"] != scope.tenant.id],
@@ -52,15 +67,25 @@ def show_me(page: Page, principal: SignedIn, scope: AnyScope) -> HTMLResponse:
     )
 
 
+@router.post("/me/name")
+def post_name(page: Page, principal: SignedIn, scope: AnyScope, name: Annotated[str, Form(max_length=300)]) -> Response:
+    """Store the name that the person chose for themselves."""
+    try:
+        choose_name(UUID(principal.id), name)
+    except Invalid as error:
+        return _own_page(page, principal, scope, name=name, problem=error.errors[0])
+    return RedirectResponse("/me", SEE_OTHER)
+
+
 @router.post("/me/sessions/{session_id}/end")
-def post_end(principal: SignedIn, session_id: UUID) -> RedirectResponse:
+def post_end(principal: Own, session_id: UUID) -> RedirectResponse:
     """End one of the person's sessions, on any device."""
     sessions.end(session_id, UUID(principal.id), _confined_to(principal))
     return RedirectResponse("/me", SEE_OTHER)
 
 
 @router.post("/sign-out")
-def post_sign_out(request: Request, page: Page, principal: SignedIn) -> Response:
+def post_sign_out(request: Request, page: Page, principal: Own) -> Response:
     """End the current session. If a provider began it, continue there, to end the session of the provider, too."""
     session_id = UUID(str(principal.credential_id))
     there = None
@@ -75,7 +100,7 @@ def post_sign_out(request: Request, page: Page, principal: SignedIn) -> Response
 
 
 @router.post("/me/tenant")
-def post_tenant(request: Request, principal: SignedIn, tenant_id: Annotated[UUID, Form()]) -> Response:
+def post_tenant(request: Request, principal: Own, tenant_id: Annotated[UUID, Form()]) -> Response:
     """Switch to another partner of the person, in a new session."""
     started = sessions.switch(
         UUID(str(principal.credential_id)), UUID(principal.id), tenant_id, request.headers.get("user-agent", "")

@@ -23,6 +23,7 @@ from core.identity.people.members import Grant, Member
 from core.identity.tenant_roles.service import list_roles
 from core.web.cursors import Sort
 from core.web.etag import ExpectedVersions, etag
+from core.web.own_address import public_origin
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
@@ -125,12 +126,13 @@ def show_invite(page: Page, _: Writer, scope: TenantScope) -> HTMLResponse:
 def post_invite(page: Page, _: Writer, scope: TenantScope, form: Annotated[InviteForm, Form()]) -> HTMLResponse:
     """Invite the person, and show the link one time. Sending the form again invites nobody twice."""
     try:
+        origin = public_origin(page.request)
         invited = administration.invite(
             scope, form.email, form.name, form.grant, language=form.language or None, source=PAGE
         )
     except REJECTED as error:
         return _invite_page(page, scope, form, error)
-    return _link_page(page, scope, invited.member, invited.link)
+    return _link_page(page, scope, invited.member, invited.link, origin)
 
 
 @router.get("/admin/people/{person_id}")
@@ -152,13 +154,16 @@ def post_change(
 
 
 @router.post("/admin/people/{person_id}/link")
-def post_link(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> HTMLResponse:
+def post_link(
+    page: Page, _: Writer, scope: TenantScope, person_id: UUID, *, compromised: Annotated[bool, Form()] = False
+) -> HTMLResponse:
     """Make a new link for the person, and show it one time. Earlier links of this partner stop working."""
     try:
-        link = administration.make_link(scope, person_id, source=PAGE)
+        origin = public_origin(page.request)
+        link = administration.make_link(scope, person_id, compromised=compromised, source=PAGE)
     except REJECTED as error:
         return _person_again(page, scope, person_id, error)
-    return _link_page(page, scope, members.get_member(scope.tenant, person_id), link)
+    return _link_page(page, scope, members.get_member(scope.tenant, person_id), link, origin)
 
 
 @router.post("/admin/people/{person_id}/revoke-links")
@@ -179,14 +184,14 @@ def post_reset_factor(page: Page, _: Writer, scope: TenantScope, person_id: UUID
 def post_deactivate(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, form: Annotated[VersionForm, Form()]
 ) -> Response:
-    """Deactivate the person's account."""
+    """Deactivate the person in the partner."""
     act = partial(administration.deactivate, expected=_expected(form.version), source=PAGE)
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=deactivated")
 
 
 @router.post("/admin/people/{person_id}/reactivate")
 def post_reactivate(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
-    """Make the person's account usable again."""
+    """Activate the person again."""
     act = partial(administration.reactivate, source=PAGE)
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=reactivated")
 
@@ -244,14 +249,14 @@ def _invite_page(page: PageContext, scope: Scope, form: InviteForm, error: AppEr
     )
 
 
-def _link_page(page: PageContext, scope: Scope, member: Member, link: Link) -> HTMLResponse:
+def _link_page(page: PageContext, scope: Scope, member: Member, link: Link, origin: str) -> HTMLResponse:
     return page.render(
         "portal/admin/link.html",
         scope.principal,
         partner=scope.tenant.name,
         current="/admin",
         member=member,
-        address=page.full_address(link.path),
+        address=f"{origin}{link.path}",
         mailed=mail.is_configured(),
         expires_at=link.expires_at,
         zone=ZoneInfo(scope.tenant.time_zone),

@@ -80,7 +80,7 @@ def reactivate_person(world: World) -> Call:
 
 @case("DELETE", "/v1/people/{person_id}/second-factor", kind="item")
 def reset_second_factor(world: World) -> Call:
-    person_id = _person(world)
+    person_id = _accepted(world)
     confirm_second_factor(UUID(person_id))
     return Call(path={"person_id": person_id})
 

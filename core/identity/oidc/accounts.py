@@ -23,7 +23,7 @@ from core.identity.oidc.domains import domain_of
 from core.identity.oidc.errors import SignInRejected
 from core.identity.oidc.providers import existing_roles
 from core.identity.people import members
-from core.identity.people.account_rows import ensure_person
+from core.identity.people.account_rows import ensure_person, name_unused
 from core.identity.people.names import NAME_MAX, normal_email
 from core.identity.roles import ADMIN
 
@@ -48,7 +48,8 @@ _IDENTITY: Final = text(
     " WHERE i.tenant_id = :tenant AND i.issuer = :issuer AND i.subject = :subject FOR UPDATE OF i"
 )
 _MEMBERSHIP: Final = text(
-    "SELECT roles, accepted_at FROM platform.memberships WHERE tenant_id = :tenant AND person_id = :person FOR UPDATE"
+    "SELECT roles, accepted_at, deactivated_at FROM platform.memberships"
+    " WHERE tenant_id = :tenant AND person_id = :person FOR UPDATE"
 )
 _PROVED: Final = text(
     "SELECT 1 FROM platform.sso_domains WHERE tenant_id = :tenant AND domain = :domain AND proved_at IS NOT NULL"
@@ -205,7 +206,7 @@ def _apply_roles(
     """Give the person the roles in the tenant, and return them. Facilities and states stay what an admin set.
 
     Raises:
-        SignInRejected: the person was removed, or there is no role for them.
+        SignInRejected: the person was removed or deactivated, or there is no role for them.
     """
     provider, values = identity.provider, {**identity.values, "person": person_id}
     membership = session.execute(_MEMBERSHIP, values).first()
@@ -214,14 +215,18 @@ def _apply_roles(
             raise SignInRejected("removed")
         if not mapped:
             raise SignInRejected("no_role")
+        name_unused(session, person_id, identity.name)
         session.execute(_ADD, {**values, "roles": mapped, "actor": "system:sso"})
         _record(provider.tenant, person_id, "add", mapped)
         return mapped
+    if membership.deactivated_at is not None:
+        raise SignInRejected("account")
     before = sorted(membership.roles)
     roles = mapped if provider.role_mapping else before
     if not roles:
         raise SignInRejected("no_role")
     if membership.accepted_at is None:
+        name_unused(session, person_id, identity.name)
         session.execute(
             text(
                 "UPDATE platform.memberships SET accepted_at = :now, sso_only = true"

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from core import audit, telemetry
 from core.database import TenantRef, platform_session, tenant_session
 from core.identity.principal import actor_of_person
+from core.identity.tenants import JOINED
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,8 +27,8 @@ OPEN_LOCALLY: Final = (
 """SQL: the membership ``m`` is open to a session that a password began."""
 
 CLOSED_LOCALLY: Final = (
-    "(EXISTS (SELECT 1 FROM platform.memberships m WHERE m.person_id = p.id AND m.accepted_at IS NOT NULL)"  # noqa: S608 - constants
-    " AND NOT EXISTS (SELECT 1 FROM platform.memberships m WHERE m.person_id = p.id AND m.accepted_at IS NOT NULL"
+    f"(EXISTS (SELECT 1 FROM platform.memberships m WHERE m.person_id = p.id AND {JOINED})"  # noqa: S608 - constants
+    f" AND NOT EXISTS (SELECT 1 FROM platform.memberships m WHERE m.person_id = p.id AND {JOINED}"
     f" AND {OPEN_LOCALLY}))"
 )
 """SQL: the person ``p`` belongs to tenants, and a password opens none of these memberships."""

@@ -19,7 +19,7 @@ from core.identity.oidc.fetching import ProviderFaultError, reject_address
 from core.identity.roles import ADMIN, ROLES, permissions_of_role
 from core.identity.tenant_roles.changes import hold_roles
 from core.identity.tenant_roles.compiled import read_rules
-from core.identity.tenants import USABLE
+from core.identity.tenants import JOINED, USABLE
 from core.privacy import derived_key
 from core.privacy.errors import CannotDecrypt
 from core.privacy.master import seal, unseal
@@ -340,8 +340,8 @@ def _reject_unknown_roles(session: Session, tenant: TenantRef, draft: Draft) -> 
 
 
 _BREAK_GLASS_FITS: Final = text(
-    "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
-    " WHERE m.tenant_id = :tenant AND m.person_id = :person AND m.accepted_at IS NOT NULL AND NOT m.sso_only"
+    "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"  # noqa: S608 - a constant
+    f" WHERE m.tenant_id = :tenant AND m.person_id = :person AND {JOINED} AND NOT m.sso_only"
     " AND :admin = ANY(m.roles) AND p.state = 'active' AND p.password_hash IS NOT NULL"
 )
 _WORKS: Final = text(

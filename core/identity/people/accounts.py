@@ -11,8 +11,8 @@ from sqlalchemy import text
 from core.audit.platform import record_act
 from core.clock import now
 from core.database import TenantRef, platform_session
-from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, phrase
-from core.identity.people import members, sessions
+from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
+from core.identity.people import links, members, sessions
 from core.identity.people.account_rows import ensure_person
 from core.identity.people.names import normal_email, normal_name
 from core.identity.roles import ADMIN, ROLES
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from core.web.etag import ExpectedVersions
 
 _TENANTS = (
     "SELECT t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.time_zone,"
@@ -43,36 +42,19 @@ class Operator:
     last_seen_at: datetime | None
 
 
-def deactivate(
-    person_id: UUID,
-    *,
-    actor: str,
-    tenant: TenantRef | None = None,
-    source: str = "api",
-    expected: ExpectedVersions | None = None,
-) -> None:
-    """Deactivate an account: sessions, links and API keys that the person created end at once, on every process.
+def deactivate(person_id: UUID, *, actor: str, source: str = "cli") -> None:
+    """Deactivate an account in all tenants: sessions, links and API keys of the person end at once, on every process.
 
-    The memberships stay. Deactivating again changes nothing.
-
-    Args:
-        person_id: whose account.
-        actor: who asks.
-        tenant: whose admin asks; None for the operator, who may deactivate every account.
-        source: for the audit.
-        expected: the version of the membership that the admin has seen.
+    Only the operator may: an admin deactivates people in their own tenant (``deactivation``). The memberships stay.
+    Deactivating again changes nothing.
 
     Raises:
-        NotFound: there is no such account; for an admin, in the tenant.
-        PreconditionFailed: somebody changed the person meanwhile.
-        Forbidden: an admin asks, and the account is not of this tenant alone.
-        Conflict: the person is the last admin of a tenant, or has not accepted the tenant's invitation.
+        NotFound: there is no such account.
+        Conflict: the person is the last admin of a tenant.
     """
     with platform_session() as session:
         _lock(session, person_id)
-        tenants = [TenantRef.of(row) for row in session.execute(text(_TENANTS), {"person": person_id}).mappings()]
-        if tenant is not None:
-            _reject_shared(session, tenant, person_id, tenants, expected)
+        tenants = _tenants_of(session, person_id)
         for each in tenants:
             if ADMIN in members.lock_roles(session, each, person_id):
                 members.reject_last_admin(session, each, person_id)
@@ -87,36 +69,26 @@ def deactivate(
         _record(session, f"{source}:person:deactivate", person_id, tenants, actor)
 
 
-def reactivate(person_id: UUID, *, actor: str, tenant: TenantRef | None = None, source: str = "api") -> None:
+def reactivate(person_id: UUID, *, actor: str, source: str = "cli") -> None:
     """Make a deactivated account usable again. What ended with the deactivation stays ended.
 
     Raises:
-        NotFound: there is no such account; for an admin, in the tenant.
-        Forbidden: an admin asks, and the account is not of this tenant alone.
+        NotFound: there is no such account.
     """
     with platform_session() as session:
         _lock(session, person_id)
-        tenants = [TenantRef.of(row) for row in session.execute(text(_TENANTS), {"person": person_id}).mappings()]
-        if tenant is not None:
-            _reject_shared(session, tenant, person_id, tenants, None)
         session.execute(
             text("UPDATE platform.people SET state = 'active', deactivated_at = NULL WHERE id = :person"),
             {"person": person_id},
         )
-        _record(session, f"{source}:person:reactivate", person_id, tenants, actor)
+        _record(session, f"{source}:person:reactivate", person_id, _tenants_of(session, person_id), actor)
 
 
 def end_access(session: Session, person_id: UUID) -> None:
     """End the sessions, the links and the API keys of the person, in the caller's transaction."""
     sessions.end_all(session, person_id)
     members.revoke_keys(session, person_id)
-    session.execute(
-        text(
-            "UPDATE platform.one_time_links SET revoked_at = :now"
-            " WHERE person_id = :person AND used_at IS NULL AND revoked_at IS NULL"
-        ),
-        {"person": person_id, "now": now()},
-    )
+    links.revoke_open_links(session, person_id)
 
 
 def list_operators() -> list[Operator]:
@@ -156,8 +128,11 @@ def add_operator(email: str, name: str, role: str, *, actor: str) -> UUID:
             raise Conflict(detail, remedy="Give the operator an account with another address.")
         session.execute(
             # Whoever invited this address before may know the password: the operator chooses one by the new link.
-            text("UPDATE platform.people SET operator_role = :role, password_hash = NULL WHERE id = :person"),
-            {"person": person_id, "role": role},
+            text(
+                "UPDATE platform.people SET operator_role = :role, password_hash = NULL,"
+                " name = CASE WHEN operator_role IS NULL THEN :name ELSE name END WHERE id = :person"
+            ),
+            {"person": person_id, "role": role, "name": shown},
         )
         sessions.end_all(session, person_id)
         record_act(session, "cli:operator:add", actor=actor, tenant_id=None, detail={"person": str(person_id)})
@@ -192,20 +167,8 @@ def _lock(session: Session, person_id: UUID) -> None:
         raise NotFound(members.NO_SUCH)
 
 
-def _reject_shared(
-    session: Session, tenant: TenantRef, person_id: UUID, tenants: list[TenantRef], expected: ExpectedVersions | None
-) -> None:
-    """Let an admin act on an account only if the person has joined this tenant, and nobody else invited them.
-
-    Otherwise an admin could lock out people of other tenants: anybody who knows an address can invite it.
-    """
-    roles = members.lock_roles(session, tenant, person_id, expected)
-    if [each.id for each in tenants] != [tenant.id]:
-        detail = "this account belongs to other tenants too"
-        raise Forbidden(detail, remedy="Remove the person from your tenant, or ask the operator of the installation.")
-    if not roles:
-        detail = "the person has not accepted the invitation yet"
-        raise Conflict(detail, remedy="Remove the person instead.")
+def _tenants_of(session: Session, person_id: UUID) -> list[TenantRef]:
+    return [TenantRef.of(row) for row in session.execute(text(_TENANTS), {"person": person_id}).mappings()]
 
 
 def _record(session: Session, action: str, person_id: UUID, tenants: list[TenantRef], actor: str) -> None:

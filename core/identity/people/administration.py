@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from core import audit
 from core.database import platform_session, tenant_session
-from core.errors import Forbidden, phrase
-from core.identity.people import accounts, factor_reset, link_mail, links, members
+from core.errors import Forbidden, NotFound, phrase
+from core.identity.people import deactivation, factor_reset, link_mail, links, members
 from core.identity.people.people_file import NEW, reject_wrong
 from core.identity.principal import actor_of_person
 from core.identity.roles import ROLES
@@ -106,44 +106,48 @@ def remove(caller: Caller, person_id: UUID, expected: ExpectedVersions | None = 
 def deactivate(
     caller: Caller, person_id: UUID, expected: ExpectedVersions | None = None, *, source: str = "api"
 ) -> Member:
-    """Deactivate a person's account: sessions, links and the API keys that they created end at once.
+    """Deactivate a person in the tenant: sessions, links and the API keys that they created here end at once.
 
     Raises:
-        NotFound, PreconditionFailed, Conflict: as for ``change``.
-        Forbidden: the person may do more than the caller, or belongs to other tenants too (403).
+        NotFound, Forbidden, PreconditionFailed: as for ``change``.
+        Conflict: the person is the last admin of the tenant, or has not accepted the invitation (409).
     """
     within_rights(caller, person_id)
     actor, tenant = caller.principal.actor, caller.tenant
-    accounts.deactivate(person_id, actor=actor, tenant=tenant, source=source, expected=expected)
+    deactivation.deactivate_member(tenant, person_id, actor=actor, source=source, expected=expected)
     return members.get_member(tenant, person_id)
 
 
 def reactivate(caller: Caller, person_id: UUID, *, source: str = "api") -> Member:
-    """Make a deactivated account usable again; the person signs in with their password.
+    """Activate a person of the tenant again; they sign in with their password.
 
     Raises:
         NotFound: the tenant has no such person (404).
-        Forbidden: the person may do more than the caller, or belongs to other tenants too (403).
+        Forbidden: the person may do more than the caller (403).
+        Conflict: the operator of the installation deactivated the whole account (409).
     """
     within_rights(caller, person_id)
-    accounts.reactivate(person_id, actor=caller.principal.actor, tenant=caller.tenant, source=source)
+    deactivation.reactivate_member(caller.tenant, person_id, actor=caller.principal.actor, source=source)
     return members.get_member(caller.tenant, person_id)
 
 
-def make_link(caller: Caller, person_id: UUID, purpose: str = links.RESET, *, source: str = "api") -> Link:
+def make_link(
+    caller: Caller, person_id: UUID, purpose: str = links.RESET, *, compromised: bool = False, source: str = "api"
+) -> Link:
     """Create a one-time link for a person; earlier links of the tenant stop working.
 
-    Who has not accepted the invitation gets an invitation.
+    Who has not accepted the invitation gets an invitation. ``compromised`` counts for a reset alone: somebody else may
+    know the password, which ends at once, with the person's sessions and the API keys that they created.
 
     Raises:
-        NotFound: the tenant has no such person, or the account is deactivated (404).
+        NotFound: the tenant has no such person, or they are deactivated (404).
         Forbidden: the person may do more than the caller, or a reset is for an account of several tenants (403).
     """
     member = within_rights(caller, person_id)
     chosen = links.INVITATION if member.invited else purpose
     if chosen == links.RESET:
         _reject_elsewhere(caller, person_id)
-    return _new_link(caller, person_id, chosen, source)
+    return _new_link(caller, person_id, chosen, source, compromised=compromised and chosen == links.RESET)
 
 
 def revoke_links(caller: Caller, person_id: UUID, *, source: str = "api") -> None:
@@ -165,10 +169,13 @@ def reset_second_factor(caller: Caller, person_id: UUID, *, source: str = "api")
     Nobody removes their own this way: the pages of one's own account ask for the password and a code first.
 
     Raises:
-        NotFound: the tenant has no such person, or they have no second factor (404).
+        NotFound: the tenant has no such person, or they have no second factor or only an invitation (404).
         Forbidden: the person is the caller, may do more than the caller, or belongs to other tenants too (403).
     """
-    within_rights(caller, person_id)
+    member = within_rights(caller, person_id)
+    if member.invited:
+        detail = "the person has not accepted the invitation yet"
+        raise NotFound(detail)
     own = actor_of_person(person_id)
     if own in (caller.principal.actor, caller.principal.on_behalf_of):
         detail = "this is your own second factor"
@@ -221,10 +228,11 @@ def _reject_elsewhere(caller: Caller, person_id: UUID) -> None:
         factor_reset.reject_elsewhere(session, person_id, caller.tenant)
 
 
-def _new_link(caller: Caller, person_id: UUID, purpose: str, source: str) -> Link:
+def _new_link(caller: Caller, person_id: UUID, purpose: str, source: str, *, compromised: bool = False) -> Link:
     actor, tenant = caller.principal.actor, caller.tenant
-    link = links.create_link(person_id, purpose, actor=actor, tenant_id=tenant.id)
+    link = links.create_link(person_id, purpose, actor=actor, tenant_id=tenant.id, compromised=compromised)
     with tenant_session(tenant, actor=actor, request_id=caller.request_id) as session:
-        audit.record(session, f"{source}:person:link", "person", person_id, {"purpose": purpose})
+        detail = links.link_detail(purpose, compromised=compromised)
+        audit.record(session, f"{source}:person:link", "person", person_id, detail)
         link_mail.publish_link(session, link, person_id)
     return link

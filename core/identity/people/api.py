@@ -138,15 +138,15 @@ def remove_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, if_match:
 @router.post(
     "/people/{person_id}/deactivate",
     operation_id="deactivate_person",
-    summary="Deactivate a person's account",
+    summary="Deactivate a person",
     responses=CHANGES,
 )
 def deactivate_person(
     _: PeopleWrite, scope: TenantScope, person_id: UUID, if_match: IfMatch, response: Response
 ) -> PersonOut:
-    """Deactivate a person's account. Sessions, links and the API keys that the person created end at once.
+    """Deactivate a person in the tenant. Their sessions, links and the API keys that they created here end at once.
 
-    The account must belong to this tenant alone. `reactivate` makes it usable again; the keys stay revoked.
+    Other tenants of the person are not concerned. `reactivate` undoes it; the keys stay revoked.
     """
     return _tagged(response, administration.deactivate(scope, person_id, if_match))
 
@@ -154,11 +154,11 @@ def deactivate_person(
 @router.post(
     "/people/{person_id}/reactivate",
     operation_id="reactivate_person",
-    summary="Reactivate a person's account",
-    responses=responses(NotFound, Forbidden),
+    summary="Reactivate a person",
+    responses=responses(NotFound, Forbidden, Conflict),
 )
 def reactivate_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, response: Response) -> PersonOut:
-    """Make a deactivated account usable again. The person signs in with the password they had."""
+    """Activate a person again. They sign in with the password they had. 409 if the operator deactivated the account."""
     return _tagged(response, administration.reactivate(scope, person_id))
 
 
@@ -174,7 +174,7 @@ def create_link(_: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkI
 
     A person who has not accepted gets an invitation. `Location` is the person, because a link is shown this one time.
     """
-    link = administration.make_link(scope, person_id, body.purpose)
+    link = administration.make_link(scope, person_id, body.purpose, compromised=body.compromised)
     set_location(response, f"/v1/people/{person_id}")
     return LinkOut.model_validate(link)
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from core.database import Reach, platform_session
 from core.identity.tenant_roles.compiled import OwnRolesVersion, permissions_of
+from core.identity.tenants import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,10 +30,10 @@ class Colleague:
 
 
 _COLLEAGUES = text(
-    "SELECT p.id, p.name, m.roles, m.facility_ids, m.states, m.assigned_only, v.version, v.settled"
+    "SELECT p.id, p.name, m.roles, m.facility_ids, m.states, m.assigned_only, v.version, v.settled"  # noqa: S608 - a constant
     " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
     " LEFT JOIN platform.role_versions v ON v.tenant_id = m.tenant_id"
-    " WHERE m.tenant_id = :tenant AND m.accepted_at IS NOT NULL AND p.state = 'active' ORDER BY p.name, p.id"
+    f" WHERE m.tenant_id = :tenant AND {JOINED} AND p.state = 'active' ORDER BY p.name, p.id"
 )
 
 
@@ -61,8 +62,9 @@ class Reader:
 
 
 _MEMBER = (
-    "SELECT p.id, p.email, p.language FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
-    " WHERE m.tenant_id = :tenant AND m.accepted_at IS NOT NULL AND p.state = 'active'"
+    "SELECT p.id, p.email, p.language"  # noqa: S608 - a constant
+    " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
+    f" WHERE m.tenant_id = :tenant AND {JOINED} AND p.state = 'active'"
 )
 
 

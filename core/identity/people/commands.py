@@ -116,15 +116,22 @@ def remove(slug: str, person_id: UUID, *, as_json: bool) -> None:
 @people.command()
 @click.argument("email")
 @click.option("--tenant", "slug", help="Invite to this tenant again, instead of a reset.")
+@click.option("--compromised", is_flag=True, help="Somebody else may know the password: end it, sessions and keys now.")
 @json_option
-def link(email: str, slug: str | None, *, as_json: bool) -> None:
-    """Create a link for the person with EMAIL to choose a new password; an earlier link stops working."""
+def link(email: str, slug: str | None, *, compromised: bool, as_json: bool) -> None:
+    """Create a link for the person with EMAIL to choose a new password; an earlier link stops working.
+
+    With --compromised, the present password, the person's sessions and the API keys that they created end at once.
+    """
     from core.identity.people import links
     from core.identity.people.members import person_of
 
+    if slug is not None and compromised:
+        message = "--compromised is for a reset, and --tenant for an invitation: give one of them."
+        raise click.UsageError(message)
     person_id = person_of(email)
     if slug is None:
-        path = links.create_link(person_id, links.RESET, actor=ACTOR, source="cli").path
+        path = links.create_link(person_id, links.RESET, actor=ACTOR, source="cli", compromised=compromised).path
     else:
         tenant_id = tenant(slug).id
         path = links.create_link(person_id, links.INVITATION, actor=ACTOR, tenant_id=tenant_id, source="cli").path

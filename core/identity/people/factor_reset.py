@@ -13,7 +13,7 @@ from core.errors import Forbidden, NotFound
 from core.events.outbox import publish_after_commit
 from core.identity.people import second_factor, sessions, sign_in_events
 from core.identity.people.letters import Delivery
-from core.identity.tenants import USABLE
+from core.identity.tenants import JOINED, USABLE
 from core.mail.letters import compose
 from core.web import texts
 from core.web.texts import gettext as _
@@ -34,7 +34,7 @@ _ELSEWHERE: Final = text(
 _PLACE: Final = text(
     "SELECT t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.state, t.time_zone"  # noqa: S608 - a constant
     " FROM platform.memberships m JOIN platform.tenants t ON t.id = m.tenant_id"
-    f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE} ORDER BY t.id LIMIT 1"
+    f" WHERE m.person_id = :person AND {JOINED} AND {USABLE} ORDER BY t.id LIMIT 1"
 )
 _RECIPIENT: Final = text(
     "SELECT p.email, p.name, coalesce(p.language, r.language) AS language FROM platform.people p"
@@ -73,7 +73,9 @@ def reset(person_id: UUID, *, actor: str, source: str, tenant: TenantRef | None 
 
 
 def reject_elsewhere(session: Session, person_id: UUID, tenant: TenantRef) -> None:
-    """Reject an act on how a person signs in, if they belong to another tenant as well, suspended ones included.
+    """Reject an act on how a person signs in, if they belong to another tenant as well.
+
+    Tenants that are suspended count, and so do those that deactivated the person.
 
     Raises:
         Forbidden: they do (403).

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 EVENT: Final = "people.link_created"
 _PURPOSE: Final = "link"
 _LETTER: Final = text(
-    "SELECT p.email, p.name, coalesce(p.language, r.language) AS language, l.purpose, l.expires_at"
+    "SELECT p.email, CASE WHEN m.accepted_at IS NULL THEN coalesce(m.invited_name, p.name) ELSE p.name END AS name,"
+    " coalesce(p.language, m.invited_language, r.language) AS language, l.purpose, l.expires_at"
     " FROM platform.one_time_links l JOIN platform.people p ON p.id = l.person_id"
+    " LEFT JOIN platform.memberships m ON m.person_id = p.id AND m.tenant_id = l.tenant_id"
     " LEFT JOIN platform.sign_in_rules r ON r.tenant_id = l.tenant_id WHERE l.id = :id AND l.tenant_id = :tenant"
     " AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > :now AND p.state = 'active'"
 )

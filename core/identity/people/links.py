@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -41,6 +41,7 @@ class LinkHolder:
 
     Attributes:
         tenant_id: the tenant that made the link; ``tenant`` is its name. None for an operator's link.
+        name: of the account; until the person accepts, the name that the inviter gave.
         joins: whether the account has a password already. Using the invitation then asks for that password, and adds
             the account to one more tenant.
     """
@@ -55,7 +56,13 @@ class LinkHolder:
 
 
 def create_link(
-    person_id: UUID, purpose: str, *, actor: str, tenant_id: UUID | None = None, source: str | None = None
+    person_id: UUID,
+    purpose: str,
+    *,
+    actor: str,
+    tenant_id: UUID | None = None,
+    source: str | None = None,
+    compromised: bool = False,
 ) -> Link:
     """Create a link for the person. Earlier links of the same tenant stop working.
 
@@ -65,9 +72,11 @@ def create_link(
         actor: who asks.
         tenant_id: whose admin asks, and which membership an invitation accepts; None for the operator.
         source: ``cli`` to note the link as an event of the account; None where the caller records it.
+        compromised: somebody else may know the password: it, the sessions, and the API keys that the person created end
+            at once, in all tenants.
 
     Raises:
-        NotFound: there is no such person, or the account is deactivated.
+        NotFound: there is no such person, or they are deactivated.
     """
     secret, moment, link_id = secrets.token_urlsafe(32), now(), uuid7()
     settings = get_settings()
@@ -78,7 +87,12 @@ def create_link(
     )
     with platform_session() as session:
         person = session.execute(
-            text("SELECT 1 FROM platform.people WHERE id = :id AND state = 'active' FOR UPDATE"), {"id": person_id}
+            text(
+                "SELECT 1 FROM platform.people p WHERE p.id = :id AND p.state = 'active' AND NOT EXISTS"
+                " (SELECT 1 FROM platform.memberships m WHERE m.person_id = p.id AND m.tenant_id = :tenant"
+                " AND m.deactivated_at IS NOT NULL) FOR UPDATE"
+            ),
+            {"id": person_id, "tenant": tenant_id},
         ).first()
         if person is None:
             detail = "there is no such person"
@@ -107,25 +121,39 @@ def create_link(
                 "expires": moment + lasting,
             },
         )
+        if compromised:
+            session.execute(text("UPDATE platform.people SET password_hash = NULL WHERE id = :id"), {"id": person_id})
+            sessions.end_all(session, person_id)
+            members.revoke_keys(session, person_id)
         if source is not None:
-            action, about = f"{source}:person:link", {"purpose": purpose}
+            action, about = f"{source}:person:link", link_detail(purpose, compromised=compromised)
             sign_in_events.note(session, person_id, action, actor=actor, tenant_id=tenant_id, detail=about)
     if source is not None:
         sign_in_events.copy_of(person_id)
     return Link(link_id, f"{PATH}{secret}", moment + lasting)
 
 
+def link_detail(purpose: str, *, compromised: bool) -> dict[str, Any]:
+    """Return what the audit says of a new link."""
+    return {"purpose": purpose, **({"compromised": True} if compromised else {})}
+
+
 def revoke_links(person_id: UUID, *, tenant_id: UUID | None = None) -> None:
     """Make the links of the person stop working: those that this tenant's admins made, or all."""
     with platform_session() as session:
-        session.execute(
-            text(
-                "UPDATE platform.one_time_links SET revoked_at = :now"
-                " WHERE person_id = :person AND used_at IS NULL AND revoked_at IS NULL"
-                " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
-            ),
-            {"person": person_id, "tenant": tenant_id, "now": now()},
-        )
+        revoke_open_links(session, person_id, tenant_id)
+
+
+def revoke_open_links(session: Session, person_id: UUID, tenant_id: UUID | None = None) -> None:
+    """Do what ``revoke_links`` does, in the caller's transaction."""
+    session.execute(
+        text(
+            "UPDATE platform.one_time_links SET revoked_at = :now"
+            " WHERE person_id = :person AND used_at IS NULL AND revoked_at IS NULL"
+            " AND (CAST(:tenant AS uuid) IS NULL OR tenant_id = :tenant)"
+        ),
+        {"person": person_id, "tenant": tenant_id, "now": now()},
+    )
 
 
 def holder_of(secret: str) -> LinkHolder:
@@ -210,12 +238,14 @@ def use_link(secret: str, password: str, *, address: str = "") -> LinkHolder:
 
 _JOIN_REMEDY = "Give the password that you sign in with. If you do not know it, ask the operator of the installation."
 _HOLDER = (
-    "SELECT l.purpose, l.person_id, l.tenant_id, t.name AS tenant, p.email, p.name, p.password_hash"
+    "SELECT l.purpose, l.person_id, l.tenant_id, t.name AS tenant, p.email, p.password_hash,"
+    " CASE WHEN i.accepted_at IS NULL THEN coalesce(i.invited_name, p.name) ELSE p.name END AS name"
     " FROM platform.one_time_links l JOIN platform.people p ON p.id = l.person_id"
     " LEFT JOIN platform.tenants t ON t.id = l.tenant_id"
+    " LEFT JOIN platform.memberships i ON i.person_id = p.id AND i.tenant_id = l.tenant_id"
     " WHERE l.secret_hash = :digest AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > :now"
     " AND p.state = 'active' AND (l.tenant_id IS NULL OR (EXISTS (SELECT 1 FROM platform.memberships m"
-    "  WHERE m.person_id = p.id AND m.tenant_id = l.tenant_id)"
+    "  WHERE m.person_id = p.id AND m.tenant_id = l.tenant_id AND m.deactivated_at IS NULL)"
     " AND (l.purpose = 'invitation' OR (p.operator_role IS NULL AND NOT EXISTS (SELECT 1 FROM platform.memberships m"
     "  WHERE m.person_id = p.id AND m.tenant_id <> l.tenant_id AND m.accepted_at IS NOT NULL)))))"
     " FOR UPDATE OF l, p"

@@ -13,16 +13,15 @@ from sqlalchemy import text
 from core import audit
 from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
-from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
-from core.identity.facilities import datim_ids_of, facility_ids
+from core.errors import Conflict, NotFound
+from core.identity.facilities import datim_ids_of
 from core.identity.people import sessions
-from core.identity.people.account_rows import checked_language, ensure_person
+from core.identity.people.account_rows import checked_language, ensure_person, name_unused
+from core.identity.people.grants import checked_roles, stored_reach
 from core.identity.people.names import normal_email, normal_name
 from core.identity.principal import actor_of_person
-from core.identity.roles import ADMIN, ROLES
-from core.identity.tenant_roles.changes import hold_roles
-from core.identity.tenant_roles.compiled import read_rules
-from core.identity.tenants import USABLE
+from core.identity.roles import ADMIN
+from core.identity.tenants import JOINED, USABLE
 from core.web.cursors import Sort
 
 if TYPE_CHECKING:
@@ -34,15 +33,19 @@ if TYPE_CHECKING:
 
 NO_SUCH = "the tenant has no such person"
 BY_NAME = Sort("name")
-_MATCHES = "(:search = '' OR strpos(lower(p.name), :search) > 0 OR strpos(p.email, :search) > 0)"
-_COLUMNS = {"name": "p.name", "email": "p.email", "created_at": "m.created_at"}
+_NAME = "CASE WHEN m.accepted_at IS NULL THEN coalesce(m.invited_name, p.email) ELSE p.name END"
+_MATCHES = f"(:search = '' OR strpos(lower({_NAME}), :search) > 0 OR strpos(p.email, :search) > 0)"
+_COLUMNS = {"name": _NAME, "email": "p.email", "created_at": "m.created_at"}
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """A person of a tenant, with their role and facilities.
 
+    Until the person accepts the invitation, it says only what the inviter gave: another tenant may know more.
+
     Attributes:
+        state: ``active``, or ``deactivated`` by the tenant, or by the operator in all tenants.
         facilities: DATIM ids of the facilities that they reach; None for all.
         states: the states whose facilities they reach; None for all.
         assigned_only: they reach only the patients who are assigned to them.
@@ -102,26 +105,36 @@ def add_member(
 ) -> UUID:
     """Invite the person with this address to the tenant; an account that exists is used as it is.
 
-    The membership permits nothing until the person uses a link of the tenant (``links.use_link``). ``language`` is that
-    of a new account; None for the tenant's.
+    The membership permits nothing until the person uses a link of the tenant (``links.use_link``). ``name`` and
+    ``language`` (None for the tenant's) become those of a new account. Other tenants never see them.
 
     Raises:
         Invalid: the address, the name, the language, a role or a facility is not valid.
         Conflict: the person is a member already.
     """
-    address, shown, scope = normal_email(email), normal_name(name), _scope(tenant, grant)
-    spoken = checked_language(language)
+    address, shown, spoken = normal_email(email), normal_name(name), checked_language(language)
+    scope = stored_reach(tenant, grant.facilities, grant.states, assigned_only=grant.assigned_only)
     with platform_session() as session:
-        roles = _checked_roles(session, tenant, grant.roles)
-        person_id = ensure_person(session, address, shown, actor, spoken)
+        roles = checked_roles(session, tenant, grant.roles)
+        person_id = ensure_person(session, address, shown, actor)
         added = session.execute(
             text(
                 "INSERT INTO platform.memberships"
-                " (person_id, tenant_id, roles, facility_ids, states, assigned_only, created_at, created_by)"
-                " VALUES (:person, :tenant, :roles, :facilities, :states, :assigned_only, :now, :actor)"
+                " (person_id, tenant_id, roles, facility_ids, states, assigned_only, invited_name, invited_language,"
+                " created_at, created_by) VALUES (:person, :tenant, :roles, :facilities, :states, :assigned_only,"
+                " :name, :language, :now, :actor)"
                 " ON CONFLICT DO NOTHING RETURNING person_id"
             ),
-            {"person": person_id, "tenant": tenant.id, "roles": roles, "now": now(), "actor": actor, **scope},
+            {
+                "person": person_id,
+                "tenant": tenant.id,
+                "roles": roles,
+                "name": shown,
+                "language": spoken,
+                "now": now(),
+                "actor": actor,
+                **scope,
+            },
         ).first()
         if added is None:
             detail = "the person belongs to the tenant already"
@@ -132,12 +145,22 @@ def add_member(
 
 def accept(session: Session, person_id: UUID, tenant_id: UUID) -> None:
     """Make the membership count, in the caller's transaction: the person used the tenant's invitation."""
+    values = {"person": person_id, "tenant": tenant_id, "now": now()}
+    invitation = session.execute(
+        text(
+            "SELECT invited_name, invited_language FROM platform.memberships"
+            " WHERE person_id = :person AND tenant_id = :tenant AND accepted_at IS NULL"
+        ),
+        values,
+    ).first()
+    if invitation is not None:
+        name_unused(session, person_id, invitation.invited_name, invitation.invited_language)
     session.execute(
         text(
             "UPDATE platform.memberships SET accepted_at = coalesce(accepted_at, :now), sso_only = false"
             " WHERE person_id = :person AND tenant_id = :tenant"
         ),
-        {"person": person_id, "tenant": tenant_id, "now": now()},
+        values,
     )
 
 
@@ -160,9 +183,9 @@ def change_member(
         Invalid: a role or a facility is not valid.
         Conflict: the person is the last admin of the tenant.
     """
-    scope = _scope(tenant, grant)
+    scope = stored_reach(tenant, grant.facilities, grant.states, assigned_only=grant.assigned_only)
     with platform_session() as session:
-        roles = _checked_roles(session, tenant, grant.roles)
+        roles = checked_roles(session, tenant, grant.roles)
         before = lock_roles(session, tenant, person_id, expected)
         if ADMIN in before and (ADMIN not in roles or not grant.everything):
             reject_last_admin(session, tenant, person_id)
@@ -245,7 +268,8 @@ def names_of(tenant: TenantRef, people: Collection[UUID]) -> dict[UUID, str]:
     with platform_session() as session:
         rows = session.execute(
             text(
-                "SELECT p.id, p.name FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
+                f"SELECT p.id, {_NAME} AS name"  # noqa: S608 - a constant
+                " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
                 " WHERE m.tenant_id = :tenant AND p.id = ANY(:people)"
             ),
             {"tenant": tenant.id, "people": sorted(people)},
@@ -276,7 +300,7 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
             text(
                 "SELECT t.id, t.slug, t.name, m.roles FROM platform.memberships m"  # noqa: S608 - a constant
                 " JOIN platform.tenants t ON t.id = m.tenant_id"
-                f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE} ORDER BY t.name, t.id"
+                f" WHERE m.person_id = :person AND {JOINED} AND {USABLE} ORDER BY t.name, t.id"
             ),
             {"person": person_id},
         ).mappings()
@@ -284,9 +308,13 @@ def tenants_of(person_id: UUID) -> list[dict[str, Any]]:
 
 
 _MEMBERS = (
-    "SELECT p.id, p.email, p.name, p.state, m.roles, m.facility_ids, m.states, m.assigned_only, p.language,"
-    " EXISTS (SELECT 1 FROM platform.second_factors f WHERE f.person_id = p.id AND f.confirmed_at IS NOT NULL)"
-    " AS second_factor, m.accepted_at IS NULL AS invited, m.created_at,"
+    f"SELECT p.id, p.email, {_NAME} AS name, m.roles, m.facility_ids, m.states, m.assigned_only,"  # noqa: S608 - a constant
+    " CASE WHEN m.deactivated_at IS NOT NULL OR (m.accepted_at IS NOT NULL AND p.state <> 'active')"
+    " THEN 'deactivated' ELSE 'active' END AS state,"
+    " CASE WHEN m.accepted_at IS NULL THEN m.invited_language ELSE p.language END AS language,"
+    " (m.accepted_at IS NOT NULL AND EXISTS (SELECT 1 FROM platform.second_factors f"
+    " WHERE f.person_id = p.id AND f.confirmed_at IS NOT NULL)) AS second_factor,"
+    " m.accepted_at IS NULL AS invited, m.created_at,"
     " (SELECT max(s.last_seen_at) FROM platform.sessions s WHERE s.person_id = p.id AND s.tenant_id = m.tenant_id)"
     " AS last_seen_at"
     " FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
@@ -313,20 +341,12 @@ def _version(row: Mapping[Any, Any]) -> UUID:
     return uuid5(row["id"], json.dumps(parts, default=str))
 
 
-def _scope(tenant: TenantRef, grant: Grant) -> dict[str, Any]:
-    return {
-        "facilities": facility_ids(tenant, grant.facilities),
-        "states": None if grant.states is None else sorted(grant.states),
-        "assigned_only": grant.assigned_only,
-    }
-
-
 def lock_roles(
     session: Session, tenant: TenantRef, person_id: UUID, expected: ExpectedVersions | None = None
 ) -> list[str]:
     """Lock all memberships of the tenant until the commit, and return the person's roles.
 
-    The roles are empty until the person accepts the invitation.
+    The roles are empty while the membership permits nothing: the person has not accepted it, or is deactivated.
 
     Raises:
         NotFound: the tenant has no such person.
@@ -341,7 +361,7 @@ def lock_roles(
         raise NotFound(NO_SUCH)
     if expected is not None:
         expected.check(_version(row))
-    return [] if row["invited"] else list(row["roles"])
+    return [] if row["invited"] or row["state"] != "active" else list(row["roles"])
 
 
 def reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> None:
@@ -352,31 +372,15 @@ def reject_last_admin(session: Session, tenant: TenantRef, person_id: UUID) -> N
     """
     other = session.execute(
         text(
-            "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"
+            "SELECT 1 FROM platform.memberships m JOIN platform.people p ON p.id = m.person_id"  # noqa: S608 - a constant
             " WHERE m.tenant_id = :tenant AND m.person_id <> :person AND :admin = ANY(m.roles) AND p.state = 'active'"
-            " AND m.accepted_at IS NOT NULL AND m.facility_ids IS NULL AND m.states IS NULL AND NOT m.assigned_only"
+            f" AND {JOINED} AND m.facility_ids IS NULL AND m.states IS NULL AND NOT m.assigned_only"
         ),
         {"tenant": tenant.id, "person": person_id, "admin": ADMIN},
     ).first()
     if other is None:
         detail = "this is the last admin of the tenant"
         raise Conflict(detail, remedy="Make somebody else an admin first.")
-
-
-def _checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) -> list[str]:
-    """Check that the roles exist, and return them sorted. Lock the tenant's own roles until the transaction ends."""
-    known = {role.name for role in ROLES.values() if not role.operator}
-    if not set(roles) <= known:
-        hold_roles(session, tenant.id)
-        with tenant_session(tenant, actor="system:roles", readonly=True) as scope:
-            known |= {rule.name for rule in read_rules(scope)}
-    unknown = sorted(set(roles) - known)
-    if unknown or not roles:
-        problem = "names a role that does not exist" if unknown else "names no role"
-        remedy = phrase("Give one or more of {names}.", names=", ".join(sorted(known)))
-        detail = "the roles are not valid"
-        raise Invalid(detail, errors=[FieldError("roles", problem, remedy)])
-    return sorted(set(roles))
 
 
 def revoke_keys(session: Session, person_id: UUID, tenant_id: UUID | None = None) -> None:

@@ -57,6 +57,10 @@ class Membership(PlatformBase, table=True):
         accepted_at: when the person used this tenant's invitation; None until then, and the membership permits nothing.
             Whoever invited an address first could have chosen the account's password.
         sso_only: the tenant's provider accepted it (``core.identity.oidc``), so a password does not open it.
+        invited_name: the name that the inviter gave. Until the person accepts, the tenant sees it in place of the
+            account's own; it becomes the name of an account that was never used.
+        invited_language: the language that the inviter gave, in the same way.
+        deactivated_at: when an admin of the tenant deactivated it; from then on it permits nothing.
     """
 
     __tablename__: ClassVar[str] = "memberships"
@@ -75,6 +79,9 @@ class Membership(PlatformBase, table=True):
     assigned_only: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     accepted_at: datetime | None = Field(default=None, sa_type=STAMP)
     sso_only: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    invited_name: str | None = Field(default=None, sa_type=Text)
+    invited_language: str | None = Field(default=None, sa_type=Text)
+    deactivated_at: datetime | None = Field(default=None, sa_type=STAMP)
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     created_by: str = Field(sa_type=Text)
 

@@ -48,14 +48,14 @@ class PersonIn(GrantFields):
 
 
 class PersonOut(BaseModel):
-    """A person of the tenant."""
+    """A person of the tenant. Until they accept the invitation, name and language are those that the inviter gave."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID = Field(description="The person.")
     email: str = Field(description="What they sign in with.", examples=["tracker@example.org"])
     name: str = Field(description="How pages call them.", examples=["Tracking officer"])
-    state: Literal["active", "deactivated"] = Field(description="Whether the account can be used.")
+    state: Literal["active", "deactivated"] = Field(description="Whether the person may use the tenant.")
     roles: list[str] = Field(description="Names of roles.", examples=[["tracking_officer"]])
     facilities: list[str] | None = Field(description="DATIM ids of the only facilities; null for all.", examples=[None])
     states: list[str] | None = Field(description="Only the facilities of these states; null for all.", examples=[None])
@@ -146,4 +146,10 @@ class LinkIn(BaseModel):
 
     purpose: Literal["invitation", "reset"] = Field(
         default="reset", description="An invitation lasts longer.", examples=["reset"]
+    )
+    compromised: bool = Field(
+        default=False,
+        description="Somebody else may know the password: with a reset, it, the sessions, and the API keys that the"
+        " person created end at once. Otherwise password and sessions end when the link is used, and the keys stay.",
+        examples=[False],
     )

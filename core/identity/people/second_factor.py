@@ -18,6 +18,7 @@ from core.database import platform_session
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.identity.people import factor_codes, passwords, sessions, sign_in_events, throttle
 from core.identity.people.factor_rules import must_have_factor
+from core.identity.tenants import JOINED
 from core.privacy import master
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ _STATE = text(
 )
 _LOCK = text("SELECT 1 FROM platform.people WHERE id = :person FOR NO KEY UPDATE")
 _RULES = text(
-    "SELECT m.roles, r.roles AS named FROM platform.memberships m"
+    "SELECT m.roles, r.roles AS named FROM platform.memberships m"  # noqa: S608 - a constant
     " JOIN platform.sign_in_rules r ON r.tenant_id = m.tenant_id"
-    " WHERE m.person_id = :person AND m.accepted_at IS NOT NULL"
+    f" WHERE m.person_id = :person AND {JOINED}"
 )
 
 

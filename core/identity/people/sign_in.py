@@ -13,7 +13,7 @@ from core.identity.people import passwords, pending, second_factor, sessions, si
 from core.identity.people.factor_rules import must_have_factor
 from core.identity.people.names import is_reserved, normal_email
 from core.identity.people.sessions import NewSession
-from core.identity.tenants import USABLE
+from core.identity.tenants import JOINED, USABLE
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _tenant_of(session: Session, person_id: UUID) -> Row[Any]:
             "SELECT m.tenant_id, m.roles, r.roles AS named FROM platform.memberships m"  # noqa: S608 - a constant
             " JOIN platform.tenants t ON t.id = m.tenant_id"
             " LEFT JOIN platform.sign_in_rules r ON r.tenant_id = m.tenant_id"
-            f" WHERE m.person_id = :person AND m.accepted_at IS NOT NULL AND {USABLE}"
+            f" WHERE m.person_id = :person AND {JOINED} AND {USABLE}"
             f" AND {OPEN_LOCALLY}"
             " ORDER BY (SELECT max(s.last_seen_at) FROM platform.sessions s"
             "  WHERE s.person_id = m.person_id AND s.tenant_id = m.tenant_id) DESC NULLS LAST, t.name, t.id LIMIT 1"

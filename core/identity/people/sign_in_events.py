@@ -23,7 +23,7 @@ from core.clock import now
 from core.database import TenantRef, platform_session, tenant_session
 from core.errors import AppError
 from core.identity.principal import actor_of_person
-from core.identity.tenants import USABLE
+from core.identity.tenants import JOINED, USABLE
 from core.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ _TENANTS = text(
     "SELECT t.id, t.slug, t.name, t.schema_name, t.role_name, t.database, t.state, t.time_zone"  # noqa: S608 - a constant
     f" FROM platform.tenants t WHERE {USABLE} AND (t.id = :tenant OR (CAST(:tenant AS uuid) IS NULL AND EXISTS"
     " (SELECT 1 FROM platform.memberships m WHERE m.tenant_id = t.id AND m.person_id = :person"
-    " AND m.accepted_at IS NOT NULL))) ORDER BY t.id"
+    f" AND {JOINED}))) ORDER BY t.id"
 )
 _LAST = text(
     "SELECT action, device, occurred_at, detail FROM platform.sign_in_events"

@@ -5,6 +5,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from core.database import platform_session
 from core.identity import csrf
 from core.identity.people import members
 from core.identity.people.account_rows import choose_language
@@ -68,10 +69,14 @@ def test_the_tenants_language_is_for_who_chose_none_and_whose_browser_asks_for_n
     assert language_of(device(begin(email))) == "en"
 
 
-def test_an_admin_gives_a_new_account_a_language_and_never_changes_that_of_a_present_one(tenant, two_tenants):
+def test_each_inviter_gives_a_language_and_the_first_accepted_one_stays(tenant, two_tenants):
     email = f"invited@{tenant.slug}.example.org"
     first, second = two_tenants
     for place, language in ((first, "fr"), (second, "pt")):
         grant = members.Grant(["viewer"])
         person_id = members.add_member(place, email, "Person", grant, actor="test:1", language=language)
-        assert members.get_member(place, person_id).language == "fr"
+        assert members.get_member(place, person_id).language == language
+    with platform_session() as session:
+        members.accept(session, person_id, second.id)
+        members.accept(session, person_id, first.id)
+    assert [members.get_member(place, person_id).language for place in two_tenants] == ["pt", "pt"]

@@ -1,6 +1,7 @@
 """Accounts: deactivation ends all access at once, for an admin's own people alone; operators are added and removed."""
 
 import json
+from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,6 +11,7 @@ from core.database import platform_session
 from core.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from core.identity.keys import list_keys
 from core.identity.people import accounts, links, members
+from core.identity.people.deactivation import deactivate_member, reactivate_member
 from core.identity.people.members import Grant
 from core.identity.people.sessions import COOKIE, Sessions
 
@@ -52,19 +54,21 @@ def make_key(session_of, token, application, client_for):
     return create
 
 
-def test_deactivation_ends_sessions_links_and_keys_at_once(tenant, add_person, begin, make_key):
+@pytest.mark.parametrize("by", ["operator", "admin"])
+def test_deactivation_ends_sessions_links_and_keys_at_once(by, tenant, add_person, begin, make_key):
     add_person("partner_admin")
     person, email = add_person("partner_admin")
     session, key = begin(email), make_key(email)
     link = links.create_link(person, links.RESET, actor="test:1", tenant_id=tenant.id).path.removeprefix(links.PATH)
     assert key.get("/v1/me").status_code == 200
-    accounts.deactivate(person, actor="test:1", tenant=tenant)
+    act = partial(accounts.deactivate, person) if by == "operator" else partial(deactivate_member, tenant, person)
+    act(actor="test:1")
     assert key.get("/v1/me").status_code == 401
     with pytest.raises(Unauthenticated):
         Sessions().verify(session.secret)
     with pytest.raises(NotFound):
         links.holder_of(link)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Unauthenticated if by == "operator" else Forbidden):
         begin(email)
     assert members.get_member(tenant, person).state == "deactivated"
 
@@ -76,34 +80,27 @@ def test_a_reactivated_person_signs_in_again_and_the_old_keys_stay_revoked(tenan
     members.change_member(tenant, person, Grant(["partner_admin"]), actor="test:1")
     key = make_key(email)
     for _ in range(2):
-        accounts.deactivate(person, actor="test:1", tenant=tenant)
+        deactivate_member(tenant, person, actor="test:1")
     for _ in range(2):
-        accounts.reactivate(person, actor="test:1", tenant=tenant)
+        reactivate_member(tenant, person, actor="test:1")
     assert begin(email).tenant_id == tenant.id
     assert key.get("/v1/me").status_code == 401
     assert members.get_member(tenant, admin).state == "active"
 
 
-def test_an_admin_deactivates_nobody_who_belongs_elsewhere_or_was_only_invited(tenant, make_tenant, add_person):
-    person, email = add_person("viewer")
-    other = make_tenant().ref
-    members.add_member(other, email, "Person", Grant(["viewer"]), actor="test:1")
-    for act in (accounts.deactivate, accounts.reactivate):
-        with pytest.raises(Forbidden):
-            act(person, actor="test:1", tenant=tenant)
-        with pytest.raises(Forbidden):
-            act(person, actor="test:1", tenant=other)
+def test_an_admin_deactivates_nobody_who_was_only_invited_or_is_a_stranger(tenant, make_tenant):
     invited = members.add_member(tenant, "new@example.org", "New", Grant(["viewer"]), actor="test:1")
     with pytest.raises(Conflict):
-        accounts.deactivate(invited, actor="test:1", tenant=tenant)
-    with pytest.raises(NotFound):
-        accounts.deactivate(invited, actor="test:1", tenant=other)
+        deactivate_member(tenant, invited, actor="test:1")
+    for act in (deactivate_member, reactivate_member):
+        with pytest.raises(NotFound):
+            act(make_tenant().ref, invited, actor="test:1")
 
 
 def test_the_last_admin_of_a_tenant_stays_active_also_for_the_operator(tenant, add_person, capsys):
     person, email = add_person("partner_admin")
     with pytest.raises(Conflict):
-        accounts.deactivate(person, actor="test:1", tenant=tenant)
+        deactivate_member(tenant, person, actor="test:1")
     assert run(["people", "deactivate", email]) == 1
     assert "last admin" in capsys.readouterr().err
     add_person("partner_admin")
@@ -209,3 +206,49 @@ def test_an_operator_is_removed_with_sessions_and_password(begin, capsys):
         begin("ops-gone@example.org")
     assert run(["people", "remove-operator", "ops-gone@example.org"]) == 1
     assert "ops-gone" not in json.dumps([str(operator) for operator in accounts.list_operators()])
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_reset_ends_password_sessions_and_keys_at_once_if_somebody_else_knew_it(
+    compromised, tenant, add_person, begin, make_key, session_of, token
+):
+    admin = session_of(add_person("partner_admin")[1])
+    person, email = add_person("partner_admin")
+    session, key = begin(email), make_key(email)
+    body, headers = {"purpose": "reset", "compromised": compromised}, token(admin)
+    link = admin.post(f"/v1/people/{person}/links", json=body, headers=headers).json()["path"]
+    assert key.get("/v1/me").status_code == (401 if compromised else 200)
+    if compromised:
+        with pytest.raises(Unauthenticated):
+            Sessions().verify(session.secret)
+        with pytest.raises(Unauthenticated):
+            begin(email)
+    else:
+        assert Sessions().verify(session.secret)
+    links.use_link(link.removeprefix(links.PATH), "three quiet rivers and a lamp")
+    assert begin(email, "three quiet rivers and a lamp").tenant_id == tenant.id
+    assert key.get("/v1/me").status_code == (401 if compromised else 200)
+    details = [event["detail"] for event in admin.get("/v1/audit", headers=headers).json()["items"]]
+    assert ({"purpose": "reset", "compromised": True} in details) is compromised
+
+
+def test_the_page_of_a_person_and_the_command_line_offer_to_end_keys_with_a_reset(
+    add_person, make_key, session_of, token, capsys
+):
+    admin = session_of(add_person("partner_admin")[1])
+    admin.base_url, admin.headers["Origin"] = "http://localhost", "http://localhost"
+    person, email = add_person("partner_admin")
+    key = make_key(email)
+    assert 'name="compromised"' in admin.get(f"/admin/people/{person}").text
+    form = {"csrf_token": token(admin)["X-CSRF-Token"], "compromised": "true"}
+    assert admin.post(f"/admin/people/{person}/link", data=form).status_code == 200
+    assert key.get("/v1/me").status_code == 401
+    second, other = add_person("partner_admin")
+    key = make_key(other)
+    assert run(["people", "link", other]) == 0
+    assert key.get("/v1/me").status_code == 200
+    assert run(["people", "link", other, "--compromised"]) == 0
+    assert key.get("/v1/me").status_code == 401
+    assert run(["people", "link", other, "--compromised", "--tenant", "x"]) == 2
+    assert second
+    capsys.readouterr()
