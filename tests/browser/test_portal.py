@@ -4,7 +4,7 @@ import pytest
 
 from core.database import platform_session
 from core.identity.people import links, members, sessions
-from core.tenancy import create_tenant
+from core.tenancy import create_tenant, suspend_tenant
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
 from tests.tenants.followup.scored import scored
@@ -311,3 +311,21 @@ def test_the_address_of_the_installation_leads_to_the_work(open_page, signed_in,
     page = signed_in()
     page.goto(f"{site}/")
     page.wait_for_url("**/today")
+
+
+def test_a_suspended_partner_shows_the_ways_out_and_one_leads_to_another_partner(open_page, partner, accessible):
+    closed = create_tenant(f"{partner.slug}-closed", "Closed partner").ref
+    person = members.person_of(address(partner, "viewer"))
+    members.add_member(closed, address(partner, "viewer"), "Viewer", members.Grant(["viewer"]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, closed.id)
+    page = open_page(session=people.session_of(person, closed))
+    suspend_tenant(closed.slug)
+    page.goto("/programme")
+    page.get_by_role("heading", name="This partner is closed for now").wait_for()
+    assert_good(page, accessible)
+    page.get_by_role("link", name="Your account").click()
+    page.get_by_role("heading", name="Your account").wait_for()
+    assert_good(page, accessible)
+    page.locator("form", has_text=partner.name).get_by_role("button", name="Go there").click()
+    page.wait_for_url("**/programme*")
