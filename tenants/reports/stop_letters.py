@@ -11,9 +11,9 @@ from uuid import UUID
 from core import audit, mail
 from core.database import require_none
 from core.events.outbox import publish_after_commit
-from core.identity.key_creators import PERSON
 from core.identity.people.colleagues import reader_of
 from core.identity.present import present_principal
+from core.identity.principal import person_of_actor
 from core.mail.letters import address, compose
 from core.web import texts
 from core.web.texts import gettext as _
@@ -33,7 +33,7 @@ EVENT: Final = "reports.schedule_stopped"
 
 def publish(session: TenantSession, row: ReportSchedule) -> None:
     """Have a letter sent to the creator of a schedule that stops, once the transaction commits."""
-    if mail.is_configured() and row.created_by.startswith(PERSON):
+    if mail.is_configured() and person_of_actor(row.created_by) is not None:
         publish_after_commit(session, EVENT, subject=str(row.uuid), payload={"schedule_id": str(row.uuid)})
 
 
@@ -47,8 +47,8 @@ def send(context: JobContext, event: Event) -> None:
             return
         session.expunge(row)
     is_member = present_principal(row.created_by, context.tenant) is not None
-    person = UUID(row.created_by.removeprefix(PERSON))
-    reader = reader_of(context.tenant, person) if is_member else None
+    person = person_of_actor(row.created_by)
+    reader = reader_of(context.tenant, person) if is_member and person is not None else None
     sent = reader is not None and mail.is_configured()
     if reader is not None and sent:
         with texts.reading_in(texts.known(reader.language, row.options.get("language"))):
