@@ -110,6 +110,7 @@ def test_the_report_of_rejected_rows_is_downloaded_and_holds_no_value(api: TestC
     lines = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(lines) == done["rows_rejected"] + done["rows_in_part"]
     assert len(lines) == sum(problem["count"] for problem in done["problems"])
+    assert sum(line["row"] == "accepted" for line in lines) == done["rows_in_part"] == 1
     assert lines[0] == {
         "file": "pickups.csv",
         "line": "3",

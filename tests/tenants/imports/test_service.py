@@ -162,7 +162,7 @@ def test_broken_rows_are_reported_and_the_good_ones_stay(
     assert summary.rows_accepted + summary.rows_rejected + summary.rows_waiting == summary.rows_read
     with tenant_session(tenant, actor="test:1") as session:
         rejections = [
-            (line, field, problem) for _, line, field, problem, _ in repository.rejections(session, summary.id)
+            (line, field, problem) for _, line, field, problem, *_ in repository.rejections(session, summary.id)
         ]
     assert rejections == [
         (3, "day", "not a date in a form that the mapping names"),
