@@ -66,8 +66,10 @@ def _person(tenant: TenantRef, email: str, permission: str) -> Explanation:
     member = get_member(tenant, person_of(email))
     through = _roles_that_permit(tenant, member, permission)
     reasons = [] if through else [f"none of the roles permits it: {', '.join(member.roles)}"]
+    if member.invited:
+        reasons.append("the person has not accepted the invitation")
     if member.state != "active":
-        reasons.append("the account is deactivated")
+        reasons.append("the person is deactivated")
     return Explanation(
         not reasons,
         through,
@@ -130,7 +132,7 @@ def _within_creator(tenant: TenantRef, creator: UUID, permission: str, key: Expl
     through = _roles_that_permit(tenant, member, permission)
     reasons = [*key.reasons, *([] if through else ["its creator does not hold it"])]
     if member.state != "active":
-        reasons.append("the account of its creator is deactivated")
+        reasons.append("its creator is deactivated")
     return Explanation(
         not reasons,
         key.through,

@@ -28,7 +28,9 @@ def lead(tenant):
     service.create_role(tenant, draft, AUTHOR)
     email = f"lead-{tenant.slug}@example.org"
     grant = Grant(["lead", "viewer"], states=["Lagos"], assigned_only=True)
-    members.add_member(tenant, email, "Person", grant, actor="test:1")
+    person = members.add_member(tenant, email, "Person", grant, actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, tenant.id)
     return email
 
 
@@ -51,7 +53,13 @@ def test_a_deactivated_person_may_nothing(tenant, lead):
     with platform_session() as session:
         session.execute(text("UPDATE platform.people SET state = 'deactivated' WHERE email = :email"), {"email": lead})
     answer = explain(tenant, lead, "jobs.read")
-    assert (answer.allowed, answer.through, answer.reasons) == (False, ["lead"], ["the account is deactivated"])
+    assert (answer.allowed, answer.through, answer.reasons) == (False, ["lead"], ["the person is deactivated"])
+
+
+def test_an_invited_person_may_nothing_yet(tenant, lead):
+    members.add_member(tenant, f"new-{lead}", "Person", Grant(["lead"]), actor="test:1")
+    answer = explain(tenant, f"new-{lead}", "jobs.read")
+    assert (answer.allowed, answer.reasons) == (False, ["the person has not accepted the invitation"])
 
 
 def test_a_key_may_what_it_holds_until_it_is_revoked(tenant):
