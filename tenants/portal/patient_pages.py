@@ -95,6 +95,8 @@ def post_search(
     more = False
     paging = PageRequest(1, MOST, "/patients", sort=Sort.parse("id"), keyed=True)
     for search in searches:
+        if search.name is not None and patients and any(sign.isdigit() for sign in text):
+            break  # a number or phone was written, and found
         part = ListPage[PatientOut].model_validate_json(search_patients(scope, search, paging))
         patients |= {patient.id: patient for patient in part.items}
         more = more or part.next is not None or (search.name is not None and part.total == MOST)
@@ -152,7 +154,7 @@ def post_undo(_: Recorder, scope: TenantScope, patient_id: UUID, attempt_id: UUI
 
 
 def _searches(text: str) -> list[PatientSearch]:
-    """The searches for a text: by either number, by phone, and by name where it has no digit."""
+    """The searches for a text: by either number, by phone, and last by name, which may have digits too."""
     if not any(character.isalnum() for character in text):
         return []
     searches = []
@@ -161,9 +163,8 @@ def _searches(text: str) -> list[PatientSearch]:
             searches.append(PatientSearch.model_validate({field: text}))
         except ValidationError:
             continue  # the text is no phone
-    if not any(character.isdigit() for character in text):
-        with suppress(ValidationError):  # the text has no word of a name
-            searches.append(PatientSearch(name=text))
+    with suppress(ValidationError):  # the text has no word of a name
+        searches.append(PatientSearch(name=text))
     return searches
 
 

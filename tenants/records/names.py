@@ -2,7 +2,8 @@
 
 A word of a name has a key of its whole, of its first 3 and 5 letters, and of its sound. Each is 16 bits of a keyed
 hash, so rare names share their keys with other names. The search decrypts the names that it finds, and then removes
-the names that only share a key.
+the names that only share a key. Digits count as letters, but a word with digits has no sound and no misspelt form:
+0624 is not a misspelt 0625.
 docs/decisions/0032-search-by-name.md says what the keys show to somebody who has the table and not the tenant's key.
 """
 
@@ -69,6 +70,17 @@ def normalise(name: str) -> str:
     return "".join(letter for letter in plain if unicodedata.category(letter) in ("Lu", "Lo"))
 
 
+def word_of(part: str) -> str:
+    """A part of a name as the search compares it: ``normalise``, with its digits; empty if neither remains."""
+    plain = unicodedata.normalize("NFKD", part).translate(_BASES).upper().translate(_BASES)
+    return "".join(sign for sign in plain if unicodedata.category(sign) in ("Lu", "Lo", "Nd"))
+
+
+def has_digit(word: str) -> bool:
+    """Whether a digit is in the word."""
+    return any(sign.isdigit() for sign in word)
+
+
 def sounds_like(normalised: str) -> str:
     """The sound of a name, roughly: Metaphone's consonants without a leading vowel. Ebrahim is near Ibrahim."""
     code = metaphone(normalised)
@@ -77,17 +89,17 @@ def sounds_like(normalised: str) -> str:
 
 
 def words_of(*names: str | None) -> list[str]:
-    """The normalised words of names, each once, in their order."""
+    """The words of names as the search compares them, each once, in their order."""
     parts = (part for name in names if name for part in name.translate(_JOINERS).split())
-    return list(dict.fromkeys(word for part in parts if (word := normalise(part))))[:MOST_WORDS]
+    return list(dict.fromkeys(word for part in parts if (word := word_of(part))))[:MOST_WORDS]
 
 
 @lru_cache(maxsize=REMEMBERED)
 def keys_of_word(indexes: BlindIndexes, word: str) -> WordKeys:
-    """The keys of a normalised word, for one tenant."""
+    """The keys of a word of ``words_of``, for one tenant."""
     return WordKeys(
         whole=_key(indexes, "name", word),
-        sound=_key(indexes, "name-sound", sounds_like(word)),
+        sound=_key(indexes, "name-sound", word if has_digit(word) else sounds_like(word)),
         prefixes=tuple(_key(indexes, f"name-prefix-{size}", word[:size]) for size in PREFIXES if len(word) >= size),
     )
 
@@ -118,9 +130,9 @@ def _match(wanted: str, word: str) -> tuple[int, int] | None:
         return EXACT, 0
     if len(wanted) >= min(PREFIXES) and word.startswith(wanted):
         return PREFIX, 0
-    slips = damerau_levenshtein_distance(wanted, word)
-    if len(wanted) < min(PREFIXES):
+    if len(wanted) < min(PREFIXES) or has_digit(wanted) or has_digit(word):
         return None
+    slips = damerau_levenshtein_distance(wanted, word)
     forgiven = 1 if len(wanted) <= _SHORT else 2
     if slips <= forgiven or (sounds_like(wanted) == sounds_like(word) and slips <= max(2, len(wanted) // 2)):
         return MISSPELT, slips

@@ -16,6 +16,8 @@ PEOPLE = (
     ("Bo", "Eze"),
     ("Ibrahim", "Bello"),
     ("Ngozi", None),
+    ("Client", "0624"),
+    ("Client", "0625"),
 )
 
 
@@ -49,6 +51,10 @@ def names_with(api, people, name, **more):
         ("Am", []),
         ("Ngozi Bello", []),
         ("Chukwu", []),
+        ("Client 0624", ["Client 0624"]),
+        ("0625", ["Client 0625"]),
+        ("0626", []),
+        ("klient 0624", ["Client 0624"]),
     ],
 )
 def test_words_are_found_in_any_order_by_their_beginning_and_misspelt(shared_api, people, text, expected):
