@@ -541,6 +541,7 @@ CREATE TABLE patient_assignments (
     person_id UUID NOT NULL, 
     assigned_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     assigned_by TEXT NOT NULL, 
+    merged_uuid UUID, 
     CONSTRAINT pk_patient_assignments PRIMARY KEY (patient_uuid)
 );
 CREATE INDEX ix_patient_assignments_person_id ON patient_assignments (person_id);

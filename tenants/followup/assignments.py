@@ -73,6 +73,7 @@ def assign(session: TenantSession, patient: UUID, person: UUID) -> AssignmentOut
         return _shown(row)
     else:
         row.person_id, row.assigned_by, row.assigned_at = person, session.actor, now()
+        row.merged_uuid = None
     session.add(row)
     session.flush()
     audit.record(session, "followup:patient:assign", SUBJECT, patient, {"person": str(person)})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
+from sqlalchemy import literal
 from sqlmodel import col, select
 
 from core.web.keyset import Slice, read_slice
 from tenants.followup.models import Intervention
+from tenants.records.identities import canonical_of, members_of
 from tenants.records.models import Facility
 from tenants.records.reach import within_reach
 
@@ -24,11 +26,12 @@ _NOTE_ON_LISTS = sql.SQL(
     " outcome = last.outcome, outcome_date = last.outcome_date"
     " FROM worklists w LEFT JOIN LATERAL ("
     "  SELECT completed_at, created_by, outcome, outcome_date FROM interventions i"
-    "  WHERE i.patient_uuid = %(patient)s AND NOT i.voided AND i.outcome IS NOT NULL AND i.outcome_date >= w.as_of"
+    "  WHERE i.patient_uuid = ANY(%(patients)s) AND NOT i.voided AND i.outcome IS NOT NULL"
+    "  AND i.outcome_date >= w.as_of"
     "  ORDER BY outcome_date DESC, completed_at DESC, uuid DESC LIMIT 1) last ON true"
-    " WHERE e.worklist_uuid = w.uuid AND e.patient_uuid = %(patient)s"
+    " WHERE e.worklist_uuid = w.uuid AND e.patient_uuid = ANY(%(patients)s)"
     " AND w.as_of = (SELECT max(n.as_of) FROM worklists n JOIN worklist_entries m ON m.worklist_uuid = n.uuid"
-    "  WHERE m.patient_uuid = %(patient)s)"
+    "  WHERE m.patient_uuid = ANY(%(patients)s))"
 )
 
 
@@ -53,14 +56,15 @@ def attempts(
     since: date | None = None,
     recorded_by: str | None = None,
 ) -> Slice[Intervention]:
-    """One page of attempts without undone ones."""
+    """One page of attempts without undone ones. Those of a patient include the attempts for patients merged into it."""
+    whose: Any = col(Intervention.patient_uuid) if patient is None else literal(patient)
     wanted: list[Any] = [
         col(Intervention.voided).is_(False),
         col(Intervention.outcome).is_not(None),
-        within_reach(session, Intervention.facility_uuid, col(Intervention.patient_uuid)),
+        within_reach(session, Intervention.facility_uuid, whose),
     ]
     if patient is not None:
-        wanted.append(Intervention.patient_uuid == patient)
+        wanted.append(col(Intervention.patient_uuid).in_([patient, *members_of(session, patient)]))
     if outcome is not None:
         wanted.append(Intervention.outcome == outcome)
     if since is not None:
@@ -77,6 +81,11 @@ def datim_id_of(session: TenantSession, facility: UUID) -> str:
 
 
 def note_on_lists(session: TenantSession, patient: UUID) -> None:
-    """Write the patient's latest attempt to the entries of the newest lists that the patient is on."""
+    """Write the patient's latest attempt to the entries of the newest lists that the patient is on.
+
+    Patients who are merged count as one.
+    """
+    canonical = canonical_of(session, patient)
+    patients = [canonical, *members_of(session, canonical)]
     with session.cursor() as cursor:
-        cursor.execute(_NOTE_ON_LISTS, {"patient": patient})
+        cursor.execute(_NOTE_ON_LISTS, {"patients": patients})

@@ -15,6 +15,7 @@ from sqlmodel import col, select
 
 from core.clock import now
 from core.errors import Conflict, NotFound
+from tenants.records.merged_assignments import move_to_survivor, return_after_unmerge
 from tenants.records.models_identity import PatientIdentity
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -
         if row is not None:
             _close(session, row, moment, reason)
             _add(session, member, canonical, identity.uuid, moment, reason)
+    move_to_survivor(session, patient, canonical)
     return [canonical, patient, *moved]
 
 
@@ -239,6 +241,7 @@ def unmerge(session: TenantSession, patient: UUID, reason: str) -> list[UUID]:
         _close(session, each, moment, reason)
         _add(session, each.patient_uuid, patient, None, moment, reason)
         touched.append(each.patient_uuid)
+    return_after_unmerge(session, row.canonical_uuid, patient, touched[2:])
     return touched
 
 

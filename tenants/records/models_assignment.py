@@ -15,6 +15,7 @@ class PatientAssignment(TenantBase, table=True):
 
     Attributes:
         person_id: of ``platform.people``. Someone who left the tenant stays here, until somebody else is assigned.
+        merged_uuid: the merged patient for whom the person was chosen, if a merge moved the assignment.
     """
 
     __tablename__ = "patient_assignments"
@@ -24,3 +25,4 @@ class PatientAssignment(TenantBase, table=True):
     person_id: UUID
     assigned_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     assigned_by: str = Field(sa_type=Text)
+    merged_uuid: UUID | None = None

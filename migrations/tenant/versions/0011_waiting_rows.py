@@ -107,6 +107,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("assigned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("assigned_by", sa.Text(), nullable=False),
+        sa.Column("merged_uuid", sa.Uuid(), nullable=True),
         sa.PrimaryKeyConstraint("patient_uuid", name=op.f("pk_patient_assignments")),
     )
     op.create_index("ix_patient_assignments_person_id", "patient_assignments", ["person_id"], unique=False)

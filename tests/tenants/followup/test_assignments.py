@@ -83,6 +83,37 @@ def test_only_who_records_attempts_and_reaches_the_clinic_can_be_chosen(world, c
     assert assign(client, patient, reaches_it).status_code == 200
 
 
+def follower(client, patient):
+    return client.get(f"/v1/assignments/{patient}").json().get("person_id")
+
+
+def test_the_survivor_of_a_merge_keeps_who_follows_and_an_unmerge_returns_it(world, colleague):
+    _, client, (merged, survivor, third) = world
+    me, other = colleague(), colleague()
+    assign(client, merged, me)
+    client.post(f"/v1/patients/{merged}/merge", json={"canonical_id": survivor, "reason": "one person"})
+    assert (follower(client, merged), follower(client, survivor)) == (None, me)
+    client.post(f"/v1/patients/{survivor}/merge", json={"canonical_id": third, "reason": "one person"})
+    assert (follower(client, survivor), follower(client, third)) == (None, me)
+    client.post(f"/v1/patients/{survivor}/unmerge", json={"reason": "twins"})
+    client.post(f"/v1/patients/{merged}/unmerge", json={"reason": "twins"})
+    assert [follower(client, patient) for patient in (merged, survivor, third)] == [me, None, None]
+    # A choice that was made for the survivor stays with the survivor.
+    client.post(f"/v1/patients/{merged}/merge", json={"canonical_id": survivor, "reason": "one person"})
+    assign(client, survivor, other)
+    client.post(f"/v1/patients/{merged}/unmerge", json={"reason": "twins"})
+    assert (follower(client, merged), follower(client, survivor)) == (None, other)
+
+
+def test_who_follows_the_survivor_already_stays(world, colleague):
+    _, client, (merged, survivor, _third) = world
+    me, other = colleague(), colleague()
+    assign(client, merged, me)
+    assign(client, survivor, other)
+    client.post(f"/v1/patients/{merged}/merge", json={"canonical_id": survivor, "reason": "one person"})
+    assert (follower(client, merged), follower(client, survivor)) == (None, other)
+
+
 def test_each_change_is_in_the_audit_with_identifiers_alone(world, colleague):
     tenant, client, (patient, *_) = world
     person = colleague()
