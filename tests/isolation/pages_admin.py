@@ -75,13 +75,15 @@ ROWS = [
     Row("POST", "/admin/settings/{group}", "settings.write", form=ANY, status=303, confined=False),
     Row("POST", "/admin/settings/{group}/reset", "settings.write", status=303, confined=False),
     Row("GET", "/admin/audit", "audit.read", confined=False),
+    # The number of an event, which each tenant counts for itself.
+    Row("GET", "/admin/audit/{event_id}", "audit.read", confined=False),
 ]
 
 
 def things_of(world: World, names: Collection[str]) -> dict[str, str]:
     """The person, who has accepted, the key and the role of the owner that a row names; and names that are free."""
     tag = uuid4().hex[:10]
-    things = {"group": "risk", "tag": tag}
+    things = {"group": "risk", "tag": tag, "event_id": "1"}
     if "person_id" in names:
         body = {"email": f"{tag}@example.org", "name": f"Name {tag}", "roles": ["viewer"]}
         things["person_id"] = world.json("POST", "/v1/people", json=body)["id"]

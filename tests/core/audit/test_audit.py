@@ -6,8 +6,11 @@ import pytest
 from psycopg.errors import NotNullViolation
 
 from core import audit
+from core.audit.repository import find_events, find_looks
 from core.audit.service import GRAMMAR, declared_actions
 from core.database import TenantSession, owner_session
+from core.web.cursors import Sort
+from core.web.paging import PageRequest
 
 
 def rows(session):
@@ -77,6 +80,68 @@ def test_a_list_that_was_read_is_one_event_per_subject(tenant, open_session):
         assert audit.record_many(session, "api:audit:read", "patient", []) == 0
     with open_session(tenant) as session:
         assert [row[3] for row in rows(session)] == subjects
+
+
+class TestLooks:
+    """One look at many records is one line; its events may lie between those of others."""
+
+    def looks(self, session, limit=50, **filters):
+        pages, before = [], None
+        while True:
+            page = find_looks(session, before=before, limit=limit, **filters)
+            pages += [(look.action, look.request_id, look.events) for look in page]
+            if len(page) < limit:
+                return pages
+            before = page[-1].event_id
+
+    @pytest.fixture
+    def acts(self, tenant, open_session):
+        """Two looks whose events alternate, at 4 and 3 patients, before and after a single act each."""
+        subjects = [uuid4() for _ in range(4)]
+        with open_session(tenant, request_id="r-0") as session:
+            audit.record(session, "api:audit:read", "audit", None)
+        with (
+            open_session(tenant, request_id="r-1") as first,
+            open_session(tenant, request_id="r-2") as second,
+        ):
+            for subject in subjects[:3]:
+                for session in (first, second):
+                    session.cursor().execute(_INSERT, (session.actor, session.request_id, subject))
+            first.cursor().execute(_INSERT, (first.actor, "r-1", subjects[3]))
+        with open_session(tenant, request_id="r-3") as session:
+            audit.record(session, "api:audit:read", "audit", None)
+        return subjects
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 50])
+    def test_each_look_is_one_line_on_whichever_page(self, tenant, open_session, acts, limit):
+        with open_session(tenant) as session:
+            assert self.looks(session, limit) == [
+                ("api:audit:read", "r-3", 1),
+                ("followup:today:read", "r-1", 4),
+                ("followup:today:read", "r-2", 3),
+                ("api:audit:read", "r-0", 1),
+            ]
+
+    def test_filters_choose_looks_and_a_look_opens_to_its_events(self, tenant, open_session, acts):
+        with open_session(tenant) as session:
+            assert self.looks(session, subject_id=acts[0]) == [
+                ("followup:today:read", "r-2", 3),
+                ("followup:today:read", "r-1", 4),
+            ]
+            assert len(self.looks(session, actions=["api:audit:read"])) == 2
+            assert self.looks(session, actor="nobody") == []
+            (look,) = find_looks(session, before=None, limit=1, subject_id=acts[3])
+            paging = PageRequest(sort=Sort.parse("-id"), keyed=True)
+            nothing = dict.fromkeys(("subject_id", "action", "since", "until"))
+            part = find_events(session, paging, look=look.event_id, **nothing)
+            assert {event.subject_uuid for event in part.rows} == set(acts)
+            assert find_events(session, paging, look=10**9, **nothing).total == 0
+
+
+_INSERT = (
+    "INSERT INTO audit_events (actor, action, subject_type, request_id, subject_uuid)"
+    " VALUES (%s, 'followup:today:read', 'patient', %s, %s)"
+)
 
 
 @pytest.mark.parametrize(
