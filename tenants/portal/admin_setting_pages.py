@@ -9,6 +9,7 @@ from core.access import Scope, TenantDb, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import Invalid, PreconditionFailed
 from core.identity import Principal
+from core.identity.tenant_roles.service import list_roles
 from core.preferences import registry, service
 from core.preferences.service import GroupState
 from core.web.etag import ExpectedVersions, etag
@@ -24,8 +25,12 @@ GroupName = Annotated[str, Path(max_length=100)]
 
 
 async def sent_texts(request: Request) -> dict[str, str]:
-    """The texts of the form, by the names of its fields, which each group has of its own."""
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    """The texts of the form, by the names of its fields, which each group has of its own; several of one on lines."""
+    texts: dict[str, list[str]] = {}
+    for name, value in (await request.form()).multi_items():
+        if isinstance(value, str):
+            texts.setdefault(name, []).append(value)
+    return {name: "\n".join(values) for name, values in texts.items()}
 
 
 Sent = Annotated[dict[str, str], Depends(sent_texts)]
@@ -88,7 +93,10 @@ def _group_page(
     sent: dict[str, str] | None = None,
 ) -> HTMLResponse:
     may = scope.principal.permissions
-    fields = fields_of(state) if sent is None else list(with_texts(fields_of(state), sent))
+    roles = [role.name for role in list_roles(scope.tenant)] if state.group.name == "sign_in" else []
+    fields = fields_of(state, roles)
+    if sent is not None:
+        fields = list(with_texts(fields, sent))
     wrong = wrong_fields(state.group, fields, error.errors) if isinstance(error, Invalid) else {}
     stale = _("Somebody changed these settings meanwhile. Open the page again.")
     return page.render(
@@ -102,7 +110,12 @@ def _group_page(
         version=etag(state.version),
         fields=fields,
         wrong=wrong,
-        summary=[(f"{PREFIX}{field.name}", field.label) for field in fields if field.name in wrong],
+        summary=[
+            (f"{PREFIX}{field.name}", f"{field.label.capitalize()}: {wrong[field.name]}")
+            for outer in fields
+            for field in outer.fields()
+            if field.name in wrong
+        ],
         stale=stale if isinstance(error, PreconditionFailed) else "",
         done=done,
         may_write=may.issuperset(("settings.write", state.group.permission)),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import FieldError, Invalid
 from core.preferences import service
-from core.preferences.registry import label_of, meaning_of
+from core.preferences.registry import meaning_of
 from core.web.texts import gettext as _
 from core.web.texts import shown_number
+from tenants.portal.setting_words import choice_words, label_words, meaning_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from core.preferences.registry import Group
     from core.preferences.service import GroupState
@@ -30,15 +31,18 @@ class SettingField:
 
     Attributes:
         name: the dotted name of the setting.
-        label: its last parts in words.
-        text: its value as the form shows it.
+        label: its name in words.
+        text: its value as the form shows it; several values are on a line each.
         default: its default as the form shows it.
         meaning: what it is for.
-        options: the values to choose from; empty if it is written.
-        number: whether it is a number.
+        kind: ``choice``; ``number``; ``text``; ``lines``, a list; ``pairs``, names and values; ``bands``, a list of
+            pairs of numbers; ``many``, several choices; ``variants``, a choice with fields of its own for each value;
+            ``document``, a mapping made elsewhere.
+        options: the values to choose from.
         least, most: bounds of a number; None for none.
         whole: whether the number has no decimals.
         is_set: whether the partner has set it.
+        parts: of ``variants``: value -> the fields of that value.
     """
 
     name: str
@@ -46,12 +50,13 @@ class SettingField:
     text: str
     default: str
     meaning: str
+    kind: str = "text"
     options: tuple[str, ...] = ()
-    number: bool = False
     least: float | None = None
     most: float | None = None
     whole: bool = False
     is_set: bool = False
+    parts: Mapping[str, Sequence[SettingField]] | None = None
 
     @property
     def takes(self) -> str:
@@ -64,91 +69,228 @@ class SettingField:
             return _("{most} or less.").format(most=_shown(self.most))
         return ""
 
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The values to choose from, each with its words."""
+        return [(value, choice_words(self.name, value)) for value in self.options]
 
-def fields_of(state: GroupState) -> list[SettingField]:
-    """The fields of a group, with the values in force."""
+    @property
+    def chosen(self) -> list[str]:
+        """The values of ``many``."""
+        return self.text.splitlines()
+
+    @property
+    def shown(self) -> str:
+        """The value in words, for who only reads it."""
+        parts = (self.parts or {}).get(self.text, ())
+        return "; ".join([self._words(self.text), *(f"{part.label}: {part.shown}" for part in parts)])
+
+    @property
+    def shown_default(self) -> str:
+        """The default in words."""
+        return self._words(self.default)
+
+    def _words(self, text: str) -> str:
+        if not text:
+            return _("none")
+        if self.options:
+            return ", ".join(choice_words(self.name, value) for value in text.splitlines())
+        if self.kind == "document":
+            return _("set")
+        return ", ".join(text.splitlines())
+
+    def fields(self) -> Iterator[SettingField]:
+        """Yield the field and the fields of its parts."""
+        yield self
+        for parts in (self.parts or {}).values():
+            yield from parts
+
+
+def fields_of(state: GroupState, roles: Sequence[str] = ()) -> list[SettingField]:
+    """The fields of a group, with the values in force.
+
+    Args:
+        state: of the group.
+        roles: names of the partner's roles, to choose from where a setting names roles.
+    """
     values = state.value.model_dump(mode="json")
     defaults = state.group.model().model_dump(mode="json")
-    return [
-        SettingField(
-            name,
-            _(label_of(name)),
-            _text(service.at_name(values, name)),
-            _text(service.at_name(defaults, name)),
-            _(meaning_of(field)),
-            is_set=name in state.set_names,
-            **_form_of(model.model_json_schema(), name.rpartition(".")[2]),
+    fields = []
+    for name, model, field in state.group.leaves():
+        schema = model.model_json_schema()
+        own = schema["properties"][name.rpartition(".")[2]]
+        made = _field(
+            name, own, schema, service.at_name(values, name), service.at_name(defaults, name), meaning_of(field)
         )
-        for name, model, field in state.group.leaves()
-    ]
+        if name == "second_factor_roles":
+            made = replace(made, kind="many", options=tuple(dict.fromkeys((*roles, *made.chosen))))
+        fields.append(replace(made, is_set=name in state.set_names))
+    return fields
 
 
-def with_texts(fields: list[SettingField], sent: Mapping[str, str]) -> Iterator[SettingField]:
-    """Yield the fields with the texts that a form sent."""
-    from dataclasses import replace
-
+def with_texts(fields: Sequence[SettingField], sent: Mapping[str, str]) -> Iterator[SettingField]:
+    """Yield the fields with the texts that a form sent. Of several choices it sends none if none is chosen."""
     for field in fields:
-        yield replace(field, text=sent.get(PREFIX + field.name, field.text))
+        parts = None
+        if field.parts is not None:
+            parts = {value: list(with_texts(inner, sent)) for value, inner in field.parts.items()}
+        unsent = "" if field.kind == "many" else field.text
+        yield replace(field, text=sent.get(PREFIX + field.name, unsent), parts=parts)
 
 
 def document_of(state: GroupState, sent: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that a form sets. Without a text, and where it is the default, a setting follows its default.
 
     Raises:
-        Invalid: a text is too long, or is not JSON where the setting is neither a number nor a choice.
+        Invalid: a text is too long, or a line is not a pair, or a document cannot be read.
     """
     document: dict[str, Any] = {}
-    for field in fields_of(state):
-        text = sent.get(PREFIX + field.name, "").strip()
-        if not text or (text == field.default and not field.is_set):
+    defaults = state.group.model().model_dump(mode="json")
+    for field in with_texts(fields_of(state), {name: text.strip() for name, text in sent.items()}):
+        if not sent.get(PREFIX + field.name, "").strip():
             continue
-        _lay(document, service.at(state.group, field.name, _value(field, text)))
+        value = _value(field)
+        if field.is_set or value != service.at_name(defaults, field.name):
+            _lay(document, service.at(state.group, field.name, value))
     return document
 
 
 def wrong_fields(group: Group, fields: list[SettingField], errors: tuple[FieldError, ...]) -> dict[str, str]:
     """What to write in each wrong setting, by name. A wrong part of a setting counts as that setting."""
-    known = {field.name: field for field in fields}
+    known = {field.name: field for outer in fields for field in outer.fields()}
     wrong: dict[str, str] = {}
     for error in errors:
         place = error.field.removeprefix(f"{group.name}.")
-        name = next((name for name in known if place == name or place.startswith(f"{name}.")), fields[0].name)
+        matching = [name for name in known if place == name or place.startswith(f"{name}.")]
+        name = max(matching, key=len, default=fields[0].name)
         wrong.setdefault(name, " ".join((_("This value does not fit."), known[name].takes)).strip())
     return wrong
 
 
-def _form_of(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
-    own = schema["properties"][name]
+def _field(
+    name: str, own: Mapping[str, Any], schema: Mapping[str, Any], value: object, default: object, meaning: str
+) -> SettingField:
+    """The field of one setting, or of one part of it."""
+    own = _resolved(own, schema)
+    made = SettingField(name, label_words(name), "", "", meaning_words(name, meaning), **_form_of(own, schema))
+    if "oneOf" in own:
+        variants = own["discriminator"]["mapping"]
+        parts = {
+            kind: _parts(f"{name}.{kind}", _resolved({"$ref": reference}, schema), schema, value)
+            for kind, reference in variants.items()
+        }
+        made = replace(made, kind="variants", options=tuple(variants), parts=parts)
+        value, default = (each.get("kind") if isinstance(each, dict) else None for each in (value, default))
+    return replace(made, text=_text(made, value), default=_text(made, default))
+
+
+def _parts(name: str, own: Mapping[str, Any], schema: Mapping[str, Any], value: object) -> list[SettingField]:
+    """The fields of one variant of a setting; ``value`` is the setting's value, of this variant or another."""
+    kind = name.rpartition(".")[2]
+    present = value if isinstance(value, dict) and value.get("kind") == kind else {}
+    return [
+        _field(f"{name}.{part}", each, schema, present.get(part, each.get("default")), each.get("default"), "")
+        for part, each in own["properties"].items()
+        if part != "kind"
+    ]
+
+
+def _resolved(own: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of a setting behind its reference; of an optional one, that of its value."""
+    if "anyOf" in own:
+        own = next((each for each in own["anyOf"] if each.get("type") != "null"), own)
     if "$ref" in own:
-        own = schema["$defs"][own["$ref"].rpartition("/")[2]]
+        resolved: Mapping[str, Any] = schema["$defs"][own["$ref"].rpartition("/")[2]]
+        return resolved
+    return own
+
+
+def _form_of(own: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     kind = own.get("type")
-    if "enum" in own:
-        return {"options": tuple(str(value) for value in own["enum"])}
-    if kind == "boolean":
-        return {"options": ("true", "false")}
+    if "enum" in own or kind == "boolean":
+        return {"kind": "choice", "options": tuple(map(str, own.get("enum", ("true", "false"))))}
     if kind in ("integer", "number"):
         least = own.get("minimum", own.get("exclusiveMinimum"))
         most = own.get("maximum", own.get("exclusiveMaximum"))
-        return {"number": True, "whole": kind == "integer", "least": least, "most": most}
+        return {"kind": "number", "whole": kind == "integer", "least": least, "most": most}
+    if kind == "array":
+        return {"kind": _kind_of_list(_resolved(own.get("items", {}), schema))}
+    texts = own.get("additionalProperties")
+    if kind == "object":
+        return {"kind": "pairs" if isinstance(texts, dict) and texts.get("type") == "string" else "document"}
     return {}
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _kind_of_list(items: Mapping[str, Any]) -> str:
+    if items.get("type") == "string":
+        return "lines"
+    return "bands" if set(items.get("properties", ())) == {"start", "days"} else "document"
 
 
-def _value(field: SettingField, text: str) -> object:
-    if field.options and text not in ("true", "false"):
-        return text
-    try:
-        if len(text) <= LONGEST:
+def _text(field: SettingField, value: object) -> str:
+    if value is None:
+        return ""
+    if field.kind == "lines" and isinstance(value, list):
+        return "\n".join(map(str, value))
+    if field.kind == "pairs" and isinstance(value, dict):
+        return "\n".join(f"{name} = {text}" for name, text in value.items())
+    if field.kind == "bands" and isinstance(value, list):
+        return "\n".join(f"{band['start']} = {band['days']}" for band in value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else json.dumps(value, indent=2 if field.kind == "document" else None)
+
+
+def _value(field: SettingField) -> object:
+    """The value that the text of a field says. What does not fit stays a text, which the model rejects.
+
+    Raises:
+        Invalid: the text is too long, a line is not a pair, or a document cannot be read.
+    """
+    text = field.text.strip()
+    if len(text) > LONGEST:
+        raise _unreadable(field)
+    if field.kind == "variants":
+        inner = (field.parts or {}).get(text, ())
+        return {"kind": text} | {part.name.rpartition(".")[2]: _value(part) for part in inner if part.text.strip()}
+    if field.kind == "number":
+        return _number(text, whole=field.whole)
+    if field.kind in ("lines", "many", "pairs", "bands"):
+        return _of_lines(field, [line.strip() for line in text.splitlines() if line.strip()])
+    if field.kind == "document" or field.options == ("true", "false"):
+        try:
             return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    if not field.number and not field.text.startswith(("{", "[")):
-        return text[:LONGEST]
+        except (ValueError, RecursionError):
+            raise _unreadable(field) from None
+    return text
+
+
+def _of_lines(field: SettingField, lines: list[str]) -> object:
+    if field.kind in ("lines", "many"):
+        return lines
+    pairs = [_pair(field, line) for line in lines]
+    if field.kind == "pairs":
+        return dict(pairs)
+    return [{"start": _number(start, whole=True), "days": _number(days, whole=True)} for start, days in pairs]
+
+
+def _number(text: str, *, whole: bool) -> float | str:
+    try:
+        return int(text) if whole else float(text.replace(",", "."))
+    except ValueError:
+        return text
+
+
+def _pair(field: SettingField, line: str) -> tuple[str, str]:
+    name, sign, value = line.partition("=")
+    if not sign or not name.strip() or not value.strip():
+        raise _unreadable(field)
+    return name.strip(), value.strip()
+
+
+def _unreadable(field: SettingField) -> Invalid:
     detail, problem = "a value cannot be read", FieldError(field.name, _("This value cannot be read."))
-    raise Invalid(detail, errors=[problem])
+    return Invalid(detail, errors=[problem])
 
 
 def _shown(value: float) -> str:

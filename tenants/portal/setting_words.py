@@ -1,0 +1,99 @@
+"""Words of the pages of settings: names of settings, and of the values that a person chooses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.preferences.registry import label_of
+from core.web.texts import LANGUAGES, marked
+from core.web.texts import gettext as _
+from tenants.portal.admin_words import ROLES
+
+LABELS: Final[dict[str, str]] = {
+    "pvls_minimum_months": marked("months on ART before a viral load counts"),
+    "start_when_missing": marked("start of treatment where none is recorded"),
+    "expected_from": marked("what sets the expected contact"),
+    "expected_by": marked("day of the expected contact"),
+    "rule": marked("days to the next contact"),
+    "rule.fixed.days": marked("days between contacts"),
+    "rule.schedule.by": marked("stages are counted in"),
+    "rule.schedule.bands": marked("stages"),
+    "rule.usual_interval.default_days": marked("days until enough intervals are known"),
+    "rule.usual_interval.window": marked("intervals that count"),
+    "rule.usual_interval.minimum": marked("fewest intervals"),
+    "rule.usual_interval.statistic": marked("how intervals are joined"),
+    "rule.usual_interval.shortest": marked("fewest days"),
+    "rule.usual_interval.longest": marked("most days"),
+    "keep_days": marked("days that files of reports stay"),
+    "dhis2": marked("places of counts in DHIS2"),
+    "confirmed": marked("confirmed facilities"),
+    "aliases": marked("other codes of facilities"),
+    "second_factor_roles": marked("roles that need a second factor"),
+    "capacity": marked("people a day at each clinic"),
+    "reasons": marked("reasons shown with a score"),
+    "horizon_days": marked("days ahead of the list at risk"),
+}
+"""Dotted name -> label, where the name alone would not be understood."""
+
+MEANINGS: Final[dict[str, str]] = {
+    "expected_from": marked("Whether each contact sets the next expected one, or each booking is an expected contact."),
+    "expected_by": marked("Which day counts where both an appointment and a supply of drugs are recorded."),
+    "rule.schedule.bands": marked(
+        "One stage on each line, as start = days: 0 = 30, then 6 = 90 means every 30 days, and every 90 from 6 on."
+    ),
+    "capacity_share": marked(
+        "Share of a clinic's people at risk whom its trackers can call, such as 0.3. The rest come after them on lists."
+    ),
+    "capacity": marked("How many people a list has for each clinic: as many as its trackers can reach in a day."),
+    "horizon_days": marked("The list at risk has people who are due within this many days. 365: everybody."),
+    "dhis2": marked("Paste the mapping that your DHIS2 team gave you. Empty: no files for DHIS2."),
+    "second_factor_roles": marked(
+        "Whoever has one of these roles gives a code of an app besides the password. People who sign in by your own"
+        " provider are asked there."
+    ),
+    "confirmed": marked("Codes of facilities that are new, although like known ones; one on each line."),
+    "aliases": marked("Codes in files that mean a known facility; one on each line, as code in the file = code here."),
+}
+"""Dotted name -> what the page says of a setting, where the model's description speaks to programs."""
+
+CHOICES: Final[dict[tuple[str, str], str]] = {
+    ("expected_from", "contacts"): marked("Each contact"),
+    ("expected_from", "bookings"): marked("Each booking"),
+    ("expected_by", "later"): marked("The later of the two"),
+    ("expected_by", "earlier"): marked("The earlier of the two"),
+    ("expected_by", "appointment"): marked("The appointment"),
+    ("expected_by", "supply"): marked("The end of the supply"),
+    ("expected_by", "stock"): marked("The end of the supply, with the days left over"),
+    ("start_when_missing", "first_contact"): marked("At the first contact"),
+    ("start_when_missing", "first_pickup"): marked("At the first refill"),
+    ("start_when_missing", "never"): marked("Never"),
+    ("rule", "fixed"): marked("The same for everybody"),
+    ("rule", "schedule"): marked("By stage of treatment"),
+    ("rule", "usual_interval"): marked("By the person's own usual interval"),
+    ("rule.schedule.by", "months_on_art"): marked("Months on ART"),
+    ("rule.schedule.by", "contact_number"): marked("Contacts"),
+    ("rule.usual_interval.statistic", "median"): marked("Their median"),
+    ("rule.usual_interval.statistic", "trimmed_mean"): marked("Their mean without extremes"),
+}
+"""(dotted name, value) -> what the page calls the value."""
+
+
+def label_words(name: str) -> str:
+    """What the page calls a setting with a dotted name."""
+    return _(LABELS[name]) if name in LABELS else _(label_of(name))
+
+
+def meaning_words(name: str, description: str) -> str:
+    """What the page says of a setting whose model has this description."""
+    return _(MEANINGS.get(name, description))
+
+
+def choice_words(name: str, value: str) -> str:
+    """What the page calls a value of a setting."""
+    if (name, value) in CHOICES:
+        return _(CHOICES[name, value])
+    if value in ("true", "false"):
+        return _("Yes") if value == "true" else _("No")
+    if name == "second_factor_roles":
+        return _(ROLES[value]) if value in ROLES else value
+    return LANGUAGES.get(value, value)
