@@ -140,7 +140,7 @@ class AnyRequirement(AccessRule):
         for name, requirement in self._requirements.items():
             if name in scope.principal.permissions:
                 requirement.check(scope.principal)
-        detail = phrase("one of these permissions is needed: {names}", names=", ".join(self._requirements))
+        detail = phrase("one of these permissions is needed: {permissions}", permissions=", ".join(self._requirements))
         raise Forbidden(detail)
 
     def allows(self, principal: Principal) -> bool:

@@ -17,7 +17,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from core.access.verification import Verification, leave_for_the_route, verify
-from core.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable
+from core.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable, phrase
 from core.identity.credentials import credential_for
 from core.identity.tenants import TenantInactive
 
@@ -120,7 +120,7 @@ class Callers:
         needed = frozenset() if self._permissions is None else self._permissions.of(scope["method"], scope["path"])
         lacking = sorted(needed - identified.principal.permissions)
         if lacking:
-            detail = f"the permission {lacking[0]} is needed"
+            detail = phrase("the permission {permission} is needed", permission=lacking[0])
             raise Forbidden(detail)
         caller = _caller(identified)
         self._known[digest] = caller

@@ -16,10 +16,24 @@ from core import telemetry
 from core.access.pages import UploadPageRoute, checked_form, lay_navigation, navigation_of
 from core.access.require import open_to_all
 from core.access.verification import seen
-from core.errors import Forbidden, NotFound, Unauthenticated
+from core.errors import (
+    BadRequest,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Phrase,
+    PreconditionFailed,
+    PreconditionRequired,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    UnsupportedMedia,
+)
+from core.errors.findings import OF_THE_API
 from core.errors.problem import problem
 from core.feature_registry import resolve
-from core.identity import csrf
+from core.identity import csrf, permission_words
 from core.identity.credentials import credential_for
 from core.identity.people.members import tenants_of
 from core.identity.tenants import TenantInactive
@@ -58,6 +72,14 @@ _TITLES = {
     NotFound: texts.marked("Not found"),
 }
 _REMEDIES = {
+    BadRequest: texts.marked("Open the page again, and send the form from there."),
+    Invalid: texts.marked("Go back, correct what is named here, and send it again."),
+    MethodNotAllowed: texts.marked("Open the page by a link, and send its form from there."),
+    PreconditionFailed: texts.marked("Somebody changed it meanwhile. Open the page again."),
+    PreconditionRequired: texts.marked("Open the page again, and send the form from there."),
+    TooLarge: texts.marked("Send less at once."),
+    TooManyRequests: texts.marked("Wait a minute, then try again."),
+    UnsupportedMedia: texts.marked("Open the page again, and send the form from there."),
     Unauthenticated: texts.marked("Sign in, and open the page again."),
     Forbidden: texts.marked("Ask your partner's administrator, who can give you the permission."),
     NotFound: texts.marked("Check the address. The page may have moved, or belong to another partner."),
@@ -116,6 +138,8 @@ def error_page(
     values = {
         **shown,
         "title": texts.gettext(title or shown["title"]),
+        "detail": _in_words(error.detail),
+        "errors": _named_fields(error),
         "remedy": remedy or error.remedy,
         "request_id": request_id,
         "language": texts.language(),
@@ -138,6 +162,30 @@ def _ways_out(scope: MutableMapping[str, Any], owner: CredentialOwner) -> dict[s
         "tenants": [] if by_provider else tenants_of(UUID(owner.principal.id)),
         "closed": True,
     }
+
+
+def _in_words(detail: str) -> str:
+    """Return what is wrong, with permissions by what they let people do: pages do not speak of ``patients.read``."""
+    places = detail.places if isinstance(detail, Phrase) else {}
+    if "permissions" in places:
+        meanings = "; ".join(map(permission_words, str(places["permissions"]).split(", ")))
+        return texts.gettext("you need one of these permissions: {meanings}").format(meanings=meanings)
+    if "permission" in places:
+        meaning = permission_words(str(places["permission"]))
+        return texts.gettext("you need this permission: {meaning}").format(meaning=meaning)
+    return detail
+
+
+def _named_fields(error: AppError) -> list[dict[str, str]]:
+    """The wrong fields as a page names them: without the part of the request, and without remedies for programs."""
+    return [
+        {
+            "field": one.field.rpartition(".")[2].replace("_", " "),
+            "problem": one.problem,
+            "remedy": "" if one.remedy == OF_THE_API else one.remedy,
+        }
+        for one in error.errors
+    ]
 
 
 def _way_back(sign_in: str, asked: Headers) -> str:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OF_THE_API = "See the API's description at /docs."
+"""The remedy where no other is known. Pages leave it out."""
+
 _REMEDIES = {
     "missing": "Send it.",
     "uuid_parsing": "Send a UUID, such as 019c2291-b3a0-7768-a5f9-23774462ebfc.",
@@ -74,7 +77,7 @@ def remedy_of(finding: Mapping[str, Any]) -> str:
     if bound is not None:
         return f"Send {bound[0]} {bound[1].isoformat() if isinstance(bound[1], date) else bound[1]}."
     remedy = getattr(context.get("error"), "remedy", None)  # our validators put one on their ValueError
-    return remedy or _REMEDIES.get(kind, "See the API's description at /docs.")
+    return remedy or _REMEDIES.get(kind, OF_THE_API)
 
 
 def _has_controls(finding: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from core.errors import Forbidden, NotFound
+from core.errors import Forbidden, NotFound, phrase
 from core.feature_registry import declared, resolve
 from core.tenancy.settings import key_of, nested
 
@@ -92,7 +92,7 @@ def changeable(name: str, permissions: Collection[str]) -> Group:
     """
     entry = group(name)
     if entry.permission not in permissions:
-        detail = f"the permission {entry.permission} is needed"
+        detail = phrase("the permission {permission} is needed", permission=entry.permission)
         raise Forbidden(detail)
     return entry
 

@@ -28,6 +28,8 @@ OPTIONS: Final = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "s
 KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "phrase": None}
 _SETTINGS: Final = "core.preferences.registry:texts_of_settings"
 """What pages say of settings comes from their models."""
+_PERMISSIONS: Final = "core.identity.permissions:texts_of_permissions"
+"""What pages say of permissions comes from the features that declare them."""
 
 PLURALS: Final = {"fr": "nplurals=2; plural=(n > 1);", "pt": "nplurals=2; plural=(n != 1);"}
 """The plural of each language: the number of forms, and which of them ``n`` takes."""
@@ -75,7 +77,7 @@ def _texts() -> Iterator[tuple[str | tuple[str, ...], str | None]]:
             texts = extract_from_dir(ROOT / folder, METHODS, OPTIONS, keywords=KEYWORDS, strip_comment_tags=True)
             for _, _, message, _, context in texts:
                 yield message, context
-    for text in (*texts_of_errors(ROOT), *resolve(_SETTINGS)()):
+    for text in (*texts_of_errors(ROOT), *resolve(_SETTINGS)(), *resolve(_PERMISSIONS)()):
         yield text, None
 
 

@@ -14,13 +14,12 @@ from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.clock import now, today
 from core.errors import AppError, FieldError, Forbidden, Invalid
-from core.identity import Principal, declared_permissions
+from core.identity import Principal, permission_words
 from core.identity.key_creation import create_for
 from core.identity.keys import KeyInfo, count_keys, get_key, list_keys, revoke_key
 from core.identity.people.members import names_of
 from core.identity.principal import actor_of_person, people_of_actors
 from core.web.pages import SEE_OTHER
-from core.web.texts import gettext as _
 from tenants.portal import admin_words as words
 
 router = APIRouter()
@@ -65,6 +64,7 @@ def show_keys(
         pages=max(1, -(-total // PAGE_SIZE)),
         address=lambda at: f"/admin/keys?{urlencode({'page': at})}",
         zone=ZoneInfo(scope.tenant.time_zone),
+        permission_words=permission_words,
         done=done,
         may_write="keys.write" in principal.permissions,
     )
@@ -150,7 +150,6 @@ def _creators(scope: Scope, keys: list[KeyInfo]) -> dict[str, str]:
 
 
 def _form_page(page: PageContext, scope: Scope, form: KeyForm, error: AppError | None = None) -> HTMLResponse:
-    described = declared_permissions()
     own = sorted(scope.principal.permissions)
     return page.render(
         "portal/admin/key_new.html",
@@ -159,6 +158,6 @@ def _form_page(page: PageContext, scope: Scope, form: KeyForm, error: AppError |
         partner=scope.tenant.name,
         current="/admin",
         form=form,
-        permissions=[(name, _(described[name].description), name) for name in own],
+        permissions=[(name, permission_words(name), "") for name in own],
         problem=None if error is None else words.problem_of(error, _NAMES),
     )

@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Forbidden, Invalid, PreconditionFailed
-from core.identity import Principal, declared_permissions
+from core.identity import Principal, permission_words
 from core.identity.tenant_roles import service
 from core.identity.tenant_roles.service import INCLUDABLE, MEANING_MAX, NAME_MAX, RoleAuthor, RoleDraft, RoleView
 from core.web.etag import ExpectedVersions, etag
 from core.web.pages import SEE_OTHER
-from core.web.texts import gettext as _
 from tenants.portal import admin_words as words
 
 router = APIRouter()
@@ -139,7 +138,6 @@ def _role_page(
     done: str = "",
 ) -> HTMLResponse:
     may = scope.principal.permissions
-    described = {name: permission.description for name, permission in declared_permissions().items()}
     return page.render(
         "portal/admin/role.html",
         scope.principal,
@@ -149,8 +147,8 @@ def _role_page(
         role=role,
         form=form,
         includes=[(name, words.role_name(name), "") for name in INCLUDABLE],
-        permissions=[(name, _(described[name]), name) for name in sorted(may)],
-        described=described,
+        permissions=[(name, permission_words(name), "") for name in sorted(may)],
+        permission_words=permission_words,
         done=done,
         problem=None if error is None else words.problem_of(error, _NAMES),
         words=words,

@@ -54,5 +54,6 @@ def test_who_may_open_none_of_them_is_told_which_permissions_there_are(visitor):
     stranger = visitor("cohort.read")
     answer = stranger.get("/admin")
     assert answer.status_code == 403
-    assert "people.read" in answer.text
+    assert "you need one of these permissions: " in answer.text
+    assert "See the people of the partner, and what they may do" in answer.text
     assert links_of(stranger.get("/me")) == set()
