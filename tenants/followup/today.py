@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from core import audit
 from core.clock import today
 from core.database import psycopg_connection, tenant_session
+from core.errors import NotFound
 from tenants.followup.outcomes import OUTCOMES
 from tenants.records.reach import within_reach_sql
 from tenants.records.repository import completed_years
@@ -28,14 +29,22 @@ if TYPE_CHECKING:
     from tenants.risk.identities import Identity
 
 PAGE_SIZE: Final = 20
+AT_RISK: Final = frozenset({"high", "medium", "low"})
+"""The levels of people who are at risk; the others are late."""
+
 _WAITING: Final = sql.SQL("""
 FROM worklist_entries e
+LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
+CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
 JOIN facilities f ON f.uuid = e.facility_uuid
-JOIN patients p ON p.uuid = e.patient_uuid AND p.known_to IS NULL AND NOT p.voided
-LEFT JOIN patient_assignments a ON a.patient_uuid = e.patient_uuid
+JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
+LEFT JOIN patient_assignments a ON a.patient_uuid = who.uuid
 LEFT JOIN LATERAL (
   SELECT i.outcome, i.outcome_date, i.promised_for, count(*) OVER () AS attempts FROM interventions i
-  WHERE i.patient_uuid = e.patient_uuid AND NOT i.voided AND i.outcome IS NOT NULL AND {reach_of_attempt}
+  WHERE i.patient_uuid = ANY(ARRAY(
+      SELECT who.uuid UNION ALL
+      SELECT m.patient_uuid FROM patient_identities m WHERE m.canonical_uuid = who.uuid AND m.known_to IS NULL
+    )) AND NOT i.voided AND i.outcome IS NOT NULL AND {reach_of_attempt}
   ORDER BY i.outcome_date DESC, i.completed_at DESC, i.uuid DESC LIMIT 1
 ) last ON true
 CROSS JOIN LATERAL (
@@ -46,15 +55,36 @@ CROSS JOIN LATERAL (
 WHERE e.worklist_uuid = %(worklist)s AND {reach_of_entry} AND {reach_of_patient}
   AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
   AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s)
+  AND (merged.canonical_uuid IS NULL OR NOT EXISTS (
+    SELECT FROM worklist_entries o
+    LEFT JOIN patient_identities same ON same.patient_uuid = o.patient_uuid AND same.known_to IS NULL
+    WHERE o.worklist_uuid = e.worklist_uuid AND (
+      o.patient_uuid = who.uuid OR same.canonical_uuid = who.uuid AND o.patient_uuid < e.patient_uuid
+    )
+  ))
 """)
+"""People who were merged into another one since the list was issued count as that one, who is listed once."""
+
+_KEY: Final = sql.SQL("(e.rank, -e.score, e.uuid)")
+_START: Final = sql.SQL("(%(rank)s::int, -%(score)s::float8, %(start)s::uuid)")
 _PEOPLE: Final = sql.SQL("""
-SELECT e.patient_uuid, f.datim_id, f.name AS clinic, e.expected_date, e.days_late, e.score, e.risk_level, e.reasons,
-  p.sex, p.birthdate, last.outcome, last.outcome_date, last.promised_for, last.attempts, a.person_id AS assigned_to
-{waiting} AND NOT rest.rests ORDER BY e.rank, e.score DESC, e.uuid LIMIT %(limit)s OFFSET %(offset)s
+SELECT e.uuid AS entry, e.facility_uuid, who.uuid AS patient_uuid, f.datim_id, f.name AS clinic, e.expected_date,
+  e.days_late, e.score, e.risk_level, e.reasons, p.sex, p.birthdate, last.outcome, last.outcome_date,
+  last.promised_for, last.attempts, a.person_id AS assigned_to
+{waiting} AND NOT rest.rests AND (%(start)s::uuid IS NULL OR {key} >= {start}) ORDER BY {key} LIMIT %(limit)s + 1
+""")
+_BEFORE: Final = sql.SQL("""
+SELECT count(*), (array_agg(e.uuid ORDER BY {key} DESC))[%(limit)s] {waiting} AND NOT rest.rests AND {key} < {start}
 """)
 _COUNTS: Final = sql.SQL("""
 SELECT f.datim_id, f.name, count(*) FILTER (WHERE NOT rest.rests), count(*) FILTER (WHERE last.outcome_date = %(day)s)
 {waiting} GROUP BY f.datim_id, f.name ORDER BY f.name, f.datim_id
+""")
+_PLACE: Final = "SELECT rank, score FROM worklist_entries WHERE uuid = %s AND worklist_uuid = %s"
+_EQUALS: Final = sql.SQL("""
+SELECT e.facility_uuid, e.score, count(*) FROM worklist_entries e
+WHERE e.worklist_uuid = %(worklist)s AND e.facility_uuid = ANY(%(facilities)s) AND {reach}
+GROUP BY e.facility_uuid, e.score HAVING count(*) > 1
 """)
 
 
@@ -77,6 +107,7 @@ class Card:
         raising: the reasons that put the person on the list, strongest first; ``lowering`` speak against it.
         identity: name, phone and identifiers; None if the reader may not see them.
         attempts: number of attempts so far; ``last_outcome`` and ``last_day`` are those of the latest.
+        equals: number of other people of the same clinic on the list who have the same risk.
     """
 
     patient_id: UUID
@@ -96,6 +127,45 @@ class Card:
     last_day: date | None
     promised_for: date | None
     assigned_to: UUID | None = None
+    equals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlace:
+    """The place of a page on its list. A page begins with an entry, not a number: recording shortens the list.
+
+    Attributes:
+        start: the entry with which the page begins; None for the beginning of the list.
+        before: number of people who wait before the page.
+        previous: the entry with which the page before begins; None for the beginning of the list.
+        next: the entry with which the next page begins; None on the last page.
+    """
+
+    start: UUID | None = None
+    before: int = 0
+    previous: UUID | None = None
+    next: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a list was cut to the capacity of its clinics when it was issued.
+
+    Attributes:
+        listed: people on the list; ``candidates`` are all who could be on it.
+        capacity: the most people of each clinic.
+        due_within: only people who are expected within this many days are candidates; None for all.
+    """
+
+    listed: int
+    candidates: int
+    capacity: int
+    due_within: int | None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody is left out."""
+        return self.listed < self.candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +180,8 @@ class Today:
         capacity_share: the share of each facility's people at risk whose level is ``high``; None if unknown.
         clinics: the clinics of both lists, by kind of list, whichever is chosen.
         facility: DATIM id of the chosen facility; None for all.
+        place: the place of the page on the list.
+        cut: how the list was cut, at the chosen facility; None if no clinic of it is within reach.
     """
 
     kind: str
@@ -122,15 +194,12 @@ class Today:
     clinics: Mapping[str, Sequence[Clinic]]
     people: Sequence[Card]
     facility: str | None = None
+    place: PagePlace = PagePlace()
+    cut: Cut | None = None
 
     def waiting(self, kind: str) -> int:
         """The number of people on a list who wait, at the chosen facility."""
         return sum(clinic.waiting for clinic in self._chosen(kind))
-
-    @property
-    def last_page(self) -> int:
-        """The number of the last page of the list, from 1."""
-        return max(1, -(-self.waiting(self.kind) // PAGE_SIZE))
 
     @property
     def done(self) -> int:
@@ -148,7 +217,7 @@ def read_today(
     *,
     facility: str | None = None,
     mine: UUID | None = None,
-    page: int = 1,
+    start: UUID | None = None,
     identities: bool = False,
 ) -> Today | None:
     """A page of the newest list of a kind, without people who rest after an attempt; None before the first scoring.
@@ -161,7 +230,8 @@ def read_today(
         kind: ``at_risk`` or ``to_trace``.
         facility: DATIM id of a facility; None for all.
         mine: a person: only patients who are assigned to them or to nobody; None for all.
-        page: number of the page, from 1.
+        start: the entry with which the page begins. If nobody waits from there on, or a newer list was issued since,
+            the page is the first one.
         identities: whether to show names, phones and identifiers.
     """
     with open_session() as session:
@@ -176,10 +246,11 @@ def read_today(
         """Open a transaction of the whole tenant: a list has all facilities, even if its reader reaches only some."""
         return tenant_session(tenant, actor=actor, request_id=request_id)
 
-    part = _Part(day, facility, mine, page)
+    part = _Part(day, facility, mine)
     lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
     with open_session() as session:
         issued = worklist_repository.as_issued(session, lists[kind])
+        people, place = _page(session, issued.uuid, part, start, identities=identities)
         return Today(
             kind=kind,
             day=day,
@@ -189,8 +260,10 @@ def read_today(
             usual_risk=issued.usual_risk,
             capacity_share=None if issued.capacity_share is None else float(issued.capacity_share),
             clinics={name: _clinics(session, uuid, replace(part, facility=None)) for name, uuid in lists.items()},
-            people=_people(session, issued.uuid, part, identities=identities),
+            people=people,
             facility=facility,
+            place=place,
+            cut=_cut(session, issued.uuid, facility),
         )
 
 
@@ -201,7 +274,6 @@ class _Part:
     day: date
     facility: str | None
     mine: UUID | None
-    page: int
 
     def values(self, worklist_id: UUID) -> dict[str, Any]:
         """Return the parameters of the queries."""
@@ -212,7 +284,6 @@ class _Part:
             "mine": self.mine,
             "rests": Jsonb({outcome.name: outcome.rests for outcome in OUTCOMES.values()}),
             "limit": PAGE_SIZE,
-            "offset": (self.page - 1) * PAGE_SIZE,
         }
 
 
@@ -222,27 +293,71 @@ def _clinics(session: TenantSession, worklist_id: UUID, part: _Part) -> list[Cli
     return [Clinic(*row) for row in rows]
 
 
-def _people(session: TenantSession, worklist_id: UUID, part: _Part, *, identities: bool) -> list[Card]:
-    query, values = _PEOPLE.format(waiting=_waiting(session)), part.values(worklist_id)
+def _page(
+    session: TenantSession, worklist_id: UUID, part: _Part, start: UUID | None, *, identities: bool
+) -> tuple[list[Card], PagePlace]:
+    """The cards of a page, and its place; the first page if nobody waits from ``start`` on."""
+    values = part.values(worklist_id) | {"start": None, "rank": None, "score": None}
+    pieces = {"waiting": _waiting(session), "key": _KEY, "start": _START}
+    with psycopg_connection(session).cursor() as cursor:
+        place = None if start is None else cursor.execute(_PLACE, (start, worklist_id)).fetchone()
+    if place is not None:
+        values |= {"start": start, "rank": place[0], "score": place[1]}
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
-        rows: list[dict[str, Any]] = cursor.execute(query, values).fetchall()
+        rows: list[dict[str, Any]] = cursor.execute(_PEOPLE.format(**pieces), values).fetchall()
+    if place is not None and not rows:
+        return _page(session, worklist_id, part, None, identities=identities)
+    before, previous = 0, None
+    if place is not None:
+        with psycopg_connection(session).cursor() as cursor:
+            before, previous = cursor.execute(_BEFORE.format(**pieces), values).fetchall()[0]
+    following = rows[PAGE_SIZE]["entry"] if len(rows) > PAGE_SIZE else None
+    cards = _people(session, worklist_id, rows[:PAGE_SIZE], part.day, identities=identities)
+    return cards, PagePlace(values["start"], before, previous, following)
+
+
+def _people(
+    session: TenantSession, worklist_id: UUID, rows: Sequence[Mapping[str, Any]], day: date, *, identities: bool
+) -> list[Card]:
     patients = [row["patient_uuid"] for row in rows]
     names = identities_of(session, patients) if identities else {}
+    equals = _equals(session, worklist_id, {row["facility_uuid"] for row in rows})
     facts = {"worklist": str(worklist_id), "identities": identities}
     audit.record_many(session, "followup:today:read", "patient", patients, facts)
-    return [_card(row, part.day, names.get(row["patient_uuid"])) for row in rows]
+    return [
+        _card(row, day, names.get(row["patient_uuid"]), equals.get((row["facility_uuid"], row["score"]), 1) - 1)
+        for row in rows
+    ]
+
+
+def _equals(session: TenantSession, worklist_id: UUID, facilities: set[UUID]) -> dict[tuple[UUID, float], int]:
+    """Facility and score -> number of people of the list who have both, if there are several."""
+    query = _EQUALS.format(reach=within_reach_sql(session, "e.facility_uuid", "e.patient_uuid"))
+    with session.cursor() as cursor:
+        rows = cursor.execute(query, {"worklist": worklist_id, "facilities": sorted(facilities)}).fetchall()
+    return {(facility, score): count for facility, score, count in rows}
+
+
+def _cut(session: TenantSession, worklist_id: UUID, facility: str | None) -> Cut | None:
+    try:
+        head = worklist_repository.get_worklist(session, worklist_id)
+    except NotFound:
+        return None
+    clinics = [clinic for clinic in head.facilities if facility in (None, clinic["datim_id"])]
+    listed, candidates = (sum(clinic[name] for clinic in clinics) for name in ("listed", "candidates"))
+    return Cut(listed, candidates, head.capacity, head.due_within)
 
 
 def _waiting(session: TenantSession) -> sql.Composable:
     """Entries within reach: of facilities and of patients, since a patient may be elsewhere now. So are attempts."""
     return _WAITING.format(
-        reach_of_entry=within_reach_sql(session, "e.facility_uuid", "e.patient_uuid"),
+        reach_of_entry=within_reach_sql(session, "e.facility_uuid", "who.uuid"),
         reach_of_patient=within_reach_sql(session, "p.facility_uuid", "p.uuid"),
-        reach_of_attempt=within_reach_sql(session, "i.facility_uuid", "i.patient_uuid"),
+        reach_of_attempt=within_reach_sql(session, "i.facility_uuid", "who.uuid"),
     )
 
 
-def _card(row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
+def _card(row: Mapping[str, Any], day: date, identity: Identity | None, equals: int) -> Card:
     reasons = [(reason["text"], reason["contribution"]) for reason in row["reasons"] or []]
     return Card(
         patient_id=row["patient_uuid"],
@@ -262,4 +377,5 @@ def _card(row: Mapping[str, Any], day: date, identity: Identity | None) -> Card:
         last_day=row["outcome_date"],
         promised_for=row["promised_for"],
         assigned_to=row["assigned_to"],
+        equals=equals if row["risk_level"] in AT_RISK else 0,
     )

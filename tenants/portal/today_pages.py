@@ -16,7 +16,7 @@ from core.identity import Principal
 from core.identity.people import members
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
-from tenants.followup import service, today
+from tenants.followup import rest, service, today
 from tenants.followup.outcomes import OutcomeName
 from tenants.followup.schemas import AttemptPost
 from tenants.followup.today import Today
@@ -26,19 +26,19 @@ from tenants.records.ids import new_uuid
 router = APIRouter()
 
 Tracker = Annotated[Principal, Depends(require("worklists.read", confined=True, by_patient=True))]
+Scored = Annotated[Principal, Depends(require("risk.read", confined=True, by_patient=True))]
 Recorder = Annotated[Principal, Depends(require("attempts.write", confined=True, by_patient=True))]
 Kind = Literal["at_risk", "to_trace"]
 Whose = Literal["", "mine"]
-FIRST, LAST_PAGE = 1, 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The part of today's work that an address names: list, facility and page."""
+    """The part of today's work that an address names: list, facility, whose, and the entry with which a page begins."""
 
     kind: Kind
     facility: str
-    page: int
+    start: UUID | None
     whose: Whose
 
     def address(self, **changes: object) -> str:
@@ -47,8 +47,8 @@ class View:
 
     def query(self, **changes: object) -> str:
         """The view as the query of an address, with changes."""
-        values = {"list": self.kind, "facility": self.facility, "whose": self.whose, "page": self.page, **changes}
-        shown = {name: value for name, value in values.items() if value not in ("", FIRST)}
+        values = {"list": self.kind, "facility": self.facility, "whose": self.whose, "start": self.start, **changes}
+        shown = {name: value for name, value in values.items() if value not in ("", None)}
         return urlencode(shown)
 
 
@@ -59,13 +59,13 @@ class ViewForm(BaseModel):
 
     list: Kind = "at_risk"
     facility: str = Field(default="", max_length=100)
-    page: int = Field(default=FIRST, ge=FIRST, le=LAST_PAGE)
+    start: UUID | Literal[""] = ""
     whose: Whose = ""
 
     @property
     def view(self) -> View:
         """The view to return to."""
-        return View(self.list, self.facility, self.page, self.whose)
+        return View(self.list, self.facility, self.start or None, self.whose)
 
 
 class AttemptForm(ViewForm):
@@ -92,11 +92,11 @@ class AttemptForm(ViewForm):
 def view_of(
     list: Annotated[Kind, Query()] = "at_risk",  # noqa: A002 - the query's name
     facility: Annotated[str, Query(max_length=100)] = "",
-    page: Annotated[int, Query(ge=FIRST, le=LAST_PAGE)] = FIRST,
+    start: UUID | None = None,
     whose: Annotated[Whose, Query()] = "",
 ) -> View:
     """The view that the query names."""
-    return View(list, facility, page, whose)
+    return View(list, facility, start, whose)
 
 
 Viewed = Annotated[View, Depends(view_of)]
@@ -108,6 +108,33 @@ def show_today(
 ) -> HTMLResponse:
     """Show one page of today's list. ``done`` is the attempt that was just recorded, and can be undone."""
     return _today_page(page, principal, scope, view, done=done)
+
+
+@router.get("/today/rest")
+def show_rest(
+    page: Page,
+    principal: Tracker,
+    _: Scored,
+    scope: TenantScope,
+    view: Viewed,
+    number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
+) -> HTMLResponse:
+    """Show the people whom the list leaves out, because it is cut to the capacity of their clinic."""
+    may_open = "patients.read" in principal.permissions
+    with scope.session() as session:
+        left_out = rest.read_rest(session, view.kind, facility=view.facility or None, page=number, identities=may_open)
+    return page.render(
+        "portal/today_rest.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/today",
+        rest=left_out,
+        view=view,
+        page_size=rest.PAGE_SIZE,
+        words=words,
+        may_open=may_open,
+        may_set="settings.read" in principal.permissions,
+    )
 
 
 def _today_page(
@@ -126,12 +153,11 @@ def _today_page(
         view.kind,
         facility=view.facility or None,
         mine=own if view.whose else None,
-        page=view.page,
+        start=view.start,
         identities="patients.read" in principal.permissions,
     )
-    if work is not None and not work.people and view.page > work.last_page:
-        # The list became shorter, for example because its last page was worked through.
-        return _today_page(page, principal, scope, replace(view, page=work.last_page), done=done, wrong=wrong)
+    if work is not None:
+        view = replace(view, start=work.place.start)
     return page.render(
         "portal/today.html",
         principal,
@@ -148,7 +174,10 @@ def _today_page(
         done=done,
         may_record="attempts.write" in principal.permissions,
         may_open="patients.read" in principal.permissions,
-        page_size=today.PAGE_SIZE,
+        part=words.part_of_list(work) if work is not None else "",
+        cut="" if work is None else words.cut(work),
+        may_see_rest="risk.read" in principal.permissions,
+        shown_filters=_shown_filters(work, view),
         outcomes=words.OUTCOMES,
         meaning="" if work is None else words.meaning(work),
         wrong=wrong,
@@ -204,6 +233,13 @@ def _assigned(scope: Scope, work: Today | None, own: UUID | None) -> dict[UUID, 
         else _("Assigned to {name}").format(name=names.get(person, _("somebody who left")))
         for patient, person in whom.items()
     }
+
+
+def _shown_filters(work: Today | None, view: View) -> str:
+    """The filters in words, for who does not open them."""
+    clinics = dict(_choices(work))
+    clinic = clinics.get(view.facility, view.facility) if view.facility else ""
+    return " · ".join(filter(None, (clinic, _("Me or nobody") if view.whose else ""))) or _("Everybody")
 
 
 def _choices(work: Today | None) -> list[tuple[str, str]]:

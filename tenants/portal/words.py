@@ -9,7 +9,8 @@ from uuid import UUID
 
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext, shown_day, shown_share
-from tenants.followup.today import Card, Today
+from tenants.followup.rest import LeftOut
+from tenants.followup.today import AT_RISK, Card, Today
 from tenants.portal.reason_words import reason_text
 from tenants.risk.identities import full_name
 
@@ -30,13 +31,16 @@ WRONG_PHONE: Final = marked("Give another number than the one on record, with 6 
 """The problems of a new number for a person with a wrong one."""
 
 LEVELS: Final[dict[str, tuple[str, str]]] = {
-    "high": (marked("Call first"), "high"),
-    "medium": (marked("Call next"), "medium"),
-    "low": (marked("Call later"), "low"),
+    "high": (marked("High risk"), "high"),
+    "medium": (marked("Raised risk"), "medium"),
+    "low": (marked("Not raised"), "low"),
     "late": (marked("Late"), "medium"),
     "iit": (marked("Interrupted"), "high"),
 }
-"""Word and shape of each level. Those of people at risk follow the order at their clinic, not the risk alone."""
+"""Word and shape of each level."""
+
+TIMES_USUAL: Final = 2.0
+"""High risk begins where the odds are this many times the usual ones."""
 
 TRACED: Final = {
     "late": marked("Did not come. Treatment does not count as interrupted yet."),
@@ -44,7 +48,8 @@ TRACED: Final = {
 }
 """Why people are on the list who are late already; the card says for how long."""
 
-AT_RISK: Final = frozenset({"high", "medium", "low"})
+EVERYBODY_DAYS: Final = 365
+"""A list of people due within this many days leaves nobody out."""
 EVEN: Final = 0.5
 """From this risk on odds are shown as so many of ten."""
 
@@ -70,34 +75,77 @@ class ShownCard:
 def shown_card(card: Card, work: Today) -> ShownCard:
     """The texts of a card. Days are counted from the day that the list was made for; attempts from today."""
     phone = None if card.identity is None else card.identity.get("phone")
-    word, shape = LEVELS[card.risk_level]
-    one_clinic = sum(len(clinics) for clinics in work.clinics.values()) <= len(work.clinics)
-    clinic = "" if one_clinic else card.clinic
-    who = [
-        str(card.age) if card.age is not None else "",
-        _(SEXES[card.sex]) if card.sex in SEXES else "",
-        due(card, work.as_of),
-    ]
+    word, shape = LEVELS[level_of(card.risk_level, card.score, work.usual_risk)]
+    clinic = "" if has_one_clinic(work) else card.clinic
     return ShownCard(
         patient_id=card.patient_id,
         title=name_of(card),
-        meta=" · ".join(filter(None, (", ".join(filter(None, who[:2])), who[2], clinic))),
+        meta=" · ".join(filter(None, (age_and_sex(card), due(card, work.as_of), clinic))),
         level=" · ".join(filter(None, (_(word), odds(card)))),
         shape=shape,
-        why=why(card, work.usual_risk),
+        why=" ".join(filter(None, (why(card, work.usual_risk), tie(card)))),
         last=last_attempt(card, work.day),
         phone=grouped(phone) if phone else None,
         phoneless=card.identity is not None and not phone,
     )
 
 
+def age_and_sex(person: Card | LeftOut) -> str:
+    """Age and sex in words, as far as they are known."""
+    age = str(person.age) if person.age is not None else ""
+    return ", ".join(filter(None, (age, _(SEXES[person.sex]) if person.sex in SEXES else "")))
+
+
+def has_one_clinic(work: Today) -> bool:
+    """Whether all people of both lists are at one clinic, so that cards need not name it."""
+    return sum(len(clinics) for clinics in work.clinics.values()) <= len(work.clinics)
+
+
+def level_of(level: str, risk: float, usual: float | None) -> str:
+    """The level that the page shows: for who is at risk, how the risk compares with the usual one of the model.
+
+    The level of a list follows the capacity of the clinic: who is on the list is mostly ``high`` there, even if all
+    have the same risk.
+    """
+    if level not in AT_RISK or usual is None:
+        return level
+    if risk >= high_from(usual):
+        return "high"
+    return "medium" if shown_share(risk) != shown_share(usual) and risk > usual else "low"
+
+
+def high_from(usual: float) -> float:
+    """The risk from which on a person's risk is high: ``TIMES_USUAL`` times the usual odds.
+
+    >>> round(high_from(0.1), 3)
+    0.182
+    """
+    return TIMES_USUAL * usual / (1 + (TIMES_USUAL - 1) * usual)
+
+
+def tie(card: Card) -> str:
+    """How many people of the clinic have the same risk, and what decides then; empty if nobody has."""
+    if not card.equals:
+        return ""
+    return ngettext(
+        "{count} other person here has the same risk; who is due first comes first.",
+        "{count} other people here have the same risk; who is due first comes first.",
+        card.equals,
+    )
+
+
 def odds(card: Card) -> str:
     """The risk in words; empty for who is late already."""
-    if card.risk_level not in AT_RISK or card.score <= 0:
+    return odds_of(card.score) if card.risk_level in AT_RISK else ""
+
+
+def odds_of(risk: float) -> str:
+    """A risk in words; empty for none."""
+    if risk <= 0:
         return ""
-    if card.score >= EVEN:
-        return _("{count} in 10").format(count=round(card.score * 10))
-    return _("1 in {number}").format(number=round(1 / card.score))
+    if risk >= EVEN:
+        return _("{count} in 10").format(count=round(risk * 10))
+    return _("1 in {number}").format(number=round(1 / risk))
 
 
 def why(card: Card, usual: float | None) -> str:
@@ -130,25 +178,58 @@ def meaning(work: Today) -> str:
     """The meaning of the words on a list's badges."""
     if work.kind == "to_trace":
         return _("“Late” is past the expected contact, “Interrupted” longer than the grace period.")
-    sentences = []
-    if work.capacity_share is not None:
-        share = shown_share(work.capacity_share)
-        text = _("“Call first” marks the {share} of each clinic's people with the highest risk; the others follow.")
-        sentences += [text.format(share=share), _("“1 in 4” means: of four such people, one may interrupt treatment.")]
+    sentences = [_("The highest risk of a clinic comes first.")]
     if work.usual_risk is not None:
-        sentences.append(_("The usual risk is {share}.").format(share=shown_share(work.usual_risk)))
+        sentences += [
+            _("The usual risk is {share}.").format(share=shown_share(work.usual_risk)),
+            _("“High risk” begins at {share}, “Raised risk” above the usual one.").format(
+                share=shown_share(high_from(work.usual_risk))
+            ),
+        ]
+    sentences.append(_("“1 in 4” means: of four such people, one may interrupt treatment."))
     return " ".join(sentences)
 
 
-def name_of(card: Card) -> str:
-    """The person's name on the page: the name, else a number, else the beginning of the identifier."""
-    identity = card.identity or {}
-    return full_name(identity) or identity.get("hospital_number") or unnamed(card.patient_id)
+def part_of_list(work: Today) -> str:
+    """Which people of all who wait the page shows; empty if it shows all."""
+    waiting, first = work.waiting(work.kind), work.place.before + 1
+    if not work.people or (work.place.next is None and not work.place.before):
+        return ""
+    return _("{first} to {last} of {count}").format(
+        first=first, last=work.place.before + len(work.people), count=waiting
+    )
+
+
+def cut(work: Today) -> str:
+    """How many of all people the list has, and the capacity that cuts it; empty if nobody is on it."""
+    if work.cut is None or not work.cut.candidates:
+        return ""
+    people = ngettext("{count} person", "{count} people", work.cut.candidates)
+    if work.kind == "to_trace":
+        text = _("{listed} of {people} to be traced") if work.cut.is_cut else _("{people} to be traced")
+    elif work.cut.due_within is None or work.cut.due_within >= EVERYBODY_DAYS:
+        text = _("{listed} of {people} at risk") if work.cut.is_cut else _("{people} at risk")
+    elif work.cut.is_cut:
+        text = _("{listed} of {people} at risk and due within {days}")
+    else:
+        text = _("{people} at risk and due within {days}")
+    text = text.format(listed=work.cut.listed, people=people, days=counted(work.cut.due_within or 0))
+    if not work.cut.is_cut:
+        return text
+    own = has_one_clinic(work)
+    capacity = _("your capacity is {count} a day") if own else _("each clinic's capacity is {count} a day")
+    return f"{text}; {capacity.format(count=work.cut.capacity)}"
+
+
+def name_of(person: Card | LeftOut) -> str:
+    """The person's name on the page: the name, else a number, else the end of the identifier."""
+    identity = person.identity or {}
+    return full_name(identity) or identity.get("hospital_number") or unnamed(person.patient_id)
 
 
 def unnamed(patient_id: UUID) -> str:
     """The words of pages for a person who has neither a name nor a number there."""
-    return _("Client {end}").format(end=str(patient_id)[-6:])
+    return _("Patient {end}").format(end=str(patient_id)[-6:])
 
 
 def grouped(phone: str) -> str:
@@ -156,7 +237,7 @@ def grouped(phone: str) -> str:
     return f"{phone[:4]} {phone[4:7]} {phone[7:]}" if _NATIONAL.fullmatch(phone) else phone
 
 
-def due(card: Card, day: date) -> str:
+def due(card: Card | LeftOut, day: date) -> str:
     """The day on which the person is expected, or since which the person is late."""
     if card.expected_date is None:
         return _("no contact on record")

@@ -22,7 +22,7 @@ MOST_PEOPLE: Final = 2_000
 """Most people of a list on paper: setting it takes 2 s of a processor and 0.5 GB of memory."""
 
 _COLUMNS: Final[dict[str, tuple[str, tuple[float, str]]]] = {
-    "patient_id": (marked("Client"), (17, "em")),
+    "patient_id": (marked("Patient"), (17, "em")),
     "hospital_number": (marked("Hospital number"), (1.2, "fr")),
     "pepfar_id": (marked("Programme number"), (1.4, "fr")),
     "sex": (marked("Sex"), (2.8, "em")),
@@ -104,7 +104,7 @@ def line_list_pdf(
     columns = linelist.columns(identifiers=identifiers)
     people = sorted((dict(zip(columns, row, strict=True)) for row in rows), key=_order)
     shown = [name for name in _COLUMNS if name in columns and not (identifiers and name == "patient_id")]
-    title = _("Line list of clients, {day}").format(day=shown_date(day, "long"))
+    title = _("Line list of patients, {day}").format(day=shown_date(day, "long"))
     content: dict[str, Any] = {
         "title": title,
         "language": language,
@@ -124,7 +124,7 @@ def line_list_pdf(
 
 def _clinic(people: Sequence[dict[str, Cell]], shown: Sequence[str]) -> dict[str, Any]:
     first = people[0]
-    about = [ngettext("{count} client", "{count} clients", len(people))]
+    about = [ngettext("{count} patient", "{count} patients", len(people))]
     if isinstance(first["data_date"], date):
         about.append(_("records to {day}").format(day=shown_date(first["data_date"])))
     if isinstance(first["complete_through"], date):

@@ -10,7 +10,7 @@ from tenants.reports.printed_list import MOST_PEOPLE
 
 KINDS: Final[dict[str, str]] = {
     "mer": marked("Indicator tables (MER)"),
-    "line-list": marked("Line list of clients"),
+    "line-list": marked("Line list of patients"),
     "radet": marked("RADET"),
     "dhis2": marked("Values for DHIS2"),
 }

@@ -171,6 +171,16 @@ def order_for(
     return Order(kind, as_of, settings.capacity if capacity is None else capacity, facility, due_within)
 
 
+def issued(session: TenantSession, order: Order) -> Worklist | None:
+    """The list of the newest scoring of its date, as issued, even if it is not within reach; None if it was not.
+
+    Raises:
+        Conflict: the date has no scores yet.
+    """
+    head, _ = _head(session, order)
+    return worklist_repository.issued_before(session, head)
+
+
 def read(
     session: TenantSession,
     uuid: UUID,

@@ -150,7 +150,7 @@ def viewer(keyboard, partner):
     keys.page.wait_for_url("**show=TX_ML**")
     keys.follow("^Clinic one$")
     keys.page.wait_for_url("**facility=abc123xyz**")
-    keys.page.get_by_text("The numbers are of a part of the clients.").wait_for()
+    keys.page.get_by_text("The numbers are of a part of the patients.").wait_for()
 
 
 @pytest.mark.parametrize(

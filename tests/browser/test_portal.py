@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.database import platform_session
+from core.database import platform_session, tenant_session
 from core.identity.people import links, members, sessions
 from core.tenancy import create_tenant, suspend_tenant
 from tests.browser import people
@@ -113,6 +113,34 @@ def test_a_tracker_signs_in_sees_why_calls_records_and_goes_on_in_under_ten_inte
     page.wait_for_load_state()
 
 
+@pytest.mark.parametrize("path", ["/today", "/today?list=to_trace"])
+def test_the_first_call_is_on_the_screen_of_a_phone_without_scrolling(signed_in, path):
+    page = signed_in(path=path)
+    box = page.get_by_role("link", name="Call").first.bounding_box()
+    assert box["y"] + box["height"] <= PHONE["height"]
+
+
+def test_the_next_page_misses_nobody_when_some_of_the_first_were_recorded(signed_in, partner):
+    page = signed_in()
+    first = page.locator("article.card")
+    seen = set(first.get_by_role("heading").all_inner_texts())
+    assert len(seen) == 20
+    for name in sorted(seen)[:2]:
+        card = page.locator("article.card").filter(has=page.get_by_role("heading", name=name, exact=True))
+        card.get_by_text("What happened?").click()
+        card.get_by_role("button", name="Not reached").click()
+        page.get_by_text(f"{name}: not reached. Saved.").wait_for()
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url("**start=*")
+    seen |= set(page.locator("article.card").get_by_role("heading").all_inner_texts())
+    assert len(seen) == 23
+    page.get_by_role("link", name="Previous").click()
+    page.get_by_role("heading", level=1, name="Today").wait_for()
+    assert page.locator("article.card").count() == 20
+    with tenant_session(partner, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE interventions SET voided = true, voided_by = 'test:1', date_voided = now()")
+
+
 def test_a_tracker_records_and_undoes(signed_in, accessible):
     page = signed_in()
     card = page.locator("article.card").first
@@ -200,9 +228,11 @@ def test_a_patient_is_assigned_to_a_colleague_and_leaves_my_list(signed_in, acce
     page.wait_for_url("**/today?list=to_trace")
     card = page.locator("article.card").filter(has_text=title)
     assert "Assigned to Partner admin" in card.inner_text()
+    page.get_by_text("Show: Everybody").click()
     page.get_by_label("Assigned to").select_option("Me or nobody")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**whose=mine*")
+    assert page.get_by_text("Show: Me or nobody").is_visible()
     assert card.count() == 0
     page.goto("/today?list=to_trace")
     card.get_by_role("link", name="Reassign").click()
@@ -213,7 +243,7 @@ def test_a_patient_is_assigned_to_a_colleague_and_leaves_my_list(signed_in, acce
 
 def test_the_same_works_by_keyboard(signed_in):
     page = signed_in(size=DESKTOP)
-    summary = page.locator("summary").first
+    summary = page.locator("article summary").first
     summary.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
@@ -224,7 +254,7 @@ def test_the_same_works_by_keyboard(signed_in):
     page.wait_for_load_state()
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/today", "/today?list=to_trace", "/me", "/kit"])
+@pytest.mark.parametrize("path", ["/sign-in", "/today", "/today?list=to_trace", "/today/rest", "/me", "/kit"])
 def test_pages_are_accessible_and_fit_every_screen(open_page, signed_in, accessible, path):
     page = open_page(path) if path in {"/sign-in", "/kit"} else signed_in(path=path)
     assert_good(page, accessible)
@@ -282,7 +312,9 @@ def test_an_invited_person_chooses_a_password_and_signs_in(open_page, partner, a
 def test_who_may_not_see_lists_is_told_so_and_who_signs_out_is_out(signed_in):
     page = signed_in("viewer", path="/me")
     page.goto("/today")
-    assert "worklists.read" in page.locator("body").inner_text()
+    text = page.locator("body").inner_text()
+    assert "You need this permission: See issued lists and the people on them." in text
+    assert "worklists.read" not in text
     page.goto("/me")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")

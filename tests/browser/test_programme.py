@@ -136,11 +136,11 @@ def test_the_page_shows_where_the_partners_list_disagrees(visit):
     page.get_by_role("link", name="See where it disagrees").click()
     page.wait_for_url("**/programme/disagreements")
     assert stats(page) == [
-        "3 clients on the list", "1 with the same status in the records 33.3%", "2 on whom they disagree",
+        "3 patients on the list", "1 with the same status in the records 33.3%", "2 on whom they disagree",
     ]  # fmt: skip
     page.get_by_role("region", name="Likely reasons").get_by_role("link").last.click()
     page.get_by_role("link", name="Show all reasons").wait_for()
-    assert page.get_by_role("region", name="Clients").locator("tbody tr").count() == 1
+    assert page.get_by_role("region", name="Patients").locator("tbody tr").count() == 1
 
 
 def test_a_viewer_reads_the_numbers_and_opens_no_list(visit):

@@ -5,9 +5,11 @@ from itertools import chain
 from uuid import uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 
 from core.clock import frozen, now, today
 from core.database import tenant_session
+from tenants.followup.rest import read_rest
 from tenants.followup.today import read_today
 from tests.tenants.followup.scored import ZONE, scored
 
@@ -112,13 +114,87 @@ def test_a_chosen_clinic_counts_its_people_and_leaves_the_other_clinics_to_choos
     assert sorted(parts) == [0, 1]
 
 
-def test_pages_follow_each_other_without_a_gap(application, client_for, make_tenant):
+@pytest.fixture(scope="module")
+def many(application, make_tenant):
+    """A tenant with 45 people at risk at three clinics: its reference, a client, and their identifiers."""
     owner = make_tenant()
-    client = client_for(application, owner.api_key)
-    people = scored(owner.ref, client, at_risk=23, to_trace=0, clinics=3)
-    parts = [listed(owner.ref, page=page) for page in (1, 2, 3)]
-    assert [len(part) for part in parts] == [20, 3, 0]
-    assert sorted(chain(*parts)) == sorted(people["at_risk"])
+    with TestClient(application, headers={"X-API-Key": owner.api_key}) as client:
+        yield owner.ref, client, scored(owner.ref, client, at_risk=45, to_trace=0, clinics=3)["at_risk"]
+
+
+def pages_of(tenant):
+    """Today's pages, each read when the one before was read."""
+    work = read(tenant)
+    while True:
+        yield work
+        if work.place.next is None:
+            return
+        work = read(tenant, start=work.place.next)
+
+
+def people_of(work):
+    return [str(card.patient_id) for card in work.people]
+
+
+def test_pages_follow_each_other_without_a_gap_there_and_back(many):
+    tenant, _, people = many
+    pages = list(pages_of(tenant))
+    assert [(work.place.before, len(work.people)) for work in pages] == [(0, 20), (20, 20), (40, 5)]
+    assert sorted(chain(*map(people_of, pages))) == sorted(people)
+    assert people_of(read(tenant, start=pages[2].place.previous)) == people_of(pages[1])
+    assert people_of(read(tenant, start=pages[1].place.previous)) == people_of(pages[0])
+
+
+def test_nobody_is_missed_when_some_of_a_page_are_recorded_before_the_next(many):
+    tenant, client, people = many
+    seen, attempts = set(), []
+    for work in pages_of(tenant):
+        seen |= set(people_of(work))
+        attempts += [record(client, patient, "not_reached") for patient in people_of(work)[:5]]
+    assert seen == set(people)
+    for attempt in attempts:
+        client.delete(f"/v1/attempts/{attempt}")
+
+
+def test_a_page_from_which_on_nobody_waits_or_of_another_list_is_the_first(many):
+    tenant, client, _ = many
+    *_, last = pages_of(tenant)
+    attempts = [record(client, patient, "not_reached") for patient in people_of(last)]
+    assert read(tenant, start=last.place.start).place.start is None
+    assert read(tenant, start=uuid4()).people == read(tenant).people
+    for attempt in attempts:
+        client.delete(f"/v1/attempts/{attempt}")
+
+
+def test_a_list_says_how_it_is_cut_and_the_rest_is_read_in_its_order(many):
+    tenant, client, people = many
+    settings = client.patch("/v1/settings/risk", json={"capacity": 4}, headers={"If-Match": "*"})
+    assert settings.status_code == 200, settings.text
+    work = read(tenant)
+    assert (work.cut.listed, work.cut.candidates, work.cut.capacity, work.cut.is_cut) == (12, 45, 4, True)
+    first = work.clinics["at_risk"][0]
+    of_one = read(tenant, facility=first.datim_id).cut
+    assert (of_one.listed, of_one.candidates) == (4, 15)
+    with tenant_session(tenant, actor="test:1") as session:
+        rest = read_rest(session, "at_risk", page=7)
+        assert (rest.total, rest.page) == (33, 1)
+        assert {str(one.patient_id) for one in rest.people} == set(people) - set(people_of(work))
+        risks = [one.risk for one in rest.people]
+        assert read_rest(session, "at_risk", facility=first.datim_id).total == 11
+        assert read_rest(session, "to_trace").people == []
+    assert risks == sorted(risks, reverse=True)
+    client.patch("/v1/settings/risk", json={"capacity": None}, headers={"If-Match": "*"})
+    assert not read(tenant).cut.is_cut
+
+
+def test_who_has_the_same_risk_as_others_of_the_clinic_is_told_so(many):
+    tenant, _, _ = many
+    assert {card.equals for card in read(tenant).people} == {0}
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE worklist_entries SET score = 0.9 WHERE rank <= 4")
+    equals = [card.equals for card in read(tenant).people]
+    assert equals[:12] == [3] * 12
+    assert set(equals[12:]) == {0}
 
 
 def test_who_reaches_one_clinic_sees_its_people_and_the_list_stays_whole(world):
@@ -153,6 +229,45 @@ def test_a_patient_who_is_elsewhere_now_is_on_the_list_of_who_reaches_both_clini
         work = read_today(tenant, lambda: tenant_session(tenant, actor="test:1", reach=reach), "at_risk")  # noqa: B023
         assert moved not in {str(card.patient_id) for card in work.people}
     assert moved in listed(tenant)
+
+
+def test_a_merged_person_is_on_the_list_once_with_the_attempts_of_both(world):
+    tenant, client, people = world
+    first, second, other = people["at_risk"]
+    listed(tenant)  # issues the list, before the merge
+    record(client, second, "reached")
+    body = {"canonical_id": second, "reason": "one person"}
+    assert client.post(f"/v1/patients/{first}/merge", json=body).status_code == 200
+    assert listed(tenant) == [other]
+    assert read(tenant).done == 1
+    with frozen(now() + timedelta(days=60)):
+        cards = {str(card.patient_id): card for card in read(tenant).people}
+        assert set(cards) == {second, other}
+        assert cards[second].attempts == 1
+    client.post(f"/v1/patients/{first}/unmerge", json={"reason": "twins"})
+    assert listed(tenant) == [first, other] or listed(tenant) == [other, first]
+
+
+def test_an_attempt_for_the_merged_record_counts_for_the_survivor_who_is_not_on_the_list(world):
+    tenant, client, people = world
+    merged = people["at_risk"][0]
+    facility = client.get(f"/v1/patients/{merged}").json()["facility"]
+    body = {"facility": facility, "hospital_number": f"S-{uuid4().hex[:8]}"}
+    survivor = client.post("/v1/patients", json=body).json()["id"]
+    listed(tenant)
+    attempt = record(client, merged, "not_reached")
+    merge = {"canonical_id": survivor, "reason": "one person"}
+    assert client.post(f"/v1/patients/{merged}/merge", json=merge).status_code == 200
+    attempts = client.get("/v1/attempts", params={"patient_id": survivor}).json()["items"]
+    assert [one["id"] for one in attempts] == [attempt]
+    assert survivor not in listed(tenant)
+    client.delete(f"/v1/attempts/{attempt}")
+    assert survivor in listed(tenant)
+    assert merged not in listed(tenant)
+    record(client, survivor, "reached")
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        query = "SELECT outcome FROM worklist_entries WHERE patient_uuid = %s"
+        assert cursor.execute(query, (merged,)).fetchall() == [("reached",)]
 
 
 def test_a_voided_patient_is_on_no_list(world):

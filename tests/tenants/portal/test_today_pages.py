@@ -1,6 +1,8 @@
-"""The page of today's work, without a browser: beyond its last page, and in another language."""
+"""The page of today's work, without a browser: its pages, how it is cut, and in another language."""
 
+import html
 import re
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -29,18 +31,40 @@ def cards(text):
     return len(re.findall(r'id="card-', text))
 
 
-@pytest.mark.parametrize("page", [2, 3, 9_999])
-def test_an_address_beyond_the_end_shows_the_last_page(reader, page):
-    text = reader.get(f"/today?page={page}").text
-    assert cards(text) == 3
-    assert "Page 2" in text
-    assert "Nobody is left" not in text
+def test_the_next_page_is_whole_after_some_of_the_first_were_recorded(reader):
+    text = reader.get("/today").text
+    assert cards(text) == 20
+    assert "1 to 20 of 23" in text
+    following = html.unescape(re.search(r'rel="next" href="([^"]+)"', text)[1])
+    record(reader, re.search(r'id="card-([0-9a-f-]+)"', text)[1], start="")
+    text = reader.get(following).text
+    assert (cards(text), "20 to 22 of 22" in text) == (3, True)
+    # Recording on the second page leads back to it, with whoever is left there.
+    start = following.rsplit("start=", 1)[1]
+    answer = record(reader, re.search(r'id="card-([0-9a-f-]+)"', text)[1], start=start)
+    assert f"start={start}" in answer.headers["location"]
+    assert cards(reader.get(answer.headers["location"]).text) == 2
 
 
-def test_an_empty_list_has_one_page(reader):
-    text = reader.get("/today?facility=nowhere&page=4").text
+def record(reader, patient, **view):
+    token = re.search(r'name="csrf_token" value="([^"]+)"', reader.get("/me").text)[1]
+    form = {"csrf_token": token, "id": str(uuid4()), "patient_id": patient, "outcome": "not_reached", **view}
+    origin = {"Origin": "http://testserver"}
+    answer = reader.post("/today/attempts", data=form, headers=origin, follow_redirects=False)
+    assert answer.status_code == 303
+    return answer
+
+
+@pytest.mark.parametrize("start", ["", "&start=019c2282-2340-72fa-bad3-569c01a5ba50"])
+def test_an_empty_list_has_one_page(reader, start):
+    text = reader.get(f"/today?facility=nowhere{start}").text
     assert cards(text) == 0
     assert "Nobody is left on this list" in text
+
+
+def test_a_cut_list_leads_to_the_others(reader):
+    assert "23 people at risk and due within 14 days." in reader.get("/today").text
+    assert "Nobody is left out" in reader.get("/today/rest").text
 
 
 def test_all_clinics_can_be_chosen_from_the_page_of_one_and_in_french(reader):

@@ -1,12 +1,14 @@
 """The words of a card."""
 
+from dataclasses import replace
+from datetime import date
 from typing import get_args
 from uuid import uuid4
 
 import pytest
 
 from tenants.followup.outcomes import OUTCOMES, ReasonName
-from tenants.followup.today import Card
+from tenants.followup.today import Card, Clinic, Cut, Today
 from tenants.portal import patient_words, words
 from tenants.portal.words import grouped
 
@@ -27,6 +29,7 @@ def card(score, level="high", raising=(), lowering=()):
     )
 
 
+DAY = date(2026, 5, 1)
 LATE, WELL = ("12 days late at the last refill",), ("last viral load 40 copies/mL",)
 
 
@@ -54,8 +57,42 @@ def test_odds_are_said_in_whole_people(shown, text):
     assert words.odds(shown) == text
 
 
-def test_badges_of_the_order_at_a_clinic_say_nothing_of_the_risk():
-    assert [words.LEVELS[level][0] for level in ("high", "medium", "low")] == ["Call first", "Call next", "Call later"]
+@pytest.mark.parametrize(
+    ("risk", "usual", "level"),
+    [
+        (0.30, 0.1, "high"), (0.19, 0.1, "high"), (0.18, 0.1, "medium"), (0.102, 0.1, "low"), (0.04, 0.1, "low"),
+        (0.9, None, "high"), (0.6, 0.5, "medium"), (0.7, 0.5, "high"),
+    ],
+)  # fmt: skip
+def test_the_level_of_a_card_compares_with_the_usual_risk_whatever_the_capacity(risk, usual, level):
+    assert words.level_of("high", risk, usual) == level
+
+
+def test_all_with_the_usual_risk_are_not_raised_and_equals_are_told():
+    assert words.level_of("high", 0.1, 0.1) == "low"
+    assert words.tie(replace(card(0.1), equals=1)).startswith("1 other person here has the same risk")
+    assert words.tie(replace(card(0.1), equals=7)).startswith("7 other people here have the same risk")
+    assert words.tie(card(0.1)) == ""
+
+
+def test_words_and_shapes_of_the_levels_differ_by_more_than_colour():
+    of_risk = [words.LEVELS[level] for level in ("high", "medium", "low")]
+    assert [len(set(column)) for column in zip(*of_risk, strict=True)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("facts", "clinics", "text"),
+    [
+        ((20, 74, 20, 14), 1, "20 of 74 people at risk and due within 14 days; your capacity is 20 a day"),
+        ((40, 74, 20, 365), 2, "40 of 74 people at risk; each clinic's capacity is 20 a day"),
+        ((1, 1, 20, 14), 1, "1 person at risk and due within 14 days"),
+        ((0, 0, 20, 14), 1, ""),
+    ],
+)
+def test_a_list_says_of_how_many_it_is_a_part(facts, clinics, text):
+    places = [Clinic(f"F{number}", "Clinic", 1, 0) for number in range(clinics)]
+    work = Today("at_risk", DAY, DAY, None, "m", 0.1, 0.3, {"at_risk": places}, [], cut=Cut(*facts))
+    assert words.cut(work) == text
 
 
 def test_pages_have_words_for_each_outcome_and_reason_of_the_vocabulary():
