@@ -16,6 +16,7 @@ from core.web.etag import ExpectedVersions, etag
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
 from tenants.portal.setting_fields import PREFIX, document_of, fields_of, with_texts, wrong_fields
+from tenants.portal.setting_words import group_words
 
 router = APIRouter()
 
@@ -45,6 +46,7 @@ def show_settings(page: Page, principal: Reader, scope: TenantScope, db: TenantD
         partner=scope.tenant.name,
         current="/admin",
         states=service.read_all(db),
+        group_words=group_words,
     )
 
 
@@ -106,12 +108,13 @@ def _group_page(
         partner=scope.tenant.name,
         current="/admin",
         group=state.group,
+        group_words=group_words,
         state=state,
         version=etag(state.version),
         fields=fields,
         wrong=wrong,
         summary=[
-            (f"{PREFIX}{field.name}", f"{field.label.capitalize()}: {wrong[field.name]}")
+            (f"{PREFIX}{field.name}", f"{field.label}: {wrong[field.name]}")
             for outer in fields
             for field in outer.fields()
             if field.name in wrong

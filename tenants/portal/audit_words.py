@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from core.audit.service import declared_actions
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext
+from tenants.portal.admin_words import role_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ACTS: Final[dict[str, str]] = {
     "api_key:create": marked("Created an API key"),
@@ -183,6 +187,21 @@ SUBJECTS: Final[dict[str, str]] = {
 """Kind of a subject -> how pages call it."""
 
 
+DETAILS: Final[dict[str, str]] = {
+    "as_of": marked("day"),
+    "capacity": marked("capacity"),
+    "entries": marked("people on it"),
+    "fields": marked("fields"),
+    "identities": marked("with names"),
+    "outcome": marked("outcome"),
+    "person": marked("person"),
+    "purpose": marked("purpose"),
+    "reason": marked("reason"),
+    "roles": marked("roles"),
+}
+"""Name of a detail -> what pages call it."""
+
+
 def act_words(action: str) -> str:
     """What was done, in words; the code of an act that no installed feature declares any more."""
     name = act_of(action)
@@ -229,12 +248,24 @@ def records_words(kind: str, count: int) -> str:
     return ngettext("{count} record", "{count} records", count)
 
 
-def detail_words(name: str, value: object) -> str:
-    """A detail of an event: its name and value, without the marks of code."""
-    if isinstance(value, bool):
-        text = _("yes") if value else _("no")
-    elif isinstance(value, list | tuple):
-        text = ", ".join(map(str, value))
-    else:
-        text = "-" if value is None else str(value)
-    return f"{name.replace('_', ' ')}: {text}"
+def details_words(detail: Mapping[str, object] | None, names: Mapping[str, str]) -> str:
+    """The details of an event in words, without the identifiers of lists, which say nothing to a reader.
+
+    Args:
+        detail: name -> value.
+        names: actor -> name.
+    """
+    shown = []
+    for name, value in (detail or {}).items():
+        if name == "worklist":
+            continue
+        if isinstance(value, bool):
+            text = _("yes") if value else _("no")
+        elif name == "roles" and isinstance(value, list):
+            text = role_names(map(str, value))
+        elif isinstance(value, list):
+            text = ", ".join(map(str, value))
+        else:
+            text = names.get(f"{name}:{value}", "-" if value is None else str(value))
+        shown.append(f"{_(DETAILS[name]) if name in DETAILS else name.replace('_', ' ')}: {text}")
+    return " · ".join(shown)

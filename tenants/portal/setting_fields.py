@@ -119,12 +119,12 @@ def fields_of(state: GroupState, roles: Sequence[str] = ()) -> list[SettingField
     for name, model, field in state.group.leaves():
         schema = model.model_json_schema()
         own = schema["properties"][name.rpartition(".")[2]]
-        made = _field(
+        setting = _field(
             name, own, schema, service.at_name(values, name), service.at_name(defaults, name), meaning_of(field)
         )
         if name == "second_factor_roles":
-            made = replace(made, kind="many", options=tuple(dict.fromkeys((*roles, *made.chosen))))
-        fields.append(replace(made, is_set=name in state.set_names))
+            setting = replace(setting, kind="many", options=tuple(dict.fromkeys((*roles, *setting.chosen))))
+        fields.append(replace(setting, is_set=name in state.set_names))
     return fields
 
 
@@ -172,16 +172,16 @@ def _field(
 ) -> SettingField:
     """The field of one setting, or of one part of it."""
     own = _resolved(own, schema)
-    made = SettingField(name, label_words(name), "", "", meaning_words(name, meaning), **_form_of(own, schema))
+    setting = SettingField(name, label_words(name), "", "", meaning_words(name, meaning), **_form_of(own, schema))
     if "oneOf" in own:
         variants = own["discriminator"]["mapping"]
         parts = {
             kind: _parts(f"{name}.{kind}", _resolved({"$ref": reference}, schema), schema, value)
             for kind, reference in variants.items()
         }
-        made = replace(made, kind="variants", options=tuple(variants), parts=parts)
+        setting = replace(setting, kind="variants", options=tuple(variants), parts=parts)
         value, default = (each.get("kind") if isinstance(each, dict) else None for each in (value, default))
-    return replace(made, text=_text(made, value), default=_text(made, default))
+    return replace(setting, text=_text(setting, value), default=_text(setting, default))
 
 
 def _parts(name: str, own: Mapping[str, Any], schema: Mapping[str, Any], value: object) -> list[SettingField]:

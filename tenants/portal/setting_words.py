@@ -10,6 +10,25 @@ from core.web.texts import gettext as _
 from tenants.portal.admin_words import ROLES
 
 LABELS: Final[dict[str, str]] = {
+    "grace_days": marked("days of grace"),
+    "reporting_lag_days": marked("days to record an outcome"),
+    "longest_ahead_days": marked("most days ahead of an appointment"),
+    "longest_supply_days": marked("most days of a supply"),
+    "completeness.window_days": marked("days of a window of contacts"),
+    "completeness.minimum_contacts": marked("fewest contacts to judge a facility by itself"),
+    "completeness.share": marked("share of the usual contacts"),
+    "completeness.reference_days": marked("days from which the usual number is taken"),
+    "completeness.silence": marked("contacts missed until reporting counts as stopped"),
+    "completeness.stale_after_days": marked("days until records are too old"),
+    "predictions": marked("days that scores stay"),
+    "quality_reports": marked("days that reports on quality stay"),
+    "rejected_rows": marked("days that rejected rows stay"),
+    "report_files": marked("days that the list of reports stays"),
+    "waiting_rows": marked("days that waiting rows stay"),
+    "training_years": marked("years of records to train on"),
+    "training_units": marked("most contacts to train on"),
+    "capacity_share": marked("share of people to call"),
+    "language": marked("language of pages and letters"),
     "pvls_minimum_months": marked("months on ART before a viral load counts"),
     "start_when_missing": marked("start of treatment where none is recorded"),
     "expected_from": marked("what sets the expected contact"),
@@ -34,6 +53,16 @@ LABELS: Final[dict[str, str]] = {
     "horizon_days": marked("days ahead of the list at risk"),
 }
 """Dotted name -> label, where the name alone would not be understood."""
+
+GROUPS: Final[dict[str, str]] = {
+    "cohort": marked("Contacts and status"),
+    "facilities": marked("Facilities"),
+    "reports": marked("Reports"),
+    "retention": marked("How long rows stay"),
+    "risk": marked("Risk and lists"),
+    "sign_in": marked("Sign-in"),
+}
+"""Name of a group -> what pages call it."""
 
 MEANINGS: Final[dict[str, str]] = {
     "expected_from": marked("Whether each contact sets the next expected one, or each booking is an expected contact."),
@@ -78,9 +107,15 @@ CHOICES: Final[dict[tuple[str, str], str]] = {
 """(dotted name, value) -> what the page calls the value."""
 
 
+def group_words(name: str) -> str:
+    """What pages call a group of settings."""
+    return _(GROUPS[name]) if name in GROUPS else _(label_of(name)).capitalize()
+
+
 def label_words(name: str) -> str:
-    """What the page calls a setting with a dotted name."""
-    return _(LABELS[name]) if name in LABELS else _(label_of(name))
+    """What the page calls a setting with a dotted name, with a capital."""
+    text = _(LABELS[name]) if name in LABELS else _(label_of(name))
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def meaning_words(name: str, description: str) -> str:

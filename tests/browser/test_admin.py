@@ -221,11 +221,11 @@ def test_pages_are_accessible_and_fit_every_screen(visit, accessible, path):
 def test_a_setting_is_changed_and_a_wrong_value_is_told_at_its_field(visit, accessible, size):
     page = visit("/admin/settings", size)
     page.get_by_role("link", name="Risk").click()
-    field = page.get_by_label("Capacity share")
+    field = page.get_by_label("Share of people to call")
     field.fill("7")
     accessible(page)
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("alert").get_by_role("link", name="Capacity share").click()
+    page.get_by_role("alert").get_by_role("link", name="Share of people to call").click()
     assert page.evaluate("document.activeElement.id") == "set.capacity_share"
     assert field.input_value() == "7"
     accessible(page)
@@ -239,14 +239,14 @@ def test_a_setting_is_changed_and_a_wrong_value_is_told_at_its_field(visit, acce
 
 def test_a_setting_is_changed_without_script_and_only_by_who_may(visit, add_person):
     page = visit("/admin/settings/cohort", java_script_enabled=False)
-    page.get_by_label("Grace days").fill("30")
+    page.get_by_label("Days of grace").fill("30")
     page.get_by_label("Days between contacts").fill("60")
     page.get_by_role("button", name="Save").click()
     assert page.get_by_text("Saved. It applies from now on.").is_visible()
     assert page.get_by_label("Days between contacts").input_value() == "60"
     hers = visit("/admin/settings/cohort", person=add_person("Dana Data", "data_officer"))
     assert "To change them you need more permissions" in hers.locator("main").inner_text()
-    assert "The same for everybody; days between contacts: 60" in hers.locator("main").inner_text()
+    assert "The same for everybody; Days between contacts: 60" in hers.locator("main").inner_text()
     assert hers.get_by_role("button", name="Save").count() == 0
 
 
