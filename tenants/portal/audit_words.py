@@ -267,5 +267,6 @@ def details_words(detail: Mapping[str, object] | None, names: Mapping[str, str])
             text = ", ".join(map(str, value))
         else:
             text = names.get(f"{name}:{value}", "-" if value is None else str(value))
-        shown.append(f"{_(DETAILS[name]) if name in DETAILS else name.replace('_', ' ')}: {text}")
+        label = _(DETAILS[name]) if name in DETAILS else name.replace("_", " ")
+        shown.append(f"{label}: {text}")
     return " · ".join(shown)

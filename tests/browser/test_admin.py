@@ -104,7 +104,7 @@ def test_a_changed_role_counts_from_the_next_request(visit, add_person, size):
     page.get_by_role("button", name="Save").click()
     page.get_by_text("It applies from the person's next request on").wait_for()
     hers.reload()
-    assert "people.read" in hers.locator("main").inner_text()
+    assert "See the people of the partner, and what they may do" in hers.locator("main").inner_text()
 
 
 def test_an_account_is_deactivated_activated_again_and_removed(visit, add_person, accessible):
@@ -197,7 +197,7 @@ def test_a_role_is_added_changed_and_deleted(visit, accessible, size):
 
 def test_a_built_in_role_shows_what_it_permits_and_no_form(visit):
     page = visit("/admin/roles/viewer")
-    assert page.get_by_text("reports.read").is_visible()
+    assert page.get_by_text("Export line lists and indicator tables, without personal identifiers").is_visible()
     assert page.get_by_role("button", name="Save").count() == 0
 
 

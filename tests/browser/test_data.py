@@ -186,6 +186,6 @@ def test_who_has_no_records_is_led_to_the_upload(visit, accessible, empty):
 
 def test_who_may_not_see_imports_is_told_who_can_allow_it(visit, accessible):
     page = visit("/data", "viewer")
-    assert "imports.read" in page.locator("main").inner_text()
+    assert "See imports, their progress" in page.locator("main").inner_text()
     assert "administrator" in page.locator("main").inner_text()
     accessible(page)

@@ -220,7 +220,7 @@ def test_pages_are_accessible_and_fit_every_screen(visit, accessible, address, p
 
 def test_who_may_not_see_patients_is_told_who_can_allow_it(visit, accessible, address):
     page = visit(address, "viewer")
-    assert "patients.read" in page.locator("main").inner_text()
+    assert "See patients with their names" in page.locator("main").inner_text()
     assert "administrator" in page.locator("main").inner_text()
     accessible(page)
 

@@ -153,7 +153,7 @@ def test_a_viewer_reads_the_numbers_and_opens_no_list(visit):
 
 def test_who_may_not_read_numbers_is_told_who_can_allow_it(visit):
     page = visit("/programme", "tracking_officer")
-    assert "cohort.read" in page.locator("main").inner_text()
+    assert "See status, indicators" in page.locator("main").inner_text()
     assert page.get_by_role("link", name="Programme").count() == 0
 
 

@@ -352,7 +352,7 @@ def test_who_reads_numbers_only_gets_no_link_to_people(things, signed_in):
     page = signed_in("owner", "viewer").get("/programme?period=2025Q1")
     assert page.status_code == 200
     assert "/programme/people" not in page.text
-    assert "patients.read" in page.text
+    assert "the permission to see patients" in page.text
 
 
 @pytest.fixture(scope="module")
