@@ -13,8 +13,8 @@ from core.identity.people.sessions import KIND
 from core.identity.roles import ROLES
 from tests.isolation.cases_imports import imported
 
-STEPS = {"/start", "/me/second-factor/set-up", "/programme/people", "/programme/disagreements"}
-"""Where a redirect or a form leads, or what records lead to: a number of the programme, a list with statuses."""
+STEPS = {"/start", "/me/second-factor/set-up", "/programme/people", "/programme/disagreements", "/today/rest"}
+"""Where a redirect or a form leads, or what records lead to: a number, a list with statuses, a list that is cut."""
 
 REACHES = ("everything", "facility", "assigned")
 ROLES_OF_TENANTS = [name for name, role in ROLES.items() if not role.operator]
