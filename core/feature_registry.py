@@ -167,6 +167,7 @@ class Feature:
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
         meters: the meters of a tenant's use; see ``core.metering``.
         loops: functions that workers call at intervals; see ``core.jobs.loops``.
+        dependencies: ``"module:attribute"`` of each other server that it calls; see ``core.resilience``.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Feature:
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()
     loops: Sequence[Loop] = ()
+    dependencies: Sequence[str] = ()
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

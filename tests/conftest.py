@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -261,3 +262,11 @@ def settings_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]
     monkeypatch.undo()
     get_settings.cache_clear()
     dispose()
+
+
+@pytest.fixture(autouse=True)
+def closed_breakers():
+    """Forget what earlier tests made of the dependencies: a test without Redis would stop the calls of the next one."""
+    yield
+    if (instances := sys.modules.get("core.resilience.instances")) is not None:
+        instances.forget()
