@@ -1,7 +1,8 @@
 """Quotas: how many requests a person, an API key, a tenant and an address may send within a minute.
 
 The counts are in Redis, so that they hold for all processes together: GCRA, in one script, with the clock of the
-server. While Redis is not there, reads are not limited, and each process limits the writes that it gets.
+server. While Redis is not there, reads are not limited, and each process limits the writes that it gets; the answers
+say so in ``X-Fallback``.
 Headers: draft-ietf-httpapi-ratelimit-headers.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,24 +21,23 @@ from redis.exceptions import RedisError
 from core import telemetry
 from core.app.rates import ProcessLimiter
 from core.errors import TooManyRequests
+from core.resilience import fallback, guarded
+from core.resilience.dependencies import REDIS_QUOTAS
+from core.resilience.errors import NOT_CALLED
 from core.services import ensure
 from core.web.public_routes import PublicRate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from core.settings import Settings
 
 WINDOW: Final = 60
 """Seconds of every quota."""
 
-SECONDS: Final = 0.25
-"""Seconds that Redis may take to count a request."""
-
-PAUSE: Final = 5.0
-"""Seconds for which Redis is not asked again after it did not answer."""
-
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+NOT_LIMITED: Final = "requests-not-limited"
+COUNTED_HERE: Final = "writes-counted-by-one-process"
 _CONNECTIONS: Final = 16
 _SCRIPT: Final = """
 local clock = redis.call('TIME')
@@ -119,18 +118,15 @@ class Quotas:
 
     Args:
         settings: the limits; 0 is no limit.
-        clock: monotonic seconds.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._limits = {
             "person": settings.rate_person,
             "key": settings.rate_key,
             "tenant": settings.rate_tenant,
             "address": settings.rate_address,
         }
-        self._clock = clock
-        self._paused_until = 0.0
         self._process = ProcessLimiter()
         self._client: Redis | None = None
         self._threads = anyio.CapacityLimiter(_CONNECTIONS)
@@ -153,6 +149,7 @@ class Quotas:
         """Count a request. If a quota is used up, the request counts to none of them, and the answer has an error."""
         standings = await self._count(quotas) if quotas else []
         if standings is None:
+            fallback(REDIS_QUOTAS, NOT_LIMITED if method in READS else COUNTED_HERE)
             standings = [] if method in READS else self._count_here(quotas)
         late = [standing for standing in standings if standing.wait > 0]
         if late:
@@ -162,14 +159,13 @@ class Quotas:
 
     async def _count(self, quotas: Sequence[Quota]) -> list[QuotaState] | None:
         """Count in Redis; None while Redis does not answer."""
-        if self._clock() < self._paused_until:
-            return None
         arguments = [value for quota in quotas for value in (quota.limit, WINDOW * 1_000_000)]
         try:
             names = [quota.stored_as for quota in quotas]
             answers = await run_sync(self._run, names, arguments, limiter=self._threads)
+        except NOT_CALLED:
+            return None
         except (RedisError, OSError) as error:
-            self._paused_until = self._clock() + PAUSE
             self._client = None  # the embedded server may come back at another port
             log.warning("requests are not counted: Redis does not answer", error=type(error).__name__)
             return None
@@ -191,11 +187,16 @@ class Quotas:
 
         Raises:
             RedisError: Redis does not answer in time.
+            BreakerOpen: it did not a moment ago.
         """
-        if self._client is None:
-            self._client = Redis.from_url(ensure().redis_url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
-        answers: list[tuple[bytes, bytes, bytes]] = self._client.register_script(_SCRIPT)(names, arguments)
-        return answers
+        with guarded(REDIS_QUOTAS):
+            if self._client is None:
+                seconds = REDIS_QUOTAS.timeout
+                self._client = Redis.from_url(
+                    ensure().redis_url, socket_timeout=seconds, socket_connect_timeout=seconds
+                )
+            answers: list[tuple[bytes, bytes, bytes]] = self._client.register_script(_SCRIPT)(names, arguments)
+            return answers
 
 
 def headers_of(standings: Sequence[QuotaState]) -> list[tuple[bytes, bytes]]:

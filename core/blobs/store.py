@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from core import clock
 from core.blobs.errors import BlobDamaged
+from core.blobs.guarded_store import GuardedStore
 from core.blobs.sealed import SealedReader, write
 from core.errors import FieldError, Invalid, NotFound
 from core.settings import get_settings
@@ -300,7 +301,8 @@ def _filesystem(url: str) -> tuple[Any, str]:
     filesystem, root = fsspec.core.url_to_fs(url)
     if "file" in filesystem.protocol:
         os.makedirs(root, mode=0o700, exist_ok=True)  # noqa: PTH103 - a path of fsspec's making
-    return filesystem, str(root).rstrip("/")
+        return filesystem, str(root).rstrip("/")
+    return GuardedStore(filesystem), str(root).rstrip("/")
 
 
 def _bound_name(tenant: TenantRef, key: str) -> str:

@@ -6,6 +6,7 @@ that.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -13,10 +14,13 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
+from core.resilience import guarded
+from core.resilience.dependencies import REDIS_JOBS
+from core.resilience.errors import NOT_CALLED
 from core.services import ensure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 NAMESPACE = "iit:jobs"
 ACTOR = "run"
@@ -36,7 +40,9 @@ class DramatiqMessages:
     """Messages through Redis, with one queue for each data database, named like the database."""
 
     def __init__(self, client: redis.Redis | None = None) -> None:
-        self.client = client or redis.Redis.from_url(ensure().redis_url, socket_timeout=10, socket_connect_timeout=5)
+        self.client = client or redis.Redis.from_url(
+            ensure().redis_url, socket_timeout=REDIS_JOBS.timeout, socket_connect_timeout=REDIS_JOBS.timeout / 2
+        )
         self.broker: dramatiq.Broker = RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq types its base only
             client=self.client, namespace=NAMESPACE, middleware=[]
         )
@@ -45,14 +51,15 @@ class DramatiqMessages:
         """Send the message.
 
         Raises:
-            redis.RedisError: Redis is not there.
+            redis.RedisError: Redis is not there, or failed so often that it is not asked now.
         """
         try:
-            self.broker.enqueue(
-                dramatiq.Message(
-                    queue_name=database, actor_name=_actor(database), args=(str(job_id),), kwargs={}, options={}
+            with _guarded():
+                self.broker.enqueue(
+                    dramatiq.Message(
+                        queue_name=database, actor_name=_actor(database), args=(str(job_id),), kwargs={}, options={}
+                    )
                 )
-            )
         except dramatiq.errors.BrokerError as error:
             raise redis.ConnectionError(str(error)) from error
 
@@ -60,9 +67,10 @@ class DramatiqMessages:
         """Return whether Redis was emptied since the last call: each call sets a mark if it is missing.
 
         Raises:
-            redis.RedisError: Redis is not there.
+            redis.RedisError: as ``send``.
         """
-        return bool(self.client.set(f"{NAMESPACE}:epoch", epoch, nx=True))
+        with _guarded():
+            return bool(self.client.set(f"{NAMESPACE}:epoch", epoch, nx=True))
 
     def serve(self, run: Callable[[UUID, str], Any], names: Iterable[str]) -> None:
         """Make the broker call ``run(job_id, database)`` for each message, in the threads of a Dramatiq worker.
@@ -89,6 +97,15 @@ class LocalMessages:
     def forgot(self, epoch: str) -> bool:  # noqa: ARG002 - as the protocol says
         """Return False: nothing is lost while this process lives."""
         return False
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        with guarded(REDIS_JOBS):
+            yield
+    except NOT_CALLED as error:
+        raise redis.ConnectionError(error.detail) from None
 
 
 def _actor(database: str) -> str:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from core.errors import Unavailable
+from core.resilience import guarded
+from core.resilience.dependencies import MAIL_SERVER
 from core.settings import get_settings
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-SECONDS: Final = 20.0
-"""The time that each step of the conversation with the server may take."""
-
 PORTS: Final = {"smtp": 587, "smtps": 465}
+_OF_THE_LETTER: Final = (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
+"""Errors that concern one letter: the server works."""
 
 
 def is_configured() -> bool:
@@ -32,7 +33,8 @@ def send(letter: EmailMessage) -> None:
     on this machine may go without.
 
     Raises:
-        Unavailable: the server does not answer, is not trusted, or rejects the letter. The error names nobody.
+        Unavailable: the server does not answer, is not trusted, rejects the letter, or failed so often that it is not
+            asked now. The error names nobody.
     """
     address = get_settings().smtp_url
     if address is None:
@@ -41,7 +43,10 @@ def send(letter: EmailMessage) -> None:
     parts = urlsplit(address.get_secret_value())
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     try:
-        with _connected(parts.scheme, host, port) as server:
+        with (
+            guarded(MAIL_SERVER, harmless=_OF_THE_LETTER) as call,
+            _connected(parts.scheme, host, port, call.timeout) as server,
+        ):
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(letter)
@@ -51,10 +56,10 @@ def send(letter: EmailMessage) -> None:
         raise Unavailable(detail, remedy="Check IIT_SMTP_URL and the mail server.") from None
 
 
-def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
+def _connected(scheme: str, host: str, port: int, seconds: float) -> smtplib.SMTP:
     if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=ssl.create_default_context())
-    server = smtplib.SMTP(host, port, timeout=SECONDS)
+        return smtplib.SMTP_SSL(host, port, timeout=seconds, context=ssl.create_default_context())
+    server = smtplib.SMTP(host, port, timeout=seconds)
     try:
         server.ehlo()
         if server.has_extn("starttls") or not _is_here(host):

@@ -17,6 +17,8 @@ from core import audit
 from core.clock import now
 from core.database import platform_session, require_none, tenant_session
 from core.errors import Conflict, FieldError, Invalid, NotFound, Unavailable, phrase
+from core.resilience import guarded, seconds_left
+from core.resilience.dependencies import NAME_SERVERS
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 PREFIX: Final = "iit-verify="
 MOST: Final = 50
 DOMAIN_MAX: Final = 253
-SECONDS: Final = 5.0
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _NO_SUCH: Final = "the tenant claims no such domain"
@@ -56,7 +57,7 @@ class DnsProver:
         from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
         try:
-            answer = Resolver().resolve(f"{domain}.", "TXT", lifetime=SECONDS)
+            answer = Resolver().resolve(f"{domain}.", "TXT", lifetime=seconds_left(NAME_SERVERS.timeout))
         except (NXDOMAIN, NoAnswer):
             return []
         except DNSException:
@@ -161,11 +162,13 @@ def check_domain(tenant: TenantRef, domain_id: UUID, author: Author) -> Domain:
     Raises:
         NotFound: the tenant claims no such domain.
         Conflict: another tenant has proved it.
-        Unavailable: the domain's name servers do not answer.
+        Unavailable: the domain's name servers do not answer, or did not a moment ago.
     """
     domain = get_domain(tenant, domain_id)
     require_none("a look-up of a domain")
-    published = domain.record in (record.strip() for record in prover.txt_records(domain.domain))
+    with guarded(NAME_SERVERS, instance=domain.domain, tenant=tenant.id):
+        records = prover.txt_records(domain.domain)
+    published = domain.record in (record.strip() for record in records)
     try:
         with platform_session() as session:
             session.execute(

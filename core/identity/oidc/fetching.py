@@ -10,34 +10,29 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import orjson
 
 from core.database import require_none
+from core.resilience import BreakerOpen, BulkheadFull, DeadlinePassed, guarded, seconds_left
+from core.resilience.dependencies import SIGN_IN_PROVIDERS
 from core.settings import get_settings
 from core.web.own_address import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 LARGEST: Final = 262_144
-SECONDS: Final = 10.0
-AT_ONCE: Final = 4
-"""Calls to one host at a time, from one process: a slow provider holds no more threads than these."""
-
 _TRANSLATED: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 """IPv6 addresses that carry an IPv4 address, maybe a private one."""
 
 _ADDRESS: Final = "address"
-_running: Counter[str] = Counter()
-_lock = Lock()
+_FAULT_OF_SERVER: Final = 500
+_UNBOUNDED: Final = "sends too much, or too slowly"
 
 
 class ProviderFaultError(Exception):
@@ -88,6 +83,18 @@ def reject_address(address: str) -> httpx.URL:
     return url
 
 
+class _ServerFaultError(Exception):
+    """The provider answered with a fault of its own."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _UnboundedError(Exception):
+    """The answer has no end within the bounds."""
+
+
 def ask(
     method: str,
     address: str,
@@ -98,20 +105,36 @@ def ask(
 ) -> Answer:
     """Call a provider, and return its answer whatever its status. Redirects are not followed.
 
+    A read that fails is repeated once. Each host has a breaker and a bulkhead of its own.
+
     Raises:
         ProviderFaultError: the address may not be called, or nothing useful came back in time.
         TransactionOpenError: a transaction is open.
     """
     require_none("a call to a provider")
     url = reject_address(address)
-    with _one_of_few(url.host):
-        try:
-            return _send(method, url, form, auth, {} if bearer is None else {"Authorization": f"Bearer {bearer}"})
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            kind = type(error).__name__
-            problem = f"{url.host} does not answer ({kind})"
-            remedy = "Check the address, and that this server may reach it."
-            raise ProviderFaultError("connection", problem, remedy) from None
+    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+    guard = guarded(SIGN_IN_PROVIDERS, instance=url.host, harmless=(ProviderFaultError,))
+    try:
+        if method == "GET":
+            return guard(_send)(method, url, form, auth, headers)
+        with guard:
+            return _send(method, url, form, auth, headers)
+    except _ServerFaultError as fault:
+        return fault.answer
+    except _UnboundedError:
+        raise ProviderFaultError("connection", f"{url.host} {_UNBOUNDED}", "Ask whoever runs the provider.") from None
+    except BulkheadFull:
+        problem = f"{url.host} answers slowly, and too many sign-ins wait for it"
+        raise ProviderFaultError("connection", problem, "Try again in a minute.") from None
+    except (BreakerOpen, DeadlinePassed):
+        problem = f"{url.host} failed too often, and is not called for a while"
+        raise ProviderFaultError("connection", problem, "Try again in a minute.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        kind = type(error).__name__
+        problem = f"{url.host} does not answer ({kind})"
+        remedy = "Check the address, and that this server may reach it."
+        raise ProviderFaultError("connection", problem, remedy) from None
 
 
 def _send(
@@ -121,11 +144,14 @@ def _send(
     auth: tuple[str, str] | None,
     headers: Mapping[str, str],
 ) -> Answer:
-    until = time.monotonic() + SECONDS
+    seconds = seconds_left(SIGN_IN_PROVIDERS.timeout)
+    until = time.monotonic() + seconds
     port = url.port or (443 if url.scheme == "https" else 80)
     pinned = url.copy_with(host=_checked_address(url.host, port))
     with (
-        httpx.Client(verify=_trusted(), trust_env=False, timeout=SECONDS / 2, follow_redirects=False) as client,
+        httpx.Client(
+            verify=_trusted(), trust_env=False, timeout=max(seconds / 2, 0.001), follow_redirects=False
+        ) as client,
         client.stream(
             method,
             pinned,
@@ -139,9 +165,11 @@ def _send(
         for piece in response.iter_bytes():
             body += piece
             if len(body) > LARGEST or time.monotonic() > until:
-                problem = f"{url.host} sends too much, or too slowly"
-                raise ProviderFaultError("connection", problem, "Ask whoever runs the provider.")
-        return Answer(response.status_code, response.headers, bytes(body))
+                raise _UnboundedError
+        answer = Answer(response.status_code, response.headers, bytes(body))
+    if answer.status >= _FAULT_OF_SERVER:
+        raise _ServerFaultError(answer)
+    return answer
 
 
 def _checked_address(host: str, port: int) -> str:
@@ -179,22 +207,6 @@ def _loopback_allowed() -> bool:
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
-
-
-@contextmanager
-def _one_of_few(host: str) -> Iterator[None]:
-    with _lock:
-        if _running[host] >= AT_ONCE:
-            problem = f"{host} answers slowly, and too many sign-ins wait for it"
-            raise ProviderFaultError("connection", problem, "Try again in a minute.")
-        _running[host] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _running[host] -= 1
-            if not _running[host]:
-                del _running[host]
 
 
 def _not_https() -> ProviderFaultError:

@@ -20,10 +20,11 @@ from core import audit
 from core.audit.platform import record_act
 from core.audit.service import declared
 from core.clock import now
-from core.database import TenantRef, platform_session, tenant_session
+from core.database import TenantRef, after_commit, platform_session, tenant_session
 from core.errors import AppError
 from core.identity.principal import actor_of_person
 from core.identity.tenants import JOINED, USABLE
+from core.metrics import Counter
 from core.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ FAILED: Final = "page:person:sign_in_fail"
 CODE_FAILED: Final = "page:person:second_factor_fail"
 SIGN_INS: Final = (SIGN_IN, FAILED, CODE_FAILED)
 """The actions that a person sees as their last sign-ins."""
+
+_OUTCOMES: Final = {SIGN_IN: "signed_in", FAILED: "wrong_password", CODE_FAILED: "wrong_code"}
+ATTEMPTS: Final = Counter("iit_sign_ins_total", "Attempts to sign in, by what became of them.", ("outcome",))
 
 NOBODY: Final = "system:sign_in"
 """The actor of a failure: nobody knows who it was."""
@@ -111,12 +115,15 @@ def note(
     actor = actor_of_person(person_id) if actor is None else actor
     values = _values(action, actor, tenant_id, device, detail)
     session.execute(text(f"{_INSERT} WHERE p.id = :person"), {**values, "person": person_id})
+    if action in _OUTCOMES:
+        after_commit(session, lambda: ATTEMPTS.add(_OUTCOMES[action]))
 
 
 def note_failure(session: Session, account: str, device: str) -> None:
     """Add a failed sign-in of the person with this address, if there is one; the work is the same if there is none."""
     values = _values(FAILED, NOBODY, None, device, None)
     session.execute(text(f"{_INSERT} WHERE p.email = :account AND p.state = 'active'"), {**values, "account": account})
+    after_commit(session, lambda: ATTEMPTS.add(_OUTCOMES[FAILED]))
 
 
 def last_sign_ins(person_id: UUID, tenant_id: UUID | None = None, limit: int = 10) -> list[SignIn]:

@@ -1,12 +1,15 @@
 """Calls to providers reach nothing but the provider."""
 
 import socket
+from contextlib import ExitStack
 
 import pytest
 
 from core.database import TransactionOpenError
 from core.identity.oidc import fetching
 from core.identity.oidc.fetching import ProviderFaultError, ask, reject_address
+from core.resilience import deadline, guarded
+from core.resilience.dependencies import SIGN_IN_PROVIDERS
 from core.settings import get_settings
 
 
@@ -129,7 +132,34 @@ def test_no_call_is_made_within_a_transaction(issuer, tenant, open_session):
         ask("GET", f"{issuer.url}/keys")
 
 
-def test_calls_to_one_host_are_bounded(issuer, monkeypatch):
-    monkeypatch.setattr(fetching, "AT_ONCE", 0)
-    with pytest.raises(ProviderFaultError, match="answers slowly"):
+def test_calls_to_one_host_are_bounded(issuer):
+    with ExitStack() as stack:
+        for _ in range(SIGN_IN_PROVIDERS.at_once):
+            stack.enter_context(guarded(SIGN_IN_PROVIDERS, instance="127.0.0.1"))
+        with pytest.raises(ProviderFaultError, match="answers slowly"):
+            ask("GET", f"{issuer.url}/keys")
+    assert ask("GET", f"{issuer.url}/keys").status == 200
+
+
+def test_a_provider_that_fails_is_not_called_for_a_while_and_the_others_are(issuer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        away = f"http://localhost:{server.getsockname()[1]}/keys"
+    for _ in range(SIGN_IN_PROVIDERS.breaker.calls):
+        with pytest.raises(ProviderFaultError):
+            ask("GET", away)
+    with pytest.raises(ProviderFaultError, match="failed too often"):
+        ask("GET", away)
+    assert ask("GET", f"{issuer.url}/keys").status == 200
+
+
+def test_a_private_address_does_not_open_the_breaker(production, resolved):
+    resolved("10.0.0.1")
+    for _ in range(SIGN_IN_PROVIDERS.breaker.calls * 2):
+        with pytest.raises(ProviderFaultError, match="inside this network"):
+            ask("GET", f"https://{NAME}/keys")
+
+
+def test_a_call_takes_no_longer_than_the_request_has_left(issuer):
+    with deadline(0), pytest.raises(ProviderFaultError, match="not called"):
         ask("GET", f"{issuer.url}/keys")
+    assert issuer.asked == []
