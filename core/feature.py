@@ -13,6 +13,8 @@ feature = Feature(
         "core.jobs.api:router",
         "core.preferences.api:router",
         "core.tenancy.origins.api:router",
+        "core.connections.api:router",
+        "core.app.operator_health:router",
     ),
     public_routers=("core.identity.oidc.back_channel:router",),
     jobs=("core.jobs.announcing", "core.jobs.deliveries"),
@@ -34,6 +36,7 @@ feature = Feature(
         "core.identity.people.factor_models",
         "core.identity.tenant_roles.models",
         "core.installation.models",
+        "core.connections.models",
     ),
     permissions=(
         Permission("audit.read", "Read who did what to which record"),
@@ -60,7 +63,7 @@ feature = Feature(
         ),
         Permission(
             "operations.write",
-            "Suspend and resume partners; retry and discard dead jobs",
+            "Suspend and resume partners; retry and discard dead jobs; hold breakers open or closed",
             roles=("platform_admin",),
             operator=True,
         ),
@@ -107,6 +110,7 @@ feature = Feature(
         "system:retention:run",
         "cli:api_key:revoke",
         *(f"{source}:job:{act}" for source in ("cli", "page") for act in ("retry", "discard")),
+        *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
         "cli:tenant:create",
         *(f"{source}:tenant:{act}" for source in ("cli", "page") for act in ("suspend", "resume")),
         "cli:tenant:purge",
@@ -157,6 +161,7 @@ feature = Feature(
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
+        "breaker": Command("core.connections.commands:breaker", "The breakers of connections: see, open, close"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
         "people": Command(
             "core.identity.people.commands:people", "Add, list and remove people; make links to passwords"
@@ -183,6 +188,7 @@ feature = Feature(
         "sso": "Sign-in by the tenant's own OpenID Connect provider, and the domains that it proved.",
         "people": "The people of the tenant, their roles, and links by which they choose a password.",
         "audit": "Who did what, to which subject, and when.",
+        "operators": "The installation, for its operators: connections and health.",
         "jobs": "Work in the background: its state and progress.",
         "settings": "The tenant's settings, by group.",
     },

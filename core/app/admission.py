@@ -2,20 +2,28 @@
 
 A running request occupies a slot: a thread and a database connection. Each tenant and each address has a share of the
 slots, so that the others never wait for it. A request whose client reads slowly gives its slot to another one.
+
+A request that would wait for long is rejected at once (load shedding): in a full queue, everybody's answer comes too
+late, and clients that gave up still cost their turn.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import anyio
 
 from core.errors import TooManyRequests, Unavailable
+from core.metrics import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
+
+SHED = Counter("iit_http_shed_total", "Requests that were rejected at once because they would have waited for long.")
 
 WAITING = 64
 """Requests of one tenant, or from one address, that may run or wait; each may occupy 64 KiB for its body."""
@@ -28,7 +36,33 @@ PUBLIC_WAITING = 256
 PUBLIC_OF_ADDRESS = 16
 """Requests without a credential that may run or wait from one address."""
 
+SHED_SHARE = 0.5
+"""A request is rejected at once if it would wait for more than this share of its patience."""
+
+_WEIGHT = 0.1
+
 Key = TypeVar("Key")
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long requests have a slot: a moving average, from which follows how long the next one waits.
+
+    Attributes:
+        clock: monotonic seconds.
+        mean: seconds.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    mean: float = 0.0
+
+    def note(self, seconds: float) -> None:
+        """Count one request that had its slot for so long."""
+        self.mean += (seconds - self.mean) * _WEIGHT
+
+    def wait_for(self, limit: anyio.CapacityLimiter) -> float:
+        """Return the seconds that one more request would probably wait for a slot of this limit."""
+        return self.mean * (limit.statistics().tasks_waiting + 1) / limit.total_tokens
 
 
 @dataclass(slots=True)
@@ -84,23 +118,35 @@ class Shares(Generic[Key]):
 class Slot:
     """The slot of one request: several limits, which all requests acquire in the same order."""
 
-    def __init__(self, limits: tuple[anyio.CapacityLimiter, ...], patience: float) -> None:
+    def __init__(self, limits: tuple[anyio.CapacityLimiter, ...], patience: float, pace: Pace | None = None) -> None:
         self._limits = limits
         self._patience = patience
+        self._pace = Pace() if pace is None else pace
+        self._since = 0.0
         self._acquired: list[anyio.CapacityLimiter] = []
 
     async def take(self) -> None:
         """Wait for the slot.
 
         Raises:
-            Unavailable: the slot did not become free in time (503).
+            Unavailable: the slot would not become free soon, or did not in time (503).
         """
         try:
             for limit in self._limits:
                 limit.acquire_on_behalf_of_nowait(self)
                 self._acquired.append(limit)
         except anyio.WouldBlock:
+            self._reject_if_long()
             await self._wait()
+        self._since = self._pace.clock()
+
+    def _reject_if_long(self) -> None:
+        expected = max(self._pace.wait_for(limit) for limit in self._limits[len(self._acquired) :])
+        if expected > self._patience * SHED_SHARE:
+            self._release()
+            SHED.add()
+            detail = "too many requests are waiting already"
+            raise Unavailable(detail, retry_after=max(1, math.ceil(expected)))
 
     async def _wait(self) -> None:
         try:
@@ -109,7 +155,7 @@ class Slot:
                     await limit.acquire_on_behalf_of(self)
                     self._acquired.append(limit)
         except BaseException as error:
-            self.leave()
+            self._release()
             if not isinstance(error, TimeoutError):
                 raise
             detail = "too many requests are being served at once"
@@ -117,6 +163,11 @@ class Slot:
 
     def leave(self) -> None:
         """Free the slot; does nothing if the request does not have it."""
+        if self._acquired:
+            self._pace.note(self._pace.clock() - self._since)
+        self._release()
+
+    def _release(self) -> None:
         while self._acquired:
             self._acquired.pop().release_on_behalf_of(self)
 
@@ -135,6 +186,7 @@ class Admission:
         self._all = anyio.CapacityLimiter(concurrency)
         self._long = anyio.CapacityLimiter(max(1, concurrency // 2))
         self.waiting = 0
+        self._pace, self._pace_of_long = Pace(), Pace()
         self.tenants: Shares[UUID | str] = Shares(max(1, concurrency // 3), "the tenant")
         # Behind a proxy that is not declared, all clients have one address.
         self.addresses: Shares[str] = Shares(max(1, concurrency * 3 // 4), "the client's address")
@@ -181,7 +233,8 @@ class Admission:
     def slot(self, shares: tuple[Share, ...], *, long: bool) -> Slot:
         """Return the slot of a request that counts to these shares; long requests get half of all slots at most."""
         own = [limit for share in shares for limit in ((share.long, share.slots) if long else (share.slots,))]
-        return Slot((*own, *((self._long, self._all) if long else (self._all,))), self._patience)
+        limits = (*own, *((self._long, self._all) if long else (self._all,)))
+        return Slot(limits, self._patience, self._pace_of_long if long else self._pace)
 
 
 class Place:

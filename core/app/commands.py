@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from core.cli.output import note
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 WORKER = (sys.executable, "-m", "core.cli", "worker")
 RESTART_SECONDS = (1, 2, 5, 15, 30)
@@ -33,9 +34,8 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
         Unavailable: the address is not free, the servers underneath cannot be started, or this process has another
             master key or store of files than the installation.
     """
-    import uvicorn
-
     from core import telemetry
+    from core.app.draining_server import DrainingServer
     from core.app.factory import create_app
     from core.database.rights import warn_of_open_rights
     from core.services import ensure
@@ -52,14 +52,19 @@ def serve(host: str | None, port: int | None, *, worker: bool) -> None:
     with listen(host or settings.host, settings.port if port is None else port) as listening:
         address = f"http://{_shown(listening)}"
         note(f"serving on {address} (documentation: {address}/docs)")
-        with Companion(WORKER) if worker else nullcontext():
-            uvicorn.Server(config).run(sockets=[listening])
+        with Companion(WORKER, _of_worker(settings.metrics_port)) if worker else nullcontext():
+            DrainingServer(config, settings.drains_for).run(sockets=[listening])
+
+
+def _of_worker(metrics_port: int | None) -> dict[str, str]:
+    """Return the environment of the worker beside this server, whose metrics need another port."""
+    return {} if not metrics_port else {"IIT_METRICS_PORT": str(metrics_port + 1)}
 
 
 def _check_start() -> None:
     """Check that the master key and the store of files are the installation's.
 
-    If the database does not answer or is not migrated yet, only print a note: ``/readyz`` answers 503 until it is.
+    If the database does not answer or is not migrated yet, only print a note: ``/health/ready`` answers 503 until then.
 
     Raises:
         Unavailable: the key or the store is not the installation's.
@@ -81,8 +86,9 @@ def _shown(listening: socket.socket) -> str:
 class Companion:
     """A child process that restarts when it ends by itself, and stops with us. Used as a context manager."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self._command = command
+        self._environment = None if not environment else {**os.environ, **environment}
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -112,7 +118,7 @@ class Companion:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                self._child = subprocess.Popen(self._command)  # noqa: S603 - our own interpreter and module
+                self._child = subprocess.Popen(self._command, env=self._environment)  # noqa: S603 - our own interpreter and module
             code = self._child.wait()
             if self._stopping.is_set():
                 return

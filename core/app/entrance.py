@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from core.settings import Settings
 
-PROBES: Final = frozenset({"/healthz", "/readyz"})
+PROBES: Final = frozenset({"/health", "/health/live", "/health/ready", "/health/startup"})
 """Paths that load balancers ask by address, in plain HTTP."""
 
 _READS: Final = frozenset({"GET", "HEAD"})

@@ -11,14 +11,16 @@ from starlette.types import ASGIApp
 
 from core import database, telemetry
 from core.access.require import open_to_all, reject_open_routes
-from core.app import docs, health, home, openapi
+from core.app import bounded, docs, health, home, openapi
 from core.app.callers import VERIFIERS
 from core.app.errors import install
 from core.app.middleware import RequestBoundary
 from core.app.pages import lay_pages
 from core.app.permissions import RoutePermissions
 from core.app.routing import lay_flat
+from core.connections.sharing import sharing
 from core.feature_registry import Feature, features, resolve
+from core.metrics.exposition import exposed
 from core.services import ensure
 from core.settings import get_settings
 from core.web import assets
@@ -46,6 +48,10 @@ lists it carries a cursor, `after`, so that a page far into the list takes no lo
 """
 
 
+SETTLE_SECONDS = 3.0
+"""Seconds that a stopping server waits for its running health checks."""
+
+
 class Application(FastAPI):
     """FastAPI with ``RequestBoundary`` as its outermost layer, outside Starlette's own error handler."""
 
@@ -55,7 +61,7 @@ class Application(FastAPI):
         connections = settings.database_pool_size + settings.database_pool_overflow
         return RequestBoundary(
             super().build_middleware_stack(),
-            concurrency=max(1, connections - VERIFIERS - 1),  # one is for /readyz
+            concurrency=max(1, connections - VERIFIERS - 1),  # one is for health checks and breakers
             patience=settings.database_pool_timeout,
             permissions=RoutePermissions(self),
         )
@@ -70,10 +76,17 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Find or start the servers before the first request, and close the connections after the last one."""
     telemetry.configure_from_settings()
     await run_sync(ensure)
+    settings = get_settings()
     try:
-        yield
+        with exposed(settings.metrics_host, settings.metrics_port), sharing("api"):
+            yield
     finally:
-        await run_sync(database.dispose)
+        await run_sync(_close)
+
+
+def _close() -> None:
+    bounded.settle(SETTLE_SECONDS)  # a check may have a connection, which a closed pool would lose
+    database.dispose()
 
 
 def operation_id(route: APIRoute) -> str:

@@ -1,23 +1,27 @@
-"""Health checks: /healthz and /readyz, which need no credential and reveal no secrets."""
+"""Health checks, which need no credential and reveal no secrets: alive, ready, started, and each component's state."""
 
-from typing import Annotated, Any, Literal
+from threading import Event
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from core import telemetry
-from core.app import readiness
+from core.app import draining, probes, readiness
+from core.app.components import status_of
 from core.errors import FieldError, Unavailable
 from core.errors.problem import MEDIA_TYPE, headers, problem, responses
 
-router = APIRouter(tags=["health"])
-TAGS = {"health": "Whether the process is alive, and whether it can work; without a credential."}
+router = APIRouter(tags=["health"], prefix="/health")
+TAGS = {"health": "Whether the process is alive, started and ready, and its components; without a credential."}
 
 Excluded = Annotated[
     tuple[readiness.CheckName, ...],
     Query(description="Checks that only warn: `data_databases` serves the others' tenants while one database is away."),
 ]
+RETRY_SECONDS: Final = 5
+_was_ready = Event()
 
 
 class Liveness(BaseModel):
@@ -26,6 +30,14 @@ class Liveness(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"status": "alive"}})
 
     status: Literal["alive"] = Field(default="alive", description="Always `alive`.")
+
+
+class Startup(BaseModel):
+    """The process has been ready once."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"status": "started"}})
+
+    status: Literal["started"] = Field(default="started", description="Always `started`.")
 
 
 class Check(BaseModel):
@@ -80,8 +92,31 @@ class Readiness(BaseModel):
     disk: list[Disk] = Field(description="The free space on each disk.")
 
 
+class ComponentState(BaseModel):
+    """The state of one thing that this process depends on."""
+
+    name: str = Field(description="Name of the component.")
+    state: Literal["ok", "warning", "failed", "skipped"] = Field(
+        description="`warning`: the platform works without it, or works slowly."
+    )
+    latency_ms: float | None = Field(description="How long it took to answer; null where it was not asked.")
+
+
+class Health(BaseModel):
+    """The state of the whole, and of each component. Operators see the details at `/v1/operators/health`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"status": "ok", "components": [{"name": "postgresql", "state": "ok", "latency_ms": 1.2}]}
+        }
+    )
+
+    status: Literal["ok", "degraded", "failed"] = Field(description="The worst state of the components.")
+    components: list[ComponentState] = Field(description="The components of this process.")
+
+
 def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str, Any]:
-    """Return the report as JSON for ``/readyz``, or with ``at_terminal`` for ``iit status --json``."""
+    """Return the report as JSON for ``/health/ready``, or with ``at_terminal`` for ``iit status --json``."""
     return {
         "ready": report.ready,
         "checks": [
@@ -102,31 +137,71 @@ def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str,
     }
 
 
-@router.get("/healthz", operation_id="healthz", summary="Check that the process is alive")
-def healthz() -> Liveness:
+@router.get("/live", operation_id="health_live", summary="Check that the process is alive")
+async def live() -> Liveness:
     """Answer as long as the process runs. Restart the process when this fails."""
-    return Liveness()
+    return Liveness()  # asks nothing and takes no thread: a server that hangs must not restart this process
 
 
 @router.get(
-    "/readyz",
-    operation_id="readyz",
+    "/ready",
+    operation_id="health_ready",
     summary="Check that the process can work",
     response_model=Readiness,
     responses=responses(Unavailable),
 )
-def readyz(exclude: Excluded = ()) -> Response:
+def ready(exclude: Excluded = ()) -> Response:
     """Check everything that the service needs. Send no traffic while this answers 503.
 
-    The answer 503 is a problem that has the members `ready`, `checks`, `workers`, `queue` and `disk` too.
+    It answers 503 from the moment at which the process is to stop. Each check is bounded in time, and the answer
+    is at most a second old. The answer 503 is a problem that has the members `ready`, `checks`, `workers`, `queue` and
+    `disk` too.
     """
-    report = readiness.report(exclude)
+    if draining.begun():
+        stopping = Unavailable(
+            "not ready: this process stops", remedy="Send the request to another process.", retry_after=1
+        )
+        return _problem(stopping, as_json(readiness.Report()) | {"ready": False})
+    report = probes.report(exclude)
     if report.ready:
+        _was_ready.set()
         return JSONResponse({"status": "ready", **as_json(report)})
     failed = [
         FieldError(one.name, one.detail, one.remedy, one.command) for one in report.checks if one.state == "failed"
     ]
     detail = f"not ready: {', '.join(one.field for one in failed)}"
-    error = Unavailable(detail, remedy="Follow the remedies in 'errors'.", errors=failed, retry_after=5)
-    body = {**problem(error, telemetry.request_id()), **as_json(report)}
+    error = Unavailable(detail, remedy="Follow the remedies in 'errors'.", errors=failed, retry_after=RETRY_SECONDS)
+    return _problem(error, as_json(report))
+
+
+@router.get(
+    "/startup",
+    operation_id="health_startup",
+    summary="Check that the process has started",
+    response_model=Startup,
+    responses=responses(Unavailable),
+)
+def startup() -> Response:
+    """Answer 503 until the process has been ready once. Check readiness and liveness from then on."""
+    if not _was_ready.is_set():
+        if not probes.report().ready:
+            detail = "not started: this process has not been ready yet"
+            return _problem(Unavailable(detail, remedy="See /health/ready.", retry_after=RETRY_SECONDS), {})
+        _was_ready.set()
+    return JSONResponse({"status": "started"})
+
+
+@router.get("", operation_id="health", summary="Check the state of each component", response_model=Health)
+def health() -> Response:
+    """Show the state and latency of PostgreSQL, pools, Redis, queues, files, plugins and all other dependencies.
+
+    The status of the answer is 200 also where a component fails; see `status`.
+    """
+    states = probes.all_components()
+    shown = [{"name": one.name, "state": one.state, "latency_ms": one.latency_ms} for one in states]
+    return JSONResponse({"status": status_of(states), "components": shown})
+
+
+def _problem(error: Unavailable, more: dict[str, Any]) -> Response:
+    body = {**problem(error, telemetry.request_id()), **more}
     return JSONResponse(body, error.status, headers(error), MEDIA_TYPE)

@@ -13,8 +13,7 @@ WHAT = "Keeps people on HIV treatment in care: who is about to interrupt it, why
 LINKS = {
     "docs": ("/docs", "The API, to read and try"),
     "openapi": ("/openapi.json", "The API as an OpenAPI document"),
-    "healthz": ("/healthz", "Is the process alive"),
-    "readyz": ("/readyz", "Can it do its work"),
+    "health": ("/health", "The state of each component"),
 }
 
 

@@ -13,6 +13,7 @@ import anyio
 from uuid_utils.compat import uuid7
 
 from core import telemetry
+from core.app import draining, request_metrics
 from core.app.admission import Admission, Slot
 from core.app.bodies import Body
 from core.app.callers import Callers
@@ -27,6 +28,7 @@ from core.app.rates import Limiter, ProcessLimiter
 from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
+from core.resilience import collecting_fallbacks, deadline
 from core.settings import get_settings
 from core.web.assets import PATH as ASSETS
 from core.web.client_address import address_of
@@ -46,9 +48,12 @@ REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 """Form of a caller's X-Request-ID. It is logged, so that anything but a UUID is replaced."""
 
 API = "/v1"
-ALIVE = "/healthz"
+ALIVE = "/health/live"
 OPEN = 4
-"""The number of probes and other requests outside /v1 and the pages at one time. /healthz and assets never wait."""
+"""The number of probes and other requests outside /v1 and the pages at one time. ALIVE and assets never wait."""
+
+REQUEST_SECONDS = 60.0
+"""Seconds after which a request makes no further call to other servers."""
 
 PUBLIC_BODY = 65_536
 """Most bytes of the body of a request without a credential."""
@@ -105,8 +110,13 @@ class RequestBoundary:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        with telemetry.bound(request_id=request_id), reading_in(language_of(scope)):
-            answer = _Answer(scope, send, request_id)
+        with (
+            telemetry.bound(request_id=request_id),
+            reading_in(language_of(scope)),
+            deadline(REQUEST_SECONDS),
+            collecting_fallbacks() as fallbacks,
+        ):
+            answer = _Answer(scope, send, request_id, fallbacks)
             began = time.perf_counter()
             try:
                 _reject_nul(scope)
@@ -130,7 +140,9 @@ class RequestBoundary:
                     raise  # the connection must break: else the client takes the part for the whole answer
                 # Else the server breaks the connection too, because the answer has no end, but logs no traceback.
             finally:
-                _log_request(scope, answer.status, time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                request_metrics.count(scope, answer.status, seconds)
+                _log_request(scope, answer.status, seconds)
 
     async def _admit(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if self._permissions is not None and self._permissions.page(scope["path"]):
@@ -211,10 +223,11 @@ class RequestBoundary:
 class _Answer:
     """The answer to one request: adds headers, and turns the server's plain 413 into a problem document."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+    def __init__(self, scope: Scope, send: Send, request_id: str, fallbacks: set[str]) -> None:
         self._scope = scope
         self._send = send
         self._request_id = request_id
+        self._fallbacks = fallbacks
         self._replaced = False
         self._is_own = False  # the answer is an error of this layer, as a problem document or as a page
         self.body: Body | None = None
@@ -285,6 +298,10 @@ class _Answer:
         added = [(name, value) for name, value in dict(reversed(wanted)).items() if name not in present]
         if self._scope.get("scheme") == "https":
             added.append(_HSTS)
+        if self._fallbacks:
+            added.append((b"x-fallback", ", ".join(sorted(self._fallbacks)).encode("ascii")))
+        if draining.begun():
+            added.append((b"connection", b"close"))  # the client's next request goes to another process
         return [*own, *added, *self.more, (b"x-request-id", self._request_id.encode())]
 
 

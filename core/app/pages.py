@@ -61,7 +61,7 @@ OWN = {"core": "core.web.pages:page_templates", "kit": "core.web.kit:templates"}
 
 OWN_ASSETS = {"kit": "core.web.kit:assets"}
 
-RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/healthz", "/readyz")
+RESERVED = ("/v1", PATH.rstrip("/"), "/docs", "/openapi.json", "/health")
 PROBLEM = "core/problem.html"
 HX_REQUEST = "hx-request"
 """Header of a request for a part of a page."""

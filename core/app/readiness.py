@@ -1,6 +1,7 @@
 """Readiness: checks whether this installation works, and returns the figures that operators need first.
 
-``/readyz`` and ``iit status`` show the same report. It names no tenant, no path, no host and no address.
+``/health/ready`` and ``iit status`` show the same report. It names no tenant, no path, no host and no address. Each
+check is bounded in time.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,6 +19,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from core import scratch
+from core.app import bounded
 from core.database import DEFAULT_DATABASE, databases, platform_session, require_migrated
 from core.errors import AppError
 from core.identity.people.names import is_reserved
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 REDIS_SECONDS: Final = 2.0
+CHECK_SECONDS: Final = 3.0
+"""Seconds that one check may take, before it counts as failed."""
+
+ALL_SECONDS: Final = 6.0
+"""Seconds that all checks together may take."""
+
 QUEUE_SLOW_SECONDS: Final = 900.0
 """Seconds that a job may be due before the check of the queue warns."""
 
@@ -127,7 +136,7 @@ def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None 
         stopped: outcomes of servers that do not run; with it, no server is asked, because asking could start one.
     """
     summary = Report()
-    away = bool(stopped)
+    away, until = bool(stopped), time.monotonic() + ALL_SECONDS
     for name, (check, asks_database) in CHECKS.items():
         if stopped and name in SERVERS:
             skipped = Outcome(name, "skipped", "not checked: another server does not run")
@@ -140,7 +149,9 @@ def report(exclude: Collection[str] = (), stopped: Mapping[str, Outcome] | None 
         state: State = "ok"
         detail = remedy = command = ""
         try:
-            check(summary)
+            bounded.within(min(CHECK_SECONDS, until - time.monotonic()), name, partial(check, summary))
+        except TimeoutError:
+            state, detail, remedy = "failed", "it did not answer in time", PAGE
         except Finding as finding:
             state, detail = finding.state, finding.detail
             remedy, command = finding.remedy, finding.command

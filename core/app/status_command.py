@@ -1,4 +1,4 @@
-"""``iit status``: prints the answer of ``/readyz`` at the terminal."""
+"""``iit status``: prints the answer of ``/health/ready`` at the terminal."""
 
 from __future__ import annotations
 

@@ -6,9 +6,11 @@ Each is one transaction in that tenant's own role and schema.
 
 from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.database.bases import NodeBase, PlatformBase, TenantBase
+from core.database.committed import after_commit
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
 from core.database.locks import lock_own, try_lock_installation, try_lock_own
 from core.database.opening import SessionOpener
+from core.database.pools import PoolState, pool_states
 from core.database.reach import WHOLE_TENANT, Reach
 from core.database.round_trip import RoundTripError, at_once
 from core.database.scope import TenantRef, TenantRequired
@@ -34,6 +36,7 @@ __all__ = [
     "DatabaseUnknown",
     "NodeBase",
     "PlatformBase",
+    "PoolState",
     "Reach",
     "RoundTripError",
     "SessionOpener",
@@ -44,6 +47,7 @@ __all__ = [
     "TenantSession",
     "TenantUpgrading",
     "TransactionOpenError",
+    "after_commit",
     "at_once",
     "databases",
     "dispose",
@@ -54,6 +58,7 @@ __all__ = [
     "owner_engine",
     "owner_session",
     "platform_session",
+    "pool_states",
     "psycopg_connection",
     "require_migrated",
     "require_none",

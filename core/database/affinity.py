@@ -8,6 +8,7 @@ fewest tenants. A connection that has served its share of tenants is closed.
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.queue import Queue, QueueCommon
+
+from core.metrics import Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 logging.getLogger(__name__).setLevel(logging.WARNING)  # the pool logs each opening and closing under our name
 _SERVED = "iit.served"
+WAITS = Histogram(
+    "iit_pool_wait_seconds", "Seconds that transactions waited for a connection, where they had to.", ("database",)
+)
 _wanted: ContextVar[UUID | None] = ContextVar("iit_wanted_tenant", default=None)
 
 
@@ -47,9 +53,32 @@ class _AffineQueue(Queue["ConnectionPoolEntry"]):
 
 
 class AffinePool(QueuePool):
-    """A pool whose queue knows which tenants each connection has served."""
+    """A pool whose queue knows which tenants each connection has served.
+
+    Attributes:
+        database: whose connections these are.
+        waits: transactions that had to wait for a connection.
+    """
 
     _queue_class: ClassVar[type[QueueCommon[Any]]] = _AffineQueue  # type: ignore[misc]  # SQLAlchemy's is no ClassVar
+    database: str = ""
+    waits: int = 0
+
+    @property
+    def most_overflow(self) -> int:
+        """The most connections beyond the pool's size."""
+        return self._max_overflow
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        """Take or open a connection; count the wait if none is free and no more may be opened."""
+        if self._overflow < self._max_overflow or not self._pool.empty():
+            return super()._do_get()
+        began = time.perf_counter()
+        try:
+            return super()._do_get()
+        finally:
+            self.waits += 1
+            WAITS.observe(time.perf_counter() - began, self.database)
 
 
 @contextmanager

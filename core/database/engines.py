@@ -15,7 +15,7 @@ from core.errors import Invalid, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import URL, Engine, Pool
 
 DEFAULT_DATABASE = "default"
 
@@ -123,6 +123,12 @@ def dispose() -> None:
             _engines.popitem()[1].dispose()
 
 
+def open_pools() -> list[tuple[str, Pool]]:
+    """Return the pools of the application's login that are open, with the names of their databases."""
+    with _lock:
+        return [(database, engine.pool) for (login, database), engine in _engines.items() if login == "application"]
+
+
 def _engine(login: str, database: str) -> Engine:
     with _lock:
         engine = _engines.get((login, database))
@@ -158,6 +164,8 @@ def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
             pool_recycle=settings.database_connection_lifetime,
             **common | {"connect_args": {**common["connect_args"], "cursor_factory": OneStatementCursor}},
         )
+        if isinstance(engine.pool, AffinePool):
+            engine.pool.database = database
         event.listen(engine, "checkout", bound(settings.database_connection_tenants))
     event.listen(engine, "connect", _no_search_path if login == "owner" else _begun_by_scope)
     return engine

@@ -222,7 +222,9 @@ def _upgrade_shared(connection: Connection, name: str, options: Options, progres
     _set_lock_timeout(connection, 0)
     with connection.begin():
         role = connection.dialect.identifier_preparer.quote_identifier(application_role())
-        connection.execute(text(f"GRANT SELECT ON {name}.{VERSION_TABLE} TO {role}"))  # /readyz compares it with head
+        connection.execute(
+            text(f"GRANT SELECT ON {name}.{VERSION_TABLE} TO {role}")
+        )  # /health/ready compares it with head
     return True
 
 

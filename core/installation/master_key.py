@@ -1,4 +1,4 @@
-"""The check of the master key, at start and by ``/readyz``, before the first row is unreadable."""
+"""The check of the master key, at start and by ``/health/ready``, before the first row is unreadable."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from core import telemetry
 from core.audit.sealer import Sealer
 from core.database import databases
 from core.errors import AppError
+from core.jobs import job_metrics
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.relay import Relay
 from core.settings import get_settings
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.jobs.broker import DramatiqMessages
+
+FIGURES_SECONDS = 10.0
+"""Time between two readings of the queue for its metrics."""
 
 LOOK_SECONDS = 5.0
 """Time between two searches for new data databases."""
@@ -81,7 +86,10 @@ class Attendance:
         )
         heartbeat = Heartbeat(self._worker_id, self._worker_threads, database)
         relay = Relay(self._messages, database=database, threads=self._worker_threads)
-        for name, work in (("relay", relay.run), ("sealer", sealer.run), ("heartbeat", heartbeat.run)):
+        works = [("relay", relay.run), ("sealer", sealer.run), ("heartbeat", heartbeat.run)]
+        if settings.metrics_port is not None:
+            works.append(("figures", partial(_refresh, database)))
+        for name, work in works:
             thread = Thread(target=work, args=(self._stopping,), name=f"iit-{name}-{database}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -94,3 +102,12 @@ class Attendance:
                     log.info("serving a data database", database=name)
             except AppError as error:
                 log.warning("data databases cannot be listed", error=type(error).__name__)
+
+
+def _refresh(database: str, stopping: Event) -> None:
+    """Read the figures of the queue at intervals, so that no question of Prometheus waits for the database."""
+    while not stopping.wait(FIGURES_SECONDS):
+        try:
+            job_metrics.refresh(database)
+        except AppError as error:
+            log.warning("figures of the queue not read", database=database, error=type(error).__name__)

@@ -18,12 +18,13 @@ from core import scratch, telemetry
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
-from core.jobs import endings, leases
+from core.jobs import endings, job_metrics, leases
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.context import EarlierFirst, JobContext, LeaseLost, PlatformJobContext, TenantSuspended, WorkerStopping
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
 from core.jobs.registry import kind_of
+from core.resilience import deadline
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
@@ -172,8 +173,10 @@ class Runner:
         with telemetry.bound(job_id=str(lease.job_id), job=lease.kind.name):
             if lease.request_id:
                 telemetry.bind(request_id=lease.request_id)
-            with scratch.run_folder(str(lease.job_id)):
+            began = time.monotonic()
+            with scratch.run_folder(str(lease.job_id)), deadline(lease.kind.time_limit.total_seconds()):
                 outcome = self._run(lease)
+            job_metrics.count(lease.kind.name, outcome or "lost", time.monotonic() - began)
             log.info("job ended", outcome=outcome or "lost", attempt=lease.attempts + 1)
         return outcome or "lost"
 

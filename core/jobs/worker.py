@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dramatiq
 
 from core import scratch, telemetry
+from core.connections.sharing import sharing
 from core.database import DatabaseUnavailable
 from core.database.rights import warn_of_open_rights
 from core.errors import AppError
@@ -19,6 +20,7 @@ from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.loops import Loops
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
+from core.metrics.exposition import exposed
 from core.plugins import models
 from core.settings import get_settings
 from core.startup import check_start
@@ -73,7 +75,8 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     loops = Loops(stopping)
     loops.start()
     try:
-        yield runner
+        with exposed(settings.metrics_host, settings.metrics_port), sharing("worker"):
+            yield runner
     finally:
         stopping.set()
         runner.stopping.set()

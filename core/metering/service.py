@@ -10,7 +10,9 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core.clock import now
+from core.database import after_commit
 from core.feature_registry import declared
+from core.metrics import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.feature_registry import Meter
+
+USED = Counter("iit_usage_total", "Use that was counted, by meter and tenant.", ("kind", "tenant"))
 
 LONGEST_VALUE = 200
 """Most characters of a dimension's value: the id or the name of a thing."""
@@ -96,7 +100,11 @@ def record(
                 Jsonb(divided),
             ),
         )
-        return cursor.rowcount == 1
+        counted = cursor.rowcount == 1
+    if counted and not known.gauge:
+        slug = session.tenant.slug
+        after_commit(session, lambda: USED.add(meter, slug, amount=float(amount)))
+    return counted
 
 
 def recorded(session: TenantSession, meter: str, key: str) -> bool:

@@ -92,13 +92,29 @@ class Settings(BaseSettings):
     disk_full_bytes: int = Field(
         default=100_000_000,
         ge=0,
-        description="Free bytes of a disk below which `/readyz` answers that it is not ready.",
+        description="Free bytes of a disk below which `/health/ready` answers that it is not ready.",
     )
     disk_low_bytes: int = Field(
-        default=2_000_000_000, ge=0, description="Free bytes of a disk below which `/readyz` and `iit status` warn."
+        default=2_000_000_000,
+        ge=0,
+        description="Free bytes of a disk below which `/health/ready` and `iit status` warn.",
     )
     host: str = Field(default="127.0.0.1", description="Address that `iit serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which Prometheus reads the metrics of `iit serve` and of `iit worker`; unset: none."
+        " `iit serve --worker` gives its worker the next port.",
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="Address that the port of metrics listens on.")
+    drain_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        description="Seconds for which a stopping server still serves, while `/health/ready` answers 503;"
+        " unset: 5 in production, else 0. Give load balancers time to notice.",
+    )
     proxies: str = Field(
         default="",
         description="Addresses and networks of reverse proxies, separated by commas. Only their X-Forwarded-For,"
@@ -248,6 +264,13 @@ class Settings(BaseSettings):
     services_fsync: bool = Field(
         default=True, description="Whether the embedded PostgreSQL waits for the disk. Off only for tests."
     )
+
+    @property
+    def drains_for(self) -> float:
+        """The seconds for which a stopping server still serves."""
+        if self.drain_seconds is not None:
+            return self.drain_seconds
+        return 5.0 if self.environment == "production" else 0.0
 
     @field_validator("state_dir")
     @classmethod

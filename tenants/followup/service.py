@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core import audit
 from core.clock import now, today
+from core.database import after_commit
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, phrase
 from core.events import publish
+from core.metrics import Counter
 from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
 from core.web.cursors import Sort
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.web.paging import PageRequest
 
+RECORDED = Counter("iit_attempts_total", "Attempts to reach a patient that were recorded, by outcome.", ("outcome",))
 TABLE, NOTE, NEW_PHONE, WRONG_PHONE = "interventions", "notes_enc", "new_phone_enc", "wrong_phone_enc"
 SUBJECT = "attempt"
 NEWEST_FIRST = Sort("recorded_at", descending=True)
@@ -86,6 +90,7 @@ def record(session: TenantSession, body: AttemptPost) -> RecordedAttempt:
     repository.note_on_lists(session, patient.uuid)
     audit.record(session, "followup:attempt:record", SUBJECT, row.uuid, _facts(row))
     publish(session, "attempts.changed", {"patient_id": patient.uuid, "attempt_id": row.uuid, "outcome": row.outcome})
+    after_commit(session, partial(RECORDED.add, body.outcome))
     return RecordedAttempt(_shown(session, row, repository.datim_id_of(session, row.facility_uuid)), new=True)
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core import audit, metering, privacy
 from core.clock import now
-from core.database import SessionOpener, TenantSession
+from core.database import SessionOpener, TenantSession, after_commit
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
 from core.events import publish
 from core.events.outbox import publish_after_commit
+from core.metrics import Counter
 from tenants.imports import repository
 from tenants.imports.applying import apply, cohort_block, steps
 from tenants.imports.applying.apply import Terms
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from core.telemetry.progress import ProgressCallback
     from tenants.imports.reading.blocks import Block
     from tenants.imports.reading.sources import Source
+
+ENDED = Counter("iit_imports_total", "Imports that ended.", ("outcome",))
 
 READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
@@ -357,6 +361,7 @@ class Runner:
         clear(self._open, self._uuid)
 
     def _end(self, session: TenantSession, row: Import, touched: list[UUID]) -> None:
+        after_commit(session, partial(ENDED.add, "done"))
         metering.record(session, "imports", 1, key=str(row.uuid))
         metering.record(session, "import_rows", row.rows_read, key=str(row.uuid))
         detail = {"rows_read": row.rows_read, "rows_rejected": row.rows_rejected, "counts": row.counts}
@@ -380,6 +385,7 @@ class Runner:
         """End the import as failed, and delete its staged rows. Only after ``StagedRowsLost`` have records changed."""
         with self._step() as (session, row):
             lasting(session)
+            after_commit(session, partial(ENDED.add, "failed"))
             row.state, row.error, row.finished_at = "failed", error.detail, now()
             row.failure = [
                 {"field": field_error.field, "problem": field_error.problem, "remedy": field_error.remedy}

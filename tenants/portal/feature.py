@@ -25,6 +25,7 @@ feature = Feature(
         "tenants.portal.sso_admin_pages:router",
         "tenants.portal.operator_pages:router",
         "tenants.portal.operator_job_pages:router",
+        "tenants.portal.operator_connection_pages:router",
         "tenants.portal.factor_pages:router",
     ),
     public_pages=(

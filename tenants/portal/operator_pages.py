@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.access import require_operator
 from core.access.pages import Page, PageContext
-from core.app import readiness
+from core.app import probes
 from core.database import TenantRef, tenant_session
 from core.errors import AppError, Conflict, Invalid
 from core.identity import Principal
@@ -34,7 +34,7 @@ DEAD_SHOWN: Final = 1000
 @router.get("/operators")
 def show_health(page: Page, principal: Operator) -> HTMLResponse:
     """Show what the readiness checks say, the queue, the dead letters, and the last backup."""
-    report = readiness.report()
+    report = probes.report()
     try:
         dead: int | None = len(operations.find(state="dead", limit=DEAD_SHOWN))
     except AppError:
@@ -46,6 +46,7 @@ def show_health(page: Page, principal: Operator) -> HTMLResponse:
         partner=words.INSTALLATION,
         current="/operators",
         report=report,
+        components=[one for one in probes.all_components() if one.name not in {each.name for each in report.checks}],
         dead=dead,
         most=DEAD_SHOWN,
         backup=datetime.fromisoformat(backups[-1].ended) if backups else None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import now
 from core.web.problem_texts import sentence
+from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext
 
 if TYPE_CHECKING:
@@ -37,7 +38,36 @@ CHECK_STATES: Final = {
     "failed": marked("Failed"),
     "skipped": marked("Not checked"),
 }
+BREAKER_STATES: Final = {
+    "closed": marked("In order"),
+    "half_open": marked("Being tried again"),
+    "open": marked("Stopped by failures"),
+    "forced_open": marked("Stopped by an operator"),
+    "forced_closed": marked("Held on by an operator"),
+    "unused": marked("Not called yet"),
+}
+CONNECTION_NAMES: Final = {
+    "sign_in_providers": marked("Sign-in providers"),
+    "mail_server": marked("Mail server"),
+    "name_servers": marked("Name servers"),
+    "redis_quotas": marked("Redis, for rate limits"),
+    "redis_jobs": marked("Redis, for jobs"),
+    "file_store": marked("File store"),
+}
+CONNECTION_PURPOSES: Final = {
+    "sign_in_providers": marked("Without one, its people cannot sign in with it; sessions go on."),
+    "mail_server": marked("Without it, letters wait in their jobs."),
+    "name_servers": marked("Without them, no domain can be proved."),
+    "redis_quotas": marked("Without it, reads are not limited, and each process counts writes for itself."),
+    "redis_jobs": marked("Without it, jobs wait in PostgreSQL."),
+    "file_store": marked("Without it, imports and reports wait."),
+}
 LEVELS: Final = {
+    "closed": "low",
+    "half_open": "medium",
+    "open": "high",
+    "forced_open": "high",
+    "forced_closed": "medium",
     "ok": "low",
     "warning": "medium",
     "failed": "high",
@@ -79,6 +109,21 @@ def job_row(row: Mapping[str, Any], slugs: Mapping[UUID, str]) -> JobRow:
     tenant = None if row["tenant_id"] is None else slugs.get(row["tenant_id"], "?")
     age = age_of(row["finished_at"] or row["created_at"])
     return JobRow(row["id"], row["kind"], row["state"], tenant, row["attempts"], row["error"] or "", age)
+
+
+def connection_name(target: str) -> str:
+    """Return the name of a connection for people, with its instance, such as a provider's host."""
+    name, _slash, instance = target.partition("/")
+    words = _(CONNECTION_NAMES[name]) if name in CONNECTION_NAMES else name.replace("_", " ")
+    return f"{words}: {instance}" if instance else words
+
+
+def connection_purpose(target: str, about: str) -> str:
+    """Return what happens without a connection; in the words of its feature if the platform does not know it."""
+    name, slash, _instance = target.partition("/")
+    if slash:
+        return ""
+    return _(CONNECTION_PURPOSES[name]) if name in CONNECTION_PURPOSES else about
 
 
 def age_of(moment: datetime) -> str:

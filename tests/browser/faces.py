@@ -304,6 +304,8 @@ FACES: Final = (
     Face("operators-tenant", "GET /operators/tenants/{slug}", OPERATOR),
     Face("operators-jobs", "GET /operators/jobs", OPERATOR),
     Face("operators-jobs-none", "GET /operators/jobs", OPERATOR, "/operators/jobs?state=running&kind=imports.run"),
+    Face("operators-connections", "GET /operators/connections", OPERATOR),
+    Face("operators-connections-support", "GET /operators/connections", "platform_support"),
     Face("operators-job", "GET /operators/jobs/{job_id}", OPERATOR, act=click("Discard")),
     Face("operators-job-support", "GET /operators/jobs/{job_id}", "platform_support"),
     Face("kit", "GET /kit"),

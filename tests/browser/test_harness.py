@@ -31,7 +31,7 @@ def test_the_documentation_page_shows_the_operations_without_an_error_of_the_bro
 
 
 def test_what_the_policy_blocks_is_reported(open_page, troubles):
-    page = open_page("/healthz")
+    page = open_page("/health/live")
     with page.expect_console_message():
         page.set_content(PAGE.format(content="<img alt='dot' src='https://elsewhere.example/dot.png'>"))
     assert any("Content Security Policy" in trouble for trouble in troubles)
@@ -47,7 +47,7 @@ def test_a_request_to_another_site_is_reported(open_page, troubles, site):
 
 
 def test_axe_names_what_is_not_accessible(open_page, accessible):
-    page = open_page("/healthz")
+    page = open_page("/health/live")
     page.set_content(PAGE.format(content="<input name=phone>"))
     with pytest.raises(AssertionError, match="label"):
         accessible(page)

@@ -13,7 +13,18 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 51 steps."""
+    """Take 55 steps."""
+    op.create_table(
+        "breaker_overrides",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("ck_breaker_overrides_state")),
+        sa.PrimaryKeyConstraint("target", name=op.f("pk_breaker_overrides")),
+        schema="platform",
+    )
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -34,6 +45,19 @@ def upgrade() -> None:
         sa.CheckConstraint("email = lower(email) AND length(email) <= 254", name=op.f("ck_people_email")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("email", name=op.f("uq_people_email")),
+        schema="platform",
+    )
+    op.create_table(
+        "process_reports",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("process", sa.Integer(), nullable=False),
+        sa.Column("instances", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("role IN ('api', 'worker')", name=op.f("ck_process_reports_role")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_process_reports")),
         schema="platform",
     )
     op.create_table(
@@ -329,7 +353,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_sso_sessions_subject", "sso_sessions", ["tenant_id", "issuer", "subject"], unique=False, schema="platform"
     )
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "breaker_overrides")
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
     # allow: it takes no right: what could be done before is among what is given

@@ -21,7 +21,7 @@ def anonymous(toy_app, client_for):
 
 
 class TestBoundary:
-    @pytest.mark.parametrize("path", ["/healthz", "/v1/toy/plain", "/v1/nothing", "/docs", "/openapi.json"])
+    @pytest.mark.parametrize("path", ["/health/live", "/v1/toy/plain", "/v1/nothing", "/docs", "/openapi.json"])
     def test_every_answer_has_the_security_headers_and_a_request_id(self, anonymous, path):
         answer = anonymous.get(path)
         assert {name: answer.headers.get(name) for name in SECURE} == SECURE
@@ -29,21 +29,21 @@ class TestBoundary:
         assert UUID(answer.headers["x-request-id"])
 
     def test_only_https_is_told_to_stay_https(self, anonymous):
-        assert "strict-transport-security" not in anonymous.get("/healthz").headers
-        assert "strict-transport-security" in anonymous.get("https://testserver/healthz").headers
+        assert "strict-transport-security" not in anonymous.get("/health/live").headers
+        assert "strict-transport-security" in anonymous.get("https://testserver/health/live").headers
 
     def test_a_request_id_that_is_a_uuid_is_taken_over(self, anonymous):
         sent = str(uuid4())
-        assert anonymous.get("/healthz", headers={"X-Request-ID": sent}).headers["x-request-id"] == sent
+        assert anonymous.get("/health/live", headers={"X-Request-ID": sent}).headers["x-request-id"] == sent
 
     @pytest.mark.parametrize("sent", ["08030000000", "a name", "x" * 500, "0197c1f0-0000-7000-8000-000000000001x", ""])
     def test_any_other_request_id_is_replaced(self, anonymous, sent):
-        answer = anonymous.get("/healthz", headers={"X-Request-ID": sent})
+        answer = anonymous.get("/health/live", headers={"X-Request-ID": sent})
         assert answer.headers["x-request-id"] != sent
         assert UUID(answer.headers["x-request-id"])
 
     def test_request_ids_do_not_repeat(self, anonymous):
-        assert len({anonymous.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
+        assert len({anonymous.get("/health/live").headers["x-request-id"] for _ in range(20)}) == 20
 
     def test_more_requests_than_connections_wait_for_their_turn_and_all_are_served(self, toy_api):
         from concurrent.futures import ThreadPoolExecutor
@@ -101,7 +101,7 @@ class TestBoundary:
 
 class TestHealth:
     def test_the_process_is_alive_without_a_credential(self, anonymous):
-        answer = anonymous.get("/healthz")
+        answer = anonymous.get("/health/live")
         assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 
 
@@ -109,7 +109,7 @@ class TestHome:
     def test_a_program_gets_links_that_lead_somewhere(self, anonymous):
         answer = anonymous.get("/")
         assert answer.status_code == 200
-        assert answer.json()["links"].keys() >= {"docs", "openapi", "healthz"}
+        assert answer.json()["links"].keys() >= {"docs", "openapi", "health"}
         for path in answer.json()["links"].values():
             assert anonymous.get(path).status_code in {200, 503}  # not ready is an answer too
 

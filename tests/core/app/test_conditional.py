@@ -52,7 +52,7 @@ def test_settings_may_be_stored_and_are_asked_for_again(api):
     assert api.get("/v1/settings/risk", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
 
 
-@pytest.mark.parametrize("path", ["/v1/toy/stream", "/v1/nothing", "/healthz", "/docs"])
+@pytest.mark.parametrize("path", ["/v1/toy/stream", "/v1/nothing", "/health/live", "/docs"])
 def test_streams_errors_and_what_is_not_v1_have_no_tag(toy_api, path):
     answer = toy_api.get(path, headers={"If-None-Match": "*"})
     assert answer.status_code != 304

@@ -63,10 +63,10 @@ class TestHeads:
     @pytest.mark.parametrize(
         "beginning",
         [
-            b"GET /healthz HTTP/1.1\r\nHost: test\r\nX-Endless: ",
-            b"GET /healthz?endless=",
-            b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-            b"POST /healthz HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
+            b"GET /health/live HTTP/1.1\r\nHost: test\r\nX-Endless: ",
+            b"GET /health/live?endless=",
+            b"GET /health/live HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            b"POST /health/live HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
         ],
         ids=["header", "address", "upgrade", "trailer"],
     )
@@ -77,7 +77,7 @@ class TestHeads:
 
     def test_it_is_told_what_was_too_large(self, port):
         with connect(port) as client:
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: test\r\nX-Long: " + b"a" * HEAD)
+            client.sendall(b"GET /health/live HTTP/1.1\r\nHost: test\r\nX-Long: " + b"a" * HEAD)
             assert status_of(client) == 431
             assert b"urn:iit:problem:head-too-large" in rest(client)
 
@@ -86,7 +86,7 @@ class TestHeads:
     )
     def test_one_that_comes_whole_has_the_same_bounds(self, port, headers):
         with connect(port) as client:
-            client.sendall(head("GET", "/healthz", **headers))
+            client.sendall(head("GET", "/health/live", **headers))
             assert status_of(client) == 431
 
     def test_a_body_is_no_head(self, port, owner):
@@ -97,7 +97,7 @@ class TestHeads:
 
     def test_one_that_does_not_come_in_time_is_rejected(self, quick):
         with connect(quick) as client:
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: test\r\n")
+            client.sendall(b"GET /health/live HTTP/1.1\r\nHost: test\r\n")
             assert status_of(client) == 408
             rest(client)
 
@@ -107,9 +107,9 @@ class TestHeads:
 
     def test_the_second_request_of_a_connection_has_the_same_time(self, quick):
         with connect(quick) as client:
-            client.sendall(head("GET", "/healthz"))
+            client.sendall(head("GET", "/health/live"))
             assert status_of(client) == 200
-            client.sendall(b"GET /healthz HTTP/1.1\r\n")
+            client.sendall(b"GET /health/live HTTP/1.1\r\n")
             assert b"408" in rest(client)
 
     def test_what_is_not_http_is_a_problem_document(self, port):
@@ -122,7 +122,7 @@ class TestHeads:
         with connect(port, receives=4096) as client:
             client.sendall(head("GET", "/v1/endless/stream", owner.api_key))
             assert status_of(client) == 200
-            assert send_until_rejected(client, head("GET", "/healthz") * 8)
+            assert send_until_rejected(client, head("GET", "/health/live") * 8)
 
 
 class TestHalfOpen:
@@ -131,9 +131,9 @@ class TestHalfOpen:
         try:
             for _ in range(300):
                 client = connect(quick)
-                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: t")
+                client.sendall(b"GET /health/live HTTP/1.1\r\nHost: t")
                 clients.append(client)
-            assert [ask(quick, path) for path in ("/healthz", "/docs", "/healthz")] == [200, 200, 200]
+            assert [ask(quick, path) for path in ("/health/live", "/docs", "/health/live")] == [200, 200, 200]
             rest(clients[0])
         finally:
             for client in clients:
@@ -144,7 +144,7 @@ class TestHalfOpen:
             clients = [connect(port) for _ in range(20)]
             try:
                 assert rest(clients[0]) == b""
-                clients[-1].sendall(head("GET", "/healthz"))
+                clients[-1].sendall(head("GET", "/health/live"))
                 assert status_of(clients[-1]) == 200
             finally:
                 for client in clients:
@@ -155,7 +155,7 @@ class TestHalfOpen:
             clients = [connect(port) for _ in range(20)]
             try:
                 assert rest(clients[0]) == b""
-                clients[-1].sendall(head("GET", "/healthz"))
+                clients[-1].sendall(head("GET", "/health/live"))
                 assert status_of(clients[-1]) == 200
             finally:
                 for client in clients:

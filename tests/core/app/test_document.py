@@ -82,7 +82,7 @@ def test_the_headers_that_clients_read_and_send_are_declared(operations):
             assert "ETag" in answers["304"]["headers"], name
         if "428" in answers:
             assert sent["if-match"]["required"], name
-        waiting = [status for status in ("429", "503") if status in answers and name.split()[1] != "/readyz"]
+        waiting = [status for status in ("429", "503") if status in answers and name.split()[1] != "/health/ready"]
         assert all("Retry-After" in answers[status]["headers"] for status in waiting), name
 
 

@@ -69,7 +69,7 @@ def test_https_comes_in():
     assert entrance(https_only=True).answer(request(scheme="https", method="POST"), to_api=True) is None
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/health/startup"])
 def test_probes_come_in_by_address_and_in_plain_http(path):
     assert entrance("care.example.org", https_only=True).answer(request(path, host="10.0.0.7"), to_api=False) is None
 
@@ -84,4 +84,4 @@ def test_the_application_asks_the_entrance_first(client):
     assert client.get("/v1/me", headers={"Host": "evil.example.org"}).status_code == 421
     assert client.get("/v1/me").status_code == 403
     assert client.get("/sign-in", follow_redirects=False).headers["location"] == "https://testserver/sign-in"
-    assert client.get("/healthz").status_code == 200
+    assert client.get("/health/live").status_code == 200

@@ -292,7 +292,7 @@ class TestMounting:
         with pytest.raises(LookupError, match=r"do not declare who may call them: \['GET'\] /bare"):
             create_app([feature, replace(SAMPLE, navigation=())])
 
-    @pytest.mark.parametrize("path", ["/v1/page", "/assets", "/docs/mine", "/readyz"])
+    @pytest.mark.parametrize("path", ["/v1/page", "/assets", "/docs/mine", "/health/ready"])
     def test_a_page_where_the_kernel_answers_is_rejected(self, monkeypatch, path):
         router = APIRouter()
         router.add_api_route(path, lambda: None)

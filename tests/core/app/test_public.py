@@ -115,7 +115,7 @@ def test_slow_clients_of_one_address_hinder_nobody_else(port, owner):
             other.sendall(head("GET", "/v1/door/named/x", X_Forwarded_For="10.0.0.2"))
             assert status_of(other) == 200
         assert ask(port, "/v1/toy/one", owner.api_key) == 200
-        assert ask(port, "/readyz") == 200
+        assert ask(port, "/health/ready") == 200
 
 
 def test_all_of_them_together_have_the_share_of_one_tenant(port, owner):

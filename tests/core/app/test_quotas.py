@@ -8,7 +8,9 @@ import pytest
 
 from core.app import quotas
 from core.app.factory import create_app
-from core.app.quotas import PAUSE, WINDOW, Quota, Quotas
+from core.app.quotas import WINDOW, Quota, Quotas
+from core.resilience import collecting_fallbacks, instances
+from core.resilience.dependencies import REDIS_QUOTAS
 from core.services import ensure
 from core.settings import get_settings
 
@@ -37,12 +39,11 @@ def without_redis(monkeypatch, url=UNREACHABLE):
 
 
 def counter(**limits):
-    """Counts as the boundary of a process does, with a clock that tests move."""
+    """Counts as the boundary of a process does."""
     settings = SimpleNamespace(
         **{f"rate_{name}": limits.get(name, 0) for name in ("person", "key", "tenant", "address")}
     )
-    clock = SimpleNamespace(now=100.0)
-    return Quotas(settings, lambda: clock.now), clock
+    return Quotas(settings)
 
 
 def take(counts, quota_list, method="GET", times=1):
@@ -81,7 +82,7 @@ def test_the_keys_of_a_tenant_share_the_tenants_quota_and_no_other_tenant_does(l
 
 
 def test_a_rejected_request_counts_to_no_quota():
-    counts, _ = counter()
+    counts = counter()
     shared, own = Quota("tenant", f"t-{id(counts)}", 3), Quota("key", f"k-{id(counts)}", 1)
     taken = take(counts, [own, shared], times=4)
     assert [one.error is None for one in taken] == [True, False, False, False]
@@ -89,7 +90,7 @@ def test_a_rejected_request_counts_to_no_quota():
 
 
 def test_two_processes_count_together():
-    (one, _), (two, _) = counter(), counter()
+    one, two = counter(), counter()
     quota = Quota("person", f"p-{id(one)}", 4)
     outcomes = [take(process, [quota])[0].error is None for process in (one, two, one, two, one, two)]
     assert outcomes == [True] * 4 + [False] * 2
@@ -97,7 +98,7 @@ def test_two_processes_count_together():
 
 def test_pages_count_too_and_what_has_no_credential_is_not_counted(limited):
     client = limited(key=1)()
-    assert [client.get("/healthz").status_code for _ in range(3)] == [200] * 3
+    assert [client.get("/health/live").status_code for _ in range(3)] == [200] * 3
     assert "ratelimit" not in client.get("/openapi.json").headers
     assert [client.get(PERSONAL).status_code for _ in range(2)] == [200, 429]
 
@@ -114,22 +115,40 @@ def test_redis_names_no_address(limited):
 class TestWithoutRedis:
     def test_reads_are_not_limited_and_writes_by_each_process(self, monkeypatch):
         without_redis(monkeypatch)
-        counts, _ = counter()
+        counts = counter()
         quota = [Quota("person", "person:1", 2)]
         assert [one.error for one in take(counts, quota, "GET", 5)] == [None] * 5
         assert [one.error is None for one in take(counts, quota, "POST", 4)] == [True, True, False, False]
 
     def test_redis_is_asked_again_after_a_pause(self, monkeypatch):
-        counts, clock = counter()
+        clock = SimpleNamespace(now=100.0)
+        monkeypatch.setattr(instances, "clock", lambda: clock.now)
+        counts = counter()
         quota = [Quota("person", f"person:{id(counts)}", 2)]
         with monkeypatch.context() as gone:
             without_redis(gone)
             assert take(counts, quota)[0].headers == []
         assert take(counts, quota)[0].headers == []
-        clock.now += PAUSE
+        clock.now += REDIS_QUOTAS.breaker.open_seconds
         assert dict(take(counts, quota)[0].headers)[b"ratelimit-policy"] == f'"person";q=2;w={WINDOW}'.encode()
 
     def test_the_api_still_answers(self, limited, monkeypatch):
         client = limited(key=2)()
         without_redis(monkeypatch)
-        assert [client.get(PERSONAL).status_code for _ in range(4)] == [200] * 4
+        answers = [client.get(PERSONAL) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert {answer.headers["x-fallback"] for answer in answers} == {"requests-not-limited"}
+
+    def test_a_redis_that_hangs_is_asked_by_few_requests(self, monkeypatch):
+        asked = []
+        counts = counter()
+
+        def hang(*_, **__):
+            asked.append(1)
+            raise TimeoutError
+
+        monkeypatch.setattr(quotas.Redis, "from_url", hang)
+        with collecting_fallbacks() as used:
+            take(counts, [Quota("person", "person:1", 2)], times=50)
+        assert len(asked) == 1
+        assert used == {"requests-not-limited"}

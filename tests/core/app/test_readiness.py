@@ -1,4 +1,4 @@
-"""/readyz and ``iit status``: one report, which says what is wrong, where, and what to do."""
+"""/health/ready and ``iit status``: one report, which says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from core import blobs
-from core.app import readiness
+from core.app import probes, readiness
 from core.cli.main import run as iit
 from core.database import databases, owner_connection, platform_session, tenant_session
 from core.database.upgrade import migrate
@@ -44,7 +44,8 @@ def anonymous(app):
 @pytest.fixture
 def ask(anonymous):
     def ask():
-        answer = anonymous.get("/readyz")
+        probes.forget()
+        answer = anonymous.get("/health/ready")
         report = answer.json()
         assert set(report) >= MEMBERS
         return answer.status_code, report, {check["name"]: check for check in report["checks"]}
@@ -142,7 +143,7 @@ def test_a_redis_that_does_not_answer_is_named_without_its_password(ask, anonymo
     code, report, _ = ask()
     assert (code, [error["field"] for error in report["errors"]]) == (503, ["redis"])
     assert "secret" not in json.dumps(report)
-    assert anonymous.get("/healthz").status_code == 200
+    assert anonymous.get("/health/live").status_code == 200
 
 
 def test_a_database_that_does_not_answer_is_told_once(ask, monkeypatch):
@@ -193,9 +194,10 @@ def test_a_data_database_is_needed_from_its_first_tenant_on(ask, anonymous, caps
         code, report, _ = ask()
         assert (code, [error["field"] for error in report["errors"]]) == (503, ["data_databases"])
         assert "second" in report["errors"][0]["problem"]
-        excluded = anonymous.get("/readyz", params={"exclude": "data_databases"})
+        probes.forget()
+        excluded = anonymous.get("/health/ready", params={"exclude": "data_databases"})
         assert (excluded.status_code, excluded.json()["ready"]) == (200, True)
-        assert anonymous.get("/readyz", params={"exclude": "nothing"}).status_code == 422
+        assert anonymous.get("/health/ready", params={"exclude": "nothing"}).status_code == 422
         assert iit(["status"]) == 1
         assert "second" in capsys.readouterr().out
     assert ask()[0] == 200

@@ -29,7 +29,7 @@ def test_it_serves_until_it_is_told_to_stop_and_its_worker_stops_with_it(databas
     with log.open("wb") as out, subprocess.Popen([sys.executable, "-c", code], stderr=out) as server:
         try:
             address = wait_until(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), "it did not say where")
-            ready = partial(urlopen, f"{address[0]}/readyz")
+            ready = partial(urlopen, f"{address[0]}/health/ready")
             with wait_until(ready, "the server did not answer", ignore=(OSError,)) as answer:
                 assert answer.status == 200
                 assert "server" not in {name.lower() for name in answer.headers}

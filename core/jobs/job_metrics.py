@@ -1,0 +1,67 @@
+"""Metrics of jobs: how they ended, how long they ran, and how many wait."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from core.jobs.heartbeat import QueueAge, queue_age
+from core.metrics import Counter, Histogram, Reading, Sample, register
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDED: Final = Counter("iit_jobs_total", "Tries of jobs that ended in this process.", ("kind", "outcome"))
+SECONDS: Final = Histogram("iit_job_seconds", "Seconds that tries of jobs took.", ("kind",))
+
+_ages: dict[str, list[QueueAge]] = {}
+_lock = Lock()
+
+
+def count(kind: str, outcome: str, seconds: float) -> None:
+    """Count a try of a job that has ended.
+
+    Args:
+        kind: of the job.
+        outcome: ``done``, ``queued`` (another try follows), ``dead`` or ``lost``.
+        seconds: how long it took.
+    """
+    ENDED.add(kind, outcome)
+    SECONDS.observe(seconds, kind)
+
+
+def refresh(database: str) -> None:
+    """Read how many jobs of a data database wait and run, for the next time that Prometheus asks.
+
+    Raises:
+        Unavailable: the database is not there.
+    """
+    ages = queue_age(database)
+    with _lock:
+        _ages[database] = ages
+
+
+def _read() -> Iterator[Reading]:
+    with _lock:
+        ages = [(database, age) for database, kinds in sorted(_ages.items()) for age in kinds]
+    yield Reading(
+        "iit_jobs",
+        "Jobs that are due or running, as this worker last read.",
+        "gauge",
+        ("database", "kind", "state"),
+        [
+            Sample((database, age.kind, state), getattr(age, state))
+            for database, age in ages
+            for state in ("waiting", "running")
+        ],
+    )
+    yield Reading(
+        "iit_job_oldest_seconds",
+        "How long the oldest waiting job has been due, as this worker last read.",
+        "gauge",
+        ("database", "kind"),
+        [Sample((database, age.kind), age.oldest_seconds) for database, age in ages],
+    )
+
+
+register(_read)
