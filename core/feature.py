@@ -1,5 +1,6 @@
 """The registration of the kernel's own rooms: their tables, routes, jobs and commands."""
 
+from core.events.kernel_types import KERNEL_TYPES
 from core.feature_registry import Command, Feature, Loop, Meter, Permission, SettingsGroup
 
 feature = Feature(
@@ -122,12 +123,7 @@ feature = Feature(
         "cli:tenant:delete",
         "cli:tenant:undelete",
     ),
-    events={
-        "people.link_created": "`link_id` of a one-time link that is to be mailed, its secret sealed, and the"
-        " `language` of the request; only where a mail server is set. Subject: the person.",
-        "people.second_factor_reset": "An admin or an operator removed a person's second factor; `language` of the"
-        " request; only where a mail server is set. Subject: the person.",
-    },
+    events=KERNEL_TYPES,
     subscribers={
         "people.link_created": "core.identity.people.link_mail:send_link",
         "people.second_factor_reset": "core.identity.people.factor_reset:send_notice",

@@ -101,6 +101,29 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class EventType:
+    """A type of event that a room publishes after its acts; see ``core.events.catalogue``.
+
+    Attributes:
+        name: unique among all rooms, such as ``imports.completed``.
+        version: of the payload, from 1. A change that an old receiver cannot read needs the next one.
+        description: what happened, in one line.
+        subject: what a subject of this type is, such as ``the import``.
+        schema: JSON Schema of the payload, an object.
+        example: a payload that matches it, with invented values.
+        public: whether other systems may receive it. Its payload then contains only ids and figures.
+    """
+
+    name: str
+    version: int
+    description: str
+    subject: str
+    schema: Mapping[str, Any]
+    example: Mapping[str, Any]
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsGroup:
     """One group of a tenant's settings; see ``core.preferences``.
 
@@ -159,7 +182,7 @@ class Feature:
         commands: name on the command line -> command.
         settings: groups of tenant settings by name.
         listeners: event -> ``"module:function"``; see ``core.events``.
-        events: the events that it publishes after its acts: name -> its payload; see ``core.events.outbox``.
+        events: the types of events that it publishes after its acts; see ``core.events.catalogue``.
         subscribers: event -> ``"module:function"``, called after the act with a job's context and the event.
         facilities: ``"module:attribute"``, the directory of a tenant's facilities; exactly one feature has it; see
             ``core.identity.facilities``.
@@ -187,7 +210,7 @@ class Feature:
     commands: Mapping[str, Command] = field(default_factory=dict)
     settings: Mapping[str, SettingsGroup] = field(default_factory=dict)
     listeners: Mapping[str, str] = field(default_factory=dict)
-    events: Mapping[str, str] = field(default_factory=dict)
+    events: Sequence[EventType] = ()
     subscribers: Mapping[str, str] = field(default_factory=dict)
     facilities: str | None = None
     retention: Mapping[str, RetentionRule] = field(default_factory=dict)

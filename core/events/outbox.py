@@ -11,7 +11,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from core.feature_registry import declared, features
+from core.events.catalogue import check_payload, type_of
+from core.feature_registry import features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,15 +46,6 @@ class Event:
     published_at: datetime
 
 
-def declared_events() -> dict[str, str]:
-    """Name -> description of the events that features publish after their acts.
-
-    Raises:
-        RuntimeError: two features declare one event.
-    """
-    return declared("event", lambda feature: feature.events.items())
-
-
 def subscribers(event: str) -> tuple[str, ...]:
     """The functions that subscribe to an event, as ``"module:function"``, in the order of their features' names."""
     return tuple(feature.subscribers[event] for feature in features() if event in feature.subscribers)
@@ -73,18 +65,17 @@ def publish_after_commit(session: TenantSession, event: str, *, subject: str, pa
 
     Raises:
         LookupError: no feature declares the event.
-        ValueError: the subject is empty, or the payload is too large.
+        ValueError: the subject is empty, or the payload is too large or does not match its schema.
         TypeError: the payload is not JSON.
     """
-    if event not in declared_events():
-        message = f"no feature declares the event {event!r}: declared are {', '.join(sorted(declared_events()))}"
-        raise LookupError(message)
+    event_type = type_of(event)
     if not subject:
         message = f"the event {event!r} needs a subject: the id of what it is about"
         raise ValueError(message)
     if len(json.dumps(dict(payload))) > LARGEST_PAYLOAD:
         message = f"the payload of {event!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
         raise ValueError(message)
+    check_payload(event_type, payload)
     event_id = uuid7()
     values = (event_id, session.tenant.id, event, subject, Jsonb(dict(payload)), session.actor, session.request_id)
     with session.cursor() as cursor:

@@ -13,7 +13,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from core.events.outbox import Event, declared_events, subscribers
+from core.events.catalogue import event_types
+from core.events.outbox import Event, subscribers
 from core.feature_registry import resolve
 from core.jobs.context import EarlierFirst, JobContext
 from core.jobs.registry import job, kind_of
@@ -69,7 +70,7 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
         role: only this tenant's events; all tenants' when None.
         batch: most events to forward.
     """
-    values = {"events": sorted(declared_events()), "role": role, "batch": batch}
+    values = {"events": sorted(event_types()), "role": role, "batch": batch}
     due = connection.execute(_DUE, values).fetchall()
     if not due:
         return 0

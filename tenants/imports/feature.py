@@ -1,6 +1,7 @@
 """The registration of the feature ``imports`` with the platform."""
 
 from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, SettingsGroup
+from tenants.imports.event_types import IMPORT_TYPES
 
 feature = Feature(
     name="imports",
@@ -63,12 +64,7 @@ feature = Feature(
             "Rows that wait for people whom no import of their source has named. After these days they are rejected.",
         ),
     },
-    events={
-        "imports.completed": (
-            "`import_id`, `source`, `data_date`, `rows_read` and `rows_rejected` of an import whose rows are in the"
-            " records. Subject: the import."
-        )
-    },
+    events=IMPORT_TYPES,
     tags={
         "imports": "Files imported into the records: upload, progress, rejections, undo.",
     },

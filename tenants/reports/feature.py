@@ -1,6 +1,7 @@
 """The registration of the feature ``reports`` with the platform."""
 
 from core.feature_registry import Command, Feature, Loop, Permission, RetentionRule, SettingsGroup
+from tenants.reports.event_types import REPORT_TYPES
 
 feature = Feature(
     name="reports",
@@ -52,12 +53,7 @@ feature = Feature(
         "tenant.restored": "tenants.reports.restored:end_unfinished",
         "person.erased": "tenants.reports.erasure:person_erased",
     },
-    events={
-        "reports.made": "`report_id` of a file that a schedule asked for, and `person_id` of one recipient; only where"
-        " a mail server is set. Subject: both.",
-        "reports.schedule_stopped": "`schedule_id` of a schedule that stopped by itself, whose creator is a person;"
-        " only where a mail server is set. Subject: the schedule.",
-    },
+    events=REPORT_TYPES,
     subscribers={
         "reports.made": "tenants.reports.letters:send",
         "reports.schedule_stopped": "tenants.reports.stop_letters:send",

@@ -1,6 +1,7 @@
 """The registration of the feature ``risk`` with the platform."""
 
 from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, SettingsGroup
+from tenants.risk.event_types import RISK_TYPES
 
 feature = Feature(
     name="risk",
@@ -80,12 +81,7 @@ feature = Feature(
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",
         )
     },
-    events={
-        "risk.scored": (
-            "`as_of`, `model`, `run_id`, and the numbers `patients`, `at_risk` and `to_trace` of a finished scoring."
-            " Subject: the date."
-        )
-    },
+    events=RISK_TYPES,
     tags={
         "risk": "Models, scores with reasons, and worklists.",
     },

@@ -9,6 +9,7 @@ import core.feature_registry
 from core.events import outbox
 from core.feature_registry import Feature
 from core.jobs import deliveries, registry
+from tests.core.events.features import any_event
 from tests.faults.effects import effect, wait_here_once
 
 EVENT = "faults.noted"
@@ -28,7 +29,7 @@ def note(context, event):
 
 def install():
     """Declare the event and its subscriber in this process, with a lease that runs out soon."""
-    feature = Feature("faults", events={EVENT: "Where to wait."}, subscribers={EVENT: "tests.faults.noting:note"})
+    feature = Feature("faults", events=(any_event(EVENT),), subscribers={EVENT: "tests.faults.noting:note"})
     everyone = (*core.feature_registry.features(), feature)
     core.feature_registry.features = outbox.features = lambda: everyone
     registry._kinds[deliveries.KIND] = replace(registry.kind_of(deliveries.KIND), lease=LEASE)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import core.feature_registry
 from core.events import outbox
+from core.feature_registry import EventType
+
+
+def any_event(name, *, public=False):
+    """Return a type of event whose payload is any object."""
+    return EventType(name, 1, "Something was noted.", "anything", {"type": "object"}, {}, public=public)
 
 
 def declare(monkeypatch, *added):

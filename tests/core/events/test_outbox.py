@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from core.database import node_session, tenant_session
 from core.events import outbox
-from core.events.outbox import declared_events, publish_after_commit, subscribers
+from core.events.catalogue import event_types
+from core.events.outbox import publish_after_commit, subscribers
 from core.feature_registry import Feature, features, resolve
-from tests.core.events.features import declare
+from tests.core.events.features import any_event, declare
 
 
 def waiting(tenant):
@@ -28,7 +29,7 @@ def publish(tenant, subject="a", payload=None, event="testing.noted"):
 
 @pytest.fixture(autouse=True)
 def noted(monkeypatch):
-    declare(monkeypatch, Feature("testing", events={"testing.noted": "Nothing."}))
+    declare(monkeypatch, Feature("testing", events=(any_event("testing.noted"),)))
 
 
 def test_an_event_commits_with_its_act(tenant):
@@ -92,7 +93,7 @@ def test_an_event_that_carries_too_much_is_rejected(tenant):
 def test_every_subscribed_event_is_declared_and_every_subscriber_is_there():
     for feature in features():
         for event, reference in feature.subscribers.items():
-            assert event in declared_events(), f"{feature.name} subscribes to {event}, which nobody publishes"
+            assert event in event_types(), f"{feature.name} subscribes to {event}, which nobody publishes"
             assert callable(resolve(reference))
 
 

@@ -16,7 +16,7 @@ from core.jobs.broker import LocalMessages
 from core.jobs.registry import _kinds
 from core.jobs.relay import Relay
 from core.jobs.worker import drain
-from tests.core.events.features import declare
+from tests.core.events.features import any_event, declare
 
 FIRST, SECOND = f"{__name__}:first", f"{__name__}:second"
 calls = []
@@ -45,7 +45,7 @@ def noted(monkeypatch):
     failing.clear()
     declare(
         monkeypatch,
-        Feature("testing", events={"testing.noted": "A number."}, subscribers={"testing.noted": FIRST}),
+        Feature("testing", events=(any_event("testing.noted"),), subscribers={"testing.noted": FIRST}),
         Feature("testing2", subscribers={"testing.noted": SECOND}),
     )
     kind = _kinds[deliveries.KIND]
@@ -170,7 +170,7 @@ def test_a_relay_that_dies_before_it_commits_loses_nothing_and_enqueues_nothing_
 def test_an_event_that_this_process_does_not_know_waits_for_one_that_does(tenant, monkeypatch):
     publish(tenant, "a")
     with monkeypatch.context() as older:
-        older.setattr(deliveries, "declared_events", dict)
+        older.setattr(deliveries, "event_types", dict)
         drain(tenant)
     assert jobs(tenant) == []
     drain(tenant)

@@ -11,6 +11,7 @@ from core.audit.verify import verify
 from core.blobs import BlobDamaged
 from core.database import TenantMoving, owner_connection, owner_session, tenant_session
 from core.errors import Conflict, Invalid, NotFound
+from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.jobs.worker import drain
 from core.privacy import vault
@@ -159,7 +160,8 @@ def test_blobs_and_jobs_and_uses(filled, ask, tmp_path):  # noqa: F811 - a fixtu
 def test_events_that_waited_for_delivery_wait_again_and_those_of_undone_acts_are_gone(filled, tmp_path):
     def publish(subject):
         with tenant_session(filled, actor="test:1") as session:
-            return publish_after_commit(session, "imports.completed", subject=subject, payload={})
+            payload = type_of("imports.completed").example
+            return publish_after_commit(session, "imports.completed", subject=subject, payload=payload)
 
     before = publish("before")
     file = tmp_path / "t.iitbackup"
