@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import anyio
 
-from core.errors import TooManyRequests, Unavailable
+from core.errors import TooManyRequests, Unavailable, phrase
 from core.metrics import Counter
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Shares(Generic[Key]):
             self._shares[key] = share
         most = WAITING if self.waiting is None else self.waiting
         if share.requests >= most:
-            detail = f"{self.who} has {most} requests under way"
+            detail = phrase("{who} has {most} requests under way", who=self.who, most=most)
             raise TooManyRequests(detail, retry_after=1)
         share.requests += 1
         return share

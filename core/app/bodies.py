@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from core.errors import RequestTimeout, TooLarge
+from core.errors import RequestTimeout, TooLarge, phrase
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
@@ -73,7 +73,7 @@ class Body:
 
     def _reject_more_than(self, most: int) -> None:
         if max(self._length, self._bytes) > most:
-            detail = f"the body of the request is larger than {most} bytes"
+            detail = phrase("the body of the request is larger than {most} bytes", most=most)
             raise TooLarge(detail)
 
     async def receive(self) -> Message:

@@ -9,7 +9,7 @@ from fastapi.dependencies.utils import get_flat_params, get_parameterless_sub_de
 from fastapi.params import Form, ParamTypes
 
 from core.access.require import open_to_all
-from core.errors import FieldError, Invalid, UnsupportedMedia
+from core.errors import FieldError, Invalid, UnsupportedMedia, phrase
 from core.errors.nearest import field_of, names_beside, remedy_for
 from core.web.public_routes import any_query
 
@@ -75,13 +75,15 @@ def _check(
             await request.body()  # else a body over the limit would answer 413 after the operation took effect
         elif media is not None and _has_body(request) and not _is_of(request, media):
             detail = "the body has another media type than this operation reads"
-            raise UnsupportedMedia(detail, remedy=f"Send {media}, and say so in the header Content-Type.")
+            raise UnsupportedMedia(
+                detail, remedy=phrase("Send {media}, and say so in the header Content-Type.", media=media)
+            )
         checked = query is not None and request.query_params
         errors = list(_unknown("query", request.query_params, query or ())) if checked else []
         if form:
             errors += _unknown("body", await request.form(), form)  # FastAPI has read it: no second read
         if errors:
-            detail = f"not valid: {', '.join(error.field for error in errors)}"
+            detail = phrase("not valid: {listed}", listed=", ".join(error.field for error in errors))
             raise Invalid(detail, errors=errors)
 
     return reject
@@ -100,7 +102,9 @@ def _is_of(request: Request, media: str) -> bool:
 def _unknown(place: str, names: Iterable[str], known: Collection[str]) -> Iterator[FieldError]:
     kind = "parameter" if place == "query" else "field"
     for name in sorted(set(names) - set(known)):
-        yield FieldError(field_of(place, name), f"this operation has no such {kind}", remedy_for(name, known))
+        yield FieldError(
+            field_of(place, name), phrase("this operation has no such {kind}", kind=kind), remedy_for(name, known)
+        )
 
 
 def body_names(route: object, location: Sequence[int | str]) -> frozenset[str]:

@@ -16,6 +16,7 @@ from core import telemetry
 from core.app.conventions import body_names
 from core.app.error_places import locate_fields
 from core.app.pages import error_page
+from core.errors import phrase
 from core.errors.database import as_app_error
 from core.errors.family import (
     BY_STATUS,
@@ -90,7 +91,7 @@ def from_validation(findings: Sequence[Any], route: object = None) -> AppError:
         return _not_json()
     errors = [_field_error(item, route) for item in findings]
     fields = ", ".join(error.field for error in errors)
-    return Invalid(f"not valid: {fields}", errors=errors)
+    return Invalid(phrase("not valid: {fields}", fields=fields), errors=errors)
 
 
 def _not_json() -> BadRequest:

@@ -25,7 +25,7 @@ from core.app.errors import log_failure
 from core.app.pages import asset_origin
 from core.app.quotas import Quotas
 from core.app.rates import Limiter, ProcessLimiter
-from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated
+from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated, phrase
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
 from core.resilience import collecting_fallbacks, deadline
@@ -317,7 +317,7 @@ def _reject_nul(scope: Scope) -> None:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         fields += sorted({_parameter(name) for name, value in pairs if "\0" in name + value})
     if fields:
-        detail = f"not valid: {', '.join(fields)}"
+        detail = phrase("not valid: {listed}", listed=", ".join(fields))
         raise Invalid(detail, errors=[FieldError(name, "contains NUL (U+0000)", "Leave it out.") for name in fields])
 
 

@@ -19,7 +19,7 @@ import orjson
 from uuid_utils.compat import uuid7
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from core.errors import BadRequest, HeadTooLarge, RequestTimeout
+from core.errors import BadRequest, HeadTooLarge, RequestTimeout, phrase
 from core.errors.problem import MEDIA_TYPE, problem
 
 if TYPE_CHECKING:
@@ -166,7 +166,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._outside += len(data)
         super().data_received(data)
         if self._outside > self.limits.head_bytes and not self.transport.is_closing():
-            self._reject(HeadTooLarge(f"the head of the request has more than {self.limits.head_bytes} bytes"))
+            self._reject(
+                HeadTooLarge(phrase("the head of the request has more than {most} bytes", most=self.limits.head_bytes))
+            )
         elif self._head_since is None and self in self._sweeper.idle:
             self._head_since = time.monotonic()
 
@@ -180,7 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
         # The count may include bytes of the body that came with the head: measure exactly only when it is too high.
         if many or (self._outside > self.limits.head_bytes and self._head_bytes() > self.limits.head_bytes):
             what = f"{self.limits.head_fields} headers" if many else f"{self.limits.head_bytes} bytes"
-            self._rejection = HeadTooLarge(f"the head of the request has more than {what}")
+            self._rejection = HeadTooLarge(phrase("the head of the request has more than {what}", what=what))
             raise ValueError(what)
         if len(self.pipeline) >= self.limits.pipelined:
             self._rejection = BadRequest("too many requests were sent before the first was answered")

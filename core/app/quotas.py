@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from core import telemetry
 from core.app.rates import ProcessLimiter
-from core.errors import TooManyRequests
+from core.errors import TooManyRequests, phrase
 from core.resilience import fallback, guarded
 from core.resilience.dependencies import REDIS_QUOTAS
 from core.resilience.errors import NOT_CALLED
@@ -210,5 +210,10 @@ def headers_of(standings: Sequence[QuotaState]) -> list[tuple[bytes, bytes]]:
 def _exceeded(standing: QuotaState) -> TooManyRequests:
     who = {"person": "you send", "key": "this API key sends", "tenant": "your tenant sends"}
     subject = who.get(standing.quota.name, "this address sends")
-    detail = f"{subject} more than {standing.quota.limit} requests in {WINDOW} seconds"
+    detail = phrase(
+        "{subject} more than {limit} requests in {window} seconds",
+        subject=subject,
+        limit=standing.quota.limit,
+        window=WINDOW,
+    )
     return TooManyRequests(detail, retry_after=max(1, math.ceil(standing.wait)))

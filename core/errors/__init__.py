@@ -25,7 +25,7 @@ from core.errors.family import (
     Unavailable,
     UnsupportedMedia,
 )
-from core.errors.phrases import Phrase, phrase
+from core.errors.phrases import Phrase, counted_phrase, phrase
 
 __all__ = [
     "AppError",
@@ -48,5 +48,6 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UnsupportedMedia",
+    "counted_phrase",
     "phrase",
 ]

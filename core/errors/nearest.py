@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from core.errors.phrases import phrase
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -43,10 +45,12 @@ def remedy_for(name: str, known: Iterable[str], otherwise: str = "") -> str:
     names = sorted(known)
     near = get_close_matches(name.lower(), names, n=1, cutoff=SIMILAR)
     if near:
-        return f"Send {near[0]}, or leave it out."
+        return phrase("Send {name}, or leave it out.", name=near[0])
     if otherwise:
         return otherwise
-    return f"Leave it out. Known: {', '.join(names)}." if names else "Leave it out: there are none."
+    if not names:
+        return phrase("Leave it out: there are none.")
+    return phrase("Leave it out. Known: {listed}.", listed=", ".join(names))
 
 
 def names_beside(kind: Any, location: Sequence[int | str]) -> frozenset[str]:  # noqa: ANN401 - any annotation

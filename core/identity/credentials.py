@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from core.errors import Forbidden, Unauthenticated
+from core.errors import Forbidden, Unauthenticated, phrase
 from core.feature_registry import declared, resolve
 from core.identity import csrf
 from core.identity.cookies import HOST_PREFIX, is_secure
@@ -141,7 +141,9 @@ def credential_for(scope: MutableMapping[str, Any]) -> Credential:
         name = csrf.HEADER.lower().encode()
         token = next((value for header, value in scope["headers"] if header == name), b"")
         if not csrf.is_token_of(token.decode("latin-1"), credential.secret):
-            detail = f"a request with a session's cookie needs the session's token in the header {csrf.HEADER}"
+            detail = phrase(
+                "a request with a session's cookie needs the session's token in the header {header}", header=csrf.HEADER
+            )
             raise Forbidden(detail, remedy="Send the token that the page carries, or use an API key.")
     return credential
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from core.errors import FieldError, Forbidden, Invalid
+from core.errors import FieldError, Forbidden, Invalid, phrase
 from core.errors.nearest import remedy_for
 from core.identity.key_creators import creator_for
 from core.identity.keys import create_key
@@ -87,7 +87,7 @@ def _permissions(principal: Principal, asked: Sequence[str] | None) -> Collectio
         raise Invalid(detail, errors=errors)
     more = sorted(set(asked) - principal.permissions)
     if more:
-        detail = f"a key cannot have a permission that you do not hold: {', '.join(more)}"
+        detail = phrase("a key cannot have a permission that you do not hold: {listed}", listed=", ".join(more))
         raise Forbidden(detail, remedy="Leave it out, or ask somebody who holds it.")
     return frozenset(asked)
 

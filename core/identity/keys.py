@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from core import audit, telemetry
 from core.clock import now
 from core.database import TenantRef, look_up, platform_session, psycopg_connection, tenant_session
-from core.errors import FieldError, Forbidden, Invalid, NotFound, StorageFull, Unauthenticated
+from core.errors import FieldError, Forbidden, Invalid, NotFound, StorageFull, Unauthenticated, phrase
 from core.errors.database import as_app_error
 from core.identity.credentials import API_KEY_HEADER, BEARER
 from core.identity.key_creators import rights_of
@@ -88,8 +88,11 @@ def issue(
     unknown = sorted(set(permissions or ()) - all_permissions())
     if unknown:
         remedy, command = "Choose among the permissions of GET /v1/me.", "see `iit key permissions`"
-        errors = [FieldError("permissions", f"{name!r} is not a permission", remedy, command) for name in unknown]
-        detail = f"unknown permissions: {', '.join(unknown)}"
+        errors = [
+            FieldError("permissions", phrase("{name!r} is not a permission", name=name), remedy, command)
+            for name in unknown
+        ]
+        detail = phrase("unknown permissions: {listed}", listed=", ".join(unknown))
         raise Invalid(detail, errors=errors)
     if expires_at is not None and expires_at <= now():
         detail = "the key would have expired already"

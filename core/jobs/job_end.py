@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.errors import phrase
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -13,9 +15,9 @@ Decision = Literal["given_up", "discarded", "retried"]
 ITS_JOB = "its job was"
 """How the problem of each stopped job begins."""
 _WHY = {
-    "attempts": "it failed too often",
-    "interruptions": "its process died, or it took too long, too often",
-    "refused": "another try cannot succeed",
+    "attempts": phrase("it failed too often"),
+    "interruptions": phrase("its process died, or it took too long, too often"),
+    "refused": phrase("another try cannot succeed"),
 }
 
 
@@ -49,6 +51,7 @@ class JobEnd:
         if self.decision == "retried":
             return ""
         if self.decision == "discarded":
-            return f"{ITS_JOB} discarded by an operator"
-        error = f" ({self.error})" if self.error and self.reason != "interruptions" else ""
-        return f"{ITS_JOB} given up: {_WHY[self.reason]}{error}"
+            return phrase("its job was discarded by an operator")
+        if self.error and self.reason != "interruptions":
+            return phrase("its job was given up: {why} ({error})", why=_WHY[self.reason], error=self.error)
+        return phrase("its job was given up: {why}", why=_WHY[self.reason])

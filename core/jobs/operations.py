@@ -9,7 +9,7 @@ from psycopg.rows import class_row, dict_row
 from core import audit
 from core.audit.platform import record_act
 from core.database import TenantSession, databases, node_session, psycopg_connection
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, phrase
 from core.jobs import endings
 from core.jobs.bounds import PLATFORM_ROLE
 
@@ -139,14 +139,14 @@ def _resolve(job_id: UUID, change: str, resolution: Decision, actor: str, source
             if row is None:
                 continue
             if row[0] != "dead":
-                detail = f"the job {job_id} is {row[0]}, not dead"
+                detail = phrase("the job {job_id} is {state}, not dead", job_id=job_id, state=row[0])
                 raise Conflict(
                     detail,
                     remedy="Only dead jobs are retried or discarded.",
                     command="only dead jobs are retried or discarded: see `iit jobs list --state dead`",
                 )
             if row[1] and resolution == "retried":
-                detail = f"the work of job {job_id} was requested again in the meantime"
+                detail = phrase("the work of job {job_id} was requested again in the meantime", job_id=job_id)
                 raise Conflict(detail, remedy="Discard this one.", command="discard this one: `iit jobs discard`")
             cursor = connection.cursor(row_factory=class_row(endings.EndedJob))
             ended = cursor.execute(
@@ -177,5 +177,5 @@ def _record(session: Session, action: str, ended: endings.EndedJob, actor: str) 
 
 
 def _unknown(job_id: UUID) -> NotFound:
-    detail = f"there is no job {job_id}"
+    detail = phrase("there is no job {job_id}", job_id=job_id)
     return NotFound(detail, remedy="See GET /v1/jobs.", command="see `iit jobs list`")

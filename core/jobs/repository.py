@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from core.database import TenantSession, psycopg_connection
-from core.errors import NotFound
+from core.errors import NotFound, phrase
 from core.jobs.schemas import JobOut, JobState, ProgressOut
 from core.web.keyset import Slice, cut, keyset_sql
 from core.web.paging import PageRequest
@@ -34,7 +34,7 @@ def get_job(session: TenantSession, job_id: UUID) -> JobOut:
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(f"SELECT {_COLUMNS} FROM node.jobs WHERE id = %s", (job_id,)).fetchone()  # noqa: S608 - constant
     if row is None:
-        detail = f"there is no job {job_id}"
+        detail = phrase("there is no job {job_id}", job_id=job_id)
         raise NotFound(detail)
     return _shown(row)
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from core.errors import Unavailable
+from core.errors import Unavailable, phrase
 from core.resilience import guarded
 from core.resilience.dependencies import MAIL_SERVER
 from core.settings import get_settings
@@ -52,7 +52,7 @@ def send(letter: EmailMessage) -> None:
             server.send_message(letter)
     except (smtplib.SMTPException, OSError) as error:
         # The server's own words may repeat the recipient's address.
-        detail = f"the mail server did not take a letter ({type(error).__name__})"
+        detail = phrase("the mail server did not take a letter ({kind})", kind=type(error).__name__)
         raise Unavailable(detail, remedy="Check IIT_SMTP_URL and the mail server.") from None
 
 

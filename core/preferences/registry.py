@@ -79,7 +79,7 @@ def group(name: str) -> Group:
     registered = groups().get(name)
     if registered is None:
         detail = "there is no such group of settings"
-        raise NotFound(detail, remedy=f"choose one of {', '.join(groups())}")
+        raise NotFound(detail, remedy=phrase("choose one of {listed}", listed=", ".join(groups())))
     return registered
 
 

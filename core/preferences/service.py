@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from core import audit
 from core.clock import now
 from core.database import lock_own
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.events import publish
 from core.preferences.registry import Group, groups
 from core.tenancy.settings import explicit, field_errors, fitted, nested
@@ -166,12 +166,15 @@ def at(group: Group, name: str, value: object) -> dict[str, Any]:
     for index, part in enumerate(parts):
         if model is None:
             whole = ".".join(parts[:index])
-            detail = f"{group.name}.{whole} is set as a whole, as one JSON value"
-            raise Invalid(detail, errors=[FieldError(f"{group.name}.{name}", "is part of a setting", f"set {whole}")])
+            detail = phrase("{group}.{whole} is set as a whole, as one JSON value", group=group.name, whole=whole)
+            raise Invalid(
+                detail,
+                errors=[FieldError(f"{group.name}.{name}", "is part of a setting", phrase("set {whole}", whole=whole))],
+            )
         if part not in model.model_fields:
             among = ", ".join(leaf for leaf, *_ in group.leaves())
-            detail = f"there is no setting {group.name}.{name}"
-            raise Invalid(detail, remedy=f"choose one of {among}")
+            detail = phrase("there is no setting {group}.{name}", group=group.name, name=name)
+            raise Invalid(detail, remedy=phrase("choose one of {listed}", listed=among))
         model = nested(model, part)
     document: Any = value
     for part in reversed(parts):
@@ -210,7 +213,12 @@ def _checked(group: Group, document: Mapping[str, Any], place: str = "") -> Base
         return group.model.model_validate(document)
     except ValidationError as error:
         problems = field_errors(error, group.model, place)
-        detail = f"the settings {group.name} are not valid: {problems[0].field}: {problems[0].problem}"
+        detail = phrase(
+            "the settings {group} are not valid: {field}: {problem}",
+            group=group.name,
+            field=problems[0].field,
+            problem=problems[0].problem,
+        )
         raise Invalid(detail, remedy=problems[0].remedy or "correct the value", errors=problems) from None
 
 

@@ -12,13 +12,13 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 
 FIRST_YEAR = 1900
 LAST_YEAR = 2199
 """The first and the last year of a day. A day outside is a typing error, or a source's word for "never"."""
 
-DAY_REMEDY = f"Send a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31."
+DAY_REMEDY = phrase("Send a day from {first}-01-01 to {last}-12-31.", first=FIRST_YEAR, last=LAST_YEAR)
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", re.ASCII)
@@ -37,7 +37,7 @@ def plausible(day: date) -> date:
         ImplausibleError: its year is not plausible.
     """
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        message = f"the year must be from {FIRST_YEAR} to {LAST_YEAR}"
+        message = phrase("the year must be from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR)
         raise ImplausibleError(message)
     return day
 
@@ -51,7 +51,7 @@ def plausible_instant(moment: datetime) -> datetime:
     try:
         plausible(moment.astimezone(UTC).date())
     except OverflowError as error:
-        message = f"the year must be from {FIRST_YEAR} to {LAST_YEAR}"
+        message = phrase("the year must be from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR)
         raise ImplausibleError(message) from error
     return moment
 
@@ -69,8 +69,11 @@ def check_order(first: str, low: object, last: str, high: object) -> None:
         Invalid: the range ends before it starts.
     """
     if low is not None and high is not None and high < low:  # type: ignore[operator]  # both of one ordered type
-        problem, remedy = f"lies before {first}", f"Send {first} up to {last}."
-        detail = f"the range ends before it starts: {last} lies before {first}"
+        problem, remedy = (
+            phrase("lies before {first}", first=first),
+            phrase("Send {first} up to {last}.", first=first, last=last),
+        )
+        detail = phrase("the range ends before it starts: {last} lies before {first}", last=last, first=first)
         raise Invalid(detail, remedy=remedy, errors=[FieldError(last, problem, remedy)])
 
 

@@ -25,7 +25,10 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS: Final = ("core", "tenants", "billing")
 METHODS: Final = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 OPTIONS: Final = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
-KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "phrase": None}
+KEYWORDS: Final = {
+    **dict.fromkeys(("_", "gettext", "marked", "phrase")),
+    **dict.fromkeys(("ngettext", "marked_forms", "counted_phrase"), (1, 2)),
+}
 _SETTINGS: Final = "core.preferences.registry:texts_of_settings"
 """What pages say of settings comes from their models."""
 _PERMISSIONS: Final = "core.identity.permissions:texts_of_permissions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.web.texts import shown_phrase
+from core.web.stored_texts import shown_phrase
 
 if TYPE_CHECKING:
     from core.errors import AppError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
-from core.web import problem_texts, texts
+from core.web import problem_texts, stored_texts, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,8 @@ class Templates:
             "shown_number": texts.shown_number,
             "shown_share": texts.shown_share,
             "shown_size": texts.shown_size,
-            "shown_phrase": texts.shown_phrase,
+            "shown_phrase": stored_texts.shown_phrase,
+            "shown_sentences": stored_texts.shown_sentences,
             "problem_text": problem_texts.problem_text,
             "shown_sentence": problem_texts.shown_sentence,
         }

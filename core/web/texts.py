@@ -18,8 +18,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from core.errors.phrases import Phrase
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
     from typing import Any
@@ -106,33 +104,22 @@ def gettext(text: str) -> str:
 
 def ngettext(one: str, many: str, count: int) -> str:
     """Return the form of a counted text for ``count``, with ``{count}`` filled in."""
-    return _translations(_reader.get().code).ngettext(one, many, count).format(count=shown_number(count))
+    return form_for(one, many, count).format(count=shown_number(count))
 
 
-def shown_phrase(text: str) -> str:
-    """Return the text of an error in the reader's language: a phrase with its places, or a text of the catalogue."""
-    if language() == SOURCE:
-        return text
-    if not isinstance(text, Phrase):
-        return gettext(text)
-    places = {name: _shown_place(value) for name, value in text.places.items()}
-    translated = gettext(text.template)
-    if translated == text.template:
-        return text  # as it was filled, with the forms of English numbers
-    return translated.format(**places) if places else translated
-
-
-def _shown_place(value: object) -> object:
-    if isinstance(value, Phrase):
-        return shown_phrase(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return shown_number(value, 0 if float(value).is_integer() else 3)
-    return shown_date(value) if isinstance(value, date) else value
+def form_for(one: str, many: str, count: int) -> str:
+    """Return the form of a counted text for ``count`` in the reader's language, with its places unfilled."""
+    return _translations(_reader.get().code).ngettext(one, many, count)
 
 
 def marked(text: str) -> str:
     """Return ``text`` as it is. It marks a text of a module's table, which is translated where it is shown."""
     return text
+
+
+def marked_forms(one: str, many: str) -> tuple[str, str]:
+    """Return both forms of a counted text as they are; like ``marked``, it marks them for translation."""
+    return one, many
 
 
 def choices(table: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -248,11 +235,20 @@ def _wishes(header: str) -> list[str]:
     return [name for _, name in sorted(wishes, key=lambda wish: wish[0])]
 
 
-@cache
+def sources(code: str) -> tuple[str | tuple[str, ...], ...]:
+    """Return the English texts of a catalogue; of a counted text, both forms."""
+    return _catalogue(code)[1]
+
+
 def _translations(code: str) -> NullTranslations:
-    """The catalogue of a language, compiled from its text at first use (some milliseconds)."""
+    return _catalogue(code)[0]
+
+
+@cache
+def _catalogue(code: str) -> tuple[NullTranslations, tuple[str | tuple[str, ...], ...]]:
+    """The translations of a language, compiled from their text at first use (some milliseconds), and their sources."""
     if code == SOURCE:
-        return NullTranslations()
+        return NullTranslations(), ()
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
@@ -261,7 +257,8 @@ def _translations(code: str) -> NullTranslations:
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return GNUTranslations(compiled)
+    ids = (message.id if isinstance(message.id, str) else tuple(message.id) for message in catalogue)
+    return GNUTranslations(compiled), tuple(one for one in ids if one)
 
 
 def _unknown(language: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.web.days import FIRST_YEAR, LAST_YEAR, check_order
 from tenants.cohort.timelines import NO_DAY, IntArray, day_number
 
@@ -146,7 +146,11 @@ def _whole_months(period: Period) -> int:
 
 def _check_year(field: str, year: int) -> None:
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise _wrong(field, f"{year} is not a year of care", f"give a year from {FIRST_YEAR} to {LAST_YEAR}")
+        raise _wrong(
+            field,
+            phrase("{year} is not a year of care", year=year),
+            phrase("give a year from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR),
+        )
 
 
 def _wrong(field: str, problem: str, remedy: str) -> Invalid:

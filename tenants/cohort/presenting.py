@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, get_args
 
 from core.clock import today
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.web.days import DAY_REMEDY, ImplausibleError, plausible
 from tenants.cohort.calendar import name_of
 from tenants.cohort.schemas import Dimension, IndicatorRow, Indicators, IndicatorTrend, PeriodCounts
@@ -31,7 +31,7 @@ def dimensions(text: str) -> list[Dimension]:
     for word in (part.strip() for part in text.split(",") if part.strip()):
         dimension = next((name for name in _KNOWN if name == word), None)
         if dimension is None:
-            remedy = f"choose among {', '.join(_KNOWN)}"
+            remedy = phrase("choose among {listed}", listed=", ".join(_KNOWN))
             raise Invalid(
                 "unknown dimension", remedy=remedy, errors=[FieldError("by", "names an unknown dimension", remedy)]
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core import audit
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.web.keyset import Slice, slice_of
 from tenants.cohort import repository
 from tenants.cohort.calendar import months_between
@@ -104,7 +104,7 @@ def check_indicator(name: str) -> None:
         Invalid: they cannot.
     """
     if name not in LISTED:
-        remedy = f"choose among {', '.join(LISTED)}"
+        remedy = phrase("choose among {listed}", listed=", ".join(LISTED))
         problem = "names no count of people"
         raise Invalid("unknown indicator", remedy=remedy, errors=[FieldError("indicator", problem, remedy)])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core import audit
-from core.errors import FieldError, Invalid, NotFound
+from core.errors import FieldError, Invalid, NotFound, phrase
 from core.web.keyset import slice_of
 from tenants.cohort import radet_repository as repository
 from tenants.cohort.load import load_timelines
@@ -133,12 +133,18 @@ def chosen_day(
     """
     days = sorted({item.data_date for item in repository.listed_days(session)}, reverse=True)
     if not days or (data_date is not None and data_date not in days):
-        choices = f"; there are: {', '.join(map(str, days[:6]))}" if days else ""
-        detail = f"no RADET of {data_date} was imported" if data_date else "no RADET was imported"
-        remedy = f"give {name} the data date of one, or import it first"
+        detail = (
+            phrase("no RADET of {data_date} was imported", data_date=data_date)
+            if data_date
+            else phrase("no RADET was imported")
+        )
+        remedy = phrase("give {name} the data date of one, or import it first", name=name)
+        problem = detail
+        if days:
+            problem = phrase("{what}; there are: {listed}", what=detail, listed=", ".join(map(str, days[:6])))
         if by_query:
-            raise Invalid(f"{detail}{choices}", remedy=remedy, errors=[FieldError(name, detail, remedy)])
-        raise NotFound(f"{detail}{choices}", remedy=remedy)
+            raise Invalid(problem, remedy=remedy, errors=[FieldError(name, detail, remedy)])
+        raise NotFound(problem, remedy=remedy)
     return data_date or days[0]
 
 
@@ -187,7 +193,7 @@ def read_disagreements(
         Invalid: there is no such reason.
     """
     if reason is not None and reason not in REASONS:
-        problem, remedy = "names no reason", f"choose among {', '.join(REASONS)}"
+        problem, remedy = "names no reason", phrase("choose among {listed}", listed=", ".join(REASONS))
         raise Invalid("unknown reason", remedy=remedy, errors=[FieldError("reason", problem, remedy)])
     chosen = (item for item in comparison.disagreements if reason in (None, item.reason))
     part = slice_of(chosen, paging, "patient_id")

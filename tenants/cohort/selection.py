@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from tenants.cohort.calendar import AGE_BANDS, NOT_RECORDED
 
 if TYPE_CHECKING:
@@ -83,8 +83,14 @@ def selection_of(
 
 
 def _unknown(field: str, known: Iterable[str]) -> Invalid:
-    remedy = "give the DATIM id of a facility" if field == "facility" else f"choose among {', '.join(known)}"
-    return Invalid(f"unknown {field}", remedy=remedy, errors=[FieldError(field, "is unknown", remedy)])
+    remedy = (
+        "give the DATIM id of a facility"
+        if field == "facility"
+        else phrase("choose among {listed}", listed=", ".join(known))
+    )
+    return Invalid(
+        phrase("unknown {field}", field=field), remedy=remedy, errors=[FieldError(field, "is unknown", remedy)]
+    )
 
 
 def place_of(labels: Mapping[str, str], facilities: Sequence[str]) -> dict[str, int]:

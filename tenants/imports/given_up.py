@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from core.errors import phrase
 from tenants.imports import repository
 from tenants.imports.models import UNFINISHED
 
@@ -18,9 +19,25 @@ UNDO_JOB = "imports.undo"
 STALLED = "stalled"
 """The state that callers see while an import stalls, instead of its stored state."""
 
-RESUME = "send the same files again to resume it"
-CANCEL = f"{RESUME}, or cancel it"
-UNDO = "undo the import again to resume it"
+RESUME = phrase("send the same files again to resume it")
+CANCEL = phrase("send the same files again to resume it, or cancel it")
+UNDO = phrase("undo the import again to resume it")
+STATE_WORDS = {
+    word: word
+    for word in (
+        phrase("pending"),
+        phrase("reading"),
+        phrase("checking"),
+        phrase("applying"),
+        phrase("done"),
+        phrase("failed"),
+        phrase("cancelled"),
+        phrase("undoing"),
+        phrase("undone"),
+    )
+}
+"""The words of the states in texts of errors."""
+
 _WORKED_ON = (*UNFINISHED, "undoing")
 
 

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.errors import FieldError, Invalid
-from core.errors.nearest import names_beside, remedy_for
+from core.errors import FieldError, Invalid, phrase
 from tenants.imports.fields import FIELDS
 from tenants.imports.formats.options import FhirOptions, NdrOptions, NmrsOptions
+from tenants.imports.mapping_problems import mapping_problems
 from tenants.imports.yamltext import load
 from tenants.records.care_fields import FacilityDetails
 from tenants.records.field_spec import read_as
@@ -52,7 +52,7 @@ class Condition(Part):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.present is None) == (self.none_of is None):
-            message = "give either 'present' or 'none_of'"
+            message = phrase("give either 'present' or 'none_of'")
             raise ValueError(message)
         return self
 
@@ -78,7 +78,9 @@ def check_date_formats(formats: Sequence[str]) -> None:
             sample = date(2024, month, day)
             text = sample.strftime(form)
             if readings.setdefault(text, sample) != sample:
-                message = f"{form!r} and another form read one text as different days: name one of them only"
+                message = phrase(
+                    "{form!r} and another form read one text as different days: name one of them only", form=form
+                )
                 raise ValueError(message)
 
 
@@ -104,10 +106,12 @@ class Column(Part):
     def _one_source(self) -> Self:
         sources = [self.column is not None, self.constant is not None, self.age is not None]
         if sum(sources) != 1:
-            message = "give exactly one of 'column', 'constant' and 'age' (with 'at')"
+            message = phrase("give exactly one of 'column', 'constant' and 'age' (with 'at')")
             raise ValueError(message)
         if (self.age is None) != (self.at is None):
-            message = "'age' and 'at' go together: the age in years, and the column of the date at which it held"
+            message = phrase(
+                "'age' and 'at' go together: the age in years, and the column of the date at which it held"
+            )
             raise ValueError(message)
         return self
 
@@ -191,26 +195,33 @@ class Record(Part):
         fields = FIELDS[self.into]
         for name in self.columns:
             if name not in fields:
-                message = f"{self.into} have no field {name!r}; they have: {', '.join(fields)}"
+                message = phrase(
+                    "{into} have no field {name!r}; they have: {listed}",
+                    into=self.into,
+                    name=name,
+                    listed=", ".join(fields),
+                )
                 raise ValueError(message)
         for name, spec in fields.items():
             if spec.required and name not in self.columns:
-                message = f"{self.into} need the field {name!r} under 'columns'"
+                message = phrase("{into} need the field {name!r} under 'columns'", into=self.into, name=name)
                 raise ValueError(message)
         for name, column in self.columns.items():
             if column.age is not None and name != "birthdate":
-                message = f"{name!r} cannot be read from an age: 'age' and 'at' are for the birthdate"
+                message = phrase("{name!r} cannot be read from an age: 'age' and 'at' are for the birthdate", name=name)
                 raise ValueError(message)
             if column.unit is not None and column.unit not in _UNITS.get(fields[name].type, ()):
-                message = (
-                    f"{name!r} takes no unit {column.unit!r}: days_supplied takes days, weeks, months; numbers log10"
+                message = phrase(
+                    "{name!r} takes no unit {unit!r}: days_supplied takes days, weeks, months; numbers log10",
+                    name=name,
+                    unit=column.unit,
                 )
                 raise ValueError(message)
         if (self.into == "facilities") == (self.patient is not None):
-            message = "'patient' names the column of the patient's identifier: needed for all but facilities"
+            message = phrase("'patient' names the column of the patient's identifier: needed for all but facilities")
             raise ValueError(message)
         if self.seen_on is not None and self.into != "patients":
-            message = "'seen_on' is for patients read from rows that are events"
+            message = phrase("'seen_on' is for patients read from rows that are events")
             raise ValueError(message)
         return self
 
@@ -218,7 +229,7 @@ class Record(Part):
     def _says_whose_state(self) -> Self:
         # Without a condition every row would be a death (or the like), since the day may be empty.
         if self.into == "patient_states" and self.columns["state"].constant is not None and not self.when:
-            message = "'when' says which rows have this state: needed where 'state' is a constant"
+            message = phrase("'when' says which rows have this state: needed where 'state' is a constant")
             raise ValueError(message)
         return self
 
@@ -272,7 +283,7 @@ class Mapping(Part):
             try:
                 ZoneInfo(zone)
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-                message = "no time zone has this name; write one such as Africa/Lagos"
+                message = phrase("no time zone has this name; write one such as Africa/Lagos")
                 raise ValueError(message) from error
         return zone
 
@@ -281,10 +292,14 @@ class Mapping(Part):
         for record in self.records:
             if record.file not in self.files:
                 names = ", ".join(self.files) or "empty"
-                message = f"a record reads the file {record.file!r}, which is not under 'files' ({names})"
+                message = phrase(
+                    "a record reads the file {file!r}, which is not under 'files' ({names})",
+                    file=record.file,
+                    names=names,
+                )
                 raise ValueError(message)
             if record.into == "patients" and record.facility is None and self.facility is None:
-                message = (
+                message = phrase(
                     "patients need a facility: give 'facility' in the record, or for the whole mapping with constants"
                 )
                 raise ValueError(message)
@@ -292,16 +307,24 @@ class Mapping(Part):
             if file.join is None:
                 continue
             if file.join.file not in self.files or file.join.file == alias:
-                message = f"files.{alias}.join.file: {file.join.file!r} is not another file under 'files'"
+                message = phrase(
+                    "files.{alias}.join.file: {file!r} is not another file under 'files'",
+                    alias=alias,
+                    file=file.join.file,
+                )
                 raise ValueError(message)
             if self.files[file.join.file].join is not None:
-                message = f"files.{alias}.join.file: {file.join.file!r} has a join itself; join both to the same file"
+                message = phrase(
+                    "files.{alias}.join.file: {file!r} has a join itself; join both to the same file",
+                    alias=alias,
+                    file=file.join.file,
+                )
                 raise ValueError(message)
         if isinstance(self.data_date, DataDate) and self.data_date.file not in self.files:
-            message = f"data_date.file: {self.data_date.file!r} is not under 'files'"
+            message = phrase("data_date.file: {file!r} is not under 'files'", file=self.data_date.file)
             raise ValueError(message)
         if self.facility is not None and any(spec.columns() for spec in self.facility.parts().values()):
-            message = (
+            message = phrase(
                 "the facility of the whole mapping takes constants only; name columns in the record's own 'facility'"
             )
             raise ValueError(message)
@@ -329,11 +352,17 @@ def parse_mapping(text: str | bytes, place: str = "") -> Mapping:
         content = load(text)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError, LookupError, AttributeError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
+        where = (
+            phrase("line {line}, column {column}", line=mark.line + 1, column=mark.column + 1)
+            if mark
+            else phrase("the file")
+        )
         problem = getattr(error, "problem", None) or "it is not UTF-8 text, or holds values that cannot be read"
-        message = f"the mapping is not readable YAML: {where}: {problem}"
+        message = phrase("the mapping is not readable YAML: {what}: {problem}", what=where, problem=problem)
         raise Invalid(
-            message, remedy=remedy, errors=[FieldError(place or "mapping", f"{where}: {problem}", remedy)]
+            message,
+            remedy=remedy,
+            errors=[FieldError(place or "mapping", phrase("{what}: {problem}", what=where, problem=problem), remedy)],
         ) from error
     if not isinstance(content, dict):
         message = "the mapping is not a YAML mapping of keys to values"
@@ -350,50 +379,7 @@ def check_mapping(content: dict[str, Any], place: str = "") -> Mapping:
     try:
         return Mapping.model_validate(content)
     except ValidationError as error:
-        problems = [
-            FieldError(
-                _path(item["loc"], place), _problem(item["msg"], item["type"]), _remedy(item["type"], item["loc"])
-            )
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        problems = mapping_problems(Mapping, error, place)
         first = problems[0]
-        message = f"the mapping is not valid: {first.field}: {first.problem}"
+        message = phrase("the mapping is not valid: {field}: {problem}", field=first.field, problem=first.problem)
         raise Invalid(message, remedy=first.remedy, errors=problems) from error
-
-
-_VARIANTS = {
-    "Condition",
-    "DataDate",
-    "date",
-    "str",
-    "int",
-    "float",
-    "bool",
-    "none",
-    "list[nullable[union[str,int,float,bool,date]]]",
-}
-
-
-def _path(loc: tuple[int | str, ...], place: str) -> str:
-    parts = [place] if place else []
-    parts += [
-        str(part)
-        for part in loc
-        if str(part) not in _VARIANTS and not str(part).startswith(("list[", "function-", "nullable["))
-    ]
-    return ".".join(parts) or "mapping"
-
-
-def _problem(message: str, kind: str) -> str:
-    if kind == "extra_forbidden":
-        return "this key is not known here"
-    return message.removeprefix("Value error, ")
-
-
-def _remedy(kind: str, loc: tuple[int | str, ...]) -> str:
-    if kind == "extra_forbidden":
-        unlike = "remove it or correct its spelling; docs/reference/mapping.md lists the keys"
-        return remedy_for(str(loc[-1]), names_beside(Mapping, loc), unlike)
-    if kind == "missing":
-        return "add this key"
-    return "correct this key; docs/reference/mapping.md describes it"

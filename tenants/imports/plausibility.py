@@ -13,6 +13,7 @@ from functools import cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.errors import phrase
 from tenants.imports.facts import (
     FACT_TYPES,
     FacilityFact,
@@ -88,7 +89,7 @@ def _day(value: date) -> date:
 def _future(value: date, data_date: date) -> Problem | None:
     if _day(value) <= data_date:
         return None
-    remedy = f"correct the date, or the data date of the import ({data_date})"
+    remedy = phrase("correct the date, or the data date of the import ({data_date})", data_date=data_date)
     return Problem("the date lies after the data date", remedy)
 
 
@@ -101,7 +102,7 @@ def _before_treatment(value: date, _data_date: date) -> Problem | None:
 def _too_old(value: date, data_date: date) -> Problem | None:
     if data_date.year - value.year <= OLDEST_YEARS:
         return None
-    return Problem(f"nobody is older than {OLDEST_YEARS} years", "correct the year of birth")
+    return Problem(phrase("nobody is older than {years} years", years=OLDEST_YEARS), "correct the year of birth")
 
 
 def _birth_after_start(born: date, started: date, _data_date: date) -> Problem | None:
@@ -113,7 +114,7 @@ def _birth_after_start(born: date, started: date, _data_date: date) -> Problem |
 
 def _earlier_than(other: str, what: str) -> Callable[..., Problem | None]:
     def judge(value: date, against: date, _data_date: date) -> Problem | None:
-        return None if value >= against else Problem(what, f"correct it, or {other}")
+        return None if value >= against else Problem(what, phrase("correct it, or {what}", what=other))
 
     return judge
 
@@ -122,7 +123,9 @@ def _appointment(value: date, seen: date, _data_date: date) -> Problem | None:
     if value < seen:
         return Problem("the next appointment lies before the visit", "correct one of the two dates")
     if value - seen > MOST_AHEAD:
-        return Problem(f"the next appointment lies more than {MOST_AHEAD.days} days ahead", "correct the date")
+        return Problem(
+            phrase("the next appointment lies more than {days} days ahead", days=MOST_AHEAD.days), "correct the date"
+        )
     return None
 
 
@@ -130,21 +133,27 @@ def _measurement(value: float, variable: str, _data_date: date) -> Problem | Non
     limits = RANGES.get(variable)
     if limits is None or limits[0] <= value <= limits[1]:
         return None
-    return Problem(f"a value outside {limits[0]:g}-{limits[1]:g} {limits[2]}", "correct the value or its unit")
+    return Problem(
+        phrase("a value outside {least:g}-{most:g} {unit}", least=limits[0], most=limits[1], unit=limits[2]),
+        "correct the value or its unit",
+    )
 
 
 def _coded(value: str, variable: str, _data_date: date) -> Problem | None:
     codes = CODED.get(variable)
     if codes is None or value in codes:
         return None
-    return Problem("an unknown code", f"map it under 'values' to one of {', '.join(codes)}")
+    return Problem("an unknown code", phrase("map it under 'values' to one of {listed}", listed=", ".join(codes)))
 
 
 def _supply(value: int, _data_date: date) -> Problem | None:
     if value == 0:
         return Problem("a supply of 0 days", "write how many days of treatment were handed out")
     if not 0 < value <= MOST_DAYS:
-        return Problem(f"a supply outside 1-{MOST_DAYS} days", "correct it, and check the unit: days or months")
+        return Problem(
+            phrase("a supply outside 1-{most} days", most=MOST_DAYS),
+            "correct it, and check the unit: days or months",
+        )
     return None
 
 
@@ -167,7 +176,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("date_started", _future, whole=True),
         Rule(
             "date_stopped",
-            _earlier_than("the day on which the visit began", "the visit ends before it begins"),
+            _earlier_than(phrase("the day on which the visit began"), phrase("the visit ends before it begins")),
             ("date_started",),
         ),
         Rule("next_appointment", _appointment, ("date_started",)),
@@ -188,7 +197,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("booked_on", _future, whole=True),
         Rule(
             "due_date",
-            _earlier_than("the day on which it was booked", "the appointment is due before it was booked"),
+            _earlier_than(
+                phrase("the day on which it was booked"), phrase("the appointment is due before it was booked")
+            ),
             ("booked_on",),
             whole=True,
         ),

@@ -12,13 +12,14 @@ from core import audit
 from core.errors import NotFound
 from core.web.spreadsheets import guarded
 from core.web.streams import written
+from core.web.texts import marked
 from tenants.imports import repository, waiting
 from tenants.imports.facts import KINDS
 from tenants.imports.given_up import shown_state
 from tenants.imports.waiting import RELEASED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date, datetime
     from uuid import UUID
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 _EARLIER_NAME = "held"
 
-HEADINGS = ("file", "line", "field", "problem", "remedy", "row")
+HEADINGS = (marked("file"), marked("line"), marked("field"), marked("problem"), marked("remedy"), marked("row"))
+OUTCOMES = (marked("accepted"), marked("rejected"))
+"""What became of the rest of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,13 @@ def _present_names(counts: Mapping[str, int]) -> dict[str, int]:
     return present
 
 
-def rejections_file(session: TenantSession, uuid: UUID) -> BinaryIO:
+def rejections_file(session: TenantSession, uuid: UUID, shown: Callable[[str], str] = str) -> BinaryIO:
     """The rejected rows as CSV, in a nameless file. The audit records the read.
+
+    Args:
+        session: the tenant's transaction.
+        uuid: the import.
+        shown: puts a heading, a problem or a remedy into the reader's language; English without it.
 
     Raises:
         NotFound: there is no such import.
@@ -141,16 +149,17 @@ def rejections_file(session: TenantSession, uuid: UUID) -> BinaryIO:
         message = "there is no such import"
         raise NotFound(message)
     audit.record(session, "import:rejections:read", "import", uuid)
-    return written(rejections_csv(session, uuid))
+    return written(rejections_csv(session, uuid, shown))
 
 
-def rejections_csv(session: TenantSession, uuid: UUID) -> Iterator[str]:
+def rejections_csv(session: TenantSession, uuid: UUID, shown: Callable[[str], str] = str) -> Iterator[str]:
     """Yield the rejected rows as CSV: one line per problem, in the order of the files."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(HEADINGS)
+    writer.writerow(shown(heading) for heading in HEADINGS)
     for count, row in enumerate(repository.rejections(session, uuid), start=1):
-        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
+        file, line, place, *texts = row
+        writer.writerow([guarded(file), line, guarded(place), *(guarded(shown(text)) for text in texts)])
         if count % 1000 == 0:
             yield _taken(buffer)
     yield _taken(buffer)

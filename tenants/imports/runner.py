@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from core import audit, metering, privacy
 from core.clock import now
 from core.database import SessionOpener, TenantSession, after_commit
-from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
+from core.errors import AppError, Conflict, FieldError, Invalid, NotFound, phrase
 from core.events import publish
 from core.events.outbox import publish_after_commit
 from core.metrics import Counter
@@ -219,7 +219,7 @@ class Runner:
             problem = "not given, and no row has a date that can be read"
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])
         if data_date > today:
-            message = f"the data date {data_date} lies in the future"
+            message = phrase("the data date {data_date} lies in the future", data_date=data_date)
             raise Invalid(message, errors=[FieldError("data_date", "lies in the future", "give the day of the export")])
         with self._step() as (session, row):
             row.format, row.data_date, row.notes = result.format, data_date, result.notes

@@ -16,7 +16,7 @@ from core.jobs import enqueue
 from tenants.imports import repository
 from tenants.imports.applying import undoing
 from tenants.imports.clearing import clear
-from tenants.imports.given_up import RESUME, UNDO_JOB, forget, is_stalled
+from tenants.imports.given_up import RESUME, STATE_WORDS, UNDO_JOB, forget, is_stalled
 from tenants.imports.mapping import Mapping
 from tenants.imports.models import UNFINISHED, Import, ImportFile
 from tenants.imports.reading.reader import reader
@@ -173,10 +173,14 @@ def cancel(session: TenantSession, uuid: UUID) -> Import:
         message = "there is no such import"
         raise NotFound(message)
     if row.state not in CANCELLABLE:
-        message, remedy = f"the import is {row.state}", "there is nothing to stop"
+        message, remedy = phrase("the import is {what}", what=STATE_WORDS[row.state]), "there is nothing to stop"
         if is_stalled(row):
-            message = f"the import is {row.state}, part of it is in the records, and {row.error}"
-            remedy = phrase("{what}; it runs to its end. Import the corrected files after it", what=phrase(RESUME))
+            message = phrase(
+                "the import is {what}, part of it is in the records, and {problem}",
+                what=STATE_WORDS[row.state],
+                problem=row.error,
+            )
+            remedy = phrase("{what}; it runs to its end. Import the corrected files after it", what=RESUME)
         elif row.state in UNFINISHED:
             remedy = "it runs to its end: import the corrected files after it"
         raise Conflict(message, remedy=remedy)

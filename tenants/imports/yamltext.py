@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from core.errors import phrase
+
 MAX_DEPTH = 32
 MAX_NUMBER = 40
 WHOLE = 1 << 63
@@ -29,7 +31,7 @@ class _Loader(yaml.SafeLoader):
             message = "aliases (*name) are not taken: write the part out"
             raise yaml.composer.ComposerError(None, None, message, self.get_mark())
         if self.depth >= MAX_DEPTH:
-            message = f"it is nested more than {MAX_DEPTH} levels deep"
+            message = phrase("it is nested more than {most} levels deep", most=MAX_DEPTH)
             raise yaml.composer.ComposerError(None, None, message, self.get_mark())
         self.depth += 1
         try:
@@ -91,7 +93,7 @@ def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[st
             problem = "a key must be a plain text or number"
             raise _rejection(problem, key_node)
         if key in seen:
-            problem = f"the key {key!r} is given twice"
+            problem = phrase("the key {key!r} is given twice", key=key)
             raise _rejection(problem, key_node)
         seen.add(key)
         name = str(key).lower() if isinstance(key, bool) else str(key)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from core.web.stored_texts import shown_stored
 from core.web.texts import gettext as _
-from core.web.texts import marked, ngettext, shown_date, shown_number, shown_share
+from core.web.texts import marked, marked_forms, ngettext, shown_date, shown_number, shown_share
 from tenants.portal.words import SEXES, counted
 from tenants.risk.identities import full_name
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from tenants.imports.report import Summary
-    from tenants.quality.candidates import Side
+    from tenants.quality.candidates import Candidate, Side
     from tenants.quality.service import MeasureResult
     from tenants.records.schemas import PatientOut
 
@@ -71,6 +72,16 @@ DECISIONS: Final[dict[str, str]] = {
 }
 """The states of pairs that a page lists."""
 
+PLACES: Final[dict[str, str]] = {
+    "entry": marked("entry"),
+    "file": marked("file"),
+    "line": marked("line"),
+    "row": marked("row"),
+}
+"""Places of problems that are no headings."""
+SEVERAL_FILES: Final = marked_forms("{count} file", "{count} files")
+"""What stands for the file where a problem is in several."""
+
 OLD_DAYS, STALE_DAYS = 31, 92
 
 
@@ -113,9 +124,9 @@ def problem_rows(problems: Sequence[Mapping[str, Any]], *, accepted: bool) -> li
     """The problems of rows that were rejected, or accepted in part: where, what, what to do, and how often."""
     return [
         {
-            "problem": sentence(problem["problem"]),
-            "remedy": sentence(problem["remedy"]),
-            "place": " · ".join(part for part in (problem["file"], problem["field"]) if part),
+            "problem": sentence(shown_stored(problem["problem"])),
+            "remedy": sentence(shown_stored(problem["remedy"])),
+            "place": " · ".join(part for part in (shown_stored(problem["file"]), _place(problem["field"])) if part),
             "count": shown_number(problem["count"]),
         }
         for problem in problems
@@ -132,7 +143,7 @@ def measure_rows(measures: Sequence[MeasureResult]) -> list[dict[str, str]]:
     """Measures of quality: what, how many of how many are right, and the share."""
     return [
         {
-            "about": f"{measure.about[:1].upper()}{measure.about[1:]}",
+            "about": capital(_(measure.about)),
             "right": _("{right} of {all}").format(
                 right=shown_number(measure.numerator), all=shown_number(measure.denominator)
             ),
@@ -147,10 +158,26 @@ def field(name: str) -> str:
     return {"data_date": _("Data date"), "format": _("Format")}.get(name, name)
 
 
+def capital(text: str) -> str:
+    """A text with a capital at its beginning."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def sentence(text: str) -> str:
     """A problem or remedy as a sentence, without marks of code."""
     plain = text.replace("`", "").strip()
-    return f"{plain[:1].upper()}{plain[1:]}" + ("" if plain.endswith((".", "?", "!")) else ".")
+    return capital(plain) + ("" if plain.endswith((".", "?", "!")) else ".")
+
+
+def _place(name: str) -> str:
+    """The place of a problem: a heading of the file as it is, or a word for a part of the file."""
+    return _(PLACES[name]) if name in PLACES else name
+
+
+def agreement(pair: Candidate) -> str:
+    """The facts in which two records agree and differ, in a sentence for each."""
+    parts = (", ".join(map(_, labels)) for labels in (pair.agree, pair.differ) if labels)
+    return " ".join(map(sentence, parts))
 
 
 def rows_of(count: int) -> str:

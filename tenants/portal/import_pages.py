@@ -21,6 +21,7 @@ from core.web.pages import SEE_OTHER
 from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest, long_pages
 from core.web.problem_texts import problem_text, shown_sentence
+from core.web.stored_texts import shown_stored
 from core.web.streams import StreamedResponse, file_blocks
 from core.web.texts import gettext as _
 from core.web.uploads import upload_limit
@@ -128,9 +129,9 @@ def show_progress(page: Page, _principal: ImportsRead, scope: TenantScope, impor
 
 @router.get("/data/imports/{import_id}/rejections.csv")
 def download_rejections(_principal: ImportsRead, scope: TenantScope, import_id: UUID) -> StreamedResponse:
-    """Download the rejected rows as CSV: place, problem and remedy, and no value."""
+    """Download the rejected rows as CSV in the reader's language: place, problem and remedy, and no value."""
     with scope.session() as session:
-        file = report.rejections_file(session, import_id)
+        file = report.rejections_file(session, import_id, shown_stored)
     headers = {"Content-Disposition": f'attachment; filename="rejections-{import_id}.csv"'}
     return StreamedResponse(scope.while_valid(file_blocks(file)), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -216,7 +217,7 @@ def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Inval
         current=DATA,
         form=form,
         errors=[] if error is None else _problems(error),
-        formats=[("", _("Detect")), *((each.name, each.description) for each in formats)],
+        formats=[("", _("Detect")), *((each.name, shown_stored(each.description)) for each in formats)],
         dates=data_words.DATES,
         accepted=ACCEPTED,
         today=today(scope.tenant.time_zone),

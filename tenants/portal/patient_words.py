@@ -63,7 +63,24 @@ DECIMALS: Final = 4
 SHAPES: Final[dict[str, str]] = {"active": "low", "iit": "high", "unknown": "medium", "invalid": "medium"}
 """The shape of a status; none for the others."""
 
-_THEMES: Final = {"viral_load": marked("Viral load"), "cd4": marked("CD4"), "person": marked("Age and sex")}
+_THEMES: Final = {
+    "lateness": marked("Lateness"),
+    "interruptions": marked("Interruptions"),
+    "timing": marked("Expected contact"),
+    "interval": marked("Usual interval"),
+    "attendance": marked("Attendance"),
+    "treatment": marked("Time on treatment"),
+    "supply": marked("Supply"),
+    "viral_load": marked("Viral load"),
+    "cd4": marked("CD4"),
+    "clinical": marked("Clinical state"),
+    "person": marked("Age and sex"),
+    "facility": marked("Facility"),
+    "calendar": marked("Calendar"),
+    "records": marked("Missing records"),
+}
+"""Themes of reasons, as the labels of the chart."""
+
 _TESTS: Final = {
     "viral_load": marked("Viral load"),
     "cd4": marked("CD4"),

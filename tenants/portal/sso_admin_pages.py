@@ -41,8 +41,8 @@ from core.web.etag import ExpectedVersions, etag
 from core.web.own_address import own_origin
 from core.web.pages import SEE_OTHER
 from core.web.problem_texts import problem_text, shown_sentence
+from core.web.stored_texts import shown_phrase
 from core.web.texts import gettext as _
-from core.web.texts import shown_phrase
 from tenants.portal.admin_words import role_name
 from tenants.portal.sso_words import check_name, field_name
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from core.clock import now, today
-from core.errors import FieldError, Invalid, NotFound
+from core.errors import FieldError, Invalid, NotFound, phrase
 from core.jobs import enqueue, latest_job
 from core.web.cursors import Sort
 from tenants.imports.repository import find as find_import
@@ -293,9 +293,18 @@ def _no_report_yet(job: JobOut | None) -> NotFound:
     """Say why an import has no report: its job waits or runs, it failed, or nobody asked for one."""
     ask = "ask for one: POST /v1/quality/reports with its import_id"
     if job is not None and job.state in ("queued", "running"):
-        detail, remedy = "the report of this import is being made", f"ask again when the job {job.id} is done"
+        detail, remedy = (
+            "the report of this import is being made",
+            phrase("ask again when the job {id} is done", id=job.id),
+        )
     elif job is not None and job.state in ("failed", "discarded"):
-        detail, remedy = f"the report of this import could not be made: {job.error or 'its job was ended'}", ask
+        detail, remedy = (
+            phrase(
+                "the report of this import could not be made: {problem}",
+                problem=job.error or phrase("its job was ended"),
+            ),
+            ask,
+        )
     else:
         detail, remedy = "there is no report of this import yet", ask
     return NotFound(detail, remedy=remedy)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, or_
 
 from core.database import TenantRef
-from core.errors import Invalid
+from core.errors import Invalid, phrase
 from core.web.days import DAY_REMEDY, plausible
 from tenants.records.versioned import Versioned
 
@@ -28,7 +28,7 @@ def end_of_day(tenant: TenantRef, day: date) -> datetime:
     try:
         return start_of_day(tenant, plausible(day) + timedelta(days=1))
     except ValueError as error:
-        detail = f"a day (such as as_of or date_to) is out of range: {error}"
+        detail = phrase("a day (such as as_of or date_to) is out of range: {error}", error=error)
         raise Invalid(detail, remedy=DAY_REMEDY) from error
 
 

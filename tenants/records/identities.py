@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from core.clock import now
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, phrase
 from tenants.records.merged_assignments import move_to_survivor, return_after_unmerge
 from tenants.records.models_identity import PatientIdentity
 
@@ -196,8 +196,16 @@ def merge(session: TenantSession, patient: UUID, canonical: UUID, reason: str) -
         row = _open(session, uuid)
         if row is not None:
             detail = "one of the two was merged before"
-            state = f"{uuid} counts for {row.canonical_uuid}"
-            raise Conflict(detail, remedy=f"{state}: name {row.canonical_uuid} instead, or unmerge {uuid} first")
+            state = phrase("{uuid} counts for {canonical_uuid}", uuid=uuid, canonical_uuid=row.canonical_uuid)
+            raise Conflict(
+                detail,
+                remedy=phrase(
+                    "{what}: name {canonical_uuid} instead, or unmerge {uuid} first",
+                    what=state,
+                    canonical_uuid=row.canonical_uuid,
+                    uuid=uuid,
+                ),
+            )
     moment = now()
     identity = _add(session, patient, canonical, None, moment, reason)
     moved = members_of(session, patient)
@@ -227,7 +235,7 @@ def unmerge(session: TenantSession, patient: UUID, reason: str) -> list[UUID]:
         if members:
             # The caller named the canonical patient. The merges to end are those of its members.
             named = " or ".join(map(str, members[:NAMED]))
-            remedy = f"unmerge a patient that is merged into it: {named}"
+            remedy = phrase("unmerge a patient that is merged into it: {named}", named=named)
         raise NotFound(detail, remedy=remedy)
     moment = max(now(), row.known_from)
     touched = [row.canonical_uuid, patient]

@@ -9,7 +9,7 @@ from sqlalchemy import Table
 
 from core.clock import now, today
 from core.database import TenantSession
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from tenants.records import writing
 from tenants.records.models import Encounter, Visit
 from tenants.records.repository_care import REFERENCES, Kind
@@ -69,7 +69,7 @@ def _strangers(session: TenantSession, sent: Mapping[str, Any], patient_uuid: UU
         if isinstance(uuid, UUID):
             row = writing.open_version(session, parent, uuid)
             if row is None or row.patient_uuid != patient_uuid:
-                remedy = f"send the identifier of one of this patient's {parent.__tablename__}"
+                remedy = phrase("send the identifier of one of this patient's {table}", table=parent.__tablename__)
                 yield FieldError(f"body.{REFERENCES[name]}", "names no record of this patient", remedy)
 
 

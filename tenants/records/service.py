@@ -11,7 +11,7 @@ from core import audit
 from core.access import Scope
 from core.clock import today
 from core.database import RoundTripError, TenantSession
-from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.events import publish
 from core.privacy import vault
 from core.web.etag import ExpectedVersions
@@ -84,7 +84,9 @@ def find_patient(session: TenantSession, text: str, *, as_of: date | None = None
         raise NotFound(NO_SUCH, command=_AT_TERMINAL)
     if len(rows) > 1:
         detail = "several patients have this identifier"
-        raise Conflict(detail, remedy="Give one of the UUIDs: " + ", ".join(str(row.uuid) for row in rows))
+        raise Conflict(
+            detail, remedy=phrase("Give one of the UUIDs: {listed}", listed=", ".join(str(row.uuid) for row in rows))
+        )
     return rows[0]
 
 
@@ -332,5 +334,5 @@ def _reject_twin(
             problem = FieldError(
                 f"body.{name}", "belongs to another patient of this facility", "change that patient instead"
             )
-            detail = f"the facility has a patient with this {name}"
-            raise Conflict(detail, remedy=f"Read /v1/patients/{others[0].uuid}.", errors=[problem])
+            detail = phrase("the facility has a patient with this {name}", name=name)
+            raise Conflict(detail, remedy=phrase("Read /v1/patients/{uuid}.", uuid=others[0].uuid), errors=[problem])

@@ -10,7 +10,7 @@ from sqlmodel import SQLModel
 
 from core import audit
 from core.database import TenantSession
-from core.errors import NotFound
+from core.errors import NotFound, phrase
 from core.events import publish
 from core.web.etag import ExpectedVersions
 from core.web.paging import Page, PageRequest
@@ -197,5 +197,5 @@ def _facility(row: SQLModel) -> UUID:
 
 
 def _missing(kind: Kind[Any]) -> NotFound:
-    detail = f"there is no such {kind.name}"
+    detail = phrase("there is no such {name}", name=kind.name)
     return NotFound(detail)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Text
 
+from core.errors import phrase
 from core.privacy.blind_index import is_blank
 from tenants.records.models import Appointment, Dispensation, Encounter, Facility, Observation, Patient, PatientState
 from tenants.records.models import Visit as VisitModel
@@ -62,9 +63,15 @@ def text_problem(text: str, *, most_bytes: int | None = None) -> Problem | None:
     elif has_control(text):
         return Problem("the text holds a control character", "type the text again")
     if len(text) > MAX_TEXT:
-        return Problem(f"a text of more than {MAX_TEXT:,} characters", "check that the column is the right one")
+        return Problem(
+            phrase("a text of more than {most:,} characters", most=MAX_TEXT),
+            "check that the column is the right one",
+        )
     if most_bytes is not None and len(text.encode()) > most_bytes:
-        return Problem(f"a text of more than {most_bytes:,} bytes", "check that the column is the right one")
+        return Problem(
+            phrase("a text of more than {most:,} bytes", most=most_bytes),
+            "check that the column is the right one",
+        )
     return None
 
 
@@ -83,8 +90,8 @@ def field_problem(kind: str, field: str, text: str) -> Problem | None:
     """
     problem = text_problem(text, most_bytes=INDEXED_BYTES if field in indexed_texts(kind) else None)
     if problem is None and kind == "patients" and field in INDEXED and is_blank(field, text):
-        what = "no digit of a telephone number" if field == "phone" else "no letter or digit"
-        return Problem(f"the cell holds {what}", "correct it, or leave it empty")
+        what = phrase("no digit of a telephone number") if field == "phone" else phrase("no letter or digit")
+        return Problem(phrase("the cell holds {what}", what=what), "correct it, or leave it empty")
     return problem
 
 

@@ -237,7 +237,9 @@ def _completed(
         return {}
     if len(set(units.values())) > 1:
         remedy = "ask for one facility at a time, or leave 'complete' out"
-        problem = f"DHIS2 completes one organisation unit at a time, and this set has {len(units)}"
+        problem = phrase(
+            "DHIS2 completes one organisation unit at a time, and this set has {number}", number=len(units)
+        )
         raise Invalid(problem, remedy=remedy, errors=[FieldError("facility", problem, remedy)])
     fields = {"orgUnit": next(iter(units.values()))}
     if not any(report.rebuilding or set(report.provisional) & set(units) for report in reports.values()):
@@ -261,8 +263,14 @@ def _counts(
         if element.by and combo is None:
             if count:
                 field = f"mapping.elements.{place}.categoryOptionCombos"
-                problem = f"{element.indicator} at {group['facility']} has {count} in the group {label!r}"
-                problems.append(FieldError(field, problem, f"add {label!r}"))
+                problem = phrase(
+                    "{indicator} at {facility} has {number} in the group {label!r}",
+                    indicator=element.indicator,
+                    facility=group["facility"],
+                    number=count,
+                    label=label,
+                )
+                problems.append(FieldError(field, problem, phrase("add {label!r}", label=label)))
             continue
         key = (group["facility"], combo)
         sums[key] += count  # several groups may share a combination, such as "all of 50 and older"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.errors import phrase
 from tenants.risk.metrics import logistic_fit
 
 Floats = NDArray[np.float64]
@@ -61,13 +62,19 @@ class Calibrator:
     def note(self) -> str:
         """One sentence for the reader of a score."""
         if self.kind == "identity":
-            return (
-                f"Not recalibrated: on {self.decisions:,} later decisions of {self.patients:,} patients no correction "
-                "did better than the model's own probabilities."
+            return phrase(
+                "Not recalibrated: on {decisions:,} later decisions of {patients:,} patients no correction did better"
+                " than the model's own probabilities.",
+                decisions=self.decisions,
+                patients=self.patients,
             )
-        return (
-            f"Recalibrated ({self.kind}) on {self.decisions:,} later decisions of {self.patients:,} patients, "
-            f"{self.interruptions:,} of which ended in interruption."
+        return phrase(
+            "Recalibrated ({kind}) on {decisions:,} later decisions of {patients:,} patients, {interruptions:,} of"
+            " which ended in interruption.",
+            kind=self.kind,
+            decisions=self.decisions,
+            patients=self.patients,
+            interruptions=self.interruptions,
         )
 
     def to_json(self) -> dict[str, Any]:

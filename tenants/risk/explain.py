@@ -10,7 +10,7 @@ import numpy as np
 
 from core import audit
 from core.database import RoundTripError
-from core.errors import NotFound
+from core.errors import NotFound, phrase
 from plugins.sdk import logit
 from tenants.cohort.load import load_timelines
 from tenants.cohort.presenting import day_asked
@@ -222,9 +222,9 @@ def _explain_facts(facts: PatientFacts, model: ServingModel) -> RiskExplanation:
 NOT_SCORED: Final = {
     "unknown": (
         "status unknown: a contact in the records is not readable; not called",
-        "Neither scored nor listed until the cell is corrected or a later contact comes.",
+        phrase("Neither scored nor listed until the cell is corrected or a later contact comes."),
     ),
-    "invalid": ("not a valid record in the partner's own list; not called", "Neither scored nor listed."),
+    "invalid": ("not a valid record in the partner's own list; not called", phrase("Neither scored nor listed.")),
 }
 """Statuses of people who may be on treatment but are never scored -> a line for the summary, and its meaning."""
 
@@ -234,13 +234,13 @@ def _not_scored(shared: dict[str, Any], trace: Any) -> RiskExplanation:  # noqa:
     late = len(trace.patient) > 0
     theirs = late and bool(trace.by_partner[0])
     days = int(trace.days_late[0]) if late else 0
-    line, note = NOT_SCORED.get(shared["status"], ("no contact is expected", "Not on treatment on this day."))
+    line, note = NOT_SCORED.get(shared["status"], ("no contact is expected", phrase("Not on treatment on this day.")))
     if late:
         state = "in IIT" if bool(trace.iit[0]) else "late"
         line = f"{state}, {days} days past the expected contact: to be traced"
         if theirs:
             line = f"{state} by the partner's own list, since a contact is not readable: to be traced"
-        note = "People past the expected contact are traced, not scored."
+        note = phrase("People past the expected contact are traced, not scored.")
     return RiskExplanation(
         **shared,
         kind="to_trace" if late else "none",

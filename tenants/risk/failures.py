@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.errors import AppError
+from core.errors import AppError, phrase
 from core.plugins.errors import PluginFailed
 from core.plugins.manager import count_failure
 
@@ -29,5 +29,5 @@ def contained(model: str, doing: str) -> Iterator[None]:
     except Exception as error:
         count_failure(model, doing, error)
         reason = error.detail if isinstance(error, AppError) else type(error).__name__
-        detail = f"model {model} failed to {doing}: {reason}"
+        detail = phrase("model {model} failed to {doing}: {reason}", model=model, doing=doing, reason=reason)
         raise ModelFailed(detail) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.risk import repository, serving
 from tenants.risk.failures import ModelFailed
 
@@ -40,7 +41,11 @@ def fallback_model(
         repository.note_failure(session, failed.uuid, error.detail)
         candidates = repository.passed_models(session, failed.plugin)
         rule = repository.newest_rule(session)
-    notice = f"The preferred model {failed.version} failed, so another one scored instead ({error.detail})."
+    notice = phrase(
+        "The preferred model {version} failed, so another one scored instead ({problem}).",
+        version=failed.version,
+        problem=error.detail,
+    )
     for row in candidates:
         if row.version in tried:
             continue

@@ -12,7 +12,7 @@ from sqlmodel import col, func, select
 from core.clock import now
 from core.database import binary_copy, lock_own
 from core.database.arrays import uuid_array
-from core.errors import NotFound
+from core.errors import NotFound, phrase
 from core.web.cursors import Sort
 from core.web.keyset import Slice, cut, page_statement, read_slice
 from tenants.records.reach import facility_within_reach_sql, within_reach
@@ -106,7 +106,9 @@ def model_of_version(session: TenantSession, version: str | None) -> RiskModel:
     condition = RiskModel.state == "preferred" if version is None else RiskModel.version == version
     model = session.exec(select(RiskModel).where(condition)).first()
     if model is None:
-        detail = "nothing was trained yet" if version is None else f"there is no model {version!r}"
+        detail = (
+            "nothing was trained yet" if version is None else phrase("there is no model {version!r}", version=version)
+        )
         raise NotFound(detail, remedy="choose a version from the list of models, or train models first")
     return model
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.blobs.errors import BlobDamaged
 from core.database import require_none
-from core.errors import NotFound
+from core.errors import NotFound, phrase
 from plugins.sdk import FeatureSpec, sigmoid
 from tenants.risk import naive, repository
 from tenants.risk.calibration import Calibrator
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-NAIVE_NOTE = (
-    "By the naive rule, late last time: shares of interruption among people as late before. No fitted model serves yet."
-)
+_RULE = phrase("By the naive rule, late last time: shares of interruption among people as late before.")
+NAIVE_NOTE = " ".join((_RULE, phrase("No fitted model serves yet.")))
 UNTRAINED = "naive-0"
 """Version of the rule before any training: shares by assumption, no history."""
 CACHE_SIZE: Final = 16
@@ -242,12 +241,16 @@ def _fitted_model(tenant: TenantRef, row: RiskModel) -> FittedModel:
 
     kind = plugins.models().get(row.plugin)
     if kind is None or row.blob_key is None:
-        detail = f"model {row.version} needs the plugin {row.plugin!r}, which is not installed"
+        detail = phrase(
+            "model {version} needs the plugin {plugin!r}, which is not installed",
+            version=row.version,
+            plugin=row.plugin,
+        )
         raise ModelFailed(detail, remedy="install the plugin, or train again")
     try:
         content = blobs.get(tenant, row.blob_key, sha256=row.blob_sha256)
     except (BlobDamaged, NotFound) as error:
-        detail = f"the stored model {row.version} cannot be read: {error.detail}"
+        detail = phrase("the stored model {version} cannot be read: {detail}", version=row.version, detail=error.detail)
         raise ModelFailed(detail, remedy="restore the stored file from a backup, or train again") from error
     with contained(row.version, "be read"):
         return kind.load(plugins.unpack(content))
@@ -258,5 +261,9 @@ def _columns(row: RiskModel) -> Selection:
     try:
         return select([FeatureSpec.from_json(feature) for feature in row.features])
     except FeaturesMissingError as error:
-        detail = f"model {row.version} takes features that this version of the platform does not compute: {error}"
+        detail = phrase(
+            "model {version} takes features that this version of the platform does not compute: {error}",
+            version=row.version,
+            error=error,
+        )
         raise ModelFailed(detail, remedy="train models again") from error

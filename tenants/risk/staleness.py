@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.clock import today
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from tenants.cohort.presenting import as_of_day
 from tenants.cohort.service import cohort_settings
 from tenants.risk import repository
@@ -36,13 +36,24 @@ def day_to_score(session: TenantSession, as_of: date | None) -> date:
     day = as_of_day(session, as_of)
     latest = today(session.tenant.time_zone)
     if day > latest:
-        raise _no_day(f"{day} lies ahead: its records do not exist yet", f"score as of {latest} or an earlier day")
+        raise _no_day(
+            phrase("{day} lies ahead: its records do not exist yet", day=day),
+            phrase("score as of {latest} or an earlier day", latest=latest),
+        )
     complete_days = _complete_days(session)
     limits = stale_days(session)
     if complete_days and all(is_stale(until, day, limits) for until in complete_days):
         ends = max(complete_days)
-        problem = f"the records of all facilities end more than {limits} days before {day}, the last on {ends}"
-        raise _no_day(problem, f"import newer records, or score as of a day up to {ends + timedelta(days=limits)}")
+        problem = phrase(
+            "the records of all facilities end more than {limits} days before {day}, the last on {ends}",
+            limits=limits,
+            day=day,
+            ends=ends,
+        )
+        raise _no_day(
+            problem,
+            phrase("import newer records, or score as of a day up to {last}", last=ends + timedelta(days=limits)),
+        )
     return day
 
 

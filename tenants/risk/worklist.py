@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core import audit
 from core.clock import now
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, phrase
 from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort.service import cohort_settings
@@ -87,7 +87,7 @@ def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
                 now_cut = _cut(session, order, head, rates)
                 now_cut.worklist.note = " ".join(filter(None, (now_cut.worklist.note, failure))) or None
                 return _store(session, order, now_cut, reasons)
-    detail = f"{order.as_of} was scored again while its list was made"
+    detail = phrase("{as_of} was scored again while its list was made", as_of=order.as_of)
     raise Conflict(detail, remedy="issue the list again when the scoring has ended")
 
 
@@ -105,8 +105,12 @@ def _head(session: TenantSession, order: Order) -> tuple[Worklist, Mapping[str, 
     run = repository.run_of(session, order.as_of)
     if run is None or run.state != "done" or run.finished_at is None:
         failed = run is not None and run.state == "failed"
-        detail = f"the scoring of {order.as_of} failed" if failed else f"{order.as_of} has not been scored"
-        raise Conflict(detail, remedy=f"score {order.as_of} first")
+        detail = (
+            phrase("the scoring of {as_of} failed", as_of=order.as_of)
+            if failed
+            else phrase("{as_of} has not been scored", as_of=order.as_of)
+        )
+        raise Conflict(detail, remedy=phrase("score {as_of} first", as_of=order.as_of))
     head = Worklist(
         uuid=new_uuid(),
         kind=order.kind,
@@ -214,13 +218,23 @@ def _check(order: Order) -> None:
 
     wrong = []
     if order.kind not in KINDS:
-        wrong.append(FieldError("kind", f"{order.kind!r} is not a list", f"choose one of {', '.join(KINDS)}"))
+        wrong.append(
+            FieldError(
+                "kind",
+                phrase("{kind!r} is not a list", kind=order.kind),
+                phrase("choose one of {listed}", listed=", ".join(KINDS)),
+            )
+        )
     if not 0 < order.capacity <= MOST:
-        wrong.append(FieldError("capacity", "is the number of people per facility", f"give 1 to {MOST:,}"))
+        wrong.append(
+            FieldError("capacity", "is the number of people per facility", phrase("give 1 to {most:,}", most=MOST))
+        )
     if order.due_within is not None and order.kind != "at_risk":
         wrong.append(FieldError("due_within", "does not apply: these people are past their contact", "leave it out"))
     if order.due_within is not None and not 0 <= order.due_within <= MOST_DAYS:
-        wrong.append(FieldError("due_within", "is a number of days ahead", f"give 0 to {MOST_DAYS}"))
+        wrong.append(
+            FieldError("due_within", "is a number of days ahead", phrase("give 0 to {most_days}", most_days=MOST_DAYS))
+        )
     if wrong:
         raise Invalid("this list cannot be made", remedy=wrong[0].remedy, errors=wrong)
 

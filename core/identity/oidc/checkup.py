@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from core.clock import now
 from core.database import platform_session
+from core.errors import phrase
 from core.identity.oidc import discovery, fetching
 from core.identity.oidc.fetching import ProviderFaultError
 from core.identity.oidc.flows import authorization_address, redeem
@@ -111,7 +112,11 @@ def _redirect(provider: SsoProviderState, described: Provider, redirect_uri: str
     )
     answer = fetching.ask("GET", address)
     if answer.status >= _REJECTED:
-        problem = f"the provider rejects a sign-in that returns to {redirect_uri} (status {answer.status})"
+        problem = phrase(
+            "the provider rejects a sign-in that returns to {redirect_uri} (status {status})",
+            redirect_uri=redirect_uri,
+            status=answer.status,
+        )
         return Finding("redirect_address", problem, "Register exactly this redirect address for the client.")
     return Finding("redirect_address")
 
@@ -123,7 +128,10 @@ def _of_domains(tenant: TenantRef) -> Iterator[Finding]:
     if not proved:
         yield Finding("domains", "no domain is proved, so nobody is linked", "Add a domain, and publish its record.")
     elif outside:
-        problem = f"{outside} people have addresses outside the proved domains, and cannot sign in by the provider"
+        problem = phrase(
+            "{outside} people have addresses outside the proved domains, and cannot sign in by the provider",
+            outside=outside,
+        )
         yield Finding("domains", problem, "Prove their domains, or invite them by another address.")
     else:
         yield Finding("domains")

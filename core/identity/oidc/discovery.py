@@ -12,6 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from core.errors import phrase
 from core.identity.oidc.fetching import ProviderFaultError, ask, reject_address
 
 if TYPE_CHECKING:
@@ -134,12 +135,15 @@ def fetch_metadata(issuer: str) -> Metadata:
         metadata = Metadata.model_validate(document)
     except ValidationError as error:
         missing = ", ".join(sorted({str(part["loc"][0]) for part in error.errors() if part["loc"]}))
-        incomplete = f"the provider's metadata is not complete: {missing}"
+        incomplete = phrase("the provider's metadata is not complete: {missing}", missing=missing)
         problem = incomplete if missing else "the metadata is not a JSON object"
         raise ProviderFaultError("discovery", problem, "Check that this is an OpenID Connect provider.") from None
     if metadata.issuer != issuer:
         problem = "the provider calls itself by another issuer"
-        remedy = f"Set the issuer exactly as {WELL_KNOWN} names it, with or without the slash at its end."
+        remedy = phrase(
+            "Set the issuer exactly as {well_known} names it, with or without the slash at its end.",
+            well_known=WELL_KNOWN,
+        )
         raise ProviderFaultError("issuer", problem, remedy)
     needed = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri)
     for address in (*needed, metadata.end_session_endpoint, metadata.userinfo_endpoint):
@@ -187,6 +191,6 @@ def _document(address: str, check: str) -> Any:  # noqa: ANN401 - whatever the p
     answer = ask("GET", address)
     document = answer.json() if answer.status == _OK else None
     if document is None:
-        problem = f"{address} answers {answer.status}, not a JSON document"
+        problem = phrase("{address} answers {status}, not a JSON document", address=address, status=answer.status)
         raise ProviderFaultError(check, problem, "Check the issuer: open this address in a browser.")
     return document

@@ -18,6 +18,7 @@ import httpx
 import orjson
 
 from core.database import require_none
+from core.errors import phrase
 from core.resilience import BreakerOpen, BulkheadFull, DeadlinePassed, guarded, seconds_left
 from core.resilience.dependencies import SIGN_IN_PROVIDERS
 from core.settings import get_settings
@@ -123,16 +124,20 @@ def ask(
     except _ServerFaultError as fault:
         return fault.answer
     except _UnboundedError:
-        raise ProviderFaultError("connection", f"{url.host} {_UNBOUNDED}", "Ask whoever runs the provider.") from None
+        raise ProviderFaultError(
+            "connection",
+            phrase("{host} sends too much, or too slowly", host=url.host),
+            "Ask whoever runs the provider.",
+        ) from None
     except BulkheadFull:
-        problem = f"{url.host} answers slowly, and too many sign-ins wait for it"
+        problem = phrase("{host} answers slowly, and too many sign-ins wait for it", host=url.host)
         raise ProviderFaultError("connection", problem, "Try again in a minute.") from None
     except (BreakerOpen, DeadlinePassed):
-        problem = f"{url.host} failed too often, and is not called for a while"
+        problem = phrase("{host} failed too often, and is not called for a while", host=url.host)
         raise ProviderFaultError("connection", problem, "Try again in a minute.") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         kind = type(error).__name__
-        problem = f"{url.host} does not answer ({kind})"
+        problem = phrase("{host} does not answer ({kind})", host=url.host, kind=kind)
         remedy = "Check the address, and that this server may reach it."
         raise ProviderFaultError("connection", problem, remedy) from None
 
@@ -182,7 +187,7 @@ def _checked_address(host: str, port: int) -> str:
     addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     for text in sorted(addresses):
         if not _may_be_called(text.partition("%")[0]):
-            problem = f"{host} has an address inside this network"
+            problem = phrase("{host} has an address inside this network", host=host)
             remedy = "Use the provider's public address, or ask the operator to set IIT_SSO_PRIVATE_ADDRESSES."
             raise ProviderFaultError(_ADDRESS, problem, remedy)
     return min(addresses, key=lambda text: (":" in text, text))

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from core import audit, telemetry
 from core.clock import now
 from core.database import platform_session, tenant_session
+from core.errors import phrase
 from core.identity.oidc import discovery, fetching
 from core.identity.oidc.accounts import SsoAccount, account_of
 from core.identity.oidc.errors import SignInRejected
@@ -216,7 +217,7 @@ def _user_info(address: str, access_token: str, subject: str) -> Mapping[str, An
     answer = fetching.ask("GET", address, bearer=access_token)
     claims = answer.json()
     if answer.status != _OK or not isinstance(claims, dict):
-        problem = f"the provider gives no claims of the person (status {answer.status})"
+        problem = phrase("the provider gives no claims of the person (status {status})", status=answer.status)
         raise ProviderFaultError("user_info", problem, "Let the ID token contain the claim email.")
     if claims.get("sub") != subject:
         raise TokenRejectedError("user_info_sub")
@@ -243,7 +244,11 @@ def redeem(provider: SsoProviderState, metadata: Metadata, *, code: str, verifie
     if answer.status != _OK or not isinstance(tokens, dict):
         error = tokens.get("error") if isinstance(tokens, dict) else None
         known = error if error in ("invalid_client", "invalid_grant", "unauthorized_client") else "token"
-        problem = f"the provider rejects the exchange of the code ({known}, status {answer.status})"
+        problem = phrase(
+            "the provider rejects the exchange of the code ({known}, status {status})",
+            known=known,
+            status=answer.status,
+        )
         raise ProviderFaultError(known, problem, "Check the client id and the client secret.")
     return tokens
 

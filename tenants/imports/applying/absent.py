@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from core.database import set_local
+from core.errors import counted_phrase
 from tenants.imports.slots import EVENT_FIELD
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ STATUS_LISTS = frozenset({"radet-lamisplus", "radet-nmrs"})
 """Kinds whose lists name everybody, on the day of the list."""
 
 CONTACT_TABLES = ("visits", "dispensations", "appointments")
-
-NOTE = (
-    "{who} of the previous list ({day}) {are} not in this one: the records stay as they are; find out whether the"
-    " source archived, merged or transferred them"
-)
 
 _CONTACT = """
 SELECT FROM {table} AS e JOIN record_coverage AS m
@@ -93,6 +89,23 @@ def notes(session: TenantSession, run: Run, mapping: Mapping) -> list[str]:
         set_local(cursor, enable_nestloop="on")
     if not people:
         return []
-    day = f"to {last}" if first == last else f"to days from {first} to {last}"
-    people_text, verb = f"{people:,} {'person' if people == 1 else 'people'}", "is" if people == 1 else "are"
-    return [NOTE.format(who=people_text, are=verb, day=day)]
+    if first == last:
+        note = counted_phrase(
+            "{count} person of the previous list (to {last}) is not in this one: the records stay as they are; find out"
+            " whether the source archived, merged or transferred them",
+            "{count} people of the previous list (to {last}) are not in this one: the records stay as they are; find"
+            " out whether the source archived, merged or transferred them",
+            people,
+            last=last,
+        )
+    else:
+        note = counted_phrase(
+            "{count} person of the previous list (to days from {first} to {last}) is not in this one: the records stay"
+            " as they are; find out whether the source archived, merged or transferred them",
+            "{count} people of the previous list (to days from {first} to {last}) are not in this one: the records"
+            " stay as they are; find out whether the source archived, merged or transferred them",
+            people,
+            first=first,
+            last=last,
+        )
+    return [note]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.preferences import amend, amended, groups
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def check(session: TenantSession, block: Mapping[str, Any]) -> None:
     except Invalid as error:
         remedy = "correct the mapping; docs/reference/mapping.md describes the cohort block"
         problems = [FieldError(f"{KEY}.{item.field}", item.problem, remedy) for item in error.errors]
-        message = f"the mapping is not valid: {problems[0].field}: {problems[0].problem}"
+        message = phrase(
+            "the mapping is not valid: {field}: {problem}", field=problems[0].field, problem=problems[0].problem
+        )
         raise Invalid(message, remedy=remedy, errors=problems) from error
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.database import set_local
+from core.errors import phrase
 from tenants.imports.applying import absent
 from tenants.imports.slots import SLOTS
 from tenants.records import runs
@@ -69,7 +70,7 @@ _RIVALS = """
 SELECT count(*) FROM record_runs AS r JOIN imports AS i ON i.uuid = r.import_uuid AND i.rows_read > 0
 WHERE r.source = %s AND r.data_date = %s AND r.number <> %s AND r.digest <> %s AND NOT r.undone
 """
-RIVAL_NOTE = (
+RIVAL_NOTE = phrase(
     "another import of this source runs to the same day: where the two differ, the source's stamps decide, then the"
     " kind of list, then the digest of the files; undo the import that is wrong, or give the corrected one its own"
     " data date"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.errors import Invalid
+from core.errors import Invalid, phrase
 from tenants.imports import waiting
 from tenants.imports.applying import apply, cohort_block, lists, placing, settling
 from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
@@ -30,10 +30,18 @@ def reject_parts(session: TenantSession, row: Import) -> None:
     bad, wait = row.rows_rejected + row.rows_in_part, waiting.count(session, row.uuid)
     remedy = "correct the rejected rows, which the import lists, or leave out strict"
     if bad:
-        problem = f"{bad} of {row.rows_read} rows were rejected or taken in part, and the import is strict"
+        problem = phrase(
+            "{rows} of {all} rows were rejected or taken in part, and the import is strict",
+            rows=bad,
+            all=row.rows_read,
+        )
         raise Invalid(problem, remedy=remedy)
     if wait:
-        problem = f"{wait} of {row.rows_read} rows are about people whom no import has named, and the import is strict"
+        problem = phrase(
+            "{rows} of {all} rows are about people whom no import has named, and the import is strict",
+            rows=wait,
+            all=row.rows_read,
+        )
         raise Invalid(problem, remedy="import the list that names the people first, or leave out strict")
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from core import audit
 from core.clock import now
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, phrase
 from core.events import publish
 from tenants.imports import repository
 from tenants.imports.applying import apply, placing, settling, snapshots
 from tenants.imports.applying.apply import Terms
+from tenants.imports.given_up import STATE_WORDS
 from tenants.records import runs
 from tenants.records.locks import lock_for_import
 
@@ -46,7 +47,7 @@ def begin(session: TenantSession, import_uuid: UUID) -> Import:
     if row.state in ("undoing", "undone"):
         return row
     if row.state != "done":
-        message = f"the import is {row.state}: only one that is done can be undone"
+        message = phrase("the import is {what}: only one that is done can be undone", what=STATE_WORDS[row.state])
         raise Conflict(message, remedy="wait for its end, or cancel it while it writes no records")
     run = runs.find(session, import_uuid)
     if run is None:

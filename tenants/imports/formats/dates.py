@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.formats.profile import FORMS, read_day
 from tenants.imports.reading.numbered_dates import DAY_FIRST, MONTH_FIRST, numbered
 from tenants.imports.reading.values import BadValueError, UnknownFormError
@@ -56,9 +57,9 @@ class Dates:
         return parts.needed(order, born=born)
 
 
-NO_DATE = "not a date in a form that can be read"
-NO_DATE_REMEDY = "correct the cell: write the date as yyyy-mm-dd, such as 2026-06-30"
-OPEN_REMEDY = "import the file again with dates 'day-first' or 'month-first', or export the dates as yyyy-mm-dd"
+NO_DATE = phrase("not a date in a form that can be read")
+NO_DATE_REMEDY = phrase("correct the cell: write the date as yyyy-mm-dd, such as 2026-06-30")
+OPEN_REMEDY = phrase("import the file again with dates 'day-first' or 'month-first', or export the dates as yyyy-mm-dd")
 
 
 def formats_of_mapping(mapping: Mapping) -> tuple[str, ...] | None:
@@ -77,7 +78,13 @@ def questions(profile: Profile, headings: dict[str, str], mapping: Mapping) -> l
         born = name == "birthdate"
         first, second = (column.open_date.read(order, born=born) for order in (DAY_FIRST, MONTH_FIRST))
         questions_found.append(
-            f"does the day or the month come first in {headings[name]!r}? Line {column.open_line} is {first} with the"
-            f" day first, {second} with the month first; rows with such dates are not read until 'dates' is given"
+            phrase(
+                "does the day or the month come first in {heading!r}? Line {line} is {first} with the day first,"
+                " {second} with the month first; rows with such dates are not read until 'dates' is given",
+                heading=headings[name],
+                line=column.open_line,
+                first=first,
+                second=second,
+            )
         )
     return questions_found

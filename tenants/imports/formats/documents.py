@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 
-from core.errors import Invalid
+from core.errors import Invalid, phrase
 from tenants.imports.facts import Rejection
 from tenants.imports.reading.sources import HEAD_BYTES, MAX_RATIO, MIN_BOMB_BYTES, is_bystander, rejected
 
@@ -108,12 +108,18 @@ def members(source: Source) -> Iterator[Member]:
         for number, info in enumerate(infos, start=1):
             problem = _unfit(info)
             if problem is not None:
-                raise rejected(source.name, f"{problem.problem} (member {number})", problem.remedy)
+                raise rejected(
+                    source.name,
+                    phrase("{problem} (member {number})", problem=problem.problem, number=number),
+                    problem.remedy,
+                )
             try:
                 with archive.open(info) as stream:
                     yield Member(number, name_for_reports(info.filename), stream)
             except _DAMAGED as error:
-                raise rejected(source.name, f"member {number} is damaged", "make the archive again") from error
+                raise rejected(
+                    source.name, phrase("member {number} is damaged", number=number), "make the archive again"
+                ) from error
 
 
 def peek(head: Head) -> bytes:
@@ -208,10 +214,14 @@ def _archive(source: Source) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.Zip
             if not infos:
                 raise rejected(source.name, "the zip archive is empty", "give an archive with the files in it")
             if len(infos) > MAX_MEMBERS:
-                raise rejected(source.name, f"the archive has over {MAX_MEMBERS:,} members", "split it")
+                raise rejected(
+                    source.name,
+                    phrase("the archive has over {most:,} members", most=MAX_MEMBERS),
+                    "split it",
+                )
             total = sum(info.file_size for info in infos)
             if total > source.limits.expanded or total > max(MIN_BOMB_BYTES, source.size * MAX_RATIO):
-                problem = f"the archive expands to {total >> 20} MB"
+                problem = phrase("the archive expands to {megabytes} MB", megabytes=total >> 20)
                 raise rejected(source.name, problem, "check where it comes from; split it if it really is so large")
             yield archive, infos
 
@@ -265,4 +275,6 @@ def _bounded(number: int, name: str, data: bytes) -> Document:
 
 
 def _too_large() -> Rejection:
-    return Rejection("file", f"the file is over {MAX_DOCUMENT >> 20} MB", "give one patient a file")
+    return Rejection(
+        "file", phrase("the file is over {megabytes} MB", megabytes=MAX_DOCUMENT >> 20), "give one patient a file"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import peek
 from tenants.imports.formats.fhir_resources import TAKEN, Resource
@@ -33,7 +34,9 @@ class FhirResources(Reader):
     """Reads FHIR R4. The block ``fhir`` of an optional mapping gives the meaning of codes, types and facilities."""
 
     name: ClassVar[str] = "fhir-r4"
-    description: ClassVar[str] = "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
+    description: ClassVar[str] = phrase(
+        "FHIR R4 Bundles and NDJSON (json, ndjson; also .gz and zip archives), as of OpenMRS"
+    )
 
     def detect(self, head: Head) -> float:
         """Return ``CERTAIN`` if the beginning of the file names a type of resource."""
@@ -120,7 +123,7 @@ def _answered(source: Source) -> Iterator[Item]:
             others += 1
         yield item
     if errors and not others:
-        raise rejected(source.name, f"the file holds an OperationOutcome: {_ANSWERED}", _AGAIN)
+        raise rejected(source.name, phrase("the file holds an OperationOutcome: {problem}", problem=_ANSWERED), _AGAIN)
 
 
 def _is_error(item: Item) -> bool:

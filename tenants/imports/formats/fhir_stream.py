@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import ijson
 
+from core.errors import phrase
 from tenants.imports.facts import Rejection
 from tenants.imports.formats.documents import json_of, members, to_utf8
 from tenants.imports.reading.sources import rejected
@@ -97,7 +98,11 @@ def _contents(source: Source, stream: io.BufferedReader, pattern: re.Pattern[byt
 
 def _too_large_or_damaged(data: bytes) -> Rejection:
     if len(data) > MAX_RESOURCE:
-        return Rejection("file", f"a resource of over {MAX_RESOURCE >> 20} MB", "give FHIR resources, a line each")
+        return Rejection(
+            "file",
+            phrase("a resource of over {megabytes} MB", megabytes=MAX_RESOURCE >> 20),
+            "give FHIR resources, a line each",
+        )
     return Rejection("file", "the file is not whole JSON: cut off or damaged", "copy or export it again")
 
 
@@ -119,7 +124,7 @@ def _lines(first: bytes, stream: io.BufferedReader, pattern: re.Pattern[bytes] |
         if len(line) > MAX_RESOURCE:
             while not line.endswith(b"\n") and (line := stream.readline(MAX_RESOURCE)):
                 pass
-            problem = f"the line is over {MAX_RESOURCE >> 20} MB"
+            problem = phrase("the line is over {megabytes} MB", megabytes=MAX_RESOURCE >> 20)
             yield "", number, None, "", Rejection("line", problem, "give FHIR resources, a line each")
         elif not line.strip():
             continue
@@ -160,7 +165,7 @@ class _BoundedStream:
 
     def read(self, size: int = -1) -> bytes:
         if self.since > MAX_RESOURCE:
-            problem = f"a resource of the Bundle takes more than {MAX_RESOURCE >> 20} MB"
+            problem = phrase("a resource of the Bundle takes more than {megabytes} MB", megabytes=MAX_RESOURCE >> 20)
             raise rejected(self._source.name, problem, "check where the file comes from")
         if self._first:
             data = self._first if size < 0 else self._first[:size]
@@ -179,7 +184,7 @@ def _bundle(source: Source, first: bytes, stream: IO[bytes]) -> Iterator[_Conten
             place, _, content, full_url, bad = _entry(entry, number)
             yield place, 0, content, full_url, bad
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        problem = f"the Bundle is cut off or damaged after {number} entries"
+        problem = phrase("the Bundle is cut off or damaged after {number} entries", number=number)
         raise rejected(source.name, problem, "copy or export it again") from error
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 from core.clock import now
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from tenants.imports.facts import Reading
 from tenants.imports.mapping import DataDate
 from tenants.imports.reading.blocks import chunks
@@ -38,7 +38,7 @@ class GenericCsv(Reader):
     """Reads CSV files by a mapping."""
 
     name: ClassVar[str] = "csv"
-    description: ClassVar[str] = "CSV files (also .gz) and workbooks (.xlsx) by a mapping"
+    description: ClassVar[str] = phrase("CSV files (also .gz) and workbooks (.xlsx) by a mapping")
     mapping_needed: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:
@@ -88,7 +88,12 @@ class GenericCsv(Reader):
         if len(dates) != 1:
             problem = "no row gives a date" if not dates else "several rows give different dates"
             remedy = "correct data_date in the mapping (file, column, where), or give the import a data date"
-            message = f"the data date cannot be read from {file.name}, column {spec.column}: {problem}"
+            message = phrase(
+                "the data date cannot be read from {name}, column {column}: {problem}",
+                name=file.name,
+                column=spec.column,
+                problem=problem,
+            )
             raise Invalid(message, remedy=remedy, errors=[FieldError("data_date", problem, remedy)])
         return dates.pop()
 
@@ -169,14 +174,19 @@ class GenericCsv(Reader):
                 if number in owner:
                     raise rejected(
                         source.name,
-                        f"it matches both files.{owner[number]} and files.{alias}",
+                        phrase("it matches both files.{first} and files.{second}", first=owner[number], second=alias),
                         "change one of the names in the mapping, so that each file matches one",
                     )
                 owner[number] = alias
                 assigned.setdefault(alias, []).append(number)
             if alias not in assigned and not file.optional:
                 names = ", ".join(source.name for source in sources)
-                message = f"the mapping needs a file named {file.name} (files.{alias}); the files given are: {names}"
+                message = phrase(
+                    "the mapping needs a file named {name} (files.{alias}); the files given are: {names}",
+                    name=file.name,
+                    alias=alias,
+                    names=names,
+                )
                 remedy = "give the file too, correct files.<alias>.name, or mark it 'optional: true'"
                 raise Invalid(
                     message, remedy=remedy, errors=[FieldError(f"files.{alias}", "no file has this name", remedy)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import DispensationFact, FacilityFact, PatientFact, Reading
 from tenants.imports.formats.drugs import is_antiretroviral
 from tenants.imports.formats.listing import ListReader, Row
@@ -62,7 +63,7 @@ class PharmacyList(ListReader):
     """Reads LAMIS+ pharmacy lists."""
 
     name: ClassVar[str] = "lamisplus-pharmacy"
-    description: ClassVar[str] = "LAMIS+ pharmacy list (csv, xlsx): one row per pick-up"
+    description: ClassVar[str] = phrase("LAMIS+ pharmacy list (csv, xlsx): one row per pick-up")
     source: ClassVar[str] = SOURCE
     layout: ClassVar[Layout] = LAYOUT
     refill: ClassVar[tuple[str, Unit | None] | None] = ("refill", None)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, counted_phrase, phrase
 from tenants.imports.facts import PatientBound, Reading, Rejection, SnapshotFact, UnreadContactFact, unread_contact
 from tenants.imports.formats.dates import OPEN_REMEDY, Dates, formats_of_mapping, questions
 from tenants.imports.formats.profile import ProfiledLayout, profile
@@ -197,7 +197,7 @@ class Row:
             return None
         if (code := codes.get(word)) is None:
             known = ", ".join(sorted(set(codes)))
-            self.reject(name, "the word is not known", f"write one of: {known}")
+            self.reject(name, "the word is not known", phrase("write one of: {known}", known=known))
         return code
 
     def _read(self, how: str, name: str) -> Any:  # noqa: ANN401 - as varied as the fields
@@ -255,7 +255,7 @@ class ListReader(Reader):
         profiles = [self.profile(source, mapping) for source in sources]
         days = [day for one in profiles if (day := one.latest_day(mapping.dates)) is not None]
         if not days and (open_dates := self._questions(profiles, mapping)):
-            message = f"no date of the files can be read: {open_dates[0]}"
+            message = phrase("no date of the files can be read: {problem}", problem=open_dates[0])
             raise Invalid(message, remedy=OPEN_REMEDY, errors=[FieldError("dates", open_dates[0], OPEN_REMEDY)])
         return max(days, default=None)
 
@@ -268,20 +268,36 @@ class ListReader(Reader):
         notes = [] if any(one.rows for one in profiles) else [NOTHING_READ]
         if self.refill is not None and mapping.refill is not None:
             heading = self.layout.heading_of[self.refill[0]]
-            notes.append(f"{heading} of {len(sources)} file(s) read as {mapping.refill.unit}, as the mapping says")
+            notes.append(
+                phrase(
+                    "the refills in {heading!r} are read as {unit}, as the mapping says",
+                    heading=heading,
+                    unit=mapping.refill.unit,
+                )
+            )
         more = sum(one.sheets > 1 for one in profiles)
         if more:
             notes.append(
-                f"{more} file(s) have several sheets with these headings, of which only the first was read:"
-                " give the others as files of their own"
+                counted_phrase(
+                    "{count} file has several sheets with these headings, of which only the first was read: give the"
+                    " others as files of their own",
+                    "{count} files have several sheets with these headings, of which only the first was read: give the"
+                    " others as files of their own",
+                    more,
+                )
             )
         swapped = {name for one in profiles for name, column in one.columns.items() if column.swapped}
         notes += [
-            f"the dates in {self.layout.heading_of[name]!r} look as if a spreadsheet had taken days for months: those"
-            " that it could are dates on days up to 12, the others are texts; export the list again from its system"
+            phrase(
+                "the dates in {heading!r} look as if a spreadsheet had taken days for months: those that it could are"
+                " dates on days up to 12, the others are texts; export the list again from its system",
+                heading=self.layout.heading_of[name],
+            )
             for name in sorted(swapped)
         ]
-        return notes + [f"question: {question}" for question in self._questions(profiles, mapping)]
+        return notes + [
+            phrase("question: {problem}", problem=question) for question in self._questions(profiles, mapping)
+        ]
 
     def rows(self, file: InputFile) -> Iterator[Reading]:
         """Yield one reading per row."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import AppointmentFact, FacilityFact, Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row, place
 from tenants.imports.formats.people import person_of
@@ -50,7 +51,7 @@ class MissedAppointments(ListReader):
     """Reads missed-appointment lists."""
 
     name: ClassVar[str] = "missed-appointments"
-    description: ClassVar[str] = "NMRS missed-appointment list (csv, xlsx): one row per appointment"
+    description: ClassVar[str] = phrase("NMRS missed-appointment list (csv, xlsx): one row per appointment")
     source: ClassVar[str] = SOURCE
     layout: ClassVar[Layout] = LAYOUT
     dated_by: ClassVar[tuple[str, ...]] = ("due", "visited")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import AppointmentFact, FacilityFact, Reading, VisitFact
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row, place
@@ -66,7 +67,9 @@ class LamisPlusMissed(ListReader):
     """Reads missed-appointment lists of LAMIS+."""
 
     name: ClassVar[str] = "lamisplus-missed"
-    description: ClassVar[str] = "LAMIS+ missed-appointment list (csv, xlsx): one row per person and appointment"
+    description: ClassVar[str] = phrase(
+        "LAMIS+ missed-appointment list (csv, xlsx): one row per person and appointment"
+    )
     source: ClassVar[str] = SOURCE
     layout: ClassVar[Layout] = LAYOUT
     dated_by: ClassVar[tuple[str, ...]] = ("last_visit",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import documents, peek, to_utf8
 from tenants.imports.formats.ndr_patient import Message, NdrTerms
@@ -30,7 +31,7 @@ class NdrMessages(Reader):
     """Reads NDR messages. The block ``ndr`` of an optional mapping gives the meaning of codes."""
 
     name: ClassVar[str] = "ndr-xml"
-    description: ClassVar[str] = "NDR messages 1.6 (xml; also folders and zip archives): one patient a file"
+    description: ClassVar[str] = phrase("NDR messages 1.6 (xml; also folders and zip archives): one patient a file")
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import Reading
 from tenants.imports.formats.documents import documents, json_of, peek, to_utf8
 from tenants.imports.formats.nmrs_patient import Container
@@ -29,7 +30,7 @@ class NmrsContainers(Reader):
     """Reads NMRS containers. The block ``nmrs`` of an optional mapping gives the meaning of concepts."""
 
     name: ClassVar[str] = "nmrs-json"
-    description: ClassVar[str] = "NMRS containers (json; also folders and zip archives): one patient a file"
+    description: ClassVar[str] = phrase("NMRS containers (json; also folders and zip archives): one patient a file")
     each_file_is_a_row: ClassVar[bool] = True
 
     def detect(self, head: Head) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.facts import (
     DispensationFact,
     FacilityFact,
@@ -269,5 +270,5 @@ def status_of(row: Row, name: str) -> str | None:
     status = known_status(row.word(name))
     if status is None:
         words = "Active, Active Restart, IIT, Stopped, Died, Transferred Out"
-        row.reject(name, "an unknown status", f"write one of: {words}")
+        row.reject(name, "an unknown status", phrase("write one of: {known}", known=words))
     return status or "unknown"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import Reading
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row
@@ -172,7 +173,7 @@ class LamisPlusRadet(ListReader):
     """Reads RADETs of LAMIS+."""
 
     name: ClassVar[str] = "radet-lamisplus"
-    description: ClassVar[str] = "RADET of LAMIS+ (xlsx, csv): one row per person, refill in months"
+    description: ClassVar[str] = phrase("RADET of LAMIS+ (xlsx, csv): one row per person, refill in months")
     source: ClassVar[str] = SOURCE
     layout: ClassVar[Layout] = LAYOUT
     refill: ClassVar[tuple[str, Unit | None] | None] = ("refill", "months")

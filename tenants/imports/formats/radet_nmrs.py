@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import Reading, VisitFact
 from tenants.imports.formats.listing import ListReader, Row
 from tenants.imports.formats.people import person_of
@@ -109,7 +110,7 @@ class NmrsRadet(ListReader):
     """Reads RADETs of NMRS."""
 
     name: ClassVar[str] = "radet-nmrs"
-    description: ClassVar[str] = "RADET of NMRS (csv, xlsx): one row per person, refill in days"
+    description: ClassVar[str] = phrase("RADET of NMRS (csv, xlsx): one row per person, refill in days")
     source: ClassVar[str] = SOURCE
     layout: ClassVar[Layout] = LAYOUT
     refill: ClassVar[tuple[str, Unit | None] | None] = ("refill", "days")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from core.errors import phrase
 from tenants.imports.formats.profile import MONTHS_AT_MOST
 from tenants.imports.reading import values
 from tenants.imports.reading.sources import rejected
@@ -44,7 +45,7 @@ class Refills:
             BadValueError: it is not a number of days, or has days under a heading of months.
         """
         if self.unit == "months" and not self._has_unit and values.number(cell) > MONTHS_AT_MOST:
-            problem = f"more than {MONTHS_AT_MOST} months of refill: probably days"
+            problem = phrase("more than {most} months of refill: probably days", most=MONTHS_AT_MOST)
             raise BadValueError(problem, "correct it; if all are days, import with the mapping 'refill: {unit: days}'")
         days = values.days(cell, self.unit)
         return _packs(values.number(cell), days) if self.unit == "months" else days
@@ -64,11 +65,11 @@ def _unit(source: Source, seen: list[float], heading: str, unit: Unit | None) ->
     large = sum(value > MONTHS_AT_MOST for value in seen)
     if unit == "months":
         if large * 2 > len(seen):
-            raise rejected(source.name, f"{heading!r} seems to hold days, not months", remedy)
+            raise rejected(source.name, phrase("{heading!r} seems to hold days, not months", heading=heading), remedy)
         return "months"
     if unit == "days":
         if seen and not large:
-            raise rejected(source.name, f"{heading!r} seems to hold months, not days", remedy)
+            raise rejected(source.name, phrase("{heading!r} seems to hold months, not days", heading=heading), remedy)
         return "days"
     if not seen or large * 2 > len(seen):
         return "days"

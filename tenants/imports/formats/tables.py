@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from core.errors import phrase
 from tenants.imports.reading.csv_blocks import BATCH_ROWS, batches
 from tenants.imports.reading.csv_files import first_rows, open_table
 from tenants.imports.reading.no_records import NoRecord, fold
@@ -83,10 +84,12 @@ class Layout:
         field_of_column = [self.field_of.get(folded(heading)) for heading in headings]
         for name in self.needed:
             if name not in field_of_column:
-                remedy = f"give a {self.title}, or name another format"
-                raise rejected(source.name, f"it has no column {self.heading_of[name]!r}", remedy)
+                remedy = phrase("give a {title}, or name another format", title=self.title)
+                raise rejected(
+                    source.name, phrase("it has no column {heading!r}", heading=self.heading_of[name]), remedy
+                )
         for name in {name for name in field_of_column if name is not None and field_of_column.count(name) > 1}:
-            problem = f"the column {self.heading_of[name]!r} appears twice"
+            problem = phrase("the column {heading!r} appears twice", heading=self.heading_of[name])
             raise rejected(source.name, problem, "delete or rename the one that does not hold")
         return field_of_column
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.errors import phrase
 from tenants.imports.facts import EncounterFact, FacilityFact, ObservationFact, PatientFact, PatientStateFact, Reading
 from tenants.imports.formats.lamisplus_pharmacy import SOURCE
 from tenants.imports.formats.listing import ListReader, Row, place
@@ -66,7 +67,7 @@ class VerificationList(ListReader):
     """Reads client verification lists. They have no DATIM id: facilities come from the people or from the mapping."""
 
     name: ClassVar[str] = "lamisplus-verification"
-    description: ClassVar[str] = (
+    description: ClassVar[str] = phrase(
         "LAMIS+ client verification list (xlsx, csv): what came of tracking, one row per person"
     )
     source: ClassVar[str] = SOURCE

@@ -8,6 +8,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
+from core.errors import phrase
+
 MAX_DEPTH = 40
 MAX_ELEMENTS = 200_000
 MAX_TEXT = 64 << 10
@@ -41,10 +43,10 @@ class _Builder:
         self._depth += 1
         self._count += 1
         if self._depth > MAX_DEPTH:
-            problem = f"the elements are nested more than {MAX_DEPTH} deep"
+            problem = phrase("the elements are nested more than {most} deep", most=MAX_DEPTH)
             raise BadXmlError(problem, "check where the file comes from")
         if self._count > MAX_ELEMENTS:
-            problem = f"the file has more than {MAX_ELEMENTS:,} elements"
+            problem = phrase("the file has more than {most:,} elements", most=MAX_ELEMENTS)
             raise BadXmlError(problem, "give one patient a file")
         if self._skip_from:
             return
@@ -60,7 +62,7 @@ class _Builder:
             return
         self._length += len(text)
         if self._length > MAX_TEXT:
-            problem = f"a text of more than {MAX_TEXT >> 10} KB"
+            problem = phrase("a text of more than {kilobytes} KB", kilobytes=MAX_TEXT >> 10)
             raise BadXmlError(problem, "check where the file comes from")
         self._stack[-1][2].append(text)
 

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
+from core.errors import phrase
 from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def elements(
                 # Free the element: its parent would keep it.
                 stack[-1].clear()
         if bytes_since > MAX_ELEMENT:
-            problem = f"a row or another element of the workbook takes more than {MAX_ELEMENT >> 20} MB"
+            problem = phrase(
+                "a row or another element of the workbook takes more than {megabytes} MB", megabytes=MAX_ELEMENT >> 20
+            )
             raise rejected(source.name, problem, "export the table as CSV, or check where the file comes from")
         block = part.read(CHUNK)
     parser.close()

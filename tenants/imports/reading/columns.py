@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from tenants.imports.fields import FIELDS
 from tenants.imports.mapping import Condition, cell_text
 from tenants.imports.reading import values
@@ -146,7 +146,11 @@ def _constant(convert: Callable[[object], Any], spec: Column) -> Any:  # noqa: A
         return convert(cell_text(spec.constant))
     except BadValueError as bad:
         field = FieldError(f"constant: {cell_text(spec.constant)}", bad.problem, bad.remedy)
-        message = f"the mapping is not valid: the constant {cell_text(spec.constant)!r}: {bad.problem}"
+        message = phrase(
+            "the mapping is not valid: the constant {constant!r}: {problem}",
+            constant=cell_text(spec.constant),
+            problem=bad.problem,
+        )
         raise Invalid(message, remedy=bad.remedy, errors=[field]) from bad
 
 
@@ -217,7 +221,9 @@ def code(cell: object, codes: tuple[str, ...]) -> str:
         if folded in codes:
             return folded
     problem = "an unknown code"
-    raise BadValueError(problem, f"write one of {', '.join(codes)}, or map the code under 'values'")
+    raise BadValueError(
+        problem, phrase("write one of {listed}, or map the code under 'values'", listed=", ".join(codes))
+    )
 
 
 def key_part(value: object) -> str:

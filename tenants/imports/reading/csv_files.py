@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.facts import Rejection
 from tenants.imports.reading.sources import rejected
 from tenants.imports.reading.table import MAX_FIELD, Row, Table, check_headings, undecoded
@@ -113,7 +114,9 @@ def _bounded_lines(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
     while line := text.readline(MAX_LINE):
         if len(line) >= MAX_LINE and not line.endswith("\n"):
             raise rejected(
-                source.name, f"a line of more than {MAX_LINE >> 20} MB", "this is not a table of rows; export it again"
+                source.name,
+                phrase("a line of more than {megabytes} MB", megabytes=MAX_LINE >> 20),
+                "this is not a table of rows; export it again",
             )
         yield line
 
@@ -222,8 +225,11 @@ def _raw_rows(
         except StopIteration:
             return
         except csv.Error:
-            why = f"the row cannot be read: a cell is too long, goes over more than {MAX_LINES} lines, or a quote never"
-            row, unclosed = Row(line, [], Rejection("row", f"{why} closes", "close the quote")), True
+            problem = phrase(
+                "the row cannot be read: a cell is too long, goes over more than {most} lines, or a quote never closes",
+                most=MAX_LINES,
+            )
+            row, unclosed = Row(line, [], Rejection("row", problem, "close the quote")), True
         else:
             if not any(cells):
                 continue
@@ -269,14 +275,18 @@ def filled(row: Row, width: int) -> Row:
 
 
 def _cut(row: Row, width: int) -> Row:
-    problem = f"the row has {len(row.cells)} cells under {width} headings: it looks cut in two by a line break"
+    problem = phrase(
+        "the row has {cells} cells under {width} headings: it looks cut in two by a line break",
+        cells=len(row.cells),
+        width=width,
+    )
     return Row(row.line, [], Rejection("row", problem, "quote cells that hold line breaks"))
 
 
 def _swallowed(first: int, last: int) -> Iterator[Row]:
     """Yield each further line of a row with an unclosed quote as a rejected row, so that none is lost silently."""
-    why = f"it follows the quotation mark that was opened in line {first} and never closed"
-    remedy = f"close or double the quotation mark in line {first} and import the file again"
+    why = phrase("it follows the quotation mark that was opened in line {first} and never closed", first=first)
+    remedy = phrase("close or double the quotation mark in line {first} and import the file again", first=first)
     for line in range(first + 1, last + 1):
         yield Row(line, [], Rejection("row", why, remedy))
 
@@ -294,11 +304,11 @@ def checked(line: int, cells: list[str], width: int, encoding: str, *, ended: bo
     while len(cells) > width and not cells[-1].strip():
         cells.pop()
     if len(cells) > width or (len(cells) < width and not ended):
-        problem = f"the row has {len(cells)} cells under {width} headings"
+        problem = phrase("the row has {cells} cells under {width} headings", cells=len(cells), width=width)
         return Row(line, [], Rejection("row", problem, "quote cells that hold the delimiter, and close every quote"))
     whole = "".join(cells)
     if not whole.isascii() and (undecoded(whole) or (encoding in REPLACED and "\ufffd" in whole)):
-        problem = f"a character is not valid {encoding}"
+        problem = phrase("a character is not valid {encoding}", encoding=encoding)
         return Row(line, [], Rejection("row", problem, "save the file as 'CSV UTF-8', and import it again"))
     if has_control(whole):
         return Row(

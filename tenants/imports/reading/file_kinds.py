@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from typing import BinaryIO, Literal
 
+from core.errors import phrase
+
 ZipKind = Literal["workbook", "document", "zip"]
 DAMAGE: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
@@ -25,29 +27,29 @@ DAMAGE: tuple[type[Exception], ...] = (
 """The errors from reading a damaged archive: offsets that point nowhere, wrong lengths, unknown methods."""
 _WORKBOOKS = (".xlsx", ".xlsm")
 _DOCUMENTS = (".docx", ".pptx")
-_TABLE = "export the table itself, as CSV or .xlsx"
+_TABLE = phrase("export the table itself, as CSV or .xlsx")
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (
         b"\xd0\xcf\x11\xe0",
-        "an old .xls workbook or one with a password",
-        "save it as .xlsx without a password, or as CSV UTF-8",
+        phrase("an old .xls workbook or one with a password"),
+        phrase("save it as .xlsx without a password, or as CSV UTF-8"),
     ),
-    (b"%PDF", "a PDF", _TABLE),
-    (b"{\\rtf", "a text document (RTF)", _TABLE),
-    (b"\x89PNG", "a picture (PNG)", _TABLE),
-    (b"\xff\xd8\xff", "a picture (JPEG)", _TABLE),
-    (b"GIF8", "a picture (GIF)", _TABLE),
-    (b"SQLite format 3\x00", "an SQLite database", _TABLE),
-    (b"\x00\x01\x00\x00Standard", "a Microsoft Access database", _TABLE),
-    (b"PGDMP", "a dump of a PostgreSQL database", _TABLE),
-    (b"BZh", "a bzip2 archive", "unpack it first, or compress with gzip"),
-    (b"7z\xbc\xaf", "a 7z archive", "unpack it first"),
-    (b"Rar!", "a rar archive", "unpack it first"),
-    (b"\xfd7zXZ", "an xz archive", "unpack it first, or compress with gzip"),
-    (b"(\xb5/\xfd", "a zstd archive", "unpack it first, or compress with gzip"),
+    (b"%PDF", phrase("a PDF"), _TABLE),
+    (b"{\\rtf", phrase("a text document (RTF)"), _TABLE),
+    (b"\x89PNG", phrase("a picture (PNG)"), _TABLE),
+    (b"\xff\xd8\xff", phrase("a picture (JPEG)"), _TABLE),
+    (b"GIF8", phrase("a picture (GIF)"), _TABLE),
+    (b"SQLite format 3\x00", phrase("an SQLite database"), _TABLE),
+    (b"\x00\x01\x00\x00Standard", phrase("a Microsoft Access database"), _TABLE),
+    (b"PGDMP", phrase("a dump of a PostgreSQL database"), _TABLE),
+    (b"BZh", phrase("a bzip2 archive"), phrase("unpack it first, or compress with gzip")),
+    (b"7z\xbc\xaf", phrase("a 7z archive"), phrase("unpack it first")),
+    (b"Rar!", phrase("a rar archive"), phrase("unpack it first")),
+    (b"\xfd7zXZ", phrase("an xz archive"), phrase("unpack it first, or compress with gzip")),
+    (b"(\xb5/\xfd", phrase("a zstd archive"), phrase("unpack it first, or compress with gzip")),
 )
 _PAGES = (b"<!doctype html", b"<html", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<script")
-_SAVE_AS = "open it in a spreadsheet program and save it as .xlsx, or as CSV UTF-8"
+_SAVE_AS = phrase("open it in a spreadsheet program and save it as .xlsx, or as CSV UTF-8")
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -62,9 +64,9 @@ def wrong_kind(start: bytes) -> tuple[str, str] | None:
             return what, remedy
     text = start[:2048].removeprefix(codecs.BOM_UTF8).lstrip().lower()
     if text.startswith(_PAGES):
-        return "a web page (HTML), whatever its name says", _SAVE_AS
+        return phrase("a web page (HTML), whatever its name says"), _SAVE_AS
     if text.startswith(b"<?xml") and (b'progid="excel.sheet"' in text or b"schemas-microsoft-com:office:spr" in text):
-        return "an XML spreadsheet of 2003", _SAVE_AS
+        return phrase("an XML spreadsheet of 2003"), _SAVE_AS
     return None
 
 

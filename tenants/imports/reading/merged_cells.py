@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.errors import phrase
 from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def merged_ranges(source: Source, part: IO[bytes]) -> list[Range]:
             ranges.append(Range(int(match[2]), int(match[4]), _column(match[1]), _column(match[3])))
         if len(ranges) > MAX_MERGED:
             raise rejected(
-                source.name, f"the sheet has more than {MAX_MERGED:,} merged cells", "unmerge them, or export it as CSV"
+                source.name,
+                phrase("the sheet has more than {most:,} merged cells", most=MAX_MERGED),
+                "unmerge them, or export it as CSV",
             )
         tail = window[max(end, len(window) - _LONGEST) :]
     return sorted(ranges, key=lambda item: item.first_row)

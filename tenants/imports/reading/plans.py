@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from core.errors import phrase
 from tenants.imports.facts import FACT_TYPES, FacilityFact, Fact, Reading, Rejection, UnreadContactFact
 from tenants.imports.fields import FIELDS, NATURAL_KEYS
 from tenants.imports.mapping import cell_text
@@ -65,7 +66,7 @@ class FilePlan:
         )
         self.columns = columns = Columns([*headings, *joined], mapping)
         names += file.join.match if file.join else ()
-        check_columns(columns, names, source, f"the mapping (files.{alias} or its records)")
+        check_columns(columns, names, source, phrase("the mapping (files.{alias} or its records)", alias=alias))
         self._join = _JoinIndex(file, columns, joined, mapping, join_sources) if file.join else None
         self._where = columns.test(file.where)
         self._records = [_RecordPlan(record, columns, mapping) for record in records]
@@ -121,10 +122,9 @@ class _JoinIndex:
             raise ValueError(message)
         self._gets = [columns.raw(name) for name in join.match]
         self._empty = ("",) * len(joined) if join.optional else None
-        label = ", ".join(join.match)
-        self.missing = Rejection(
-            label, f"no row of {join.file} has this key", f"add it to {join.file}, or mark the join 'optional: true'"
-        )
+        problem = phrase("no row of {file} has this key", file=join.file)
+        remedy = phrase("add it to {file}, or mark the join 'optional: true'", file=join.file)
+        self.missing = Rejection(", ".join(join.match), problem, remedy)
         self._rows: dict[tuple[str | None, ...], tuple[str | Unreadable, ...]] = {}
         seen: dict[tuple[str | Unreadable, ...], tuple[str | Unreadable, ...]] = {}
         other = mapping.files[join.file]
@@ -132,7 +132,7 @@ class _JoinIndex:
             wanted = [name.removeprefix(f"{join.file}.") for name in joined]
             with open_file(source, other, [*join.match.values(), *wanted]) as table:
                 theirs = Columns(table.headings, mapping)
-                check_columns(theirs, [*join.match.values(), *wanted], source, "the mapping's join")
+                check_columns(theirs, [*join.match.values(), *wanted], source, phrase("the mapping's join"))
                 keys = [theirs.raw(name) for name in join.match.values()]
                 key_places = [theirs.index[name] for name in join.match.values()]
                 at = [theirs.index[name] for name in wanted]
@@ -350,12 +350,15 @@ def check_columns(columns: Columns, names: Iterable[str], source: Source, place:
     if absent is None:
         return
     there = [name for name in listed if name in columns.index]
-    of_those = f"of the columns that are named it has: {', '.join(there)}" if there else "it has none of those named"
-    raise rejected(
-        source.name,
-        f"it has no column {absent!r}, which {place} names",
-        f"correct the mapping, or begin the file with its line of headings; {of_those}",
-    )
+    remedy = phrase("correct the mapping, or begin the file with its line of headings; it has none of those named")
+    if there:
+        remedy = phrase(
+            "correct the mapping, or begin the file with its line of headings; of the columns that are named it has:"
+            " {listed}",
+            listed=", ".join(there),
+        )
+    problem = phrase("it has no column {heading!r}, which {what} names", heading=absent, what=place)
+    raise rejected(source.name, problem, remedy)
 
 
 @contextmanager

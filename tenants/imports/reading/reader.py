@@ -10,7 +10,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from core.errors.nearest import remedy_for
 from tenants.imports.reading.blocks import chunks
 from tenants.imports.reading.runs_to import event_days, known_date, latest_day
@@ -33,7 +33,7 @@ LIKELY = 0.8
 NO = 0.0
 HEADINGS_BYTES = 1 << 20
 """Bytes that a file with only headings never reaches."""
-NOTHING_READ = "nothing was read: the files hold no rows; check that they were exported whole"
+NOTHING_READ = phrase("nothing was read: the files hold no rows; check that they were exported whole")
 _TABLE = re.compile(r"\.(csv|tsv)(\.gz)?$", re.IGNORECASE)
 
 
@@ -229,7 +229,7 @@ def detect(sources: Sequence[Source]) -> Reader:
         raise unclear
     if len(files_of_format) > 1:
         listed = "; ".join(f"{name}: {', '.join(files[:5])}" for name, files in files_of_format.items())
-        message = f"the files are of several formats ({listed})"
+        message = phrase("the files are of several formats ({listed})", listed=listed)
         raise Invalid(message, remedy="import each format by itself, or name one format")
     return reader(next(iter(files_of_format)))
 
@@ -264,8 +264,8 @@ def _best(source: Source) -> tuple[str, float]:
     scores = {name: each.detect(head) for name, each in formats().items()}
     best = max(scores, key=lambda name: scores[name])
     if scores[best] == NO:
-        message = f"the format of {source.name} is not recognised"
-        remedy = f"name the format (one of: {', '.join(formats())}), or give a CSV or xlsx file"
+        message = phrase("the format of {name} is not recognised", name=source.name)
+        remedy = phrase("name the format (one of: {listed}), or give a CSV or xlsx file", listed=", ".join(formats()))
         if head.is_archive and not head.headings:
             remedy = "unpack the archive, and give the tables in it"
             if head.container == "document":

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Invalid, Unavailable
+from core.errors import Invalid, Unavailable, phrase
 from core.settings import get_settings
 from tenants.imports.reading.sources import rejected
 
@@ -183,7 +183,7 @@ class SeparateReading:
             return app_error
         if kind == "memory":
             return self._too_large()
-        problem = f"the file cannot be read: its reader failed ({what})"
+        problem = phrase("the file cannot be read: its reader failed ({kind})", kind=what)
         return rejected(self._file, problem, "export the file again; if that does not help, report it")
 
     def _received(self, process: subprocess.Popen[bytes], seconds: float) -> tuple[str, Any]:
@@ -210,7 +210,9 @@ class SeparateReading:
                 since = time.monotonic()
                 continue
             if time.monotonic() - since > seconds:
-                problem = f"reading the file made no progress for {seconds:g} seconds, and was stopped"
+                problem = phrase(
+                    "reading the file made no progress for {seconds:g} seconds, and was stopped", seconds=seconds
+                )
                 remedy = "split the file, or export it in another format, as CSV"
                 raise rejected(self._file, problem, remedy)
             self._watch()
@@ -218,16 +220,18 @@ class SeparateReading:
 
     def _too_large(self) -> Invalid:
         most = get_settings().import_reader_max_bytes >> 20
-        problem = f"reading the file takes more memory than the {most:,} MB of the limit"
-        remedy = "check that it is the right file; if it is, split it, or have the operator raise the limit"
-        remedy += " (IIT_IMPORT_READER_MAX_BYTES)"
+        problem = phrase("reading the file takes more memory than the {most:,} MB of the limit", most=most)
+        remedy = (
+            "check that it is the right file; if it is, split it, or have the operator raise the limit"
+            " (IIT_IMPORT_READER_MAX_BYTES)"
+        )
         return rejected(self._file, problem, remedy)
 
     def _ended(self, process: subprocess.Popen[bytes]) -> ReaderEnded:
         code = process.wait(_PATIENCE_SECONDS)
         self.close()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        message = f"the process that read {self._file} ended too early ({how})"
+        message = phrase("the process that read {name} ended too early ({how})", name=self._file, how=how)
         return ReaderEnded(message, remedy="start the import again: it resumes")
 
 

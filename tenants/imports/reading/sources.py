@@ -114,7 +114,7 @@ class Source:
             raise rejected(self.name, "the file is empty", "give a file with a heading line and rows")
         wrong = wrong_kind(plain)
         if wrong is not None:
-            raise rejected(self.name, f"the file is {wrong[0]}", wrong[1])
+            raise rejected(self.name, phrase("the file is {what}", what=wrong[0]), wrong[1])
         if b"\x00" in plain:
             raise rejected(
                 self.name,
@@ -252,7 +252,9 @@ def from_paths(paths: Sequence[Path], limits: Limits | None = None) -> list[Sour
         )
     if len(sources) > MOST_FILES:
         raise rejected(
-            str(paths[0]), f"there are more than {MOST_FILES:,} files", "import them by folders, or in one zip archive"
+            str(paths[0]),
+            phrase("there are more than {most:,} files", most=MOST_FILES),
+            "import them by folders, or in one zip archive",
         )
     name, times = Counter(source.name for source in sources).most_common(1)[0]
     if times > 1:
@@ -299,7 +301,9 @@ def _opened(path: Path) -> BinaryIO:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise rejected(
-            path.name, f"the file cannot be opened ({error.strerror})", "check that it is there and readable"
+            path.name,
+            phrase("the file cannot be opened ({reason})", reason=error.strerror),
+            "check that it is there and readable",
         ) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import Invalid
+from core.errors import Invalid, phrase
 from tenants.imports.reading.reader import detect, reader
 from tenants.imports.reading.sources import check_size
 
@@ -64,16 +64,22 @@ class SurveyRequest:
         if file_reader.mapping_needed and not self.mapping.records:
             message = "the headings are of no known list, so the import needs a mapping of its columns"
             if self.format:
-                message = f"the format {file_reader.name} needs a mapping of its columns"
-            remedy = "check that it is the right file, with its heading line; else give a mapping"
-            raise Invalid(message, remedy=f"{remedy} (docs/how-to/import-your-records.md shows one)")
+                message = phrase("the format {name} needs a mapping of its columns", name=file_reader.name)
+            remedy = (
+                "check that it is the right file, with its heading line; else give a mapping"
+                " (docs/how-to/import-your-records.md shows one)"
+            )
+            raise Invalid(message, remedy=remedy)
         notes: list[str] = []
         data_date = self.data_date
         if data_date is None:
             data_date = file_reader.data_date(self.sources, self.mapping)
             if data_date is not None and self.mapping.data_date is None:
                 notes.append(
-                    f"data date {data_date} taken from the latest row; give the day of the export if it was later"
+                    phrase(
+                        "data date {data_date} taken from the latest row; give the day of the export if it was later",
+                        data_date=data_date,
+                    )
                 )
         notes += file_reader.notes(self.sources, self.mapping)
         return SurveyResult(file_reader.name, file_reader.source, data_date, notes)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.reading.sources import rejected
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def check_headings(headings: list[str], source: Source) -> None:
     if not headings:
         raise rejected(source.name, "the first line holds no headings", "begin the file with a line of column names")
     if len(headings) > MAX_COLUMNS:
-        raise rejected(source.name, f"more than {MAX_COLUMNS} columns", "check that it is the right file")
+        raise rejected(
+            source.name,
+            phrase("more than {most} columns", most=MAX_COLUMNS),
+            "check that it is the right file",
+        )
     if any(undecoded(heading) for heading in headings):
         raise rejected(source.name, "the headings are not valid UTF-8", "save it as 'CSV UTF-8', and import it again")
     counts = Counter(heading for heading in headings if heading)
@@ -63,7 +68,11 @@ def check_headings(headings: list[str], source: Source) -> None:
     repeated = next((heading for heading, count in counts.items() if count > 1), None)
     if repeated is not None:
         places = " and ".join(str(at) for at, heading in enumerate(headings, start=1) if heading == repeated)
-        raise rejected(source.name, f"columns {places} have the same heading", "give every column a name of its own")
+        raise rejected(
+            source.name,
+            phrase("columns {places} have the same heading", places=places),
+            "give every column a name of its own",
+        )
 
 
 def undecoded(text: str) -> bool:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.clock import now
+from core.errors import phrase
 from core.web.spreadsheets import unguarded
 from tenants.imports.reading.long_numbers import LOST_DIGITS, is_rounded, written_out
 
@@ -198,7 +199,9 @@ def _day_of_text(text_value: str, formats: tuple[str, ...]) -> date | tuple[int,
         raise BadValueError(problem, "correct the date")
     if _YEAR.match(text_value):
         raise _year_alone()
-    remedy = f"write it as one of: {', '.join(formats)}; or name its form in the mapping under 'date_formats'"
+    remedy = phrase(
+        "write it as one of: {listed}; or name its form in the mapping under 'date_formats'", listed=", ".join(formats)
+    )
     problem = "not a date in a form that the mapping names"
     raise UnknownFormError(problem, remedy)
 
@@ -272,7 +275,7 @@ def _within(day_value: date) -> date:
     if day_value in NOT_RECORDED:
         raise NotRecordedError
     if not EARLIEST <= day_value < LATEST:
-        problem = f"a date outside {EARLIEST.year}-{LATEST.year}"
+        problem = phrase("a date outside {first}-{last}", first=EARLIEST.year, last=LATEST.year)
         raise BadValueError(problem, "correct the year")
     return day_value
 
@@ -353,7 +356,7 @@ def days(cell: object, unit: str) -> int:
         problem = "a negative supply"
         raise BadValueError(problem, "write how many days of treatment were handed out")
     if value > MOST_DAYS:
-        problem = f"a supply of more than {MOST_DAYS} days"
+        problem = phrase("a supply of more than {most} days", most=MOST_DAYS)
         raise BadValueError(problem, "correct it, and check the unit: days or months")
     if unit == "days" and abs(value - round(value)) > _NO_FRACTION:
         problem = "a supply of days with a fraction"

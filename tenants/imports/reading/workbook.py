@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.reading.file_kinds import DAMAGE
 from tenants.imports.reading.merged_cells import MergedCellFiller, merged_ranges
 from tenants.imports.reading.sources import MAX_RATIO, MIN_BOMB_BYTES, rejected
@@ -66,7 +67,7 @@ def check_archive(source: Source) -> list[str]:
             total = sum(info.file_size for info in infos)
             packed = sum(info.compress_size for info in infos)
             if total > source.limits.workbook:
-                problem = f"the workbook expands to {total >> 20} MB"
+                problem = phrase("the workbook expands to {megabytes} MB", megabytes=total >> 20)
                 raise rejected(source.name, problem, "export the table as CSV, which has no such limit")
             if total > MIN_BOMB_BYTES and total > packed * MAX_RATIO:
                 raise rejected(
@@ -111,8 +112,12 @@ def open_sheet(
                         return
                     if number >= HEADING_ROWS:
                         break
-        problem = f"it has no sheet {name!r} with headings" if name else "no sheet has the expected headings in one row"
-        raise rejected(source.name, problem, f"expected among them: {expected}")
+        problem = (
+            phrase("it has no sheet {name!r} with headings", name=name)
+            if name
+            else "no sheet has the expected headings in one row"
+        )
+        raise rejected(source.name, problem, phrase("expected among them: {expected}", expected=expected))
 
 
 def peek(source: Source, *, hidden: bool = True) -> tuple[tuple[str, ...], ...]:
@@ -169,8 +174,9 @@ def _sound(source: Source, book: Book, sheet: SheetPart) -> Iterator[tuple[int, 
         if number <= last and last:
             raise rejected(source.name, "the workbook is damaged", "open it in a spreadsheet program and save it again")
         if number > MAX_ROWS or number - last > MAX_EMPTY:
-            problem = (
-                f"the sheet has more than {MAX_EMPTY:,} empty rows in a run, or more rows than a workbook can have"
+            problem = phrase(
+                "the sheet has more than {most:,} empty rows in a run, or more rows than a workbook can have",
+                most=MAX_EMPTY,
             )
             raise rejected(source.name, problem, "delete the empty rows and save it again, or export the table as CSV")
         if any(value is not None for value in cells):

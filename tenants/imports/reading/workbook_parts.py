@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.reading.bounded_xml import Element, elements, local
 from tenants.imports.reading.file_kinds import DAMAGE
 from tenants.imports.reading.sources import rejected
@@ -114,7 +115,9 @@ class Book:
     def _small(self, path: str, most: int = MAX_SMALL) -> Iterator[IO[bytes]]:
         if self._archive.getinfo(self._names[path.casefold()]).file_size > most:
             raise rejected(
-                self._source.name, f"a part of the workbook expands to over {most >> 20} MB", "export it as CSV"
+                self._source.name,
+                phrase("a part of the workbook expands to over {megabytes} MB", megabytes=most >> 20),
+                "export it as CSV",
             )
         with self.part(path) as stream:
             yield stream
@@ -146,7 +149,9 @@ class Book:
                     used.append(int(element.get("numFmtId", "0")))
                 if len(used) > MAX_FORMATS or len(formats) > MAX_FORMATS:
                     raise rejected(
-                        self._source.name, f"the workbook has over {MAX_FORMATS:,} formats", "export it as CSV"
+                        self._source.name,
+                        phrase("the workbook has over {most:,} formats", most=MAX_FORMATS),
+                        "export it as CSV",
                     )
         dates = {number for number in set(used) if is_date_format(formats.get(number))}
         spans = {number for number in dates if is_timedelta_format(formats.get(number))}
@@ -170,7 +175,7 @@ class Book:
             for _, element in elements(self._source, part, {"si"}):
                 strings.append(_text_of(element))
                 if len(strings) > MAX_STRINGS:
-                    problem = f"the workbook has more than {MAX_STRINGS:,} different texts"
+                    problem = phrase("the workbook has more than {most:,} different texts", most=MAX_STRINGS)
                     raise rejected(self._source.name, problem, "export the table as CSV, which has no such limit")
         return strings
 

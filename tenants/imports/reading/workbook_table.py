@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from core.errors import phrase
 from tenants.imports.facts import Rejection
 from tenants.imports.reading import values
 from tenants.imports.reading.long_numbers import LOST_DIGITS
@@ -57,7 +58,7 @@ def _rows(sheet: Sheet, headings: list[str]) -> Iterator[Row]:
         while len(texts) > width and texts[-1] == "":
             texts.pop()
         if len(texts) > width:
-            problem = f"the row has {len(texts)} cells under {width} headings"
+            problem = phrase("the row has {cells} cells under {width} headings", cells=len(texts), width=width)
             yield Row(line, [], Rejection("row", problem, "give these columns a heading, or delete them"))
         else:
             yield Row(line, texts + [""] * (width - len(texts)))

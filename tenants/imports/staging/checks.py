@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from core.database import set_local
 from tenants.imports.slots import COLUMNS
 from tenants.imports.staging import meanings, unnamed
+from tenants.imports.staging.check_texts import CHECK_TEXTS, before_birth_note
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -117,11 +118,7 @@ judged AS (
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
 SELECT %(import)s, j.file, j.line, j.label,
-       format(
-           'another row with the same key has different values (%%s, line %%s)',
-           coalesce(f.name, 'file ' || j.first_file), j.first_line
-       ),
-       'keep the row that is right, or name more columns under ''key'' in the mapping'
+       format(%(repeated)s::text, coalesce(f.name, 'file ' || j.first_file), j.first_line), %(keep_one)s::text
 FROM judged AS j LEFT JOIN import_files AS f ON f.import_uuid = %(import)s AND f.number = j.first_file
 WHERE j.state = 'refused'
 """  # noqa: S608 - constants of the rooms' own
@@ -156,11 +153,8 @@ _OPEN = f"""
 WITH {_OWN},
 judged AS (
     SELECT s.kind, s.facility, s.source_key, s.known_at,
-           CASE WHEN h.patient_key IS NULL THEN 'no patient has this identifier'
-                ELSE 'patients of several facilities have this identifier' END AS problem,
-           CASE WHEN h.patient_key IS NULL THEN
-                    'give the row of the patient too, and look in this report whether that row was rejected'
-                ELSE 'name the facility of these rows in the mapping' END AS remedy
+           CASE WHEN h.patient_key IS NULL THEN %(nobody)s::text ELSE %(several)s END AS problem,
+           CASE WHEN h.patient_key IS NULL THEN %(give_patient)s::text ELSE %(name_facility)s END AS remedy
     FROM import_staging AS s LEFT JOIN homes AS h ON h.patient_key = s.patient_key
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.kind NOT IN ('facilities', 'patients')
       AND ((s.facility IS NULL AND s.facility_name IS NULL AND h.places > 1)
@@ -193,9 +187,7 @@ rejected AS (
     RETURNING s.file, s.line, s.label
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, label,
-       'the date lies before the date of birth of the patient', 'correct one of the two dates'
-FROM rejected
+SELECT DISTINCT %(import)s::uuid, file, line, label, %(before_birth)s::text, %(correct_date)s::text FROM rejected
 """  # noqa: S608 - constants of this module
 
 # Other imports may say when a person was born: a rule that rejects by that would depend on which of them are there.
@@ -279,8 +271,6 @@ WHERE uuid = %(import)s
 """
 
 _TELL = "UPDATE imports SET notes = notes || %(notes)s WHERE uuid = %(import)s"
-BEFORE_BIRTH = "{} listed with an event before the date of birth on record: kept; find out which of the two is wrong"
-
 MEMORY = "64MB"
 """Memory of a sort or hash of a check on the server, before it goes to disk."""
 
@@ -290,7 +280,7 @@ class _Checks:
 
     def __init__(self, cursor: Cursor[Any], import_uuid: UUID, source: str) -> None:
         self._cursor = cursor
-        self._values: dict[str, Any] = {"import": import_uuid, "source": source}
+        self._values: dict[str, Any] = {"import": import_uuid, "source": source, **CHECK_TEXTS}
         self.plan(sort=True)
 
     def plan(self, *, sort: bool) -> None:
@@ -334,9 +324,7 @@ def _patients(checks: _Checks) -> None:
             checks.do("DROP TABLE pg_temp.seen_events")
             _see(checks)
     if people := checks.ask(_BEFORE_BIRTH_ON_RECORD)[0]:
-        checks.do(
-            _TELL, notes=Jsonb([BEFORE_BIRTH.format(f"{people:,} {'person is' if people == 1 else 'people are'}")])
-        )
+        checks.do(_TELL, notes=Jsonb([before_birth_note(people)]))
     if checks.ask(unnamed.ARE_UNNAMED)[0]:
         checks.place_unnamed()
     checks.do(_ONE_OF_EACH_PATIENT)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from core.errors import counted_phrase, phrase
 from core.tenancy import settings
 from tenants.imports.settings import FacilitySettings
 from tenants.imports.staging import people_checks
@@ -46,8 +47,7 @@ WITH rejected AS (
     RETURNING s.kind, s.file, s.line
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, 'facility', 'the facility is not among those known',
-       'correct the DATIM id, or add it to known_facilities in the mapping'
+SELECT DISTINCT %(import)s::uuid, file, line, 'facility', %(problem)s::text, %(remedy)s::text
 FROM rejected WHERE kind <> 'facilities'
 """
 
@@ -74,10 +74,14 @@ HELD_MOST = 200
 
 _LONGEST = 200
 
-PROBLEM = "the facility is not known, and its {what} is like that of a known one"
-REMEDY = (
-    "correct the code; or confirm it, as a new facility or as another spelling of {known}; then import the file again"
-)
+NOT_KNOWN = {
+    "problem": phrase("the facility is not among those known"),
+    "remedy": phrase("correct the DATIM id, or add it to known_facilities in the mapping"),
+}
+LIKE = {
+    "code": phrase("the facility is not known, and its code is like that of a known one"),
+    "name": phrase("the facility is not known, and its name is like that of a known one"),
+}
 
 
 def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping) -> bool:
@@ -105,7 +109,7 @@ def run(session: TenantSession, import_uuid: UUID, source: str, mapping: Mapping
             codes, meant = list(confirmed.aliases), list(confirmed.aliases.values())
             cursor.execute(_ALIASES, values | {"codes": codes, "meant": meant})
         if known is not None:
-            cursor.execute(_REJECT, values)
+            cursor.execute(_REJECT, values | NOT_KNOWN)
         facilities, notes = _hold_back(cursor, values, {*listed, *confirmed.confirmed})
         notes += people_checks.run(session, cursor, import_uuid, source, expected=mapping.new_people)
         if notes:
@@ -128,19 +132,31 @@ def _hold_back(
     for code, names in unknown.items():
         for what, like in (("code", known.like_code(code)), ("name", known.like_name(names))):
             if like is not None and code not in confirmed:
-                held_back.append((code, PROBLEM.format(what=what), REMEDY.format(known=like)))
+                remedy = phrase(
+                    "correct the code; or confirm it, as a new facility or as another spelling of {known}; then import"
+                    " the file again",
+                    known=like,
+                )
+                held_back.append((code, LIKE[what], remedy))
                 facilities.append({"code": code[:_LONGEST], "name": min(names, default="")[:_LONGEST], "like": like})
                 break
     notes = []
     if added := len(unknown) - len(held_back):
-        notes.append(f"{_were(added, 'not known before and {were} added')}")
+        notes.append(
+            counted_phrase(
+                "{count} facility was not known before and was added",
+                "{count} facilities were not known before and were added",
+                added,
+            )
+        )
     if held_back:
         codes, problems, remedies = map(list, zip(*held_back, strict=True))
         cursor.execute(_HOLD, values | {"codes": codes, "problems": problems, "remedies": remedies})
-        notes.append(_were(len(held_back), "not known before and {were} held back: the rejected rows say what to do"))
+        notes.append(
+            counted_phrase(
+                "{count} facility was not known before and was held back: the rejected rows say what to do",
+                "{count} facilities were not known before and were held back: the rejected rows say what to do",
+                len(held_back),
+            )
+        )
     return facilities, notes
-
-
-def _were(count: int, what: str) -> str:
-    were = "was" if count == 1 else "were"
-    return f"{count:,} {'facility' if count == 1 else 'facilities'} {were} {what.format(were=were)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import counted_phrase
+from core.web.texts import marked_forms
 from tenants.imports.slots import SLOTS
 
 if TYPE_CHECKING:
@@ -13,18 +15,46 @@ _STATE, _DAY = SLOTS["patient_states"]["state"], SLOTS["patient_states"]["start_
 _ANTIRETROVIRAL = SLOTS["dispensations"]["antiretroviral"]
 
 MEANINGS = {
-    "died": "{} dead on a day that the list does not give: dead from the data date",
-    "transferred_out": "{} transferred out on a day that the list does not give: gone from the data date",
-    "stopped": "{} stopped treatment on a day that the list does not give: stopped from the data date",
-    "invalid": "{} invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
-    "unread": "{} listed with a contact whose day or supply is missing or cannot be read: theirs is the status, else"
-    " unknown, until a later contact or a corrected cell",
-    "seen_dead": "{} listed with a contact after the day of their death: the death holds until the source takes it"
-    " back; find out which of the two is right",
-    "sex_changed": "{} listed with another sex than before: the newer list holds; check for a mix-up",
-    "other_drugs": "{} listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no contact",
+    "died": marked_forms(
+        "{count} person is dead on a day that the list does not give: dead from the data date",
+        "{count} people are dead on a day that the list does not give: dead from the data date",
+    ),
+    "transferred_out": marked_forms(
+        "{count} person is transferred out on a day that the list does not give: gone from the data date",
+        "{count} people are transferred out on a day that the list does not give: gone from the data date",
+    ),
+    "stopped": marked_forms(
+        "{count} person stopped treatment on a day that the list does not give: stopped from the data date",
+        "{count} people stopped treatment on a day that the list does not give: stopped from the data date",
+    ),
+    "invalid": marked_forms(
+        "{count} person is invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
+        "{count} people are invalid in the partner's own list (such as a duplicate): not on treatment, not on any list",
+    ),
+    "unread": marked_forms(
+        "{count} person is listed with a contact whose day or supply is missing or cannot be read: theirs is the"
+        " status, else unknown, until a later contact or a corrected cell",
+        "{count} people are listed with a contact whose day or supply is missing or cannot be read: theirs is the"
+        " status, else unknown, until a later contact or a corrected cell",
+    ),
+    "seen_dead": marked_forms(
+        "{count} person is listed with a contact after the day of their death: the death holds until the source takes"
+        " it back; find out which of the two is right",
+        "{count} people are listed with a contact after the day of their death: the death holds until the source"
+        " takes it back; find out which of the two is right",
+    ),
+    "sex_changed": marked_forms(
+        "{count} person is listed with another sex than before: the newer list holds; check for a mix-up",
+        "{count} people are listed with another sex than before: the newer list holds; check for a mix-up",
+    ),
+    "other_drugs": marked_forms(
+        "{count} person is listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no"
+        " contact",
+        "{count} people are listed with pick-ups of drugs other than antiretrovirals: kept, but no supply and no"
+        " contact",
+    ),
 }
-"""Meaning -> sentence, with a place for the number of people."""
+"""Meaning -> sentence for one person, and for several."""
 
 _MEANING = f"""
 CASE WHEN kind = 'unread_contacts' THEN 'unread'
@@ -86,8 +116,4 @@ def sentences(counts: Iterable[tuple[str, int]]) -> list[str]:
         counts: people by meaning, from ``COUNT_MEANINGS``, ``COUNT_SEEN_DEAD`` and ``COUNT_SEX_CHANGED``.
     """
     people = dict(counts)
-    return [
-        sentence.format(f"{people[name]:,} {'person is' if people[name] == 1 else 'people are'}")
-        for name, sentence in MEANINGS.items()
-        if name in people
-    ]
+    return [counted_phrase(one, many, people[name]) for name, (one, many) in MEANINGS.items() if name in people]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import privacy
 from core.database import set_local
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, phrase
 from tenants.imports.staging.stager import bare_number
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ MOST_ZEROS = 8
 MOST_TRIED = 2000
 """People of a facility who are not known and whose numbers are tried."""
 
-REMEDY = "check the identifiers; if they are new people, import again and say that the people are new (new_people)"
+REMEDY = phrase(
+    "check the identifiers; if they are new people, import again and say that the people are new (new_people)"
+)
 
 _STRANGERS = """
 WITH named AS MATERIALIZED (
@@ -106,14 +108,21 @@ def run(session: TenantSession, cursor: Cursor[Any], import_uuid: UUID, source: 
         return []
     # The staged rows are fresh: the planner takes them for a few, and nested loops over them would take hours.
     set_local(cursor, enable_nestloop="off")
-    problems, notes = [], []
+    problems: list[FieldError] = []
+    notes: list[str] = []
     for code, named, there in cursor.execute(_STRANGERS, {"import": import_uuid, "source": source}).fetchall():
-        people = f"none of the {named:,} people of facility {code} in this list is known, though {there:,} people of"
+        people = phrase(
+            "none of the {named:,} people of facility {code} in this list is known, though {there:,} people of this"
+            " source are there",
+            named=named,
+            code=code,
+            there=there,
+        )
         if named >= MANY_NAMED and there >= MANY_THERE:
-            why = "leading zeros may be lost, or the identifiers are of another kind"
-            problems.append(FieldError("patient", f"{people} this source are there: {why}", REMEDY))
+            problem = phrase("{what}: leading zeros may be lost, or the identifiers are of another kind", what=people)
+            problems.append(FieldError("patient", problem, REMEDY))
         else:
-            notes.append(f"{people} this source are there: see that the identifiers are right")
+            notes.append(phrase("{what}: see that the identifiers are right", what=people))
     problems += _without_zeros(session, cursor, import_uuid, source)
     if problems:
         raise Invalid(problems[0].problem, remedy=REMEDY, errors=problems)
@@ -138,8 +147,12 @@ def _without_zeros(session: TenantSession, cursor: Cursor[Any], import_uuid: UUI
     return [
         FieldError(
             "patient",
-            f"{count:,} people of facility {code} in this list would be known if their identifiers had leading zeros:"
-            " a spreadsheet has taken them",
+            phrase(
+                "{number:,} people of facility {code} in this list would be known if their identifiers had leading"
+                " zeros: a spreadsheet has taken them",
+                number=count,
+                code=code,
+            ),
             REMEDY,
         )
         for code, count in cursor.execute(_PADDED, tried).fetchall()

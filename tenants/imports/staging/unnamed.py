@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.errors import phrase
 from tenants.imports.staging.likeness import folded
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
     from psycopg import Cursor
 
-NOBODY = "no import has named a patient with this identifier yet"
-NOT_HERE = "no import has named a patient of this facility with this identifier yet"
-SEVERAL = "patients of several facilities have this identifier"
+NOBODY = phrase("no import has named a patient with this identifier yet")
+NOT_HERE = phrase("no import has named a patient of this facility with this identifier yet")
+SEVERAL = phrase("patients of several facilities have this identifier")
 RELEASES = {
-    NOBODY: "import the list that names the patient (a RADET, a line list); or correct the identifier",
-    NOT_HERE: "import the list that names the patient there; or correct the facility",
-    SEVERAL: "give the facility of these rows, in a column of the file or in a mapping, and import them again",
+    NOBODY: phrase("import the list that names the patient (a RADET, a line list); or correct the identifier"),
+    NOT_HERE: phrase("import the list that names the patient there; or correct the facility"),
+    SEVERAL: phrase("give the facility of these rows, in a column of the file or in a mapping, and import them again"),
 }
 """Why events wait, and what ends it."""
 

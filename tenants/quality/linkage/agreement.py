@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from core.web.texts import marked
+
 ALIKE: Final = 0.75
 """The Dice coefficient of two names' Bloom filters from which they are alike: one letter in eight differs."""
 
@@ -73,11 +75,16 @@ PARTS: Final = (
         "names_l IS NULL OR names_r IS NULL",
         (
             Level(
-                "names_l = names_r AND full_l AND full_r", "same names", 0.60, 0.0002, agrees=True, frequency="names"
+                "names_l = names_r AND full_l AND full_r",
+                marked("same names"),
+                0.60,
+                0.0002,
+                agrees=True,
+                frequency="names",
             ),
-            Level(_BOTH_ALIKE, "names are alike", 0.28, 0.002, agrees=True),
-            Level(_ONE_ALIKE, "one name is alike", 0.09, 0.04),
-            Level("", "names differ", 0.03, 0.9578),
+            Level(_BOTH_ALIKE, marked("names are alike"), 0.28, 0.002, agrees=True),
+            Level(_ONE_ALIKE, marked("one name is alike"), 0.09, 0.04),
+            Level("", marked("names differ"), 0.03, 0.9578),
         ),
     ),
     Part(
@@ -85,61 +92,65 @@ PARTS: Final = (
         "birth_l IS NULL OR birth_r IS NULL",
         (
             Level(
-                "birth_l = birth_r AND NOT guessed_l AND NOT guessed_r", "same birth date", 0.62, 0.0001, agrees=True
+                "birth_l = birth_r AND NOT guessed_l AND NOT guessed_r",
+                marked("same birth date"),
+                0.62,
+                0.0001,
+                agrees=True,
             ),
-            Level("birth_l = birth_r", "same birth date, estimated", 0.08, 0.005, agrees=True),
-            Level(_PARTS_OF_BIRTH, "birth dates differ in one part", 0.15, 0.01, agrees=True),
-            Level(f"abs(birth_l - birth_r) <= {YEAR_DAYS}", "born within a year", 0.09, 0.06),
-            Level("", "birth dates differ", 0.06, 0.9249),
+            Level("birth_l = birth_r", marked("same birth date, estimated"), 0.08, 0.005, agrees=True),
+            Level(_PARTS_OF_BIRTH, marked("birth dates differ in one part"), 0.15, 0.01, agrees=True),
+            Level(f"abs(birth_l - birth_r) <= {YEAR_DAYS}", marked("born within a year"), 0.09, 0.06),
+            Level("", marked("birth dates differ"), 0.06, 0.9249),
         ),
     ),
     Part(
         "sex",
         "sex_l IS NULL OR sex_r IS NULL",
         (
-            Level("sex_l = sex_r", "same sex", 0.98, 0.55),
-            Level("", "sex differs", 0.02, 0.45),
+            Level("sex_l = sex_r", marked("same sex"), 0.98, 0.55),
+            Level("", marked("sex differs"), 0.02, 0.45),
         ),
     ),
     Part(
         "phone",
         "phone_l IS NULL OR phone_r IS NULL",
         (
-            Level("phone_l = phone_r", "same phone", 0.45, 0.0001, agrees=True),
-            Level("", "phones differ", 0.55, 0.9999),
+            Level("phone_l = phone_r", marked("same phone"), 0.45, 0.0001, agrees=True),
+            Level("", marked("phones differ"), 0.55, 0.9999),
         ),
     ),
     Part(
         "pepfar_id",
         "pepfar_id_l IS NULL OR pepfar_id_r IS NULL",
         (
-            Level("pepfar_id_l = pepfar_id_r", "same programme identifier", 0.25, 1e-05, agrees=True),
-            Level("", "programme identifiers differ", 0.75, 0.99999),
+            Level("pepfar_id_l = pepfar_id_r", marked("same programme identifier"), 0.25, 1e-05, agrees=True),
+            Level("", marked("programme identifiers differ"), 0.75, 0.99999),
         ),
     ),
     Part(
         "hospital_number",
         "hospital_number_l IS NULL OR hospital_number_r IS NULL OR facility_l <> facility_r",
         (
-            Level("hospital_number_l = hospital_number_r", "same hospital number", 0.20, 0.001, agrees=True),
-            Level("", "hospital numbers differ", 0.80, 0.999),
+            Level("hospital_number_l = hospital_number_r", marked("same hospital number"), 0.20, 0.001, agrees=True),
+            Level("", marked("hospital numbers differ"), 0.80, 0.999),
         ),
     ),
     Part(
         "art_start",
         "start_l IS NULL OR start_r IS NULL",
         (
-            Level("start_l = start_r", "same start of ART", 0.40, 0.001, agrees=True),
-            Level(f"abs(start_l - start_r) <= {NEAR_DAYS}", "ART started within a month", 0.10, 0.02),
-            Level("", "starts of ART differ", 0.50, 0.979),
+            Level("start_l = start_r", marked("same start of ART"), 0.40, 0.001, agrees=True),
+            Level(f"abs(start_l - start_r) <= {NEAR_DAYS}", marked("ART started within a month"), 0.10, 0.02),
+            Level("", marked("starts of ART differ"), 0.50, 0.979),
         ),
     ),
     Part(
         "lga",
         "lga_l IS NULL OR lga_r IS NULL",
         (
-            Level("lga_l = lga_r", "same LGA", 0.80, 0.1),
-            Level("", "LGAs differ", 0.20, 0.9),
+            Level("lga_l = lga_r", marked("same LGA"), 0.80, 0.1),
+            Level("", marked("LGAs differ"), 0.20, 0.9),
         ),
     ),
 )

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.pofile import read_po
 
-from core.errors import phrase
 from core.web import gather_texts, texts
 from core.web.texts import CATALOGUES, LANGUAGES, SOURCE, language_of, reading_in
 
@@ -134,12 +133,3 @@ def test_the_persons_own_language_wins_and_the_tenants_is_for_who_asked_for_none
         assert texts.language() == language
     texts.prefer(own, default)
     assert texts.language() == SOURCE
-
-
-def test_a_phrase_is_english_and_is_shown_in_the_readers_language_with_its_places(monkeypatch):
-    text = phrase("names {role}, which is not a role", role="lead")
-    assert text == "names lead, which is not a role"
-    monkeypatch.setattr(texts, "gettext", {text.template: "nomme {role}, qui n'est pas un rôle"}.get)
-    assert texts.shown_phrase(text) == text
-    with reading_in("fr"):
-        assert texts.shown_phrase(text) == "nomme lead, qui n'est pas un rôle"

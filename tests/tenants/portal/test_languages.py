@@ -14,7 +14,7 @@ from core.identity.people import links, members, sessions
 from core.identity.people.sign_in import sign_in
 from core.preferences.registry import texts_of_settings
 from core.web import gather_texts
-from core.web.error_texts import texts_in, texts_of_errors
+from core.web.error_texts import texts_of_errors
 from core.web.texts import gettext, reading_in
 
 PASSWORD = "seven green bicycles in the rain"
@@ -123,16 +123,3 @@ def test_uploads(reader):
         answer = officer.post(address, files={"files": (name, data)})
         if answer.status_code != 303:
             reader.check(answer)
-
-
-def test_constants_names_and_choices_are_gathered_where_an_error_is_made():
-    source = """
-NO_SUCH = "there is none"
-detail, remedy = "it is wrong", "mend it"
-raise NotFound(NO_SUCH, remedy="look" if there else "ask")
-row.reject("email", "is twice", "Write it one time.")
-other("not an error", FieldError("email", f"not {this}", "Write one."))
-"""
-    assert set(texts_in(source)) == {
-        *("there is none", "it is wrong", "mend it", "look", "ask", "is twice", "Write it one time.", "Write one.")
-    }
