@@ -79,7 +79,7 @@ def test_sentences_are_shown_one_by_one():
         phrase("the file is {what}", what=phrase("a PDF")),
         phrase("the column {heading!r} appears twice", heading="Sex"),
         phrase("the identifier is missing"),
-        phrase("say which in a mapping: 'refill: {unit: days}' or 'refill: {unit: months}'"),
+        phrase("correct it; if all are days, import with the mapping 'refill: {unit: days}'"),
         counted_phrase(
             "{count} facility was not known before and was added",
             "{count} facilities were not known before and were added",

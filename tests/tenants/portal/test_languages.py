@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
+from datetime import date
+from string import Formatter
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 
-from core.database import platform_session
+from core.clock import now
+from core.database import platform_session, tenant_session
 from core.identity.people import links, members, sessions
 from core.identity.people.sign_in import sign_in
 from core.preferences.registry import texts_of_settings
 from core.web import gather_texts
 from core.web.error_texts import texts_of_errors
-from core.web.texts import gettext, reading_in
+from core.web.stored_texts import TEXT_PLACES
+from core.web.texts import gettext, reading_in, sources
+from tenants.imports.models import Import, ImportFile, ImportRejection
+from tenants.imports.staging.meanings import MEANINGS
+from tenants.quality import catalog
+from tenants.quality import repository as quality
+from tenants.quality.models import QualityReport
 
 PASSWORD = "seven green bicycles in the rain"
+MARKS = {"marked", "marked_forms", "phrase", "counted_phrase"}
 SHORTEST = 14
 """Shorter texts may be words of the page by chance."""
 
@@ -25,9 +36,36 @@ SHORTEST = 14
 @pytest.fixture(scope="module")
 def english():
     """The texts of errors and settings that differ in another language."""
-    texts = {text for text in (*texts_of_errors(gather_texts.ROOT), *texts_of_settings()) if len(text) >= SHORTEST}
+    texts = {*texts_of_errors(gather_texts.ROOT), *texts_of_settings(), *texts_of_records()}
     with reading_in("fr"):
-        return {text for text in texts if gettext(text) != text}
+        return {text for text in texts if len(text) >= SHORTEST and gettext(text) != text} | parts_of_templates()
+
+
+def texts_of_records():
+    """The texts that the rooms of imports and quality mark for translation, such as problems, notes and measures."""
+    for folder in ("imports", "quality"):
+        for path in (gather_texts.ROOT / "tenants" / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
+                    yield from (one.value for one in node.args if isinstance(one, ast.Constant))
+
+
+def parts_of_templates():
+    """The longest literal part of each template of these rooms."""
+    known = {text for one in sources("fr") for text in ([one] if isinstance(one, str) else one)}
+    templates = [text for text in texts_of_records() if "{" in str(text) and text in known]
+    parts = {max((literal for literal, *_ in Formatter().parse(text)), key=len).strip(" :;,") for text in templates}
+    return {part for part in parts if len(part) >= SHORTEST}
+
+
+def filled_in(template):
+    """A text as the database keeps it: a template with a number, or a text of the catalogue, at each place."""
+    if ("'" in template and "{unit: " in template) or "{datim_id" in template:
+        return template  # an example of a mapping
+    parts = Formatter().parse(template)
+    return "".join(
+        f"{literal}{'' if name is None else 'a PDF' if name in TEXT_PLACES else '1,200'}" for literal, name, *_ in parts
+    )
 
 
 @pytest.fixture(params=["fr", "pt"])
@@ -123,3 +161,53 @@ def test_uploads(reader):
         answer = officer.post(address, files={"files": (name, data)})
         if answer.status_code != 303:
             reader.check(answer)
+
+
+@pytest.fixture(scope="module")
+def made_import(module_tenant):
+    """An import whose report has each problem, remedy and note that imports make, as the database keeps them."""
+    texts = sorted({*texts_of_records()} | {*texts_of_errors(gather_texts.ROOT)}, key=lambda text: (len(text), text))
+    filled = [filled_in(text) for text in texts]
+    notes = [form.format(count="1,200") for _, form in MEANINGS.values()]
+    with tenant_session(module_tenant, actor="test:1") as session:
+        row = Import(
+            state="done",
+            format="csv",
+            source="csv",
+            mapping={},
+            data_date=date(2026, 5, 31),
+            content_hash="x",
+            requested_by="test:1",
+            rows_read=90,
+            rows_rejected=80,
+            notes=[
+                *notes,
+                "data date 2026-05-31 taken from the latest row; give the day of the export if it was later",
+            ],
+            failure=[{"field": "patient", "problem": "the identifier is missing", "remedy": "fill it in"}],
+            finished_at=now(),
+        )
+        session.add(row)
+        session.flush()
+        session.add(ImportFile(import_uuid=row.uuid, number=0, name="a.csv", size=1, sha256="x"))
+        for line, text in enumerate(filled, start=2):
+            rejection = {"field": "row", "problem": text, "remedy": "correct one of the two dates"}
+            session.add(ImportRejection(import_uuid=row.uuid, file=0, line=line, **rejection))
+        report = QualityReport(run_uuid=uuid4(), definitions="1", score=50, data_date=date(2026, 5, 31))
+        quality.store(session, [(report, {measure.name: (1, 2) for measure in catalog.MEASURES})])
+        return row.uuid
+
+
+def test_the_report_of_an_import_and_the_quality_of_the_records(reader, made_import):
+    officer = reader("data_officer")
+    for address in (f"/data/imports/{made_import}", "/data", "/data/imports", "/data/quality", "/data/upload"):
+        reader.check(officer.get(address), 200)
+
+
+def test_the_file_of_rejected_rows(reader, made_import, english):
+    officer = reader("data_officer")
+    answer = officer.get(f"/data/imports/{made_import}/rejections.csv")
+    assert answer.status_code == 200
+    shown = answer.text.lower()
+    assert [text for text in english if text.lower() in shown] == []
+    assert not shown.startswith("file,")
