@@ -59,7 +59,7 @@ def shown_stored(text: str) -> str:
     """Return a text that was stored in English in the reader's language; as it is if the catalogue does not have it."""
     if language() == SOURCE:
         return text
-    return text if (found := _found(str(text), language())) is None else found
+    return text if (shown := _translation(str(text), language())) is None else shown
 
 
 def shown_sentences(text: str) -> str:
@@ -69,7 +69,7 @@ def shown_sentences(text: str) -> str:
 
 def is_known(text: str, code: str) -> bool:
     """Return whether the catalogue of a language has a stored text, or the template that it was made from."""
-    return _found(text, code) is not None
+    return _translation(text, code) is not None
 
 
 def _shown_place(name: str, value: object) -> str:
@@ -81,7 +81,7 @@ def _shown_place(name: str, value: object) -> str:
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
-def _found(text: str, code: str) -> str | None:
+def _translation(text: str, code: str) -> str | None:
     """The translation of a stored text; None if the catalogue has neither it nor its template."""
     if not text or len(text) > LONGEST:
         return None
@@ -139,7 +139,8 @@ class _Template:
     def shown(self, values: Mapping[str, str], code: str) -> str | None:
         """The translation with these values; None if one of them is not what its place needs."""
         shown = {
-            name: _found(value, code) if name in TEXT_PLACES else _shown_value(value) for name, value in values.items()
+            name: _translation(value, code) if name in TEXT_PLACES else _shown_value(value)
+            for name, value in values.items()
         }
         known = {name: value for name, value in shown.items() if value is not None}
         if len(known) < len(shown):
