@@ -33,7 +33,6 @@ _TRANSLATED: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network
 
 _ADDRESS: Final = "address"
 _FAULT_OF_SERVER: Final = 500
-_UNBOUNDED: Final = "sends too much, or too slowly"
 
 
 class ProviderFaultError(Exception):
