@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -171,6 +172,11 @@ class Settings(BaseSettings):
     )
     invitation_hours: int = Field(default=72, ge=1, description="Hours for which an invitation can be used.")
     reset_minutes: int = Field(default=60, ge=1, description="Minutes for which a link to a new password can be used.")
+    outgoing_networks: str = Field(
+        default="",
+        description="Networks of your own that webhooks and other calls may reach, separated by commas, such as"
+        " `10.20.0.0/16`. Calls to other private addresses are rejected.",
+    )
     sso_private_addresses: bool = Field(
         default=False,
         description="Whether tenants' sign-in providers may have addresses in this server's private network. If"
@@ -271,6 +277,17 @@ class Settings(BaseSettings):
         if self.drain_seconds is not None:
             return self.drain_seconds
         return 5.0 if self.environment == "production" else 0.0
+
+    def outgoing_allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks of ``outgoing_networks``."""
+        return tuple(ip_network(each.strip()) for each in self.outgoing_networks.split(",") if each.strip())
+
+    @field_validator("outgoing_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for each in filter(None, (part.strip() for part in value.split(","))):
+            ip_network(each)
+        return value
 
     @field_validator("state_dir")
     @classmethod

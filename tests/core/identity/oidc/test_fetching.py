@@ -8,6 +8,7 @@ import pytest
 from core.database import TransactionOpenError
 from core.identity.oidc import fetching
 from core.identity.oidc.fetching import ProviderFaultError, ask, reject_address
+from core.outgoing import addresses, sender
 from core.resilience import deadline, guarded
 from core.resilience.dependencies import SIGN_IN_PROVIDERS
 from core.settings import get_settings
@@ -20,6 +21,7 @@ def production(monkeypatch):
     def change(**changed):
         settings = get_settings().model_copy(update={"environment": "production", **changed})
         monkeypatch.setattr(fetching, "get_settings", lambda: settings)
+        monkeypatch.setattr(addresses, "get_settings", lambda: settings)
 
     change()
     return change
@@ -89,22 +91,22 @@ PRIVATE = [
 @pytest.mark.parametrize("address", PRIVATE)
 def test_an_address_inside_the_network_is_not_called(address, production, resolved, monkeypatch):
     resolved("93.184.216.34", address)
-    monkeypatch.setattr(fetching, "_trusted", lambda: pytest.fail("a connection was prepared"))
+    monkeypatch.setattr(sender, "_trusted", lambda: pytest.fail("a connection was prepared"))
     with pytest.raises(ProviderFaultError, match="inside this network"):
         ask("GET", f"https://{NAME}/keys")
 
 
 def test_a_setting_allows_private_addresses_but_not_those_of_the_machine_itself(production):
     production(sso_private_addresses=True)
-    assert fetching._may_be_called("10.0.0.1")
-    assert not fetching._may_be_called("169.254.169.254")
-    assert not fetching._may_be_called("127.0.0.1")
+    assert addresses.may_be_called("10.0.0.1", private=True)
+    assert not addresses.may_be_called("169.254.169.254", private=True)
+    assert not addresses.may_be_called("127.0.0.1", private=True)
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called(issuer, resolved, monkeypatch):
     port = issuer.url.rpartition(":")[2]
     names = resolved("127.0.0.1")
-    monkeypatch.setattr(fetching, "_is_loopback", lambda host: host == NAME)
+    monkeypatch.setattr(addresses, "_is_loopback", lambda host: host == NAME)
     assert ask("GET", f"http://{NAME}:{port}/keys").status == 200
     assert issuer.hosts == [f"{NAME}:{port}"]
     assert names.count(NAME) == 1, "a second look-up could give another address"
