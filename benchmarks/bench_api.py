@@ -24,7 +24,7 @@ from benchmarks.measure import Ratio, settled
 if TYPE_CHECKING:
     from core.database import TenantRef
 
-_OURS = (
+OURS = (
     "-c",
     (
         "import sys, uvicorn; from core.app.factory import create_app;"
@@ -48,11 +48,11 @@ def run() -> Iterator[Ratio]:
     from core.tenancy import create_tenant
 
     created = create_tenant(f"bench-{uuid4().hex[:8]}", name="Benchmark")
-    patients = _patients(created.ref)
+    patients = patients_of(created.ref)
     settled()
     key = {"Authorization": f"Bearer {created.api_key}"}
     bare = {"BARE_URL": ensure().database_owner_url, "BARE_SCHEMA": created.ref.schema_name}
-    with _served(_OURS, {}) as ours, _served(_BARE, bare) as theirs:
+    with served(OURS, {}) as ours, served(_BARE, bare) as theirs:
         one = [f"/patients/{uuid}" for uuid in patients[:500]]
         pages = [f"/patients?page={page}&page_size=50" for page in range(1, 50)]
         for name, paths in (("GET one patient", one), ("GET a page of 50 patients", pages)):
@@ -73,7 +73,7 @@ def _compared(name: str, ours: Load, bare: Load) -> Ratio:
     return Ratio(name, statistics.median(seconds["ours"]), statistics.median(seconds["bare"]), target=3.0)
 
 
-def _patients(tenant: TenantRef) -> list[UUID]:
+def patients_of(tenant: TenantRef) -> list[UUID]:
     """Insert patients with encrypted names, as an import does, and return their UUIDs."""
     from core.database import tenant_session
     from core.privacy import vault
@@ -99,7 +99,7 @@ def _patients(tenant: TenantRef) -> list[UUID]:
 
 
 @contextmanager
-def _served(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
+def served(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
     """Start a server of one process, and yield its port, which is the last of its arguments."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

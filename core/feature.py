@@ -36,6 +36,7 @@ feature = Feature(
         "core.identity.oidc.models",
         "core.identity.people.factor_models",
         "core.identity.tenant_roles.models",
+        "core.idempotency.models",
         "core.installation.models",
         "core.connections.models",
     ),
@@ -139,6 +140,7 @@ feature = Feature(
         ),
     },
     listeners={
+        "person.erased": "core.idempotency.clearing:forget_bodies",
         "settings.changed": "core.identity.people.factor_rules:copy_rule",
         "tenant.restored": "core.identity.people.factor_rules:copy_rule",
     },
@@ -152,6 +154,7 @@ feature = Feature(
         Loop("retention", "core.retention.service:look", seconds=3600.0, first_seconds=60.0),
         Loop("sign_in_events", "core.identity.people.sign_in_events:copy_all", seconds=5.0),
         Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
+        Loop("idempotency", "core.idempotency.clearing:remove_expired", seconds=3600.0, first_seconds=120.0),
     ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),

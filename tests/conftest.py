@@ -197,13 +197,13 @@ def client_for(database: Endpoints) -> Iterator[MakeClient]:
     """Makes a client of an application that sends the given API key: ``client_for(app, made.api_key)``; or none."""
     from contextlib import ExitStack
 
-    from fastapi.testclient import TestClient
+    from tests.keyed import KeyedClient
 
     with ExitStack() as stack:
 
         def make(app: FastAPI, key: str | None) -> TestClient:
             headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-            return stack.enter_context(TestClient(app, headers=headers))
+            return stack.enter_context(KeyedClient(app, headers=headers))
 
         yield make
 

@@ -41,7 +41,8 @@ lists it carries a cursor, `after`, so that a page far into the list takes no lo
 **Long reads** stream NDJSON, one object a line.
 
 **Reads** have an ETag: send it in `If-None-Match` for 304. **Changes** of a row take it in `If-Match`. **Writes** take
-`Idempotency-Key`, your name for the write, the same with each retry; 201 and 202 say in `Location` where to go.
+`Idempotency-Key`, your name for the write, the same with each retry, so that it takes effect once; what creates
+something or starts a job needs it. 201 and 202 say in `Location` where to go.
 
 **Errors** are `application/problem+json` (RFC 9457): what is wrong, what to do, which fields. Tell the operator the
 `X-Request-ID` of the answer when something stays wrong.

@@ -24,9 +24,11 @@ from core.errors import (
 )
 from core.errors.family import AppError, Invalid
 from core.errors.problem import SCHEMA, SCHEMA_NAME, responses
+from core.idempotency.routes import needs_key
 from core.identity import csrf
 from core.identity.cookies import HOST_PREFIX
 from core.identity.credentials import cookie_names
+from core.web.idempotency import NAME
 
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NAMING = frozenset({"facility", "facilities"})
@@ -53,6 +55,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             for method in route.methods or ():
                 operation = described["paths"][route.path_format].get(method.lower())
                 if operation is not None:
+                    if method == "POST" and needs_key(route):
+                        _require_key(operation)
                     _complete(operation, str(route.path_format), method, sorted(permissions_of(route)), schemas)
         answers.describe_schemas(schemas)
         examples.complete_schemas(schemas)
@@ -81,16 +85,24 @@ def _complete(
     if _names_something(operation, path, schemas):
         kinds.append(NotFound)
     if method in _WRITING:
-        kinds.append(Conflict)
+        kinds += [BadRequest, Conflict]
     if any(parameter["name"].lower() == "if-match" for parameter in operation.get("parameters", ())):
         kinds += [PreconditionFailed, PreconditionRequired]
     if operation.get("parameters") or "requestBody" in operation:
         operation["responses"].pop("422", None)
         kinds.append(Invalid)
     if "requestBody" in operation:
-        kinds += [BadRequest, RequestTimeout, TooLarge, UnsupportedMedia]
+        kinds += [RequestTimeout, TooLarge, UnsupportedMedia]
     for status, answer in responses(*kinds).items():
         operation["responses"].setdefault(str(status), answer)
+
+
+def _require_key(operation: dict[str, Any]) -> None:
+    """Describe the Idempotency-Key as required. The route takes it as optional, to answer 400 instead of 422."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"].lower() == NAME.lower():
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string"}
 
 
 def _replace_fastapi_errors(operation: dict[str, Any]) -> None:

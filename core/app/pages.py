@@ -33,6 +33,7 @@ from core.errors import (
 from core.errors.findings import OF_THE_API
 from core.errors.problem import problem
 from core.feature_registry import resolve
+from core.idempotency.routes import make_idempotent
 from core.identity import csrf, permission_words
 from core.identity.credentials import credential_for
 from core.identity.people.members import tenants_of
@@ -219,3 +220,6 @@ def _lay(app: FastAPI, router: APIRouter, rules: Sequence[params.Depends]) -> No
             max_body_size=route.original_route.max_body_size,
             route_class_override=UploadPageRoute if takes_files else PageRoute,
         )
+        added = app.router.routes[-1]
+        if isinstance(added, APIRoute) and WRITES & methods:
+            make_idempotent(added)

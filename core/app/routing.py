@@ -10,6 +10,7 @@ from fastapi import Depends
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from core.app.conventions import reject_unknown
+from core.idempotency.routes import make_idempotent
 from core.web import location
 from core.web.idempotency import idempotency_key
 
@@ -54,3 +55,5 @@ def lay_flat(app: FastAPI, router: APIRouter, prefix: str, dependencies: Sequenc
         added = app.router.routes[-1]
         if isinstance(added, APIRoute):
             reject_unknown(added)
+            if WRITES & set(added.methods or ()):
+                make_idempotent(added)

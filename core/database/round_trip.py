@@ -13,9 +13,9 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from core.database.affinity import remember, wanting
+from core.database.driver_errors import explained
 from core.database.engines import application_engine
 from core.database.scope import path_of_schema, scope_of
-from core.database.sessions import explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
-from core.database import scripts, transactions
+from core.database import joining, scripts, transactions
 from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.database.affinity import remember, wanting
+from core.database.driver_errors import explained, is_lost, sqlstate_of
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
 from core.database.reach import WHOLE_TENANT, Reach
 from core.database.scope import AS_LOGIN, TenantRef, TenantRequired, enter, path_of_schema
@@ -37,16 +37,25 @@ _S = TypeVar("_S", bound=Session)
 
 
 class _ScopedSession(Session):
-    """A session that begins every transaction with its scope."""
+    """A session that begins every transaction with its scope.
 
-    def __init__(self, bind: Engine | Connection, *, role: str | None, path: str, readonly: bool) -> None:
-        super().__init__(bind, expire_on_commit=False)
+    A joined session is a savepoint of another session's transaction, in the same scope.
+    """
+
+    def __init__(
+        self, bind: Engine | Connection, *, role: str | None, path: str, readonly: bool, joined: bool = False
+    ) -> None:
+        mode: Literal["create_savepoint", "conditional_savepoint"] = "conditional_savepoint"
+        if joined:
+            mode = "create_savepoint"
+        super().__init__(bind, expire_on_commit=False, join_transaction_mode=mode)
         self._scope: dict[str, Any] = {"role": role, "path": path, "readonly": readonly}
+        self._joined = joined
 
 
 @event.listens_for(_ScopedSession, "after_begin")
 def _begin_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    if not transaction.nested and isinstance(session, _ScopedSession):
+    if not transaction.nested and isinstance(session, _ScopedSession) and not session._joined:  # noqa: SLF001
         enter(connection, **session._scope)  # noqa: SLF001 - the class above
         if isinstance(session, TenantSession):
             remember(connection.connection, session.tenant.id)
@@ -72,13 +81,15 @@ class TenantSession(_ScopedSession):
         readonly: bool = False,
         as_owner: bool = False,
         reach: Reach = WHOLE_TENANT,
+        joined: bool = False,
     ) -> None:
         _require(tenant)
         if not actor:
             message = "a tenant's session needs an actor"
             raise ValueError(message)
         role = None if as_owner else tenant.role_name
-        super().__init__(bind, role=role, path=path_of_schema(tenant.schema_name), readonly=readonly)
+        path = path_of_schema(tenant.schema_name)
+        super().__init__(bind, role=role, path=path, readonly=readonly, joined=joined)
         self.tenant = tenant
         self.actor = actor
         self.request_id = request_id
@@ -164,13 +175,22 @@ def tenant_session(
         DatabaseUnavailable: the database cannot be reached, or the connection broke.
     """
     engine, opened = application_engine(_require(tenant).database), False
+    outer = joining.outer_connection(tenant.id)
     try:
-        begun = TenantSession(engine, tenant, actor=actor, request_id=request_id, readonly=readonly, reach=reach)
+        begun = TenantSession(
+            engine if outer is None else outer,
+            tenant,
+            actor=actor,
+            request_id=request_id,
+            readonly=readonly,
+            reach=reach,
+            joined=outer is not None,
+        )
         with _run(begun) as session, transactions.noted(session):
             opened = True
             yield session
     except (DBAPIError, psycopg.Error) as error:
-        state = _sqlstate(error)
+        state = sqlstate_of(error)
         if (opened and not readonly and state == _READ_ONLY) or (not opened and state in _NO_SUCH_ROLE):
             detail = "the tenant's data are being moved: nothing can be written for a moment"
             raise TenantMoving(detail, remedy="send the same request again", retry_after=1) from error
@@ -188,8 +208,10 @@ def node_session(database: str = DEFAULT_DATABASE) -> Iterator[Session]:
         DatabaseUnavailable: the database cannot be reached, or the connection broke.
         DatabaseNotMigrated: the database lacks a table that the code needs.
     """
-    engine = application_engine(database)
-    with _migrated(database), _run(_ScopedSession(engine, role=AS_LOGIN, path="", readonly=False)) as session:
+    outer = joining.outer_connection(database)
+    bind, joined = (application_engine(database), False) if outer is None else (outer, True)
+    begun = _ScopedSession(bind, role=AS_LOGIN, path="", readonly=False, joined=joined)
+    with _migrated(database), _run(begun) as session:
         yield session
 
 
@@ -207,7 +229,7 @@ def look_up(query: str, values: Sequence[object]) -> Mapping[str, Any] | None:
         try:
             return _first(query, values)
         except psycopg.OperationalError as error:
-            if not _lost(error):
+            if not is_lost(error):
                 raise
             return _first(query, values)  # the server has restarted since this connection was used
 
@@ -273,25 +295,6 @@ def reachable(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn the driver's errors about connections into ``DatabaseUnavailable``.
-
-    Raises:
-        DatabaseUnavailable: the database cannot be reached, or every connection is in use.
-    """
-    try:
-        yield
-    except PoolTimeoutError as error:
-        detail = "every connection to the database is in use"
-        command = "try again; raise IIT_DATABASE_POOL_SIZE if this happens often"
-        raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
-    except (OperationalError, psycopg.OperationalError) as error:
-        detail = "the database cannot be reached"
-        command = "check that it runs (iit services status) and try again"
-        raise DatabaseUnavailable(detail, command=command, retry_after=5) from error
-
-
-@contextmanager
 def _run(session: _S) -> Iterator[_S]:
     """Open the transaction, yield the session, then commit or roll back."""
     try:
@@ -307,7 +310,7 @@ def _run(session: _S) -> Iterator[_S]:
             yield session
             session.commit()
         except BaseException as error:
-            if not _lost(error):
+            if not is_lost(error):
                 session.rollback()
                 raise
             session.invalidate()
@@ -339,7 +342,7 @@ def _migrated(database: str) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:
-        if _sqlstate(error) not in _NOT_THERE_YET or not _needs_migration(database):
+        if sqlstate_of(error) not in _NOT_THERE_YET or not _needs_migration(database):
             raise
         raise _not_migrated(database) from error
 
@@ -380,17 +383,3 @@ def _is_behind(tenant: TenantRef) -> bool:
         query = text("SELECT revision FROM node.tenant_schemas WHERE schema_name = :schema")
         version = session.scalar(query, {"schema": tenant.schema_name})
     return version in scripts.revisions("tenant")[:-1]
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
-
-
-def _lost(error: BaseException) -> bool:
-    """Return whether the connection itself is lost, and not just a statement failed."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or (error.orig is not None and _lost(error.orig))
-    if not isinstance(error, psycopg.OperationalError):
-        return False
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from core.access import AnyScope, PrincipalScope, TenantScope, no_key, require, signed_in
 from core.errors import Forbidden, NotFound
 from core.errors.problem import responses
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.identity.facilities import datim_ids_of
 from core.identity.key_creation import create_for
@@ -41,6 +42,7 @@ def get_me(principal: SignedIn, scope: AnyScope) -> Me:
     operation_id="change_me",
     summary="Change your name and language",
     responses=responses(Forbidden),
+    dependencies=[CONTROL_DATABASE],
 )
 def put_me(principal: Myself, scope: AnyScope, body: MeIn) -> Me:
     """Choose your name, and the language of pages and letters, from the next request on. Not for API keys."""
@@ -91,6 +93,7 @@ def get_keys(_: KeysRead, scope: TenantScope, paging: Ordered) -> Page[ApiKeyOut
     operation_id="create_key",
     status_code=201,
     summary="Create an API key",
+    dependencies=[CONTROL_DATABASE],
 )
 def post_key(_: KeysWrite, scope: TenantScope, body: ApiKeyIn, response: Response) -> ApiKeyCreated:
     """Create an API key.
@@ -117,6 +120,7 @@ def get_one_key(_: KeysRead, scope: TenantScope, key_id: UUID) -> ApiKeyOut:
     status_code=204,
     summary="Revoke an API key",
     responses=responses(NotFound),
+    dependencies=[CONTROL_DATABASE],
 )
 def delete_key(principal: KeysWrite, scope: TenantScope, key_id: UUID) -> None:
     """Revoke a key at once; it remains in the list. Revoking it again changes nothing."""

@@ -251,6 +251,19 @@ class Settings(BaseSettings):
     jobs_grace_seconds: float = Field(
         default=25.0, ge=0, description="Seconds that a stopping worker gives its running jobs to end their step."
     )
+    idempotency_hours: int = Field(
+        default=48,
+        ge=24,
+        le=24 * 30,
+        description="Hours for which the answer to a request with an Idempotency-Key is stored. The same request, sent"
+        " again within them, gets the same answer.",
+    )
+    idempotency_answer_max_bytes: int = Field(
+        default=262_144,
+        ge=1_024,
+        description="Largest body of a stored answer. A repeated request with a larger one is answered with the address"
+        " at which to read it.",
+    )
     jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
     quality_link_after_minutes: float = Field(
         default=15.0,

@@ -1,17 +1,23 @@
 """``Idempotency-Key``: the caller's name for one write, which each retry repeats.
 
 The form is that of draft-ietf-httpapi-idempotency-key-header-07, a quoted string. A bare key means the same as a quoted
-one. This module reads and checks the header; every write under /v1 declares it (``core.app.routing``).
+one. This module reads and checks the header; every write under /v1 declares it (``core.app.routing``), and
+``core.idempotency`` gives it its effect.
 """
 
 import re
+import secrets
 from typing import Annotated
 
 from fastapi import Header, Request
 
-from core.errors import FieldError, Invalid
+from core.errors import BadRequest, FieldError
 
 NAME = "Idempotency-Key"
+FORM_FIELD = "idempotency_key"
+"""Field of a page's form, or parameter of its address, that has the form's key."""
+
+
 KEY_MAX = 255
 FIELD = "header.idempotency-key"
 
@@ -24,7 +30,7 @@ def parse(value: str) -> str:
     r"""Return the key without quotes and escapes.
 
     Raises:
-        Invalid: the value is not a key (422). The error does not repeat it.
+        BadRequest: the value is not a key (400). The error does not repeat it.
 
     >>> parse('"8e03978e-40d5"'), parse("8e03978e-40d5"), parse(r'"a\"b"')
     ('8e03978e-40d5', '8e03978e-40d5', 'a"b')
@@ -46,8 +52,8 @@ async def idempotency_key(
     idempotency_key: Annotated[  # noqa: ARG001 - for the description; all values are read below
         str | None,
         Header(
-            description=f"Your name for this write, the same with each retry of it: a quoted or bare text of at most"
-            f" {KEY_MAX} printable ASCII characters, such as a UUID.",
+            description="Your name for this write, the same with each retry of it, so that it takes effect once: a"
+            f" quoted or bare text of at most {KEY_MAX} printable ASCII characters, such as a UUID.",
             examples=['"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
         ),
     ] = None,
@@ -55,7 +61,7 @@ async def idempotency_key(
     """Return the key of the request, or None if it has none.
 
     Raises:
-        Invalid: the header is not a key, or is sent more than once (422).
+        BadRequest: the header is not a key, or is sent more than once (400).
     """
     values = request.headers.getlist(NAME)
     if len(values) > 1:
@@ -63,6 +69,18 @@ async def idempotency_key(
     return parse(values[0].strip()) if values else None
 
 
-def _invalid(problem: str) -> Invalid:
+def _invalid(problem: str) -> BadRequest:
     remedy = f'Send one, such as "8e03978e-40d5-43dd-bc93-6894a57f9324", of at most {KEY_MAX} characters.'
-    return Invalid(f"not valid: {FIELD}", errors=[FieldError(FIELD, problem, remedy)])
+    return BadRequest(f"not valid: {FIELD}", errors=[FieldError(FIELD, problem, remedy)])
+
+
+def required() -> BadRequest:
+    """Return the error of a write that creates something, and has no key."""
+    remedy = "Send one, such as a new UUID; send the same one again if you repeat the request."
+    errors = [FieldError(FIELD, "is missing", remedy)]
+    return BadRequest(f"this operation needs the header {NAME}", remedy=remedy, errors=errors)
+
+
+def new_key() -> str:
+    """Return a fresh key for a form of a page."""
+    return secrets.token_urlsafe(9)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
 from core.web import problem_texts, stored_texts, texts
+from core.web.idempotency import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ class Templates:
         )
         self.environment.globals |= {
             "asset": asset,
+            "new_form_key": new_key,
             "_": texts.gettext,
             "choices": texts.choices,
             "languages": texts.LANGUAGES,

@@ -261,6 +261,22 @@ CREATE TABLE facilities (
     CONSTRAINT uq_facilities_datim_id UNIQUE (datim_id)
 );
 CREATE INDEX ix_facilities_state_province ON facilities (state_province);
+CREATE TABLE idempotency_answers (
+    key_digest BYTEA NOT NULL, 
+    principal TEXT NOT NULL, 
+    operation TEXT NOT NULL, 
+    fingerprint BYTEA NOT NULL, 
+    status INTEGER NOT NULL, 
+    headers JSONB NOT NULL, 
+    answer BYTEA, 
+    has_body BOOLEAN NOT NULL, 
+    location TEXT, 
+    request_id TEXT, 
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_idempotency_answers PRIMARY KEY (key_digest)
+);
+CREATE INDEX ix_idempotency_answers_expires_at ON idempotency_answers (expires_at);
 CREATE TABLE import_files (
     import_uuid UUID NOT NULL, 
     number SMALLINT NOT NULL, 
@@ -1026,7 +1042,7 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
 from core.access import TenantDb, TenantScope, require
+from core.idempotency import IN_STEPS
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.location import set_location
@@ -94,6 +95,7 @@ def get_import(_: ImportsRead, db: TenantDb, import_id: UUID) -> ImportSummary:
     operation_id="cancel_import",
     summary="Cancel an import before it writes records",
     responses=_example(200, CANCELLED),
+    dependencies=[IN_STEPS],
 )
 def cancel_import(_: ImportsWrite, scope: TenantScope, import_id: UUID) -> ImportSummary:
     """Cancel an import that is pending, reading or checking. An import in any later state is not cancelled (409).

@@ -11,6 +11,7 @@ from core.access import AccountScope, AnyScope, own_sessions, signed_in
 from core.access.pages import Page, PageContext, navigation_of
 from core.access.scope import PrincipalScope
 from core.errors import FieldError, Invalid
+from core.idempotency import CONTROL_DATABASE, REPEATABLE
 from core.identity import Principal
 from core.identity.cookies import clear_credential, set_credential
 from core.identity.oidc.logout import end_session_address
@@ -67,7 +68,7 @@ def _own_page(
     )
 
 
-@router.post("/me/name")
+@router.post("/me/name", dependencies=[CONTROL_DATABASE])
 def post_name(page: Page, principal: SignedIn, scope: AnyScope, name: Annotated[str, Form(max_length=300)]) -> Response:
     """Store the name that the person chose for themselves."""
     try:
@@ -77,14 +78,14 @@ def post_name(page: Page, principal: SignedIn, scope: AnyScope, name: Annotated[
     return RedirectResponse("/me", SEE_OTHER)
 
 
-@router.post("/me/sessions/{session_id}/end")
+@router.post("/me/sessions/{session_id}/end", dependencies=[CONTROL_DATABASE])
 def post_end(principal: Own, session_id: UUID) -> RedirectResponse:
     """End one of the person's sessions, on any device."""
     sessions.end(session_id, UUID(principal.id), _confined_to(principal))
     return RedirectResponse("/me", SEE_OTHER)
 
 
-@router.post("/sign-out")
+@router.post("/sign-out", dependencies=[REPEATABLE])
 def post_sign_out(request: Request, page: Page, principal: Own) -> Response:
     """End the current session. If a provider began it, continue there, to end the session of the provider, too."""
     session_id = UUID(str(principal.credential_id))
@@ -99,7 +100,7 @@ def post_sign_out(request: Request, page: Page, principal: Own) -> Response:
     return answer
 
 
-@router.post("/me/tenant")
+@router.post("/me/tenant", dependencies=[REPEATABLE])
 def post_tenant(request: Request, principal: Own, tenant_id: Annotated[UUID, Form()]) -> Response:
     """Switch to another partner of the person, in a new session."""
     started = sessions.switch(

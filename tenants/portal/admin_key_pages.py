@@ -14,6 +14,7 @@ from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.clock import now, today
 from core.errors import AppError, FieldError, Forbidden, Invalid
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal, permission_words
 from core.identity.key_creation import create_for
 from core.identity.keys import KeyInfo, count_keys, get_key, list_keys, revoke_key
@@ -76,7 +77,7 @@ def show_new(page: Page, _: Writer, scope: TenantScope) -> HTMLResponse:
     return _form_page(page, scope, KeyForm())
 
 
-@router.post("/admin/keys/new")
+@router.post("/admin/keys/new", dependencies=[CONTROL_DATABASE])
 def post_new(page: Page, _: Writer, scope: TenantScope, form: Annotated[KeyForm, Form()]) -> HTMLResponse:
     """Create a key, and show its text one time."""
     try:
@@ -93,7 +94,7 @@ def post_new(page: Page, _: Writer, scope: TenantScope, form: Annotated[KeyForm,
     )
 
 
-@router.post("/admin/keys/{key_id}/revoke")
+@router.post("/admin/keys/{key_id}/revoke", dependencies=[CONTROL_DATABASE])
 def post_revoke(_: Writer, scope: TenantScope, key_id: UUID) -> RedirectResponse:
     """Revoke a key at once. Revoking it again changes nothing."""
     key = get_key(scope.tenant, key_id)

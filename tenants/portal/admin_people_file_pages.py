@@ -10,6 +10,7 @@ from core import mail
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Forbidden, Invalid
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.identity.people import administration
 from core.identity.people.people_file import LONGEST, MOST_ROWS, NEW, PRESENT, WRONG, PersonRow, check_file, decoded
@@ -28,7 +29,7 @@ def show_file(page: Page, _: Writer, scope: TenantScope) -> HTMLResponse:
     return _file_page(page, scope)
 
 
-@router.post("/admin/people/file")
+@router.post("/admin/people/file", dependencies=[CONTROL_DATABASE])
 def post_file(
     page: Page,
     _: Writer,

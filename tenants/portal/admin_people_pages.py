@@ -16,6 +16,7 @@ from core import mail
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.identity.people import administration, members
 from core.identity.people.links import Link
@@ -122,7 +123,7 @@ def show_invite(page: Page, _: Writer, scope: TenantScope) -> HTMLResponse:
     return _invite_page(page, scope, InviteForm())
 
 
-@router.post("/admin/people/new")
+@router.post("/admin/people/new", dependencies=[CONTROL_DATABASE])
 def post_invite(page: Page, _: Writer, scope: TenantScope, form: Annotated[InviteForm, Form()]) -> HTMLResponse:
     """Invite the person, and show the link one time. Sending the form again invites nobody twice."""
     try:
@@ -141,7 +142,7 @@ def show_person(page: Page, _: Reader, scope: TenantScope, person_id: UUID, done
     return _person_page(page, scope, members.get_member(scope.tenant, person_id), done=done)
 
 
-@router.post("/admin/people/{person_id}")
+@router.post("/admin/people/{person_id}", dependencies=[CONTROL_DATABASE])
 def post_change(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, form: Annotated[GrantForm, Form()]
 ) -> Response:
@@ -153,7 +154,7 @@ def post_change(
     return RedirectResponse(f"/admin/people/{person_id}?done=changed", SEE_OTHER)
 
 
-@router.post("/admin/people/{person_id}/link")
+@router.post("/admin/people/{person_id}/link", dependencies=[CONTROL_DATABASE])
 def post_link(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, *, compromised: Annotated[bool, Form()] = False
 ) -> HTMLResponse:
@@ -166,21 +167,21 @@ def post_link(
     return _link_page(page, scope, members.get_member(scope.tenant, person_id), link, origin)
 
 
-@router.post("/admin/people/{person_id}/revoke-links")
+@router.post("/admin/people/{person_id}/revoke-links", dependencies=[CONTROL_DATABASE])
 def post_revoke_links(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
     """Make the partner's links for the person stop working."""
     act = partial(administration.revoke_links, source=PAGE)
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=revoked")
 
 
-@router.post("/admin/people/{person_id}/reset-second-factor")
+@router.post("/admin/people/{person_id}/reset-second-factor", dependencies=[CONTROL_DATABASE])
 def post_reset_factor(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
     """Remove the second factor of a person who lost it."""
     act = partial(administration.reset_second_factor, source=PAGE)
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=factor")
 
 
-@router.post("/admin/people/{person_id}/deactivate")
+@router.post("/admin/people/{person_id}/deactivate", dependencies=[CONTROL_DATABASE])
 def post_deactivate(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, form: Annotated[VersionForm, Form()]
 ) -> Response:
@@ -189,14 +190,14 @@ def post_deactivate(
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=deactivated")
 
 
-@router.post("/admin/people/{person_id}/reactivate")
+@router.post("/admin/people/{person_id}/reactivate", dependencies=[CONTROL_DATABASE])
 def post_reactivate(page: Page, _: Writer, scope: TenantScope, person_id: UUID) -> Response:
     """Activate the person again."""
     act = partial(administration.reactivate, source=PAGE)
     return _done(page, scope, person_id, act, f"/admin/people/{person_id}?done=reactivated")
 
 
-@router.post("/admin/people/{person_id}/remove")
+@router.post("/admin/people/{person_id}/remove", dependencies=[CONTROL_DATABASE])
 def post_remove(
     page: Page, _: Writer, scope: TenantScope, person_id: UUID, form: Annotated[VersionForm, Form()]
 ) -> Response:

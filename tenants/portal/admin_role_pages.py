@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Forbidden, Invalid, PreconditionFailed
+from core.idempotency import ROLES
 from core.identity import Principal, permission_words
 from core.identity.tenant_roles import service
 from core.identity.tenant_roles.service import INCLUDABLE, MEANING_MAX, NAME_MAX, RoleAuthor, RoleDraft, RoleView
@@ -66,7 +67,7 @@ def show_new(page: Page, _: Writer, scope: TenantScope) -> HTMLResponse:
     return _role_page(page, scope, None, RoleForm())
 
 
-@router.post("/admin/roles/new")
+@router.post("/admin/roles/new", dependencies=[ROLES])
 def post_new(page: Page, _: Writer, scope: TenantScope, form: Annotated[RoleForm, Form()]) -> Response:
     """Create a role of the partner's own."""
     try:
@@ -83,7 +84,7 @@ def show_role(page: Page, _: Reader, scope: TenantScope, role_name: RoleName, do
     return _role_page(page, scope, role, _form_of(role), done=done)
 
 
-@router.post("/admin/roles/{role_name}")
+@router.post("/admin/roles/{role_name}", dependencies=[ROLES])
 def post_change(
     page: Page, _: Writer, scope: TenantScope, role_name: RoleName, form: Annotated[RoleForm, Form()]
 ) -> Response:
@@ -95,7 +96,7 @@ def post_change(
     return RedirectResponse(f"/admin/roles/{role_name}?done=changed", SEE_OTHER)
 
 
-@router.post("/admin/roles/{role_name}/delete")
+@router.post("/admin/roles/{role_name}/delete", dependencies=[ROLES])
 def post_delete(
     page: Page, _: Writer, scope: TenantScope, role_name: RoleName, form: Annotated[RoleForm, Form()]
 ) -> Response:

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from core.access import signed_in
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Invalid, NotFound, TooManyRequests
+from core.idempotency import REPEATABLE
 from core.identity import Principal, csrf
 from core.identity.cookies import set_credential
 from core.identity.people import second_factor
@@ -32,7 +33,7 @@ def show_factor(page: Page, principal: SignedIn) -> HTMLResponse:
     return _home(page, principal)
 
 
-@router.post(HOME)
+@router.post(HOME, dependencies=[REPEATABLE])
 def post_begin(request: Request, page: Page, principal: SignedIn, password: Text = "", code: Text = "") -> Response:
     """Begin with a new app, after the password, and a code of the present app where there is one."""
     try:
@@ -51,7 +52,7 @@ def show_set_up(page: Page, principal: SignedIn) -> Response:
         return RedirectResponse(HOME, SEE_OTHER)
 
 
-@router.post(SET_UP)
+@router.post(SET_UP, dependencies=[REPEATABLE])
 def post_set_up(request: Request, page: Page, principal: SignedIn, code: Text = "") -> Response:
     """Make the new app count, and show the recovery codes one time. The person's other sessions end."""
     session_id, device = UUID(str(principal.credential_id)), request.headers.get("user-agent", "")
@@ -73,7 +74,7 @@ def post_set_up(request: Request, page: Page, principal: SignedIn, code: Text = 
     return answer
 
 
-@router.post("/me/second-factor/codes")
+@router.post("/me/second-factor/codes", dependencies=[REPEATABLE])
 def post_codes(request: Request, page: Page, principal: SignedIn, password: Text = "", code: Text = "") -> HTMLResponse:
     """Replace the recovery codes, and show the new ones one time."""
     try:
@@ -83,7 +84,7 @@ def post_codes(request: Request, page: Page, principal: SignedIn, password: Text
     return page.render("portal/factor/recovery_codes.html", principal, codes=codes, following=HOME, new=False)
 
 
-@router.post("/me/second-factor/remove")
+@router.post("/me/second-factor/remove", dependencies=[REPEATABLE])
 def post_remove(request: Request, page: Page, principal: SignedIn, password: Text = "", code: Text = "") -> Response:
     """Remove the second factor."""
     session_id = UUID(str(principal.credential_id))

@@ -14,6 +14,7 @@ from core.access.pages import Page, PageContext, UploadPageRoute
 from core.clock import today
 from core.database import TenantSession
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound
+from core.idempotency import IN_STEPS
 from core.identity import Principal
 from core.jobs.repository import get_job
 from core.jobs.schemas import JobOut
@@ -136,7 +137,7 @@ def download_rejections(_principal: ImportsRead, scope: TenantScope, import_id: 
     return StreamedResponse(scope.while_valid(file_blocks(file)), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.post("/data/imports/{import_id}/cancel")
+@router.post("/data/imports/{import_id}/cancel", dependencies=[IN_STEPS])
 def post_cancel(page: Page, _principal: ImportsWrite, scope: TenantScope, import_id: UUID) -> Response:
     """Cancel an import that has not begun to write records."""
     try:
@@ -157,7 +158,7 @@ def post_undo(page: Page, _principal: ImportsWrite, scope: TenantScope, import_i
     return _to(import_id)
 
 
-@router.post("/data/imports/{import_id}/list")
+@router.post("/data/imports/{import_id}/list", dependencies=[IN_STEPS])
 def post_list(_reader: ImportsRead, _principal: RiskScore, scope: TenantScope, import_id: UUID) -> Response:
     """Enqueue the scoring of the newest day that the records reach, from which today's lists are made."""
     with scope.session() as session:

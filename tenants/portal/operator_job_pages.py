@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from core.access import require_operator
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.jobs import operations
 from core.jobs.registry import kinds
@@ -67,13 +68,13 @@ def show_job(page: Page, principal: Reader, job_id: UUID, done: str = "") -> HTM
     return _job_page(page, principal, job_id, done=done)
 
 
-@router.post("/operators/jobs/{job_id}/retry")
+@router.post("/operators/jobs/{job_id}/retry", dependencies=[CONTROL_DATABASE])
 def post_retry(page: Page, principal: Writer, job_id: UUID) -> Response:
     """Queue a dead job again."""
     return _resolve(page, principal, job_id, "retried")
 
 
-@router.post("/operators/jobs/{job_id}/discard")
+@router.post("/operators/jobs/{job_id}/discard", dependencies=[CONTROL_DATABASE])
 def post_discard(page: Page, principal: Writer, job_id: UUID) -> Response:
     """Give a dead job up for good."""
     return _resolve(page, principal, job_id, "discarded")

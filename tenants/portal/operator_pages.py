@@ -12,6 +12,7 @@ from core.access.pages import Page, PageContext
 from core.app import probes
 from core.database import TenantRef, tenant_session
 from core.errors import AppError, Conflict, Invalid
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.identity.people.accounts import list_operators
 from core.jobs import operations
@@ -77,7 +78,7 @@ def show_tenant(page: Page, principal: Operator, slug: str) -> HTMLResponse:
     return _tenant_page(page, principal, slug)
 
 
-@router.post("/operators/tenants/{slug}/suspend")
+@router.post("/operators/tenants/{slug}/suspend", dependencies=[CONTROL_DATABASE])
 def post_suspend(
     page: Page, principal: Writer, slug: str, reason: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
@@ -89,7 +90,7 @@ def post_suspend(
     return RedirectResponse(f"/operators/tenants/{slug}", SEE_OTHER)
 
 
-@router.post("/operators/tenants/{slug}/resume")
+@router.post("/operators/tenants/{slug}/resume", dependencies=[CONTROL_DATABASE])
 def post_resume(page: Page, principal: Writer, slug: str) -> Response:
     """Lift the suspension of a partner."""
     try:

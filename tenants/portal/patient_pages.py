@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import Conflict, Invalid
+from core.idempotency import REPEATABLE
 from core.identity import Principal
 from core.web.cursors import Sort
 from core.web.days import IsoDay
@@ -83,7 +84,7 @@ def show_search(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
     return _search_page(page, scope)
 
 
-@router.post("/patients")
+@router.post("/patients", dependencies=[REPEATABLE])
 def post_search(
     page: Page, _: Reader, scope: TenantScope, text: Annotated[str, Form(max_length=100)] = ""
 ) -> HTMLResponse:

@@ -20,6 +20,7 @@ from core.errors import (
     PreconditionRequired,
     Unavailable,
 )
+from core.idempotency import CONTROL_DATABASE, REPEATABLE
 from core.identity import Principal
 from core.identity.oidc import domains, providers
 from core.identity.oidc.author import Author
@@ -73,7 +74,7 @@ def show_sso(request: Request, page: Page, principal: Manager, scope: TenantScop
     return _page(request, page, principal, scope)
 
 
-@router.post(PATH)
+@router.post(PATH, dependencies=[CONTROL_DATABASE])
 def post_sso(
     request: Request,
     page: Page,
@@ -90,7 +91,7 @@ def post_sso(
     return _back()
 
 
-@router.post(f"{PATH}/remove")
+@router.post(f"{PATH}/remove", dependencies=[CONTROL_DATABASE])
 def post_remove(
     request: Request, page: Page, principal: Manager, scope: TenantScope, version: Version = ""
 ) -> Response:
@@ -102,14 +103,14 @@ def post_remove(
     return _back()
 
 
-@router.post(f"{PATH}/test")
+@router.post(f"{PATH}/test", dependencies=[REPEATABLE])
 def post_test(request: Request, page: Page, principal: Manager, scope: TenantScope) -> HTMLResponse:
     """Test the provider from this server, and show what each check found."""
     findings = check_up(scope.tenant, f"{own_origin(request)}{CALLBACK}")
     return _page(request, page, principal, scope, findings=findings)
 
 
-@router.post(f"{PATH}/enforce")
+@router.post(f"{PATH}/enforce", dependencies=[CONTROL_DATABASE])
 def post_enforce(
     request: Request,
     page: Page,
@@ -132,7 +133,7 @@ def post_enforce(
     return _back()
 
 
-@router.post(f"{PATH}/domains")
+@router.post(f"{PATH}/domains", dependencies=[CONTROL_DATABASE])
 def post_domain(
     request: Request,
     page: Page,
@@ -148,7 +149,7 @@ def post_domain(
     return _back("#domains")
 
 
-@router.post(f"{PATH}/domains/{{domain_id}}/check")
+@router.post(f"{PATH}/domains/{{domain_id}}/check", dependencies=[REPEATABLE])
 def post_check(request: Request, page: Page, principal: Manager, scope: TenantScope, domain_id: UUID) -> Response:
     """Look for the record of a domain."""
     try:
@@ -158,7 +159,7 @@ def post_check(request: Request, page: Page, principal: Manager, scope: TenantSc
     return _back("#domains")
 
 
-@router.post(f"{PATH}/domains/{{domain_id}}/remove")
+@router.post(f"{PATH}/domains/{{domain_id}}/remove", dependencies=[CONTROL_DATABASE])
 def post_remove_domain(principal: Manager, scope: TenantScope, domain_id: UUID) -> Response:
     """Remove a domain."""
     domains.remove_domain(scope.tenant, domain_id, _author(principal))

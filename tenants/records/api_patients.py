@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from core.access import TenantDb, TenantScope
 from core.errors.family import Conflict, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
+from core.idempotency import REPEATABLE
 from core.web.etag import IfMatch, etag, set_etag
 from core.web.event_loop import on_event_loop
 from core.web.location import set_location
@@ -46,7 +47,12 @@ def list_patients(caller: PatientsReader, paging: Ordered, wanted: Wanted) -> Re
     return Response(service.read_patients(caller.scope(), wanted, paging), media_type="application/json")
 
 
-@router.post("/search", summary="Find patients by name, identifiers or phone", response_model=Page[PatientOut])
+@router.post(
+    "/search",
+    summary="Find patients by name, identifiers or phone",
+    response_model=Page[PatientOut],
+    dependencies=[REPEATABLE],
+)
 def search_patients(_: PatientsRead, scope: TenantScope, paging: Ordered, body: PatientSearch) -> Response:
     """Return one page of the patients who match. Send the same body to `next` and `previous`.
 

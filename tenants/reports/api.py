@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.access import TenantDb, TenantScope, require
 from core.access.scope import Scope
 from core.errors import Forbidden
+from core.idempotency import REPEATABLE
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.streams import StreamedResponse, file_blocks
@@ -166,7 +167,7 @@ class DataValueSet(BaseModel):
 
 @router.post(
     "/data-value-sets", operation_id="make_data_value_set", summary="Make a DHIS2 data value set of MER indicators",
-    response_model_exclude_none=True,
+    response_model_exclude_none=True, dependencies=[REPEATABLE],
 )  # fmt: skip
 def make_data_value_set(_: ReportsRead, __: CohortRead, db: TenantDb, body: DataValueSetPost) -> DataValueSet:
     """Build the set of a period that the records cover to its end. Nothing is sent to DHIS2.

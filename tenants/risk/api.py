@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from core import audit
 from core.access import TenantDb, TenantScope, require
 from core.errors import Forbidden
+from core.idempotency import IN_STEPS
 from core.identity import Principal
 from core.jobs import enqueue
 from core.jobs.schemas import AcceptedJob
@@ -142,7 +143,9 @@ def get_patient_risk(
     )
 
 
-@router.post("/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a worklist")
+@router.post(
+    "/worklists", status_code=201, operation_id="issue_worklist", summary="Issue a worklist", dependencies=[IN_STEPS]
+)
 def issue_worklist(
     _: ListsWrite, scope: TenantScope, body: WorklistPost, paging: Paging, response: Response
 ) -> WorklistDetail:

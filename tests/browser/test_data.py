@@ -4,7 +4,6 @@ import re
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import tenant_session
 from core.jobs.worker import drain
@@ -13,6 +12,7 @@ from tenants.records.ids import new_uuid
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
 from tests.browser.radet import ago, write_pair
+from tests.keyed import KeyedClient
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def partner(make_tenant, application, radet):
 
 
 def with_records(tenant, application, path):
-    with TestClient(application, headers={"X-API-Key": tenant.api_key}) as client:
+    with KeyedClient(application, headers={"X-API-Key": tenant.api_key}) as client:
         files = {"files": ("before.csv", path.read_bytes())}
         assert client.post("/v1/imports", files=files, data={"data_date": ago(30)}).status_code == 202
     drain(tenant.ref)

@@ -4,7 +4,6 @@ import re
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.identity.people import links, members
 from core.jobs.worker import drain
@@ -13,6 +12,7 @@ from tests.browser.jobs import dead_job
 from tests.browser.keyboard import Keyboard
 from tests.browser.page_checks import DESKTOP, PHONE
 from tests.browser.radet import ago, write_pair
+from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import scored
 
 NUMBER = "H17"
@@ -24,7 +24,7 @@ def partner(make_tenant, application, tmp_path_factory):
     """A partner with a scored day, an import of a RADET, and the file that comes next."""
     owner = make_tenant(name="Lakeside Care")
     before, dirty = write_pair(tmp_path_factory.mktemp("radet"))
-    with TestClient(application, headers={"X-API-Key": owner.api_key}) as client:
+    with KeyedClient(application, headers={"X-API-Key": owner.api_key}) as client:
         scored(owner.ref, client, at_risk=3, to_trace=1, clinics=1)
         sent = {"data_date": ago(30), "new_people": "true"}
         answer = client.post("/v1/imports", files={"files": ("before.csv", before.read_bytes())}, data=sent)

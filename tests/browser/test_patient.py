@@ -5,13 +5,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.clock import today
 from core.identity.people import sessions
 from tenants.risk import explain
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
+from tests.keyed import KeyedClient
 
 NUMBER, PHONE_NUMBER = "H-0412", "0803 000 0412"
 ROLES = ("case_manager", "partner_admin", "viewer")
@@ -22,7 +22,7 @@ def clinic(make_tenant, application):
     """A tenant with a patient who has a history: tenant, the patient's identifier, and the role's session secrets."""
     owner = make_tenant()
     day = today("Africa/Lagos")
-    with TestClient(application, headers={"X-API-Key": owner.api_key}) as client:
+    with KeyedClient(application, headers={"X-API-Key": owner.api_key}) as client:
 
         def add(path, **body):
             answer = client.post(f"/v1/{path}", json=body)

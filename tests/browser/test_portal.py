@@ -38,10 +38,10 @@ def address(tenant, role):
 def module_client(database):
     from contextlib import ExitStack
 
-    from fastapi.testclient import TestClient
+    from tests.keyed import KeyedClient
 
     with ExitStack() as stack:
-        yield lambda app, key: stack.enter_context(TestClient(app, headers={"X-API-Key": key}))
+        yield lambda app, key: stack.enter_context(KeyedClient(app, headers={"X-API-Key": key}))
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.clock import today
 from core.database import tenant_session
 from tenants.imports.models_snapshots import RadetSnapshot
 from tests.browser import people as staff
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
+from tests.keyed import KeyedClient
 
 QUARTER = "/programme?period=2025Q2"
 
@@ -19,7 +19,7 @@ QUARTER = "/programme?period=2025Q2"
 def partner(make_tenant, application):
     """A tenant with two clinics: three people on treatment and one lost in the second quarter of 2025."""
     owner = make_tenant()
-    with TestClient(application, headers={"X-API-Key": owner.api_key}) as client:
+    with KeyedClient(application, headers={"X-API-Key": owner.api_key}) as client:
 
         def add(path, **body):
             answer = client.post(f"/v1/{path}", json=body)

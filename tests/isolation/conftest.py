@@ -1,9 +1,9 @@
 """Two tenants, each with a client of the whole application."""
 
 import pytest
-from fastapi.testclient import TestClient
 
 from tests.isolation.routes import World
+from tests.keyed import KeyedClient
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def world(application, two, module_patch):
     module_patch.setattr("core.identity.oidc.domains.prover", NoRecords())
     owner, stranger = two
     with (
-        TestClient(application, headers={"X-API-Key": owner.api_key}) as ours,
-        TestClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
+        KeyedClient(application, headers={"X-API-Key": owner.api_key}) as ours,
+        KeyedClient(application, headers={"X-API-Key": stranger.api_key}) as theirs,
     ):
         yield World(owner.ref, ours, theirs)
     _drop_jobs(owner.ref, stranger.ref)

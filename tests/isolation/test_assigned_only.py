@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from core.identity.people import members, sessions
 from core.identity.people.members import Grant
 from tenants.records.models import PatientAssignment
 from tenants.risk import worklist
+from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import scored
 
 EVERYBODY = range(5)
@@ -63,7 +63,7 @@ class Partner:
         with platform_session() as session:
             members.accept(session, self.person, owner.ref.id)
             begun = sessions.begin(session, self.person, owner.ref.id, signed_in_by="password")
-        self.client = TestClient(application, follow_redirects=False)
+        self.client = KeyedClient(application, follow_redirects=False)
         self.client.cookies.set("iit_session", begun.secret)
         self.client.headers.update({"Origin": "http://testserver", csrf.HEADER: csrf.token_of(begun.secret)})
         with tenant_session(owner.ref, actor="test:1") as session:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from tests.isolation.problems import flaws
 from tests.isolation.routes import Case, all_cases
+from tests.keyed import KeyedClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -267,7 +267,7 @@ MISTAKES: dict[str, tuple[int, str, Callable[[Request], Iterator[Wrong]]]] = {
     "a body of another media type": (415, "unsupported-media", other_media),
     "no body": (422, "invalid", no_body),
     "a body that is too large": (413, "too-large", large_body),
-    "a malformed Idempotency-Key": (422, "invalid", malformed_key),
+    "a malformed Idempotency-Key": (400, "bad-request", malformed_key),
     "a malformed If-Match": (422, "invalid", malformed_version),
     "no If-Match": (428, "precondition-required", no_version),
     "an If-Match of another version": (412, "precondition-failed", old_version),
@@ -290,14 +290,14 @@ def bare(application, two):
     from core.identity.keys import create_key
 
     key = create_key(two[0].ref, name="none", permissions=()).plaintext
-    with TestClient(application, headers={"X-API-Key": key}) as client:
+    with KeyedClient(application, headers={"X-API-Key": key}) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def nobody(application):
     """A client without a credential."""
-    with TestClient(application) as client:
+    with KeyedClient(application) as client:
         yield client
 
 

@@ -4,7 +4,6 @@ import re
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.access.require import access_rules, is_public, page_routes
 from core.database import platform_session
@@ -12,6 +11,7 @@ from core.identity.people import accounts, members, sessions
 from core.identity.people.sessions import KIND
 from core.identity.roles import ROLES
 from tests.isolation.cases_imports import imported
+from tests.keyed import KeyedClient
 
 STEPS = {"/start", "/me/second-factor/set-up", "/programme/people", "/programme/disagreements", "/today/rest"}
 """Where a redirect or a form leads, or what records lead to: a number, a list with statuses, a list that is cut."""
@@ -36,7 +36,7 @@ def browser(application):
     def begin(person_id, tenant_id):
         with platform_session() as session:
             begun = sessions.begin(session, person_id, tenant_id, signed_in_by="password")
-        client = TestClient(application, follow_redirects=False)
+        client = KeyedClient(application, follow_redirects=False)
         client.cookies.set("iit_session", begun.secret)
         return client, KIND.verify(begun.secret).principal
 

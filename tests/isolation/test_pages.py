@@ -4,7 +4,6 @@ import html
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.access.require import (
     Requirement,
@@ -21,6 +20,7 @@ from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
 from tests.isolation import pages_admin, pages_data
 from tests.isolation.pages import OWN, Row
+from tests.keyed import KeyedClient
 
 _PROVIDER = {"issuer": "http://127.0.0.1:9", "client_id": "iit", "version": "*"}
 ROWS = [
@@ -159,7 +159,7 @@ def signed_in(application, two, places):
             with platform_session() as session:
                 members.accept(session, person, tenant.id)
                 begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
-            client = TestClient(application, base_url=OWN, follow_redirects=False)
+            client = KeyedClient(application, base_url=OWN, follow_redirects=False)
             client.cookies.set("iit_session", begun.secret)
             clients[key] = client
         return clients[key]
@@ -242,7 +242,7 @@ def test_who_may_gets_the_page(row, things, signed_in):
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.needs != "public"], ids=str)
 def test_nobody_is_sent_to_the_sign_in(row, application, things):
-    answer = row.ask(TestClient(application, base_url=OWN, follow_redirects=False), things(None, row))
+    answer = row.ask(KeyedClient(application, base_url=OWN, follow_redirects=False), things(None, row))
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in")
 
@@ -371,7 +371,7 @@ def operator(application):
         person = accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Operator", role, actor="test:1")
         with platform_session() as session:
             begun = sessions.begin(session, person, None, signed_in_by="password")
-        clients[role] = TestClient(application, base_url=OWN, follow_redirects=False)
+        clients[role] = KeyedClient(application, base_url=OWN, follow_redirects=False)
         clients[role].cookies.set("iit_session", begun.secret)
     return clients
 
@@ -382,7 +382,7 @@ def test_operators_alone_open_their_pages_and_support_changes_nothing(row, opera
     assert row.ask(operator["platform_support"], job).status_code == (200 if row.method == "GET" else 403)
     assert row.ask(signed_in("owner", "partner_admin"), job).status_code == 403
     assert (
-        row.ask(TestClient(application, base_url=OWN, follow_redirects=False), job)
+        row.ask(KeyedClient(application, base_url=OWN, follow_redirects=False), job)
         .headers["location"]
         .startswith("/sign-in")
     )

@@ -20,6 +20,7 @@ from core.errors import Unauthenticated
 from core.identity import CredentialOwner, Principal, all_permissions, credentials
 from core.identity.credentials import BEARER, credential_kinds
 from tests.isolation.routes import SUCCESSES, all_cases
+from tests.keyed import KeyedClient
 
 CASES = all_cases()
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
@@ -74,7 +75,7 @@ def people(application, world) -> Iterator[dict[str, TestClient]]:
         tokens.people[name] = CredentialOwner(person, world.tenant)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(credentials, "credential_kinds", lambda: kinds)
-        yield {name: TestClient(application, headers={"Authorization": f"Bearer {name}"}) for name in reaches}
+        yield {name: KeyedClient(application, headers={"Authorization": f"Bearer {name}"}) for name in reaches}
 
 
 def routes_where(application, attribute) -> set[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """Every operation and every page, called as every built-in role: exactly those reach it whom the reference names."""
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.access.require import api_routes, page_routes
 from core.app.access_page import FILE, page, roles_that_reach, rows_of
@@ -11,6 +10,7 @@ from core.identity.credentials import BEARER, credential_kinds
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import ROLES, permissions_of_role
 from tests.isolation.test_routes import _made_up
+from tests.keyed import KeyedClient
 
 FORBIDDEN, SERVER_ERROR = 403, 500
 RETRY = {408, 429}
@@ -61,7 +61,7 @@ def callers(application, two):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(credentials, "credential_kinds", lambda: kinds)
         yield {
-            name: TestClient(
+            name: KeyedClient(
                 application, headers={"Authorization": f"Bearer role-{name}"}, raise_server_exceptions=False
             )
             for name in ROLES
@@ -83,7 +83,7 @@ def visitors(application, two):
             if tenant is not None:
                 members.accept(session, person, tenant.id)
             begun = sessions.begin(session, person, None if tenant is None else tenant.id, signed_in_by="password")
-        browsers[name] = TestClient(application, follow_redirects=False)
+        browsers[name] = KeyedClient(application, follow_redirects=False)
         browsers[name].cookies.set("iit_session", begun.secret)
     return browsers
 

@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.testclient import TestClient
 
 from core.access import require
 from core.database import platform_session
@@ -14,6 +13,7 @@ from core.feature import feature
 from core.identity import Principal
 from core.identity.people import members
 from tests.isolation.routes import Call, Case, World, all_cases, check
+from tests.keyed import KeyedClient
 
 CASES = all_cases()
 PUBLIC = {("GET", path) for path in ("/health", "/health/live", "/health/ready", "/health/startup")}
@@ -140,8 +140,8 @@ class TestCanary:
         app: FastAPI = create_app([feature])
         app.include_router(router)
         owner, stranger = two
-        ours = TestClient(app, headers={"X-API-Key": owner.api_key})
-        theirs = TestClient(app, headers={"X-API-Key": stranger.api_key})
+        ours = KeyedClient(app, headers={"X-API-Key": owner.api_key})
+        theirs = KeyedClient(app, headers={"X-API-Key": stranger.api_key})
 
         def prepare(_):
             name = uuid4().hex

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from core.access import TenantScope, require
 from core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired, Unavailable
 from core.errors.problem import responses
+from core.idempotency import CONTROL_DATABASE, REPEATABLE
 from core.identity import Principal
 from core.identity.oidc import domains, providers
 from core.identity.oidc.author import Author
@@ -48,6 +49,7 @@ def get_sso(_: Manager, scope: TenantScope, response: Response) -> SsoOut:
     operation_id="put_sso",
     summary="Set up the single sign-on, or replace it",
     responses=responses(PreconditionFailed, PreconditionRequired),
+    dependencies=[CONTROL_DATABASE],
 )
 def put_sso(principal: Manager, scope: TenantScope, body: SsoIn, if_match: IfMatchOrNew, response: Response) -> SsoOut:
     """Set up the single sign-on. The caller must hold all that an admin holds.
@@ -63,13 +65,20 @@ def put_sso(principal: Manager, scope: TenantScope, body: SsoIn, if_match: IfMat
     status_code=204,
     summary="Remove the single sign-on",
     responses=responses(NotFound, PreconditionFailed, PreconditionRequired),
+    dependencies=[CONTROL_DATABASE],
 )
 def delete_sso(principal: Manager, scope: TenantScope, if_match: IfMatch) -> None:
     """Remove the single sign-on. Sessions that the provider began end at once; passwords work again."""
     providers.remove_provider(scope.tenant, _author(principal), if_match)
 
 
-@router.post("/test", operation_id="test_sso", summary="Test the single sign-on", responses=responses(NotFound))
+@router.post(
+    "/test",
+    operation_id="test_sso",
+    summary="Test the single sign-on",
+    responses=responses(NotFound),
+    dependencies=[REPEATABLE],
+)
 def post_test(_: Manager, scope: TenantScope, request: Request, body: SsoTestIn) -> SsoTestOut:
     """Check metadata, keys, clock, client, redirect address and domains from this server, without a person."""
     address = f"{body.portal or own_origin(request)}{CALLBACK}"
@@ -97,6 +106,7 @@ def list_domains(_: Manager, scope: TenantScope, paging: Ordered) -> Page[SsoDom
     status_code=201,
     summary="Claim a domain",
     responses=responses(Conflict),
+    dependencies=[CONTROL_DATABASE],
 )
 def claim_domain(principal: Manager, scope: TenantScope, body: SsoDomainIn, response: Response) -> SsoDomainOut:
     """Claim a domain. Publish ``record`` as a TXT record of the domain, then check it."""
@@ -118,6 +128,7 @@ def get_domain(_: Manager, scope: TenantScope, domain_id: UUID) -> SsoDomainOut:
     operation_id="check_sso_domain",
     summary="Look for the record of a domain",
     responses=responses(NotFound, Conflict, Unavailable),
+    dependencies=[REPEATABLE],
 )
 def check_domain(principal: Manager, scope: TenantScope, domain_id: UUID) -> SsoDomainOut:
     """Ask the domain's name servers. The domain is proved if the record is there, and no longer if it is gone."""
@@ -130,6 +141,7 @@ def check_domain(principal: Manager, scope: TenantScope, domain_id: UUID) -> Sso
     status_code=204,
     summary="Remove a domain",
     responses=responses(NotFound),
+    dependencies=[CONTROL_DATABASE],
 )
 def remove_domain(principal: Manager, scope: TenantScope, domain_id: UUID) -> None:
     """Remove a domain. People who signed in before still can; nobody new of this domain."""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from core.access import TenantScope, require
 from core.errors import Conflict, Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.identity.people import administration, members, people_file
 from core.identity.people.schemas import (
@@ -55,7 +56,12 @@ def list_people(
 
 
 @router.post(
-    "/people", operation_id="invite_person", status_code=201, summary="Invite a person", responses=responses(Conflict)
+    "/people",
+    operation_id="invite_person",
+    status_code=201,
+    summary="Invite a person",
+    responses=responses(Conflict),
+    dependencies=[CONTROL_DATABASE],
 )
 def invite_person(_: PeopleWrite, scope: TenantScope, body: PersonIn, response: Response) -> PersonInvited:
     """Invite a person.
@@ -73,6 +79,7 @@ def invite_person(_: PeopleWrite, scope: TenantScope, body: PersonIn, response: 
     operation_id="add_people",
     summary="Add people from a file",
     responses=responses(Conflict, Forbidden),
+    dependencies=[CONTROL_DATABASE],
 )
 def add_people(_: PeopleWrite, scope: TenantScope, body: PeopleFileIn) -> PeopleFileOut:
     """Add people from a file: nobody if a row is wrong, and nobody twice if the file is sent again.
@@ -110,6 +117,7 @@ def get_person(_: PeopleRead, scope: TenantScope, person_id: UUID, response: Res
     operation_id="change_person",
     summary="Change what a person may do",
     responses=CHANGES,
+    dependencies=[CONTROL_DATABASE],
 )
 def change_person(
     _: PeopleWrite,
@@ -129,6 +137,7 @@ def change_person(
     status_code=204,
     summary="Remove a person from the tenant",
     responses=CHANGES,
+    dependencies=[CONTROL_DATABASE],
 )
 def remove_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, if_match: IfMatch) -> None:
     """Remove a person from the tenant. Their sessions and the API keys that they created end at once."""
@@ -140,6 +149,7 @@ def remove_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, if_match:
     operation_id="deactivate_person",
     summary="Deactivate a person",
     responses=CHANGES,
+    dependencies=[CONTROL_DATABASE],
 )
 def deactivate_person(
     _: PeopleWrite, scope: TenantScope, person_id: UUID, if_match: IfMatch, response: Response
@@ -156,6 +166,7 @@ def deactivate_person(
     operation_id="reactivate_person",
     summary="Reactivate a person",
     responses=responses(NotFound, Forbidden, Conflict),
+    dependencies=[CONTROL_DATABASE],
 )
 def reactivate_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, response: Response) -> PersonOut:
     """Activate a person again. They sign in with the password they had. 409 if the operator deactivated the account."""
@@ -168,6 +179,7 @@ def reactivate_person(_: PeopleWrite, scope: TenantScope, person_id: UUID, respo
     status_code=201,
     summary="Create a link to a new password",
     responses=responses(NotFound, Forbidden),
+    dependencies=[CONTROL_DATABASE],
 )
 def create_link(_: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkIn, response: Response) -> LinkOut:
     """Create a one-time link for a person; earlier links stop working.
@@ -185,6 +197,7 @@ def create_link(_: PeopleWrite, scope: TenantScope, person_id: UUID, body: LinkI
     status_code=204,
     summary="Revoke the links of a person",
     responses=responses(NotFound, Forbidden),
+    dependencies=[CONTROL_DATABASE],
 )
 def revoke_links(_: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
     """Make the one-time links of this tenant for the person stop working. Without a link nothing changes."""
@@ -197,6 +210,7 @@ def revoke_links(_: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
     status_code=204,
     summary="Remove a person's second factor",
     responses=responses(NotFound, Forbidden),
+    dependencies=[CONTROL_DATABASE],
 )
 def reset_second_factor(_: PeopleWrite, scope: TenantScope, person_id: UUID) -> None:
     """Remove the second factor of a person who lost phone and recovery codes. Their sessions end.

@@ -5,6 +5,7 @@ The event carries the link's secret sealed with the tenant's key, and no address
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from core import mail
 from core.clock import now
 from core.database import platform_session, require_none
+from core.errors import Unavailable
 from core.events.outbox import publish_after_commit
 from core.identity.people.letters import Delivery
 from core.mail.letters import address, compose
@@ -41,6 +43,9 @@ _LETTER: Final = text(
     " AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > :now AND p.state = 'active'"
 )
 
+_EXISTS: Final = text("SELECT 1 FROM platform.one_time_links WHERE id = :id")
+_COMMITTED_WITHIN: Final = timedelta(minutes=1)
+
 
 def publish_link(session: TenantSession, link: Link, person_id: UUID) -> None:
     """Have the link sent to its person, once the caller's transaction commits. Without a mail server nothing happens.
@@ -55,12 +60,21 @@ def publish_link(session: TenantSession, link: Link, person_id: UUID) -> None:
 
 
 def send_link(context: Delivery, event: Event) -> None:
-    """Send the letter with a link, unless the link was used, revoked or has expired meanwhile."""
+    """Send the letter with a link, unless the link was used, revoked or has expired meanwhile.
+
+    Raises:
+        Unavailable: the act has not committed the link yet; the delivery is tried again.
+    """
     link_id = UUID(event.payload["link_id"])
     with context.session() as session:
         path = unseal(session, _PURPOSE, link_id, event.payload["sealed"])
     with platform_session() as platform:
         facts = platform.execute(_LETTER, {"id": link_id, "tenant": context.tenant.id, "now": now()}).mappings().first()
+        absent = facts is None and platform.execute(_EXISTS, {"id": link_id}).first() is None
+    if absent and now() - event.published_at < _COMMITTED_WITHIN:
+        # A request with an Idempotency-Key commits the event in the tenant's schema before the link in ``platform``.
+        detail = "the link of the letter is not committed yet"
+        raise Unavailable(detail)
     if facts is not None and mail.is_configured():
         with texts.reading_in(texts.known(facts["language"], event.payload["language"])):
             letter = _letter(facts, path, context.tenant, event.id)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from core.access import TenantScope, require
 from core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
+from core.idempotency import ROLES
 from core.identity import Principal
 from core.identity.tenant_roles import service
 from core.identity.tenant_roles.schemas import RoleFields, RoleIn, RoleOut
@@ -35,7 +36,14 @@ def list_roles(_: RolesRead, scope: TenantScope, paging: Ordered) -> Page[RoleOu
     return Page.of([RoleOut.model_validate(role) for role in shown], paging, len(roles))
 
 
-@router.post("", operation_id="create_role", status_code=201, summary="Create a role", responses=responses(Conflict))
+@router.post(
+    "",
+    operation_id="create_role",
+    status_code=201,
+    summary="Create a role",
+    responses=responses(Conflict),
+    dependencies=[ROLES],
+)
 def create_role(principal: RolesWrite, scope: TenantScope, body: RoleIn, response: Response) -> RoleOut:
     """Create a role of the tenant. It can contain only permissions that you hold yourself."""
     draft = service.RoleDraft(body.name, body.meaning, tuple(body.includes), tuple(body.permissions))
@@ -51,10 +59,7 @@ def get_role(_: RolesRead, scope: TenantScope, role_name: RoleName, response: Re
 
 
 @router.put(
-    "/{role_name}",
-    operation_id="change_role",
-    summary="Change a role",
-    responses=CHANGES,
+    "/{role_name}", operation_id="change_role", summary="Change a role", responses=CHANGES, dependencies=[ROLES]
 )
 def change_role(
     principal: RolesWrite,
@@ -75,6 +80,7 @@ def change_role(
     status_code=204,
     summary="Delete a role",
     responses=CHANGES,
+    dependencies=[ROLES],
 )
 def delete_role(principal: RolesWrite, scope: TenantScope, role_name: RoleName, if_match: IfMatch) -> None:
     """Delete a role of the tenant that nobody has."""

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from core.clock import now
-from core.database import TenantRef, lock_own, platform_session, tenant_session
+from core.database import DEFAULT_DATABASE, TenantRef, lock_own, platform_session, tenant_session
+from core.database.joining import apart
 from core.errors import Conflict
 from core.identity.tenant_roles.compiled import OwnRolesVersion
 from core.identity.tenants import USABLE
@@ -69,7 +70,8 @@ def changing(
         Conflict: other changes came first in every attempt (409).
     """
     for _ in range(_ATTEMPTS):
-        _mark(tenant.id)
+        with apart(DEFAULT_DATABASE):
+            _mark(tenant.id)  # others must see the mark before the change
         with platform_session() as platform:
             if platform.execute(_TAKE, {"tenant": tenant.id}).scalar_one():
                 continue  # another change settled between our mark and our lock: mark again

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import TenantScope, require
+from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.tenancy.origins import service
 
@@ -33,7 +34,12 @@ def get_origins(_: OriginsRead, scope: TenantScope) -> Origins:
     return Origins(origins=service.list_origins(scope.tenant.id))
 
 
-@router.put("", operation_id="put_origins", summary="Replace the web pages that may call the API")
+@router.put(
+    "",
+    operation_id="put_origins",
+    summary="Replace the web pages that may call the API",
+    dependencies=[CONTROL_DATABASE],
+)
 def put_origins(principal: OriginsWrite, scope: TenantScope, body: Origins) -> Origins:
     """Replace the whole list. It takes effect on every process within 15 seconds."""
     changed = service.replace_origins(scope.tenant, body.origins, actor=principal.actor, request_id=scope.request_id)

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 55 steps."""
+    """Take 58 steps."""
     op.create_table(
         "breaker_overrides",
         sa.Column("target", sa.Text(), nullable=False),
@@ -24,6 +24,27 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("ck_breaker_overrides_state")),
         sa.PrimaryKeyConstraint("target", name=op.f("pk_breaker_overrides")),
         schema="platform",
+    )
+    op.create_table(
+        "idempotency_answers",
+        sa.Column("key_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("has_body", sa.Boolean(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key_digest", name=op.f("pk_idempotency_answers")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_idempotency_answers_expires_at", "idempotency_answers", ["expires_at"], unique=False, schema="platform"
     )
     op.create_table(
         "people",
@@ -354,6 +375,7 @@ def upgrade() -> None:
         "ix_sso_sessions_subject", "sso_sessions", ["tenant_id", "issuer", "subject"], unique=False, schema="platform"
     )
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "breaker_overrides")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")

@@ -13,7 +13,24 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 40 steps."""
+    """Take 42 steps."""
+    op.create_table(
+        "idempotency_answers",
+        sa.Column("key_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("has_body", sa.Boolean(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key_digest", name=op.f("pk_idempotency_answers")),
+    )
+    op.create_index("ix_idempotency_answers_expires_at", "idempotency_answers", ["expires_at"], unique=False)
     op.create_table(
         "import_placements",
         sa.Column("import_uuid", sa.Uuid(), nullable=False),
@@ -212,6 +229,7 @@ def upgrade() -> None:
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
     grant_tenant(
         "SELECT, INSERT, UPDATE, DELETE",
+        "idempotency_answers",
         "import_placements",
         "import_waiting_facts",
         "patient_assignments",

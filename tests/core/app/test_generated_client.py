@@ -78,7 +78,9 @@ def test_the_generator_leaves_nothing_out_and_warns_of_nothing(generated, applic
 def test_it_uploads_a_file_and_reads_the_import(generated, client):
     file = generated.types.File(payload=BytesIO(b"id\nP-0001\n"), file_name="patients.csv", mime_type="text/csv")
     body = generated.models.BodyCreateImport(files=[file], mapping=MAPPING)
-    answer = generated.operation("imports", "create_import").sync_detailed(client=client, body=body)
+    answer = generated.operation("imports", "create_import").sync_detailed(
+        client=client, body=body, idempotency_key="upload-1"
+    )
     assert answer.status_code == HTTPStatus.ACCEPTED, answer.content
     assert answer.parsed.files == ["patients.csv"]
     read = generated.operation("imports", "get_import").sync(answer.parsed.id, client=client)

@@ -3,7 +3,6 @@
 from threading import Event
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.app import bounded, draining, health, probes, readiness
 from core.app.components import components, status_of
@@ -11,11 +10,12 @@ from core.app.factory import create_app
 from core.database import platform_session
 from core.feature import feature
 from core.jobs import enqueue
+from tests.keyed import KeyedClient
 
 
 @pytest.fixture(scope="module")
 def client(database):
-    with TestClient(create_app([feature])) as client:
+    with KeyedClient(create_app([feature])) as client:
         yield client
 
 

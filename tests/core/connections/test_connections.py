@@ -5,7 +5,6 @@ from threading import Event
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from core.app import probes
@@ -22,6 +21,7 @@ from core.identity import csrf
 from core.identity.people import accounts, sessions
 from core.resilience import BreakerOpen, guarded, instances
 from core.resilience.dependencies import MAIL_SERVER, SIGN_IN_PROVIDERS
+from tests.keyed import KeyedClient
 
 HOST = "sign-in.example.org"
 
@@ -47,7 +47,7 @@ def operator(app):
         person = accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Operator", role, actor="test:1")
         with platform_session() as session:
             begun = sessions.begin(session, person, None, signed_in_by="password")
-        client = TestClient(app, headers={csrf.HEADER: csrf.token_of(begun.secret), "Origin": "http://testserver"})
+        client = KeyedClient(app, headers={csrf.HEADER: csrf.token_of(begun.secret), "Origin": "http://testserver"})
         client.cookies.set("iit_session", begun.secret)
         return client
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.cli.main import run as iit
 from core.database import DatabaseNotMigrated, dispose, owner_connection
@@ -12,6 +11,7 @@ from core.services.manager import add_database
 from core.tenancy import create_tenant
 from core.tenancy.service import check
 from tests.core.data_databases import Closed, Unknown
+from tests.keyed import KeyedClient
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_commands_say_what_to_do_where_nothing_was_migrated(new_tenant, lost, ca
 def test_the_api_answers_503_where_nothing_was_migrated(new_tenant, lost):
     from core.app.factory import create_app
 
-    with TestClient(create_app(), headers={"X-API-Key": new_tenant.api_key}) as client:
+    with KeyedClient(create_app(), headers={"X-API-Key": new_tenant.api_key}) as client:
         answer = client.get("/v1/audit")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     assert "Ask the operator of this installation to migrate" in answer.json()["remedy"]
@@ -104,7 +104,7 @@ def test_commands_on_a_tenant_whose_database_cannot_be_had_say_so(away, capsys, 
 def test_the_api_answers_503_for_such_a_tenant_and_serves_the_others(new_tenant, away, without):
     from core.app.factory import create_app
 
-    with without("north"), TestClient(create_app()) as client:
+    with without("north"), KeyedClient(create_app()) as client:
         answers = [client.get("/v1/audit", headers={"X-API-Key": key}) for key in (away.api_key, new_tenant.api_key)]
     assert [answer.status_code for answer in answers] == [503, 200]
     assert answers[0].json()["remedy"]

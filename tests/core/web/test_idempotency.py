@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.errors import Invalid
+from core.errors import BadRequest
 from core.web.idempotency import KEY_MAX, parse
 
 WRONG = ["", '""', '"', '"a', 'a"', '"a"b', '"a" ;x', '"a\\b"', "\u00e9", "a\tb", "x" * (KEY_MAX + 1), f'"{"x" * 256}"']
@@ -26,7 +26,7 @@ class TestParse:
 
     @pytest.mark.parametrize("value", WRONG)
     def test_what_is_no_key_is_rejected_and_not_repeated(self, value):
-        with pytest.raises(Invalid) as rejected:
+        with pytest.raises(BadRequest) as rejected:
             parse(value)
         assert len(value) < 10 or value not in str(rejected.value.errors)
 
@@ -40,13 +40,13 @@ class TestHeader:
     @pytest.mark.parametrize("value", ['"', "x" * 256])
     def test_a_write_rejects_what_is_no_key(self, toy_api, value, written):
         answer = toy_api.post("/v1/toy/write", headers={"Idempotency-Key": value})
-        assert answer.status_code == 422
+        assert answer.status_code == 400
         assert [error["field"] for error in answer.json()["errors"]] == ["header.idempotency-key"]
         assert written() == 0
 
     def test_two_keys_are_rejected(self, toy_api):
         headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
-        assert toy_api.post("/v1/toy/write", headers=headers).status_code == 422
+        assert toy_api.post("/v1/toy/write", headers=headers).status_code == 400
 
 
 def test_every_write_declares_it_and_no_read(application):

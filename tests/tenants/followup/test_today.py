@@ -5,12 +5,12 @@ from itertools import chain
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.clock import frozen, now, today
 from core.database import tenant_session
 from tenants.followup.rest import read_rest
 from tenants.followup.today import read_today
+from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import ZONE, scored
 
 
@@ -118,7 +118,7 @@ def test_a_chosen_clinic_counts_its_people_and_leaves_the_other_clinics_to_choos
 def many(application, make_tenant):
     """A tenant with 45 people at risk at three clinics: its reference, a client, and their identifiers."""
     owner = make_tenant()
-    with TestClient(application, headers={"X-API-Key": owner.api_key}) as client:
+    with KeyedClient(application, headers={"X-API-Key": owner.api_key}) as client:
         yield owner.ref, client, scored(owner.ref, client, at_risk=45, to_trace=0, clinics=3)["at_risk"]
 
 

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import platform_session
 from core.identity.people import members, sessions
 from core.identity.tenant_roles.service import RoleAuthor, RoleDraft, create_role
+from tests.keyed import KeyedClient
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def visitor(application, tenant):
         with platform_session() as session:
             members.accept(session, person_id, tenant.id)
             begun = sessions.begin(session, person_id, tenant.id, signed_in_by="password")
-        client = TestClient(application, follow_redirects=False)
+        client = KeyedClient(application, follow_redirects=False)
         client.cookies.set("iit_session", begun.secret)
         return client
 

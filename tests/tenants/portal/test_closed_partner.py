@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import platform_session
 from core.errors import NotFound, Unauthenticated
 from core.identity.people import members, sessions
 from core.identity.people.sessions import KIND
 from core.tenancy import suspend_tenant
+from tests.keyed import KeyedClient
 
 EMAIL = "both@example.org"
 ORIGIN = {"Origin": "http://testserver"}
@@ -27,7 +27,7 @@ def closed(application, two_tenants):
             sessions.begin(session, person, two_tenants[0].id, signed_in_by="password", device=name)
             for name in ("this", "lost phone")
         )
-    client = TestClient(application, headers=ORIGIN, follow_redirects=False)
+    client = KeyedClient(application, headers=ORIGIN, follow_redirects=False)
     client.cookies.set("iit_session", begun.secret)
     client.begun, client.other, client.person = begun, other, person
     suspend_tenant(two_tenants[0].slug)

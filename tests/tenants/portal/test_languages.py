@@ -10,7 +10,6 @@ from string import Formatter
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.clock import now
 from core.database import platform_session, tenant_session
@@ -26,6 +25,7 @@ from tenants.imports.staging.meanings import MEANINGS
 from tenants.quality import catalog
 from tenants.quality import repository as quality
 from tenants.quality.models import QualityReport
+from tests.keyed import KeyedClient
 
 PASSWORD = "seven green bicycles in the rain"
 MARKS = {"marked", "marked_forms", "phrase", "counted_phrase"}
@@ -74,7 +74,7 @@ def reader(request, application, module_tenant, english):
 
     def begin(role=None):
         headers = {"Accept-Language": request.param, "Origin": "http://localhost"}
-        client = TestClient(application, base_url="http://localhost", headers=headers, follow_redirects=False)
+        client = KeyedClient(application, base_url="http://localhost", headers=headers, follow_redirects=False)
         if role is not None:
             email = f"{uuid4().hex[:10]}@example.org"
             grant = members.Grant([role])

@@ -4,11 +4,11 @@ from datetime import date
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from tenants.portal import programme_view
+from tests.keyed import KeyedClient
 
 NOTICE = "So far: the numbers run until 20 May 2025"
 
@@ -18,7 +18,7 @@ def partner(application, make_tenant):
     """A partner that has a clinic with records to 20 May 2025."""
     owner = make_tenant()
     body = {"datim_id": f"T{uuid4().hex[:10]}", "name": "Clinic"}
-    with TestClient(application, headers={"Authorization": f"Bearer {owner.api_key}"}) as client:
+    with KeyedClient(application, headers={"Authorization": f"Bearer {owner.api_key}"}) as client:
         client.post("/v1/facilities", json=body)
     with tenant_session(owner.ref, actor="test:1") as session, session.cursor() as cursor:
         cursor.execute("UPDATE facilities SET data_date = %s", (date(2025, 5, 20),))
@@ -35,7 +35,7 @@ def reader(application, partner):
     with platform_session() as session:
         members.accept(session, person, partner.id)
         begun = sessions.begin(session, person, partner.id, signed_in_by="password")
-    client = TestClient(application)
+    client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
     return client
 

@@ -5,11 +5,11 @@ from datetime import date
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from tenants.reports import making
+from tests.keyed import KeyedClient
 
 FORM = {"report": "line-list.pdf", "facility": "", "as_of": "2025-05-02", "period": "2025Q1"}
 PLAN = {"report": "mer.csv", "facility": "", "of": "quarter", "moment": "week-3", "at_hour": "17", "recipients": ""}
@@ -19,7 +19,7 @@ PLAN = {"report": "mer.csv", "facility": "", "of": "quarter", "moment": "week-3"
 def officer(application, make_tenant):
     """A browser of a data officer whose partner has a clinic with records to 20 May 2025."""
     owner = make_tenant()
-    with TestClient(application, headers={"Authorization": f"Bearer {owner.api_key}"}) as client:
+    with KeyedClient(application, headers={"Authorization": f"Bearer {owner.api_key}"}) as client:
         client.post("/v1/facilities", json={"datim_id": f"T{uuid4().hex[:10]}", "name": "Clinic"})
         mapping = {"elements": [{"indicator": "TX_CURR", "dataElement": "curr0000001"}]}
         client.put("/v1/settings/reports", json={"dhis2": mapping}, headers={"If-Match": "*"})
@@ -30,7 +30,7 @@ def officer(application, make_tenant):
     with platform_session() as session:
         members.accept(session, person, owner.ref.id)
         begun = sessions.begin(session, person, owner.ref.id, signed_in_by="password")
-    client = TestClient(application, follow_redirects=False)
+    client = KeyedClient(application, follow_redirects=False)
     client.cookies.set("iit_session", begun.secret)
     return client
 

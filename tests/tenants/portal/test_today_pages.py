@@ -5,10 +5,10 @@ import re
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import platform_session
 from core.identity.people import members, sessions
+from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import scored
 
 
@@ -22,7 +22,7 @@ def reader(application, client_for, make_tenant):
     with platform_session() as session:
         members.accept(session, person, owner.ref.id)
         begun = sessions.begin(session, person, owner.ref.id, signed_in_by="password")
-    client = TestClient(application)
+    client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
     return client
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from core.database import TenantRef, TenantSession, tenant_session
+from tests.keyed import KeyedClient
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def make_api(make_tenant: Callable[..., Any], records_app: FastAPI) -> Callable[
     def make() -> Api:
         created = make_tenant()
         headers = {"X-API-Key": created.api_key}
-        return Api(created.ref, TestClient(records_app, headers=headers, raise_server_exceptions=False))
+        return Api(created.ref, KeyedClient(records_app, headers=headers, raise_server_exceptions=False))
 
     return make
 

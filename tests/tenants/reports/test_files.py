@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from core import blobs, clock
@@ -22,6 +21,7 @@ from core.web import texts
 from tenants.records.erasing import erase_person
 from tenants.reports import due, linelist, making, printed_list
 from tenants.reports.typesetting import typeset
+from tests.keyed import KeyedClient
 from tests.tenants.reports.conftest import DAY, START, at
 from tests.tenants.reports.test_schedules import run_again
 
@@ -77,7 +77,7 @@ def person(application, store, tokens):
             credential=tokens.name, credential_id=token,
             facility_ids=None if facilities is None else frozenset(facilities),
         )  # fmt: skip
-        return TestClient(application, headers={"Authorization": f"Bearer {token}"})
+        return KeyedClient(application, headers={"Authorization": f"Bearer {token}"})
 
     return sign_in
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from core import clock
@@ -17,6 +16,7 @@ from core.jobs.worker import drain
 from tenants.reports import due, making, schedules
 from tenants.reports.file_schemas import SchedulePost
 from tests.core.mail.server import installed
+from tests.keyed import KeyedClient
 
 WEEKLY = {"kind": "line-list", "format": "csv", "every": "week", "on_day": 1, "at_hour": 6}
 
@@ -131,7 +131,7 @@ def test_a_schedule_stops_when_its_creator_lost_the_right_to_it(api, owner, stor
     creators = {why: join(why) for why in ("creator", "permission", "reach", "assigned")}
     ids = {why: create(store, creator, facility="FAC1") for why, creator in creators.items()}
     key = keys.create_key(owner.ref, name="schedules")
-    with TestClient(api.app, headers={"Authorization": f"Bearer {key.plaintext}"}) as client:
+    with KeyedClient(api.app, headers={"Authorization": f"Bearer {key.plaintext}"}) as client:
         ids["key"] = UUID(client.post("/v1/reports/schedules", json=WEEKLY).json()["id"])
     accounts.deactivate(creators["creator"], actor="test:1")
     members.change_member(store.tenant, creators["permission"], members.Grant(["viewer"]), actor="test:1")

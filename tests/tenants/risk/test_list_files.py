@@ -59,11 +59,11 @@ def owner(make_tenant):
 
 @pytest.fixture(scope="module")
 def application_client(application, owner):
-    from fastapi.testclient import TestClient
+    from tests.keyed import KeyedClient
 
     def client(*permissions):
         key = owner.api_key if not permissions else create_key(owner.ref, name="x", permissions=permissions).plaintext
-        return TestClient(application, headers={"Authorization": f"Bearer {key}"})
+        return KeyedClient(application, headers={"Authorization": f"Bearer {key}"})
 
     return client
 

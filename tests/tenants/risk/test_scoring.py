@@ -306,9 +306,9 @@ def test_no_personal_data_is_in_what_is_stored_of_a_model(trained):
 
 @pytest.fixture(scope="module")
 def client(application, trained, scored):
-    from fastapi.testclient import TestClient
+    from tests.keyed import KeyedClient
 
-    with TestClient(application, headers={"Authorization": f"Bearer {trained[0].api_key}"}) as opened:
+    with KeyedClient(application, headers={"Authorization": f"Bearer {trained[0].api_key}"}) as opened:
         yield opened
 
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.database import platform_session
 from core.identity import csrf
@@ -11,6 +10,7 @@ from core.identity.people import members
 from core.identity.people.account_rows import choose_language
 from core.preferences import registry, service
 from core.web.etag import ANY_VERSION
+from tests.keyed import KeyedClient
 
 TITLES = {"en": "Your account", "fr": "Votre compte", "pt": "A sua conta"}
 ORIGIN = {"Origin": "http://testserver"}
@@ -21,7 +21,7 @@ def device(application):
     """A browser of a session: ``device(session)``."""
 
     def open_(session, **headers):
-        client = TestClient(application, headers=headers, follow_redirects=False)
+        client = KeyedClient(application, headers=headers, follow_redirects=False)
         client.cookies.set("iit_session", session.secret)
         return client
 

@@ -4,7 +4,6 @@ import json
 from functools import partial
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.cli.main import run
 from core.database import platform_session
@@ -14,6 +13,7 @@ from core.identity.people import accounts, links, members
 from core.identity.people.deactivation import deactivate_member, reactivate_member
 from core.identity.people.members import Grant
 from core.identity.people.sessions import COOKIE, Sessions
+from tests.keyed import KeyedClient
 
 ANY = {"If-Match": "*"}
 
@@ -23,7 +23,7 @@ def session_of(application, begin):
     """A client with a new session of the account: ``session_of(email)``."""
 
     def start(email):
-        client = TestClient(application, follow_redirects=False)
+        client = KeyedClient(application, follow_redirects=False)
         client.cookies.set(COOKIE, begin(email).secret)
         return client
 
@@ -164,7 +164,7 @@ def test_a_key_permits_no_more_than_its_creator_may_do_now(tenant, add_person, m
     assert key.get("/v1/people").status_code == 200
     chained = key.post("/v1/keys", json={"name": "of a key"}).json()
     assert chained["created_by"] == f"person:{person}"
-    second = TestClient(key.app, headers={"X-API-Key": chained["api_key"]})
+    second = KeyedClient(key.app, headers={"X-API-Key": chained["api_key"]})
     members.change_member(tenant, person, Grant(["data_officer"]), actor="test:1")
     for client in (key, second):
         assert client.get("/v1/people").status_code == 403

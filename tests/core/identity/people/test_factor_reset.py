@@ -1,7 +1,6 @@
 """An admin removes the second factor of a person who lost it: the guards, the end of sessions, and the letter."""
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.errors import Forbidden, NotFound, Unauthenticated
 from core.identity import csrf
@@ -12,6 +11,7 @@ from core.identity.people.sign_in import complete_with_code
 from core.jobs.worker import drain
 from core.tenancy import suspend_tenant
 from tests.core.identity.people.conftest import PASSWORD
+from tests.keyed import KeyedClient
 
 ORIGIN = {"Origin": "http://testserver"}
 
@@ -45,7 +45,7 @@ def test_the_page_resets_it_ends_the_sessions_and_a_letter_tells_in_the_persons_
     person_id, email, session = lost
     choose_language(person_id, "fr")
     mine = begin(add_person("partner_admin")[1])
-    browser = TestClient(application, headers=ORIGIN, follow_redirects=False)
+    browser = KeyedClient(application, headers=ORIGIN, follow_redirects=False)
     browser.cookies.set("iit_session", mine.secret)
     page = f"/admin/people/{person_id}"
     assert f"{page}/reset-second-factor" in browser.get(page).text

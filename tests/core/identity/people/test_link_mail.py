@@ -2,13 +2,14 @@
 
 import json
 import re
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from core.database import node_session, platform_session
-from core.identity.people import links
+from core.clock import now
+from core.database import node_session, platform_session, tenant_session
+from core.identity.people import link_mail, links
 from core.jobs.worker import drain
 
 BODY = {"email": "ann@example.org", "name": "Ann Ade", "roles": ["viewer"]}
@@ -108,3 +109,14 @@ def test_without_a_mail_server_nothing_is_published(client, owner):
     assert client.post("/v1/people", json=BODY).status_code == 201
     drain(owner.ref)
     assert jobs(owner.ref) == []
+
+
+def test_a_link_that_has_not_committed_yet_is_mailed_later(box, client, owner):
+    person = UUID(client.post("/v1/people", json=BODY).json()["id"])
+    drain(owner.ref)
+    late = links.Link(uuid4(), f"{links.PATH}secret", now())
+    with tenant_session(owner.ref, actor="test:1") as session:
+        link_mail.publish_link(session, late, person)
+    drain(owner.ref)
+    assert sorted(job["state"] for job in jobs(owner.ref)) == ["done", "queued"]
+    assert len(box.letters) == 1

@@ -4,7 +4,6 @@ import json
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.cli.main import run
 from core.errors import Conflict, Forbidden, NotFound, Unauthenticated
@@ -14,6 +13,7 @@ from core.identity.people.members import Grant
 from core.identity.people.sessions import KIND
 from core.jobs.worker import drain
 from tests.core.identity.people.conftest import PASSWORD
+from tests.keyed import KeyedClient
 
 TYPED = {"name": "Typed Name", "roles": ["viewer"], "language": "pt"}
 ANY = {"If-Match": "*"}
@@ -82,7 +82,7 @@ def test_until_the_person_accepts_the_inviter_sees_what_they_typed(
     assert (listed["name"], listed["language"]) == ("Typed Name", "pt")
     assert members.names_of(ours.tenant, [members.person_of(email)]) == {members.person_of(email): "Typed Name"}
     assert links.holder_of(secret).name == "Typed Name"
-    admin = TestClient(ours.app)
+    admin = KeyedClient(ours.app)
     admin.cookies.set("iit_session", begin(add_person("partner_admin", of=ours.tenant)[1]).secret)
     pages = admin.get("/admin/people").text + admin.get(f"/admin/people/{person_id}").text
     assert "Typed Name" in pages
@@ -175,7 +175,7 @@ def test_a_person_chooses_their_own_name_for_every_tenant(ours, theirs, begin, e
     links.use_link(invite(ours, email)[1], PASSWORD)
     links.use_link(invite(theirs, email, name="Another")[1], PASSWORD)
     session = begin(email)
-    client = TestClient(ours.app, headers={"Origin": "http://testserver"}, follow_redirects=False)
+    client = KeyedClient(ours.app, headers={"Origin": "http://testserver"}, follow_redirects=False)
     client.cookies.set("iit_session", session.secret)
     token = client.get("/me").text.split('name="csrf_token" value="')[1].split('"')[0]
     rejected = client.post("/me/name", data={"csrf_token": token, "name": " "})

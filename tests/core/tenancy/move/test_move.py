@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.app.factory import create_app
 from core.audit import sealer as sealing
@@ -16,6 +15,7 @@ from core.tenancy import get_tenant, placing
 from core.tenancy.move import service
 from core.tenancy.shape import digests
 from tests.core.tenancy.move.conftest import put, rows
+from tests.keyed import KeyedClient
 
 
 def digest_of(ref, **options):
@@ -38,7 +38,7 @@ def test_further_databases_are_shown_among_the_services(east):
 
 def test_one_process_serves_a_tenant_before_and_after_its_move(east, make):
     new_tenant = make()
-    with TestClient(create_app(), headers={"Authorization": f"Bearer {new_tenant.api_key}"}) as client:
+    with KeyedClient(create_app(), headers={"Authorization": f"Bearer {new_tenant.api_key}"}) as client:
         assert client.post("/v1/facilities", json={"datim_id": "FacAaa00001", "name": "Aaa"}).status_code == 201
         for place in (east, "default"):
             sealing.seal(get_tenant(new_tenant.ref.slug))
