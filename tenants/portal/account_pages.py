@@ -78,7 +78,7 @@ def post_name(page: Page, principal: SignedIn, scope: AnyScope, name: Annotated[
     return RedirectResponse("/me", SEE_OTHER)
 
 
-@router.post("/me/sessions/{session_id}/end", dependencies=[CONTROL_DATABASE])
+@router.post("/me/sessions/{session_id}/end", dependencies=[REPEATABLE])
 def post_end(principal: Own, session_id: UUID) -> RedirectResponse:
     """End one of the person's sessions, on any device."""
     sessions.end(session_id, UUID(principal.id), _confined_to(principal))

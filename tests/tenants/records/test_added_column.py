@@ -62,7 +62,8 @@ with TestClient(create_app(), headers={"Authorization": f"Bearer {sys.argv[1]}"}
     patched = client.patch(f"/v1/patients/{patient['id']}", json={"landmark": "bridge"},
                            headers={"If-Match": f'"{patient["version_id"]}"'})
     written = [put.json().get("landmark"), patched.json().get("landmark")]
-    rejected = client.post("/v1/patients", json={"facility": "C1", "landmark": 5}).status_code
+    rejected = client.post("/v1/patients", json={"facility": "C1", "landmark": 5},
+                           headers={"Idempotency-Key": "rejected"}).status_code
 print(json.dumps({"stored": stored, "described": described, "answered": answered, "written": written,
                   "rejected": rejected}))
 """
