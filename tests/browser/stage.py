@@ -116,7 +116,13 @@ class Stage:
 
 def _api(site: str, tenant: TenantRef) -> httpx.Client:
     key = create_key(tenant, name=f"Pictures {uuid4().hex[:6]}")
-    return httpx.Client(base_url=site, headers={"X-API-Key": key.plaintext}, timeout=60)
+    headers = {"X-API-Key": key.plaintext}
+    return httpx.Client(base_url=site, headers=headers, timeout=60, event_hooks={"request": [_add_key]})
+
+
+def _add_key(request: httpx.Request) -> None:
+    """Send a fresh Idempotency-Key, which writes under /v1 may need."""
+    request.headers["Idempotency-Key"] = str(uuid4())
 
 
 def _id_of(answer: httpx.Response) -> str:
