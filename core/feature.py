@@ -2,6 +2,7 @@
 
 from core.events.kernel_types import KERNEL_TYPES
 from core.feature_registry import Command, Feature, Loop, Meter, Permission, SettingsGroup
+from core.webhooks.event_types import WEBHOOK_TYPES
 
 feature = Feature(
     name="core",
@@ -18,7 +19,7 @@ feature = Feature(
         "core.app.operator_health:router",
     ),
     public_routers=("core.identity.oidc.back_channel:router",),
-    jobs=("core.jobs.announcing", "core.jobs.deliveries"),
+    jobs=("core.jobs.announcing", "core.jobs.deliveries", "core.webhooks.dispatch"),
     credentials=("core.identity.keys:KIND", "core.identity.people.sessions:KIND"),
     tables=(
         "core.tenancy.models",
@@ -39,6 +40,7 @@ feature = Feature(
         "core.idempotency.models",
         "core.installation.models",
         "core.connections.models",
+        "core.webhooks.models",
     ),
     permissions=(
         Permission("audit.read", "Read who did what to which record"),
@@ -113,6 +115,8 @@ feature = Feature(
         "cli:api_key:revoke",
         *(f"{source}:job:{act}" for source in ("cli", "page") for act in ("retry", "discard")),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
+        *(f"cli:webhook:{act}" for act in ("create", "remove", "enable", "rotate", "resend")),
+        "job:webhook:disable",
         "cli:tenant:create",
         *(f"{source}:tenant:{act}" for source in ("cli", "page") for act in ("suspend", "resume")),
         "cli:tenant:purge",
@@ -124,7 +128,7 @@ feature = Feature(
         "cli:tenant:delete",
         "cli:tenant:undelete",
     ),
-    events=KERNEL_TYPES,
+    events=(*KERNEL_TYPES, *WEBHOOK_TYPES),
     subscribers={
         "people.link_created": "core.identity.people.link_mail:send_link",
         "people.second_factor_reset": "core.identity.people.factor_reset:send_notice",
@@ -143,6 +147,7 @@ feature = Feature(
         "person.erased": "core.idempotency.clearing:forget_bodies",
         "settings.changed": "core.identity.people.factor_rules:copy_rule",
         "tenant.restored": "core.identity.people.factor_rules:copy_rule",
+        "events.published": "core.webhooks.fan_out:event_published",
     },
     meters=(
         Meter(
@@ -156,6 +161,7 @@ feature = Feature(
         Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
         Loop("idempotency", "core.idempotency.clearing:remove_expired", seconds=3600.0, first_seconds=120.0),
     ),
+    dependencies=("core.webhooks.dispatch:RECEIVERS",),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
@@ -179,6 +185,7 @@ feature = Feature(
         "migrate": Command("core.database.commands:migrate", "Migrate every schema to its newest migration"),
         "retention": Command("core.retention.commands:retention", "Delete rows that are older than their retention"),
         "tenant": Command("core.tenancy.commands:tenant", "Make, list, show, suspend and resume tenants"),
+        "webhooks": Command("core.webhooks.commands:webhooks", "Send a tenant's events to other systems"),
         "worker": Command("core.jobs.commands:worker", "Run jobs: the relay and a worker's threads"),
         "services": Command("core.services.commands:services", "Start, stop, look at the embedded database and Valkey"),
     },

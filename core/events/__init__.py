@@ -18,6 +18,7 @@ Events for listeners, and their payloads:
 - ``jobs.retried``, ``jobs.discarded``: an operator decided so about a dead letter. The same without ``reason``.
 - ``attempts.changed``: ``patient_id``, ``attempt_id``. ``outcome``: None if the attempt was undone.
 - ``person.erased``: a person was erased. ``patient_ids``: all their records.
+- ``events.published``: a public event was published; its envelope, see ``core.events.outbox``.
 - ``imports.completed``: an import, or its undoing, is complete. ``import_id``, ``data_date``, and ``facility_ids``: the
   facilities that it had rows of. The outbox has an event of this name, too, for imports only.
 """

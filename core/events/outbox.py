@@ -11,6 +11,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
+from core.clock import now
+from core.events import publish
 from core.events.catalogue import check_payload, type_of
 from core.feature_registry import features
 
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.database import TenantSession
+    from core.feature_registry import EventType
 
-LARGEST_PAYLOAD: Final = 20_000
-"""Most characters of a payload as JSON. A payload names what changed; it does not contain the changed data."""
+LARGEST_PAYLOAD: Final = 18_000
+"""Most characters of a payload as JSON. A payload names what changed; it does not contain the changed data. A webhook's
+body is under 20 kB, with the envelope."""
+PUBLISHED: Final = "events.published"
+"""What listeners get of a public event, in the transaction of its act: its envelope."""
 _INSERT: Final = """
 INSERT INTO node.outbox (id, tenant_id, tenant_role, event, subject, payload, actor, request_id)
 VALUES (%s, %s, current_user, %s, %s, %s, %s, %s)
@@ -80,4 +86,18 @@ def publish_after_commit(session: TenantSession, event: str, *, subject: str, pa
     values = (event_id, session.tenant.id, event, subject, Jsonb(dict(payload)), session.actor, session.request_id)
     with session.cursor() as cursor:
         cursor.execute(_INSERT, values)
+    if event_type.public:
+        publish(session, PUBLISHED, envelope(event_type, event_id, subject, payload))
     return event_id
+
+
+def envelope(event_type: EventType, event_id: UUID, subject: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a public event as other systems receive it."""
+    return {
+        "id": str(event_id),
+        "type": event_type.name,
+        "version": event_type.version,
+        "timestamp": now().isoformat(),
+        "subject": subject,
+        "data": dict(payload),
+    }

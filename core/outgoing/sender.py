@@ -81,6 +81,7 @@ def send(
     request: Request,
     *,
     tenant: object | None = None,
+    instance: str | None = None,
     private: bool = False,
     largest: int = LARGEST,
     cut: bool = False,
@@ -92,6 +93,7 @@ def send(
         dependency: what is called: its time limit, breaker and bulkhead. Each host has its own.
         request: what to send.
         tenant: whose call it is.
+        instance: what has a breaker and a bulkhead of its own; the host when None.
         private: whether the host may have an address in a private network.
         largest: most bytes of the answer's body.
         cut: return the first ``largest`` bytes of a longer body, in place of an error.
@@ -131,7 +133,7 @@ def send(
             raise _ServerFaultError(answer)
         return answer
 
-    guard = guarded(dependency, instance=request.url.host, tenant=tenant, harmless=(AddressRejected,))
+    guard = guarded(dependency, instance=instance or request.url.host, tenant=tenant, harmless=(AddressRejected,))
     try:
         if repeatable:
             return guard(send_once)()

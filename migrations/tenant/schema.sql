@@ -998,6 +998,23 @@ CREATE INDEX ix_visits_date_started ON visits (date_started);
 CREATE INDEX ix_visits_patient_uuid ON visits (patient_uuid, date_started);
 CREATE INDEX ix_visits_uuid_closed ON visits (uuid) WHERE known_to IS NOT NULL;
 CREATE UNIQUE INDEX uq_visits_uuid_open ON visits (uuid) WHERE known_to IS NULL;
+CREATE TABLE webhook_endpoints (
+    id UUID NOT NULL, 
+    url TEXT NOT NULL, 
+    events TEXT[] NOT NULL, 
+    sealed_secret TEXT NOT NULL, 
+    sealed_previous TEXT, 
+    previous_until TIMESTAMP WITH TIME ZONE, 
+    state TEXT NOT NULL, 
+    reason TEXT, 
+    failures INTEGER NOT NULL, 
+    failing_since TIMESTAMP WITH TIME ZONE, 
+    paused_until TIMESTAMP WITH TIME ZONE, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    CONSTRAINT pk_webhook_endpoints PRIMARY KEY (id), 
+    CONSTRAINT ck_webhook_endpoints_state CHECK (state IN ('active', 'disabled'))
+);
 CREATE TABLE worklists (
     uuid UUID NOT NULL, 
     kind TEXT NOT NULL, 
@@ -1022,6 +1039,22 @@ CREATE TABLE worklists (
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)
 );
 CREATE INDEX ix_worklists_as_of_kind ON worklists (as_of, kind);
+CREATE TABLE webhook_deliveries (
+    id UUID NOT NULL, 
+    endpoint_id UUID NOT NULL, 
+    event_id UUID NOT NULL, 
+    event TEXT NOT NULL, 
+    body TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    attempts INTEGER NOT NULL, 
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_webhook_deliveries PRIMARY KEY (id), 
+    CONSTRAINT ck_webhook_deliveries_state CHECK (state IN ('waiting', 'delivered', 'failed')), 
+    CONSTRAINT fk_webhook_deliveries_endpoint_id FOREIGN KEY(endpoint_id) REFERENCES webhook_endpoints (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_webhook_deliveries_created ON webhook_deliveries (endpoint_id, created_at);
+CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (endpoint_id, due_at) WHERE state = 'waiting';
 CREATE TABLE worklist_entries (
     uuid UUID NOT NULL, 
     worklist_uuid UUID NOT NULL, 
@@ -1042,7 +1075,21 @@ CREATE TABLE worklist_entries (
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, worklists, worklist_entries TO :"tenant";
+CREATE TABLE webhook_attempts (
+    id UUID NOT NULL, 
+    endpoint_id UUID NOT NULL, 
+    delivery_id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    status INTEGER, 
+    error TEXT, 
+    milliseconds INTEGER NOT NULL, 
+    CONSTRAINT pk_webhook_attempts PRIMARY KEY (id), 
+    CONSTRAINT fk_webhook_attempts_endpoint_id FOREIGN KEY(endpoint_id) REFERENCES webhook_endpoints (id) ON DELETE CASCADE, 
+    CONSTRAINT fk_webhook_attempts_delivery_id FOREIGN KEY(delivery_id) REFERENCES webhook_deliveries (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
+CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";
