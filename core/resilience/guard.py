@@ -10,6 +10,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
+from core import telemetry
 from core.resilience.deadlines import deadline, seconds_left
 from core.resilience.errors import NOT_CALLED, BreakerOpen, BulkheadFull, DeadlinePassed
 from core.resilience.instances import CALLS, SECONDS, Instance, instance_of
@@ -173,7 +174,7 @@ def guarded(
     Args:
         dependency: what is called.
         instance: which server of the group, such as its host, if the dependency is ``by_instance``.
-        tenant: whose call it is: its id, or anything that names it; None for the platform's own.
+        tenant: whose call it is, by anything that names it; when None, the tenant of the present request or job.
         harmless: errors that say nothing about the dependency, such as a rejected address.
 
     Raises:
@@ -181,6 +182,5 @@ def guarded(
         BulkheadFull: when it is entered: too many calls are under way.
         DeadlinePassed: when it is entered: the request or job has no time left.
     """
-    return Guard(
-        dependency, instance if dependency.by_instance else "", None if tenant is None else str(tenant), harmless
-    )
+    whose = telemetry.context().get("tenant") if tenant is None else str(tenant)
+    return Guard(dependency, instance if dependency.by_instance else "", whose, harmless)

@@ -166,7 +166,7 @@ def check_domain(tenant: TenantRef, domain_id: UUID, author: Author) -> Domain:
     """
     domain = get_domain(tenant, domain_id)
     require_none("a look-up of a domain")
-    with guarded(NAME_SERVERS, instance=domain.domain, tenant=tenant.id):
+    with guarded(NAME_SERVERS, instance=domain.domain, tenant=tenant.slug):
         records = prover.txt_records(domain.domain)
     published = domain.record in (record.strip() for record in records)
     try:

@@ -8,12 +8,17 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
-from core.database import tenant_session
+from core.database import pool_states, tenant_session
+from core.errors import Unavailable
 
 
 def backend(tenant):
     with tenant_session(tenant, actor="test:1") as session:
         return session.scalar(text("SELECT pg_backend_pid()"))
+
+
+def pool_of(tenant):
+    return next(pool for pool in pool_states() if pool.database == tenant.database)
 
 
 def both_at_once(first, second):
@@ -61,3 +66,15 @@ def test_threads_that_ask_at_once_each_get_their_own_tenants_rows(database, make
 
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(role, range(100)))
+
+
+def test_a_wait_for_a_connection_is_counted(database, tenant, settings_of):
+    settings_of(database_pool_size=1, database_pool_overflow=0, database_pool_timeout=0.01)
+    backend(tenant)
+    assert (pool_of(tenant).waits, pool_of(tenant).idle) == (0, 1)
+    with tenant_session(tenant, actor="test:1") as session:
+        session.execute(text("SELECT 1"))
+        assert (pool_of(tenant).in_use, pool_of(tenant).idle) == (1, 0)
+        with ThreadPoolExecutor(1) as threads, pytest.raises(Unavailable):
+            threads.submit(backend, tenant).result()
+    assert (pool_of(tenant).waits, pool_of(tenant).in_use) == (1, 0)

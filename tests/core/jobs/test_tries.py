@@ -9,10 +9,11 @@ from sqlalchemy import text
 from core import blobs, scratch
 from core.database import node_session
 from core.errors import Invalid, Unavailable
-from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, leases
+from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, job_metrics, leases
 from core.jobs.registry import kind_of
 from core.jobs.runner import Runner, describe
 from core.jobs.worker import drain
+from core.resilience import seconds_left
 from core.tenancy import resume_tenant, suspend_tenant
 
 
@@ -44,7 +45,9 @@ def test_a_job_runs_in_its_tenants_scope_and_is_done(tenant, ask, row, effect, e
             effect(session, "a")
 
     job_id = ask(tenant, act, payload={"day": 1})
+    before = job_metrics.ENDED.value("testing.act", "done")
     assert drain(tenant) == 1
+    assert job_metrics.ENDED.value("testing.act", "done") == before + 1
     assert seen == [(tenant, f"job:{job_id}", "r-1", 1, 1)]
     job = row(job_id)
     assert (job["state"], job["attempts"], job["deliveries"]) == ("done", 0, 1)
@@ -341,3 +344,22 @@ def test_a_job_that_needs_a_file_waits_uncharged_while_the_store_is_not_the_inst
     change(job_id, "run_after = now()")
     drain(tenant)
     assert row(job_id)["state"] == "done"
+
+
+def test_the_calls_of_a_job_end_at_its_time_limit(tenant, ask):
+    left = []
+    ask(tenant, lambda _context, _payload: left.append(seconds_left(10**9)))
+    drain(tenant)
+    assert 0 < left[0] <= kind_of("testing.act").time_limit.total_seconds()
+
+
+def test_the_metrics_say_how_many_jobs_wait(tenant, ask):
+    ask(tenant)
+    job_metrics.refresh(tenant.database)
+    waiting = {
+        sample.labels: sample.value
+        for reading in job_metrics._read()
+        for sample in reading.samples
+        if reading.name == "iit_jobs"
+    }
+    assert waiting[tenant.database, "testing.act", "waiting"] >= 1

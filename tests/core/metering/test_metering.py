@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +35,17 @@ def test_what_was_rolled_back_was_not_used(tenant):
         metering.record(session, "imports", 1, key="a")
         raise ZeroDivisionError
     assert totals(tenant)["imports"] == 0
+    assert service.USED.value("imports", tenant.slug) == 0
+
+
+def test_the_metric_counts_what_was_committed_once(tenant, monkeypatch):
+    monkeypatch.setattr(service, "USED", SimpleNamespace(add=lambda *use, amount: counted.append((*use, amount))))
+    counted = []
+    for _ in range(2):
+        with tenant_session(tenant, actor="test:1") as session:
+            metering.record(session, "patients_scored", 7, key="a")
+            assert counted in ([], [("patients_scored", tenant.slug, 7.0)])
+    assert counted == [("patients_scored", tenant.slug, 7.0)]
 
 
 def test_tenants_have_meters_of_their_own(two_tenants):

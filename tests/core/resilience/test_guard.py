@@ -6,6 +6,7 @@ from threading import Barrier, Semaphore
 
 import pytest
 
+from core import telemetry
 from core.errors import Conflict
 from core.resilience import (
     BreakerOpen,
@@ -170,6 +171,14 @@ class TestBulkhead:
             succeed(sample, tenant="b")
         succeed(sample, tenant="a")
         assert instance_of(sample).under_way == 0
+
+    def test_a_call_counts_to_the_tenant_of_its_request_or_job(self, dependency):
+        sample = dependency(at_once=4, at_once_per_tenant=1)
+        with telemetry.bound(tenant="a"), guarded(sample):
+            with pytest.raises(BulkheadFull), guarded(sample):
+                pass
+            with telemetry.bound(tenant="b"), guarded(sample):
+                pass
 
     def test_a_rejection_by_the_breaker_frees_the_place(self, dependency, clock):
         sample = dependency(at_once=1, at_once_per_tenant=1, calls=1)

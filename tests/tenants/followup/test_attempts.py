@@ -7,6 +7,7 @@ import pytest
 
 from core.clock import now, today
 from tenants.followup.outcomes import OUTCOMES
+from tenants.followup.service import RECORDED
 from tenants.records.ids import new_uuid
 from tenants.risk.models import Worklist, WorklistEntry
 
@@ -27,7 +28,9 @@ def attempt(patient, **facts):
 
 def test_an_attempt_sent_twice_is_recorded_one_time(api, patient):
     body = attempt(patient, outcome="promised", promised_for=str(today(ZONE) + timedelta(days=2)), note="by bus")
+    before = RECORDED.value("promised")
     first, second = api.post("/v1/attempts", json=body), api.post("/v1/attempts", json=body)
+    assert RECORDED.value("promised") == before + 1
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert first.json()["note"] == "by bus"

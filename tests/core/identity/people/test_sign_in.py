@@ -7,6 +7,7 @@ import pytest
 from core.clock import frozen, now
 from core.errors import TooManyRequests, Unauthenticated
 from core.identity.people import members, passwords
+from core.identity.people.sign_in_events import ATTEMPTS
 from tests.core.identity.people.conftest import PASSWORD
 
 
@@ -73,12 +74,14 @@ def test_the_wait_doubles_to_a_quarter_of_an_hour(begin, add_person):
 
 def test_signing_in_ends_the_counting(begin, add_person):
     _, email = add_person()
+    before = [ATTEMPTS.value(outcome) for outcome in ("signed_in", "wrong_password")]
     for _ in range(4):
         failure(begin, email)
     begin(email)
     for _ in range(4):
         failure(begin, email)
     assert begin(email)
+    assert [ATTEMPTS.value(outcome) for outcome in ("signed_in", "wrong_password")] == [before[0] + 2, before[1] + 8]
 
 
 def test_the_address_is_taken_in_any_case_and_with_blanks_around(begin, add_person):
