@@ -82,3 +82,19 @@ def test_a_partner_is_suspended_with_a_reason_and_resumed_and_support_only_reads
 @pytest.mark.parametrize("path", ["/operators", "/operators/tenants", "/operators/jobs?state="])
 def test_pages_are_never_wider_than_the_screen(visit, path):
     assert_fits(visit(path))
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_connection_is_stopped_and_released_and_support_only_reads(visit, accessible, size):
+    page = visit("/operators", size=size)
+    page.get_by_role("link", name="Connections").click()
+    accessible(page)
+    assert_fits(page)
+    page.get_by_label("Connection", exact=True).select_option("mail_server")
+    page.get_by_label("Why").fill("Moves to another host")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_text("Moves to another host").wait_for()
+    accessible(page)
+    assert visit("/operators/connections", "platform_support").get_by_role("button", name="Release").count() == 0
+    page.get_by_role("button", name="Release").click()
+    page.get_by_role("button", name="Release").wait_for(state="detached")
