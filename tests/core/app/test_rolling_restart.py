@@ -24,6 +24,7 @@ class Client(Thread):
     def __init__(self, ports):
         super().__init__(daemon=True)
         self.ended, self.served, self.lost = Event(), dict.fromkeys(ports, 0), []
+        self.unready = set()
 
     def run(self):
         connections = {}
@@ -40,9 +41,13 @@ class Client(Thread):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             connection.request("GET", "/health/ready")
-            return connection.getresponse().status == 200
+            ready = connection.getresponse().status == 200
         except OSError:
             return False
+        else:
+            if not ready:
+                self.unready.add(port)
+            return ready
         finally:
             connection.close()
 
@@ -85,5 +90,6 @@ def test_a_client_that_follows_readiness_loses_no_request(database, tmp_path, mo
         client.ended.set()
         client.join(PATIENCE)
         assert client.lost == []
+        assert client.unready == {first}, "the server did not say that it stops before it closed its port"
         assert client.served[first] >= 40
         assert "drains" in servers["one"][1].read_text()
