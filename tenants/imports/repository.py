@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from core.database import set_local
 from core.web.keyset import Slice, read_slice
@@ -56,6 +56,12 @@ def done_of(session: TenantSession, content_hash: str, uuids: Sequence[UUID]) ->
         col(Import.uuid).in_(uuids), col(Import.content_hash) == content_hash, col(Import.state) == "done"
     )
     return session.exec(statement.order_by(col(Import.created_at).desc()).limit(1)).one_or_none()
+
+
+def last_change(session: TenantSession) -> datetime | None:
+    """The moment at which the last import or undo of the tenant ended; None before the first."""
+    changed = col(Import.state).in_(("done", "undone"))
+    return session.exec(select(func.max(Import.finished_at)).where(changed)).one()
 
 
 def page(session: TenantSession, paging: PageRequest) -> Slice[Import]:

@@ -34,6 +34,8 @@ STATES: Final[dict[str, tuple[str, str]]] = {
 """Word and shape of each state of an import."""
 
 WORKING: Final = frozenset({"pending", "reading", "checking", "applying", "undoing"})
+ENDED: Final = frozenset({"done", "undone"})
+"""The states after which the records are changed, and today's list can be made again."""
 CANCELLABLE: Final = frozenset({"pending", "reading", "checking"})
 
 KINDS: Final[dict[str, str]] = {

@@ -258,8 +258,10 @@ def _import_page(
         summary = report.summary(session, row)
         working = summary.state in data_words.WORKING
         job = _job(session, summary.job_id) if working else None
-        scoring = scoring_job(session, latest_day_to_score(session)) if summary.state == "done" else None
-        periods = newest_periods(session) if summary.state == "done" else []
+        ended = summary.state in data_words.ENDED
+        scoring = scoring_job(session, latest_day_to_score(session)) if ended else None
+        changed_at = repository.last_change(session)
+        periods = newest_periods(session) if ended else []
     return page.render(
         template,
         scope.principal,
@@ -270,9 +272,10 @@ def _import_page(
         working=working,
         job=job,
         scoring=scoring,
-        list_made=scoring is not None
-        and scoring.state == "done"
-        and scoring.created_at > (row.finished_at or row.created_at),
+        ended=ended,
+        list_in_work=scoring is not None and scoring.state in ("queued", "running"),
+        list_made=_is_after(scoring, changed_at) and scoring is not None and scoring.state == "done",
+        list_lacks_it=summary.state == "done" and not _is_after(scoring, row.finished_at),
         periods=periods,
         rejected=data_words.problem_rows(summary.problems, accepted=False),
         noted=data_words.problem_rows(summary.problems, accepted=True),
@@ -282,6 +285,11 @@ def _import_page(
         zone=ZoneInfo(scope.tenant.time_zone),
         permissions=scope.principal.permissions,
     )
+
+
+def _is_after(job: JobOut | None, moment: datetime | None) -> bool:
+    """Whether a job was enqueued after a moment."""
+    return job is not None and (moment is None or job.created_at > moment)
 
 
 def _job(session: TenantSession, job_id: UUID | None) -> JobOut | None:
