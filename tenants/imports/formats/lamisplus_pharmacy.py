@@ -55,6 +55,7 @@ _LABELS = {
     "dsd_model": "DSD Model",
     "patient": "Patient Id",
     "datim_id": "DATIM Id",
+    "facilities": "DATIM Id",
     "name": "Facility Name",
 }
 

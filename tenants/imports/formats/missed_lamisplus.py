@@ -53,6 +53,7 @@ LAYOUT = Layout(
 )
 _LABELS = {
     "patient": "Patient Id",
+    "facilities": "DATIM Id",
     "birthdate": "Date Birth",
     "art_start_date": "ART Start Date",
     "booked_on": "Date Of Last Visit",

@@ -229,6 +229,7 @@ def facility_of(row: Row, datim_id: str) -> FacilityFact:
     """The facility of a row, as far as both lists describe it."""
     return FacilityFact(
         key=datim_id,
+        labels={"facilities": row.heading("datim_id")},
         name=row.text("facility_name"),
         state_province=row.text("state"),
         county_district=row.text("lga"),

@@ -272,6 +272,7 @@ class FacilityPlan:
             for name, spec in facility.parts().items()
         ]
         self._labels = {name: label for name, label, _ in self._parts}
+        self._labels["facilities"] = self._labels["datim_id"]
 
     def read(self, cells: Cells, reading: Reading) -> str | None:
         """Return the DATIM id, and add the facility as a fact; on an error return None, and add the reasons."""

@@ -37,19 +37,25 @@ WHERE s.import_uuid = %(import)s AND s.facility = a.code
   AND NOT EXISTS (SELECT FROM facilities AS o WHERE o.datim_id = a.code)
 """
 
-_REJECT = """
+# The heading of the file's column of facilities, where the staged facility has it as its label.
+_HEADINGS = """LEFT JOIN (
+    SELECT facility, min(label) AS heading FROM rejected WHERE kind = 'facilities' AND label <> 'facilities'
+    GROUP BY facility
+) AS h USING (facility)"""
+
+_REJECT = f"""
 WITH rejected AS (
     UPDATE import_staging AS s SET state = 'refused'
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.facility IS NOT NULL
       AND CASE WHEN %(registered)s
           THEN NOT EXISTS (SELECT FROM facilities AS f WHERE f.datim_id = s.facility)
           ELSE s.facility <> ALL(%(known)s::text[]) END
-    RETURNING s.kind, s.file, s.line
+    RETURNING s.kind, s.file, s.line, s.facility, s.label
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, 'facility', %(problem)s::text, %(remedy)s::text
-FROM rejected WHERE kind <> 'facilities'
-"""
+SELECT DISTINCT %(import)s::uuid, file, line, coalesce(h.heading, 'facility'), %(problem)s::text, %(remedy)s::text
+FROM rejected {_HEADINGS} WHERE kind <> 'facilities'
+"""  # noqa: S608 - a constant of this module
 
 _UNKNOWN = """
 SELECT s.facility, s.content FROM import_staging AS s
@@ -57,16 +63,17 @@ WHERE s.import_uuid = %(import)s AND s.kind = 'facilities' AND s.state = 'accept
   AND NOT EXISTS (SELECT FROM facilities AS f WHERE f.datim_id = s.facility)
 """
 
-_HOLD = """
+_HOLD = f"""
 WITH rejected AS (
     UPDATE import_staging AS s SET state = 'refused'
     FROM unnest(%(codes)s::text[], %(problems)s::text[], %(remedies)s::text[]) AS h (code, problem, remedy)
     WHERE s.import_uuid = %(import)s AND s.state = 'accepted' AND s.facility = h.code
-    RETURNING s.kind, s.file, s.line, h.problem, h.remedy
+    RETURNING s.kind, s.file, s.line, s.facility, s.label, h.problem, h.remedy
 )
 INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)
-SELECT DISTINCT %(import)s::uuid, file, line, 'facility', problem, remedy FROM rejected WHERE kind <> 'facilities'
-"""
+SELECT DISTINCT %(import)s::uuid, file, line, coalesce(h.heading, 'facility'), problem, remedy
+FROM rejected {_HEADINGS} WHERE kind <> 'facilities'
+"""  # noqa: S608 - a constant of this module
 
 _TELL = "UPDATE imports SET notes = notes || %(notes)s, held_facilities = %(facilities)s WHERE uuid = %(import)s"
 HELD_MOST = 200

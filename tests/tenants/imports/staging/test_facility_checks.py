@@ -59,6 +59,7 @@ def test_an_unknown_facility_is_held_back_where_its_code_or_name_resembles_a_kno
 ) -> None:
     summary = run_import(known, listed(tmp_path, ("abc123", "Clinic one"), (code, name)), "{}", data_date=JUNE)
     assert [entry["problem"] for entry in summary.problems] == ([problem] if problem else [])
+    assert {entry["field"] for entry in summary.problems} == ({"DATIM Id"} if problem else set())
     assert (summary.rows_read, summary.rows_rejected) == (2, 1 if problem else 0)
     assert [there for there, _ in on_record(known)] == sorted(["abc123"] if problem else ["abc123", code])
     note = "1 facility was not known before and was held back: the rejected rows say what to do"
