@@ -82,6 +82,8 @@ class Programme:
         clinics: rows of the table by clinic.
         ages: rows of the shown indicator by age and sex, with the columns ``age_columns``.
         trend: points of the shown indicator: label, value, text; ``top`` is the value at the top of the chart.
+        covered_to: the day to which the counts run: the end of the period, or the data date if that is earlier.
+        complete: the number of clinics whose records are complete through that day.
         list_day: the day of the partner's newest list of statuses; None where there is none.
     """
 
@@ -97,6 +99,8 @@ class Programme:
     top: float
     parts: Sequence[tuple[str, Any]]
     flows: Sequence[tuple[str, Any]]
+    covered_to: date
+    complete: int
     list_day: date | None
 
 
@@ -158,6 +162,12 @@ def read_programme(session: TenantSession, view: View, *, may_open: bool) -> tup
         top=_scale(max(values)),
         parts=_parts(opener, view.show, trend[-1]),
         flows=_flows(opener, trend[-1], words.at_end(period, report.as_of)),
+        covered_to=report.as_of,
+        complete=sum(
+            row.complete_through is not None and row.complete_through >= report.as_of
+            for row in facilities
+            if selection.facility in (None, row.datim_id)
+        ),
         list_day=lists[0].data_date if lists else None,
     )
 

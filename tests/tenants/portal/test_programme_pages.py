@@ -68,6 +68,13 @@ def test_the_pages_open_with_the_last_quarter_that_the_records_cover(reader, par
         session.rollback()
 
 
+def test_a_period_that_goes_on_is_complete_through_the_data_date_and_not_its_end(reader, partner):
+    with tenant_session(partner, actor="test:1") as session:
+        session.cursor().execute("UPDATE facilities SET complete_through = '2025-05-20'")
+    assert "complete through 20 May 2025 at 1 of 1 clinics" in reader.get("/programme?period=2025Q2").text
+    assert "complete through 31 Mar 2025 at 1 of 1 clinics" in reader.get("/programme?period=2025Q1").text
+
+
 def test_a_period_that_the_records_do_not_reach_is_rejected(reader):
     answer = reader.get("/programme?period=2025Q3")
     assert answer.status_code == 422
