@@ -54,7 +54,7 @@ def about(report: ReportFileOut, clinics: Mapping[str, str]) -> str:
     """The subject of a report: its day or period, and its clinic."""
     when = "" if report.as_of is None else shown_date(report.as_of)
     if report.period is not None:
-        when = period_title(period_of(report.period))
+        when = period_title(period_of(report.period), report.counted_to)
     where = _("all clinics of the person who asked") if report.facility is None else clinics.get(report.facility, "")
     return " · ".join(part for part in (when, where) if part)
 

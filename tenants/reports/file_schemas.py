@@ -120,6 +120,9 @@ class ReportFileOut(BaseModel):
     )
     as_of: date | None = Field(description="The day of a list.", examples=["2026-09-30"])
     period: str | None = Field(description="The period of tables.", examples=[None])
+    counted_to: date | None = Field(
+        description="The day to which the tables count, if their period goes on; else null.", examples=[None]
+    )
     identifiers: bool = Field(description="Whether it has programme identifiers.", examples=[False])
     state: State = Field(description="`waiting` for its job, `made`, `failed`, or `expired`: the file is gone.")
     problem: str | None = Field(description="Why it failed.", examples=[None])

@@ -118,9 +118,7 @@ def request_file(session: TenantSession, principal: Principal, body: ReportFileP
         if body.kind == "dhis2":
             dhis2_mapping(session)
             service.check_sendable(session, period)
-        else:
-            covered_part(session, period)
-        options = {**common, "period": body.period}
+        options = {**common, **period_options(session, body.period)}
     row = ReportFile(
         kind=body.kind,
         format=body.format,
@@ -135,6 +133,17 @@ def request_file(session: TenantSession, principal: Principal, body: ReportFileP
 def common_options(body: ReportChoice) -> dict[str, Any]:
     """The options of a report that say neither its day nor its period; ``language`` is that of a page on paper."""
     return {"facility": body.facility, "identifiers": body.identifiers, "language": texts.language()}
+
+
+def period_options(session: TenantSession, period: str | None) -> dict[str, Any]:
+    """The options of a report that say its period, and the day to which its counts run if the period goes on.
+
+    Raises:
+        Invalid: there is no such period, or it begins after the data date.
+    """
+    whole = period_of(period)
+    covered = covered_part(session, whole)
+    return {"period": period, "counted_to": covered.end.isoformat()} if covered.end < whole.end else {"period": period}
 
 
 def add(session: TenantSession, row: ReportFile) -> ReportFile:
@@ -279,7 +288,13 @@ def state_of(row: ReportFile) -> str:
 def name_of(row: ReportFile) -> str:
     """The name of a report's file, without its ending."""
     options = row.options
-    parts = (row.kind, options.get("facility"), options.get("as_of") or options.get("period"))
+    counted_to = options.get("counted_to")
+    parts = (
+        row.kind,
+        options.get("facility"),
+        options.get("as_of") or options.get("period"),
+        counted_to and f"to-{counted_to}",
+    )
     return "-".join(str(part) for part in parts if part)
 
 
@@ -287,7 +302,7 @@ def shown(row: ReportFile) -> ReportFileOut:
     """A report as the API shows it."""
     return ReportFileOut.model_validate(
         {
-            **{name: row.options.get(name) for name in ("facility", "as_of", "period")},
+            **{name: row.options.get(name) for name in ("facility", "as_of", "period", "counted_to")},
             "identifiers": bool(row.options.get("identifiers")),
             **{name: getattr(row, name) for name in ("kind", "format", "problem", "requested_at", "made_at")},
             "expires_at": row.expires_at,

@@ -69,10 +69,14 @@ def long_rows(report: IndicatorReport) -> Iterator[tuple[Cell, ...]]:
 
 
 def tables(report: IndicatorReport) -> list[Table]:
-    """One sheet per indicator, one of the flows, and one with the definitions."""
+    """One sheet per indicator, one of the flows, and one with the definitions.
+
+    While the period goes on, each title says to which day the sheet counts, such as ``TX_CURR to 2026-11-29``.
+    """
+    until = f" to {report.as_of}" if report.as_of < report.period.end else ""
     sheets = [
         Table(
-            title,
+            f"{title}{until}",
             (*report.by, *measures),
             [
                 (*(group[name] for name in report.by), *(counts[name] for name in measures))

@@ -8,7 +8,8 @@ import pytest
 
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
-from tenants.reports import making
+from tenants.reports import files, making
+from tenants.reports.models import ReportFile
 from tests.keyed import KeyedClient
 
 FORM = {"report": "line-list.pdf", "facility": "", "as_of": "2025-05-02", "period": "2025Q1"}
@@ -116,3 +117,15 @@ def test_forms_without_an_error_ask_for_the_report_and_the_schedule(send, office
     page = officer.get("/reports").text
     assert "each Wednesday, at 17:00" in page
     assert "field-error" not in page
+
+
+def test_a_report_of_a_period_that_goes_on_says_so_in_the_list_and_in_its_name(officer, send):
+    send("/reports", FORM | {"report": "mer.csv", "period": "2025Q2"})
+    send("/reports", FORM | {"report": "mer.csv", "period": "2025Q1"})
+    text = officer.get("/reports").text
+    assert "April to June 2025, so far · " in text
+    assert "January to March 2025 · " in text
+    assert files.name_of(ReportFile(kind="mer", options={"period": "2025Q2", "counted_to": "2025-05-20"})) == (
+        "mer-2025Q2-to-2025-05-20"
+    )
+    assert files.name_of(ReportFile(kind="mer", options={"period": "2025Q1"})) == "mer-2025Q1"
