@@ -4,7 +4,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
@@ -17,6 +17,9 @@ from core.identity import credentials
 from core.identity.principal import CredentialOwner, Principal
 from core.identity.tenants import TenantInactive
 from core.web import texts
+
+OF_A_TENANT: Final = texts.marked("this operation belongs to a tenant, and the credential to none")
+"""What is wrong where an operator calls an operation of tenants."""
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="ApiKeyBearer", description="The tenant's API key: `Authorization: Bearer iit_…`"
@@ -143,8 +146,7 @@ def tenant_scope_of(request: Request) -> Scope:
     """
     scope = scope_of(request)
     if not isinstance(scope, Scope):
-        detail = "this operation belongs to a tenant, and the credential to none"
-        raise Forbidden(detail, remedy="Use a credential of the tenant.")
+        raise Forbidden(OF_A_TENANT, remedy="Use a credential of the tenant.")
     return scope
 
 

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from core import telemetry
 from core.access.pages import UploadPageRoute, checked_form, lay_navigation, navigation_of
 from core.access.require import open_to_all
+from core.access.scope import OF_A_TENANT
 from core.access.verification import seen
 from core.errors import (
     BadRequest,
@@ -37,6 +38,7 @@ from core.idempotency.routes import make_idempotent
 from core.identity import csrf, permission_words
 from core.identity.credentials import credential_for
 from core.identity.people.members import tenants_of
+from core.identity.permissions import declared_permissions
 from core.identity.tenants import TenantInactive
 from core.settings import get_settings
 from core.web import texts
@@ -86,6 +88,16 @@ _REMEDIES = {
     NotFound: texts.marked("Check the address. The page may have moved, or belong to another partner."),
 }
 
+_OF_A_PARTNER = texts.marked("this page is a partner's, and you are signed in as an operator")
+_FOR_OPERATORS = texts.marked("Open the operators' pages, or sign in as a person of the partner.")
+_ON_PAGES = {
+    "the tenant's access is suspended": texts.marked("the partner's access is suspended"),
+    "the tenant is being deleted from this installation": texts.marked(
+        "the partner is being deleted from this installation"
+    ),
+}
+"""Texts for programs -> the words of pages, which speak of partners."""
+
 
 def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
     """Mount the pages of the features, with their common templates, assets and navigation.
@@ -132,19 +144,24 @@ def error_page(
         return RedirectResponse(sign_in_address(site.sign_in, scope), SEE_OTHER)
     request_id = telemetry.request_id()
     shown = problem(error, request_id)
-    remedy = _REMEDIES.get(type(error)) if error.remedy == error.hint else None
+    detail, remedy = _ON_PAGES.get(error.detail) or _in_words(error.detail), _ON_PAGES.get(error.remedy, error.remedy)
+    remedy = _REMEDIES.get(type(error), remedy) if error.remedy == error.hint else remedy
     title, reader = _TITLES.get(type(error)), seen(scope)
     closed = error.owner if isinstance(error, TenantInactive) else None
     reader = closed or reader
+    navigation = [] if reader is None else navigation_of(scope["app"], reader.principal)
+    if navigation and reader is not None and reader.tenant is None and _is_for_partners(error):
+        detail, remedy = _OF_A_PARTNER, _FOR_OPERATORS
     values = {
         **shown,
         "title": texts.gettext(title or shown["title"]),
-        "detail": _in_words(error.detail),
+        "detail": detail,
         "errors": _named_fields(error),
-        "remedy": remedy or error.remedy,
+        "remedy": remedy,
         "request_id": request_id,
         "language": texts.language(),
-        "navigation": () if reader is None else navigation_of(scope["app"], reader.principal),
+        "navigation": navigation,
+        "instead": navigation[0] if detail == _OF_A_PARTNER else None,
         "principal": None if reader is None else reader.principal,
         **({"closed": False} if closed is None else _ways_out(scope, closed)),
         **({} if reader is None or reader.tenant is None else {"partner": reader.tenant.name}),
@@ -153,6 +170,16 @@ def error_page(
     if HX_REQUEST in asked:
         more |= {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"}
     return HTMLResponse(site.templates.render(PROBLEM, values), error.status, more)
+
+
+def _is_for_partners(error: AppError) -> bool:
+    """Whether a page rejected a reader because it is a tenant's: for no tenant, or for a permission of tenants."""
+    if not isinstance(error, Forbidden):
+        return False
+    places = error.detail.places if isinstance(error.detail, Phrase) else {}
+    needed = str(places.get("permissions") or places.get("permission") or "")
+    known = declared_permissions()
+    return error.detail == OF_A_TENANT or any(not known[name].operator for name in needed.split(", ") if name in known)
 
 
 def _ways_out(scope: MutableMapping[str, Any], owner: CredentialOwner) -> dict[str, object]:

@@ -16,6 +16,10 @@ ADMIN: Final = "partner_admin"
 """The role with every permission of the tenant. The last person with this role in a tenant cannot be removed."""
 
 
+PROGRAM: Final = "service"
+"""The role of programs. People cannot have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """A built-in role.
@@ -40,7 +44,7 @@ ROLES: Final[dict[str, Role]] = {
         Role("case_manager", marked("Follows assigned patients, and records what became of them.")),
         Role("tracking_officer", marked("Calls and visits the people on today's lists.")),
         Role("viewer", marked("Looks at numbers without names.")),
-        Role("service", marked("A program of the partner's, not a person.")),
+        Role(PROGRAM, marked("A program of the partner's, not a person.")),
         Role("platform_admin", marked("Runs the installation."), operator=True),
         Role("platform_support", marked("Helps tenants; reads no patient."), operator=True),
     )

@@ -15,7 +15,7 @@ from core.errors import NotFound
 from core.identity.people import accounts, links, members
 from core.identity.people.members import Grant
 from core.identity.principal import actor_of_person
-from core.identity.roles import ROLES
+from core.identity.roles import PROGRAM, ROLES
 from core.tenancy import list_tenants
 from tenants.records.models import Facility
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from tenants.demo.partners import Partner
 
 OPERATOR: Final = "platform_admin"
-PROGRAM: Final = "service"
-"""A role of programs: no person signs in with it."""
-
 TRACKING_OFFICER: Final = "tracking_officer"
 ROLE_NAMES: Final = tuple(role.name for role in ROLES.values() if not role.operator and role.name != PROGRAM)
 _WORDS: Final = (

@@ -21,6 +21,7 @@ from core.identity import Principal
 from core.identity.people import administration, members
 from core.identity.people.links import Link
 from core.identity.people.members import Grant, Member
+from core.identity.roles import PROGRAM
 from core.identity.tenant_roles.service import list_roles
 from core.web.cursors import Sort
 from core.web.etag import ExpectedVersions, etag
@@ -226,7 +227,7 @@ def _choices(scope: Scope) -> Choices:
     roles = [
         (role.name, words.role_name(role.name), _(role.meaning))
         for role in list_roles(scope.tenant)
-        if may.issuperset(role.effective_permissions)
+        if role.name != PROGRAM and may.issuperset(role.effective_permissions)
     ]
     paging = PageRequest(1, MOST_FACILITIES, sort=Sort("name"))
     with scope.session(readonly=True) as session:

@@ -36,7 +36,7 @@ from core.identity.oidc.schemas import (
     SIGN_IN,
 )
 from core.identity.people import members
-from core.identity.roles import ADMIN
+from core.identity.roles import ADMIN, PROGRAM
 from core.identity.tenant_roles.service import list_roles
 from core.web.etag import ExpectedVersions, etag
 from core.web.own_address import own_origin
@@ -198,7 +198,7 @@ def _page(
         ],
         domains=domains.list_domains(tenant),
         mapping=_mapping_text(present),
-        roles=[(role.name, role_name(role.name)) for role in list_roles(tenant)],
+        roles=[(role.name, role_name(role.name)) for role in list_roles(tenant) if role.name != PROGRAM],
         admins=[(person.id, person.name) for person in people if ADMIN in person.roles and not person.invited],
         addresses=[
             (_("Redirect address"), f"{origin}{CALLBACK}"),

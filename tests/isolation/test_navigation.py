@@ -9,7 +9,7 @@ from core.access.require import access_rules, is_public, page_routes
 from core.database import platform_session
 from core.identity.people import accounts, members, sessions
 from core.identity.people.sessions import KIND
-from core.identity.roles import ROLES
+from core.identity.roles import PROGRAM, ROLES
 from tests.isolation.cases_imports import imported
 from tests.keyed import KeyedClient
 
@@ -17,7 +17,7 @@ STEPS = {"/start", "/me/second-factor/set-up", "/programme/people", "/programme/
 """Where a redirect or a form leads, or what records lead to: a number, a list with statuses, a list that is cut."""
 
 REACHES = ("everything", "facility", "assigned")
-ROLES_OF_TENANTS = [name for name, role in ROLES.items() if not role.operator]
+ROLES_OF_TENANTS = [name for name, role in ROLES.items() if not role.operator and name != PROGRAM]
 ROLES_OF_OPERATORS = [name for name, role in ROLES.items() if role.operator]
 
 

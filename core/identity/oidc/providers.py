@@ -16,7 +16,7 @@ from core.errors import FieldError, Forbidden, Invalid, NotFound, phrase
 from core.identity.oidc import discovery
 from core.identity.oidc.domains import domain_of
 from core.identity.oidc.fetching import ProviderFaultError, reject_address
-from core.identity.roles import ADMIN, ROLES, permissions_of_role
+from core.identity.roles import ADMIN, PROGRAM, ROLES, permissions_of_role
 from core.identity.tenant_roles.changes import hold_roles
 from core.identity.tenant_roles.compiled import read_rules
 from core.identity.tenants import JOINED, USABLE
@@ -252,7 +252,7 @@ def remove_provider(tenant: TenantRef, author: Author, expected: ExpectedVersion
 
 def existing_roles(session: Session, tenant: TenantRef, names: Collection[str]) -> frozenset[str]:
     """Return the names that are roles of the tenant's people; none of them is deleted until the transaction ends."""
-    built_in = {role.name for role in ROLES.values() if not role.operator}
+    built_in = {role.name for role in ROLES.values() if not role.operator and role.name != PROGRAM}
     wanted = frozenset(names)
     if wanted <= built_in:
         return wanted

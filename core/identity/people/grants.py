@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.database import TenantRef, tenant_session
 from core.errors import FieldError, Invalid, phrase
 from core.identity.facilities import facility_ids
-from core.identity.roles import ROLES
+from core.identity.roles import PROGRAM, ROLES
 from core.identity.tenant_roles.changes import hold_roles
 from core.identity.tenant_roles.compiled import read_rules
 
@@ -36,9 +36,9 @@ def checked_roles(session: Session, tenant: TenantRef, roles: Collection[str]) -
     """Check that the roles exist, and return them sorted. Lock the tenant's own roles until the transaction ends.
 
     Raises:
-        Invalid: a role does not exist, or there is none (422).
+        Invalid: a role does not exist or is not for people, or there is none (422).
     """
-    known = {role.name for role in ROLES.values() if not role.operator}
+    known = {role.name for role in ROLES.values() if not role.operator and role.name != PROGRAM}
     if not set(roles) <= known:
         hold_roles(session, tenant.id)
         with tenant_session(tenant, actor="system:roles", readonly=True) as scope:

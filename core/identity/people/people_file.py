@@ -18,6 +18,7 @@ from core.identity.facilities import ACTOR, directory
 from core.identity.people.account_rows import checked_language
 from core.identity.people.members import Grant
 from core.identity.people.names import normal_email, normal_name
+from core.identity.roles import PROGRAM
 from core.identity.tenant_roles.service import list_roles
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _check_grants(
     places: Mapping[str, UUID],
     allow: Callable[[Grant], None] | None,
 ) -> None:
-    known = {role.name for role in list_roles(tenant)}
+    known = {role.name for role in list_roles(tenant)} - {PROGRAM}
     for row in rows:
         unknown = [name for name in row.grant.roles if name not in known]
         if unknown or not row.grant.roles:

@@ -1,11 +1,12 @@
 """The room Admin for roles of the tenant's own: its entry is there when one of its pages may be opened."""
 
 import re
+from uuid import uuid4
 
 import pytest
 
 from core.database import platform_session
-from core.identity.people import members, sessions
+from core.identity.people import accounts, members, sessions
 from core.identity.tenant_roles.service import RoleAuthor, RoleDraft, create_role
 from tests.keyed import KeyedClient
 
@@ -57,3 +58,28 @@ def test_who_may_open_none_of_them_is_told_which_permissions_there_are(visitor):
     assert "you need one of these permissions: " in answer.text
     assert "See the people of the partner, and what they may do" in answer.text
     assert links_of(stranger.get("/me")) == set()
+
+
+def test_people_are_offered_no_role_of_programs(application, tenant):
+    admin = members.add_member(tenant, "a@example.org", "Admin", members.Grant(["partner_admin"]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, admin, tenant.id)
+        begun = sessions.begin(session, admin, tenant.id, signed_in_by="password")
+    client = TestClient(application)
+    client.cookies.set("iit_session", begun.secret)
+    text = client.get("/admin/people/new").text
+    assert 'value="viewer"' in text
+    assert 'value="service"' not in text
+
+
+def test_an_operator_on_a_page_of_a_partner_reads_whose_it_is_and_where_to_go(application):
+    operator = accounts.add_operator(f"o-{uuid4().hex[:8]}@example.org", "Operator", "platform_admin", actor="test:1")
+    with platform_session() as session:
+        begun = sessions.begin(session, operator, None, signed_in_by="password")
+    client = TestClient(application)
+    client.cookies.set("iit_session", begun.secret)
+    page = client.get("/today")
+    assert page.status_code == 403
+    assert "this page is a partner&#39;s, and you are signed in as an operator" in page.text
+    assert '<a class="button main" href="/operators">' in page.text
+    assert "credential" not in page.text

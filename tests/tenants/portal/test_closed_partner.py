@@ -43,6 +43,7 @@ def test_every_page_is_closed_and_offers_the_ways_out(closed, two_tenants):
         page = closed.get(path)
         assert page.status_code == 403, path
         assert 'action="/sign-out"' in page.text
+        assert "the partner&#39;s access is suspended" in page.text
         assert f'value="{two_tenants[1].id}"' in page.text
         assert f'value="{two_tenants[0].id}"' not in page.text
         assert "<nav" not in page.text

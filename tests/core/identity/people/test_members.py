@@ -109,6 +109,14 @@ def test_the_command_line_takes_and_prints_datim_ids(client, capsys):
     assert (person["facilities"], person["assigned_only"]) == (["Fac1"], True)
 
 
+def test_the_role_of_programs_is_not_for_people(client):
+    answer = client.post("/v1/people", json=body(roles=["service"]))
+    assert answer.status_code == 422
+    assert [(error["field"], "service" in error["remedy"]) for error in answer.json()["errors"]] == [
+        ("body.roles", False)
+    ]
+
+
 def test_an_unknown_facility_is_rejected_by_its_place(client):
     facility = client.post("/v1/facilities", json={"datim_id": "Fac1", "name": "First"}).json()
     for unknown in ("nowhere", facility["id"]):
