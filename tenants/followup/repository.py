@@ -12,9 +12,10 @@ from core.web.keyset import Slice, read_slice
 from tenants.followup.models import Intervention
 from tenants.records.identities import canonical_of, members_of
 from tenants.records.models import Facility
-from tenants.records.reach import within_reach
+from tenants.records.reach import within_reach, within_reach_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
@@ -33,6 +34,24 @@ _NOTE_ON_LISTS = sql.SQL(
     " AND w.as_of = (SELECT max(n.as_of) FROM worklists n JOIN worklist_entries m ON m.worklist_uuid = n.uuid"
     "  WHERE m.patient_uuid = ANY(%(patients)s))"
 )
+
+_WRONG_PHONES = sql.SQL("""
+SELECT i.patient_uuid, max(i.outcome_date) FROM interventions i
+JOIN patients p ON p.uuid = i.patient_uuid AND p.known_to IS NULL AND p.phone_bidx IS NOT NULL
+WHERE i.patient_uuid = ANY(%(patients)s) AND NOT i.voided AND i.outcome = 'wrong_number' AND i.new_phone_enc IS NULL
+  AND {reach} AND NOT EXISTS (
+    SELECT FROM patients v WHERE v.uuid = p.uuid AND (v.known_to IS NULL OR v.known_to > i.created_at)
+      AND v.phone_bidx IS DISTINCT FROM p.phone_bidx
+  )
+GROUP BY i.patient_uuid
+""")
+
+
+def wrong_phones(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, date]:
+    """The patients whose phone on record somebody found to be wrong -> the day of it, until there is another phone."""
+    query = _WRONG_PHONES.format(reach=within_reach_sql(session, "i.facility_uuid", "i.patient_uuid"))
+    with session.cursor() as cursor:
+        return dict(cursor.execute(query, {"patients": list(patients)}).fetchall())
 
 
 def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Intervention | None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from core import audit
 from core.clock import today
 from core.database import psycopg_connection, tenant_session
 from core.errors import NotFound
-from tenants.followup.outcomes import OUTCOMES
+from tenants.followup.repository import wrong_phones
+from tenants.followup.waiting import PAGE_SIZE, Clinic, Counts, Part, clinics_of, done_today, waiting_sql
 from tenants.records.reach import within_reach_sql
 from tenants.records.repository import completed_years
 from tenants.risk import worklist, worklist_repository
@@ -28,42 +28,8 @@ if TYPE_CHECKING:
     from core.database import SessionOpener, TenantRef, TenantSession
     from tenants.risk.identities import Identity
 
-PAGE_SIZE: Final = 20
 AT_RISK: Final = frozenset({"high", "medium", "low"})
 """The levels of people who are at risk; the others are late."""
-
-_WAITING: Final = sql.SQL("""
-FROM worklist_entries e
-LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
-CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
-JOIN facilities f ON f.uuid = e.facility_uuid
-JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
-LEFT JOIN patient_assignments a ON a.patient_uuid = who.uuid
-LEFT JOIN LATERAL (
-  SELECT i.outcome, i.outcome_date, i.promised_for, count(*) OVER () AS attempts FROM interventions i
-  WHERE i.patient_uuid = ANY(ARRAY(
-      SELECT who.uuid UNION ALL
-      SELECT m.patient_uuid FROM patient_identities m WHERE m.canonical_uuid = who.uuid AND m.known_to IS NULL
-    )) AND NOT i.voided AND i.outcome IS NOT NULL AND {reach_of_attempt}
-  ORDER BY i.outcome_date DESC, i.completed_at DESC, i.uuid DESC LIMIT 1
-) last ON true
-CROSS JOIN LATERAL (
-  SELECT coalesce(
-    coalesce(last.promised_for, last.outcome_date + (%(rests)s::jsonb ->> last.outcome)::int) > %(day)s, false
-  ) AS rests
-) rest
-WHERE e.worklist_uuid = %(worklist)s AND {reach_of_entry} AND {reach_of_patient}
-  AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
-  AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s)
-  AND (merged.canonical_uuid IS NULL OR NOT EXISTS (
-    SELECT FROM worklist_entries o
-    LEFT JOIN patient_identities same ON same.patient_uuid = o.patient_uuid AND same.known_to IS NULL
-    WHERE o.worklist_uuid = e.worklist_uuid AND (
-      o.patient_uuid = who.uuid OR same.canonical_uuid = who.uuid AND o.patient_uuid < e.patient_uuid
-    )
-  ))
-""")
-"""People who were merged into another one since the list was issued count as that one, who is listed once."""
 
 _KEY: Final = sql.SQL("(e.rank, -e.score, e.uuid)")
 _START: Final = sql.SQL("(%(rank)s::int, -%(score)s::float8, %(start)s::uuid)")
@@ -76,26 +42,12 @@ SELECT e.uuid AS entry, e.facility_uuid, who.uuid AS patient_uuid, f.datim_id, f
 _BEFORE: Final = sql.SQL("""
 SELECT count(*), (array_agg(e.uuid ORDER BY {key} DESC))[%(limit)s] {waiting} AND NOT rest.rests AND {key} < {start}
 """)
-_COUNTS: Final = sql.SQL("""
-SELECT f.datim_id, f.name, count(*) FILTER (WHERE NOT rest.rests), count(*) FILTER (WHERE last.outcome_date = %(day)s)
-{waiting} GROUP BY f.datim_id, f.name ORDER BY f.name, f.datim_id
-""")
 _PLACE: Final = "SELECT rank, score FROM worklist_entries WHERE uuid = %s AND worklist_uuid = %s"
 _EQUALS: Final = sql.SQL("""
 SELECT e.facility_uuid, e.score, count(*) FROM worklist_entries e
 WHERE e.worklist_uuid = %(worklist)s AND e.facility_uuid = ANY(%(facilities)s) AND {reach}
 GROUP BY e.facility_uuid, e.score HAVING count(*) > 1
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class Clinic:
-    """A facility's part of a list: how many people wait, and how many had an attempt today."""
-
-    datim_id: str
-    name: str
-    waiting: int
-    done: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +59,7 @@ class Card:
         raising: the reasons that put the person on the list, strongest first; ``lowering`` speak against it.
         identity: name, phone and identifiers; None if the reader may not see them.
         attempts: number of attempts so far; ``last_outcome`` and ``last_day`` are those of the latest.
+        wrong_phone_on: the day on which somebody recorded that the phone is wrong; None once there is a newer one.
         equals: number of other people of the same clinic on the list who have the same risk.
     """
 
@@ -128,6 +81,7 @@ class Card:
     promised_for: date | None
     assigned_to: UUID | None = None
     equals: int = 0
+    wrong_phone_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +136,7 @@ class Today:
         facility: DATIM id of the chosen facility; None for all.
         place: the place of the page on the list.
         cut: how the list was cut, at the chosen facility; None if no clinic of it is within reach.
+        done: the number of people on today's lists who had an attempt today, at the chosen facility.
     """
 
     kind: str
@@ -196,18 +151,11 @@ class Today:
     facility: str | None = None
     place: PagePlace = PagePlace()
     cut: Cut | None = None
+    done: int = 0
 
     def waiting(self, kind: str) -> int:
         """The number of people on a list who wait, at the chosen facility."""
-        return sum(clinic.waiting for clinic in self._chosen(kind))
-
-    @property
-    def done(self) -> int:
-        """The number of people on both lists who had an attempt today."""
-        return sum(clinic.done for kind in self.clinics for clinic in self._chosen(kind))
-
-    def _chosen(self, kind: str) -> list[Clinic]:
-        return [clinic for clinic in self.clinics[kind] if self.facility in (None, clinic.datim_id)]
+        return Counts(self.day, self.clinics, self.done, self.facility).waiting(kind)
 
 
 def read_today(
@@ -234,6 +182,46 @@ def read_today(
             the page is the first one.
         identities: whether to show names, phones and identifiers.
     """
+    issued_lists = _issued(tenant, open_session)
+    if issued_lists is None:
+        return None
+    day, as_of, lists = issued_lists
+    part = Part(day, facility, mine)
+    with open_session() as session:
+        issued = worklist_repository.as_issued(session, lists[kind])
+        people, place = _page(session, issued.uuid, part, start, identities=identities)
+        return Today(
+            kind=kind,
+            day=day,
+            as_of=as_of,
+            data_date=issued.data_date,
+            model_version=issued.model_version,
+            usual_risk=issued.usual_risk,
+            capacity_share=None if issued.capacity_share is None else float(issued.capacity_share),
+            clinics=_clinics(session, lists, part),
+            people=people,
+            facility=facility,
+            place=place,
+            cut=_cut(session, issued.uuid, facility),
+            done=done_today(session, as_of, part),
+        )
+
+
+def read_counts(
+    tenant: TenantRef, open_session: SessionOpener, *, facility: str | None = None, mine: UUID | None = None
+) -> Counts | None:
+    """The numbers of ``read_today`` without its people; None before the first scoring."""
+    issued_lists = _issued(tenant, open_session)
+    if issued_lists is None:
+        return None
+    day, as_of, lists = issued_lists
+    part = Part(day, facility, mine)
+    with open_session() as session:
+        return Counts(day, _clinics(session, lists, part), done_today(session, as_of, part), facility)
+
+
+def _issued(tenant: TenantRef, open_session: SessionOpener) -> tuple[date, date, dict[str, UUID]] | None:
+    """Today, the newest scored day, and its lists by kind, issued if they were not; None before the first scoring."""
     with open_session() as session:
         day = today(session.tenant.time_zone)
         as_of = worklist_repository.newest_scored_day(session)
@@ -246,59 +234,20 @@ def read_today(
         """Open a transaction of the whole tenant: a list has all facilities, even if its reader reaches only some."""
         return tenant_session(tenant, actor=actor, request_id=request_id)
 
-    part = _Part(day, facility, mine)
-    lists = {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
-    with open_session() as session:
-        issued = worklist_repository.as_issued(session, lists[kind])
-        people, place = _page(session, issued.uuid, part, start, identities=identities)
-        return Today(
-            kind=kind,
-            day=day,
-            as_of=as_of,
-            data_date=issued.data_date,
-            model_version=issued.model_version,
-            usual_risk=issued.usual_risk,
-            capacity_share=None if issued.capacity_share is None else float(issued.capacity_share),
-            clinics={name: _clinics(session, uuid, replace(part, facility=None)) for name, uuid in lists.items()},
-            people=people,
-            facility=facility,
-            place=place,
-            cut=_cut(session, issued.uuid, facility),
-        )
+    return day, as_of, {name: worklist.issue(tenant, whole_tenant, order) for name, order in orders.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The part of a list that is read."""
-
-    day: date
-    facility: str | None
-    mine: UUID | None
-
-    def values(self, worklist_id: UUID) -> dict[str, Any]:
-        """Return the parameters of the queries."""
-        return {
-            "worklist": worklist_id,
-            "day": self.day,
-            "facility": self.facility,
-            "mine": self.mine,
-            "rests": Jsonb({outcome.name: outcome.rests for outcome in OUTCOMES.values()}),
-            "limit": PAGE_SIZE,
-        }
-
-
-def _clinics(session: TenantSession, worklist_id: UUID, part: _Part) -> list[Clinic]:
-    with session.cursor() as cursor:
-        rows = cursor.execute(_COUNTS.format(waiting=_waiting(session)), part.values(worklist_id)).fetchall()
-    return [Clinic(*row) for row in rows]
+def _clinics(session: TenantSession, lists: Mapping[str, UUID], part: Part) -> dict[str, list[Clinic]]:
+    """The clinics of both lists, whichever is chosen."""
+    return {name: clinics_of(session, uuid, replace(part, facility=None)) for name, uuid in lists.items()}
 
 
 def _page(
-    session: TenantSession, worklist_id: UUID, part: _Part, start: UUID | None, *, identities: bool
+    session: TenantSession, worklist_id: UUID, part: Part, start: UUID | None, *, identities: bool
 ) -> tuple[list[Card], PagePlace]:
     """The cards of a page, and its place; the first page if nobody waits from ``start`` on."""
     values = part.values(worklist_id) | {"start": None, "rank": None, "score": None}
-    pieces = {"waiting": _waiting(session), "key": _KEY, "start": _START}
+    pieces = {"waiting": waiting_sql(session), "key": _KEY, "start": _START}
     with psycopg_connection(session).cursor() as cursor:
         place = None if start is None else cursor.execute(_PLACE, (start, worklist_id)).fetchone()
     if place is not None:
@@ -321,11 +270,15 @@ def _people(
 ) -> list[Card]:
     patients = [row["patient_uuid"] for row in rows]
     names = identities_of(session, patients) if identities else {}
+    wrong = wrong_phones(session, patients) if identities else {}
     equals = _equals(session, worklist_id, {row["facility_uuid"] for row in rows})
     facts = {"worklist": str(worklist_id), "identities": identities}
     audit.record_many(session, "followup:today:read", "patient", patients, facts)
     return [
-        _card(row, day, names.get(row["patient_uuid"]), equals.get((row["facility_uuid"], row["score"]), 1) - 1)
+        replace(
+            _card(row, day, names.get(row["patient_uuid"]), equals.get((row["facility_uuid"], row["score"]), 1) - 1),
+            wrong_phone_on=wrong.get(row["patient_uuid"]),
+        )
         for row in rows
     ]
 
@@ -346,15 +299,6 @@ def _cut(session: TenantSession, worklist_id: UUID, facility: str | None) -> Cut
     clinics = [clinic for clinic in head.facilities if facility in (None, clinic["datim_id"])]
     listed, candidates = (sum(clinic[name] for clinic in clinics) for name in ("listed", "candidates"))
     return Cut(listed, candidates, head.capacity, head.due_within)
-
-
-def _waiting(session: TenantSession) -> sql.Composable:
-    """Entries within reach: of facilities and of patients, since a patient may be elsewhere now. So are attempts."""
-    return _WAITING.format(
-        reach_of_entry=within_reach_sql(session, "e.facility_uuid", "who.uuid"),
-        reach_of_patient=within_reach_sql(session, "p.facility_uuid", "p.uuid"),
-        reach_of_attempt=within_reach_sql(session, "i.facility_uuid", "who.uuid"),
-    )
 
 
 def _card(row: Mapping[str, Any], day: date, identity: Identity | None, equals: int) -> Card:

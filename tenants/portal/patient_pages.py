@@ -26,7 +26,7 @@ from tenants.followup import service
 from tenants.followup.schemas import NOTE_MAX, AttemptPost
 from tenants.portal import patient_words
 from tenants.portal.patient_view import DAYS_ON_PAGE, read_view
-from tenants.portal.words import OUTCOMES, WRONG_PHONE
+from tenants.portal.words import OUTCOMES, WRONG_PHONE, wrong_phone
 from tenants.records.ids import new_uuid
 from tenants.records.repository import facility_names
 from tenants.records.schemas import PatientOut, PatientSearch
@@ -215,6 +215,7 @@ def _patient_page(
         view=view,
         reasons=patient_words.reason_rows(view.risk.reasons if view.risk else ()),
         words=patient_words,
+        wrong_phone=wrong_phone(view.wrong_phone_on) if view.patient.phone else "",
         outcomes={"": marked("Choose"), **OUTCOMES},
         page_number=number,
         pages=-(-view.days // DAYS_ON_PAGE),

@@ -19,6 +19,7 @@ from core.web.texts import shown_date
 from tenants.cohort.presenting import day_asked
 from tenants.cohort.service import patient_status
 from tenants.followup import service as attempts
+from tenants.followup.repository import wrong_phones
 from tenants.followup.schemas import AttemptFilter, AttemptOut
 from tenants.portal import patient_words as words
 from tenants.records import service as records
@@ -53,6 +54,7 @@ class PatientView:
         day: the day of the status: today, unless the reader requested another.
         status: the status on that day; None if the reader may not see it, or the record was merged into another.
         risk: the risk today; None if the reader may not see it, or the record was merged into another.
+        wrong_phone_on: the day on which somebody recorded that the phone is wrong; None once there is a newer one.
         regimen: the regimen of the newest refill that has one.
         timeline: one page of days, newest first: the day as ISO text, the day in words, and what happened.
         days: the number of days in the whole timeline.
@@ -65,6 +67,7 @@ class PatientView:
     day: date
     status: Mapping[str, Any] | None
     risk: RiskExplanation | None
+    wrong_phone_on: date | None
     regimen: str | None
     timeline: Sequence[tuple[str, str, str]]
     days: int
@@ -97,9 +100,11 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
             audit.record(session, "api:status:read", "patient", patient_id)
         entries = read_timeline(session, patient_id, None, KINDS, PageRequest(1, _ALL)).items
         recorded: list[AttemptOut] = []
+        wrong_phone_on = None
         if "attempts.read" in permissions:
             everything = PageRequest(1, _ALL, sort=attempts.NEWEST_FIRST)
             recorded = attempts.read_list(session, AttemptFilter(patient_id=patient_id), everything).items
+            wrong_phone_on = wrong_phones(session, [patient_id]).get(patient_id)
         acts = _acts(session, patient_id) if "audit.read" in permissions else None
         clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
     names = _names(scope, {attempt.recorded_by for attempt in recorded} | {act.actor for act in acts or ()})
@@ -112,6 +117,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         day=asked,
         status=status,
         risk=risk,
+        wrong_phone_on=wrong_phone_on,
         regimen=next((entry.facts["regimen"] for entry in entries if "regimen" in entry.facts), None),
         timeline=days[first : first + DAYS_ON_PAGE],
         days=len(days),

@@ -137,6 +137,11 @@ def call_text(phone: str) -> str:
     return _("Call {phone}").format(phone=grouped(phone))
 
 
+def phone_link(phone: str) -> str:
+    """The address that calls a number."""
+    return f"tel:{phone.replace(' ', '')}"
+
+
 def age_and_sex(patient: PatientOut) -> str:
     """Age and sex, such as ``36, female``; empty if neither is recorded."""
     age = "" if patient.age is None else str(patient.age)

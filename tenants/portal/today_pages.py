@@ -20,6 +20,7 @@ from tenants.followup import rest, service, today
 from tenants.followup.outcomes import OutcomeName
 from tenants.followup.schemas import AttemptPost
 from tenants.followup.today import Today
+from tenants.followup.waiting import Counts
 from tenants.portal import words
 from tenants.records.ids import new_uuid
 
@@ -146,7 +147,7 @@ def _today_page(
     done: UUID | None = None,
     wrong: AttemptForm | None = None,
 ) -> HTMLResponse:
-    own = UUID(principal.id) if principal.kind == "person" else None
+    own = _own(principal)
     work = today.read_today(
         scope.tenant,
         scope.session,
@@ -210,6 +211,7 @@ def post_attempt(
         title=form.title,
         outcome=words.OUTCOMES[form.outcome],
         view=form.view,
+        counts=_counts(principal, scope, form.view),
     )
 
 
@@ -219,6 +221,18 @@ def post_undo(_: Recorder, scope: TenantScope, attempt_id: UUID, form: Annotated
     with scope.session() as session:
         service.undo(session, attempt_id)
     return RedirectResponse(form.view.address(), SEE_OTHER)
+
+
+def _own(principal: Principal) -> UUID | None:
+    return UUID(principal.id) if principal.kind == "person" else None
+
+
+def _counts(principal: Principal, scope: Scope, view: View) -> Counts | None:
+    """The numbers of the page on which an attempt was recorded; None for readers without lists."""
+    if "worklists.read" not in principal.permissions:
+        return None
+    mine = _own(principal) if view.whose else None
+    return today.read_counts(scope.tenant, scope.session, facility=view.facility or None, mine=mine)
 
 
 def _assigned(scope: Scope, work: Today | None, own: UUID | None) -> dict[UUID, str]:

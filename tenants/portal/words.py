@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, ngettext, shown_day, shown_share
+from core.web.texts import marked, ngettext, shown_date, shown_day, shown_share
 from tenants.followup.rest import LeftOut
 from tenants.followup.today import AT_RISK, Card, Today
 from tenants.portal.reason_words import reason_text
@@ -70,6 +70,7 @@ class ShownCard:
     last: str
     phone: str | None
     phoneless: bool
+    wrong_phone: str
 
 
 def shown_card(card: Card, work: Today) -> ShownCard:
@@ -87,7 +88,13 @@ def shown_card(card: Card, work: Today) -> ShownCard:
         last=last_attempt(card, work.day),
         phone=grouped(phone) if phone else None,
         phoneless=card.identity is not None and not phone,
+        wrong_phone=wrong_phone(card.wrong_phone_on) if phone else "",
     )
+
+
+def wrong_phone(day: date | None) -> str:
+    """The mark beside a phone that somebody found to be wrong on a day; empty for any other."""
+    return "" if day is None else _("Wrong number, recorded {day}").format(day=shown_date(day))
 
 
 def age_and_sex(person: Card | LeftOut) -> str:

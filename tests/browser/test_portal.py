@@ -143,6 +143,7 @@ def test_the_next_page_misses_nobody_when_some_of_the_first_were_recorded(signed
 
 def test_a_tracker_records_and_undoes(signed_in, accessible):
     page = signed_in()
+    waiting = int(page.locator("#lists .number").first.inner_text())
     card = page.locator("article.card").first
     title = card.get_by_role("heading").inner_text()
     card.get_by_text("What happened?").click()
@@ -150,6 +151,8 @@ def test_a_tracker_records_and_undoes(signed_in, accessible):
     card.get_by_role("button", name="Will come").click()
     saved = page.get_by_text(f"{title}: will come. Saved.")
     saved.wait_for()
+    assert int(page.locator("#lists .number").first.inner_text()) == waiting - 1
+    assert " done today" in page.locator("#done-today").inner_text()
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("heading", name=title).wait_for()
     assert not saved.is_visible()

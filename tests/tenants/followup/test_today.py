@@ -9,7 +9,7 @@ import pytest
 from core.clock import frozen, now, today
 from core.database import tenant_session
 from tenants.followup.rest import read_rest
-from tenants.followup.today import read_today
+from tenants.followup.today import read_counts, read_today
 from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import ZONE, scored
 
@@ -69,6 +69,20 @@ def test_who_was_tried_today_leaves_the_list_and_an_undo_brings_them_back(world)
     assert read(tenant).done == 1
     client.delete(f"/v1/attempts/{attempt}")
     assert patient in listed(tenant)
+
+
+def test_a_change_of_capacity_keeps_the_number_of_people_who_were_tried_today(world):
+    tenant, client, people = world
+    assert len(listed(tenant)) == 3
+    for patient in people["at_risk"]:
+        record(client, patient, "not_reached")
+    client.patch("/v1/settings/risk", json={"capacity": 1}, headers={"If-Match": "*"})
+    work = read(tenant)
+    assert (work.cut.listed, work.done) == (2, 3)
+    own = {clinic.datim_id: read(tenant, facility=clinic.datim_id).done for clinic in work.clinics["at_risk"]}
+    assert sorted(own.values()) == [1, 2]
+    counts = read_counts(tenant, lambda: tenant_session(tenant, actor="test:1"))
+    assert (counts.done, counts.clinics) == (3, work.clinics)
 
 
 @pytest.mark.parametrize(

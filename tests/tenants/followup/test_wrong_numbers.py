@@ -8,6 +8,7 @@ import pytest
 from core.clock import today
 from core.database import tenant_session
 from core.privacy import vault
+from tenants.followup import repository
 from tenants.records import erasing, personal
 from tenants.records.ids import entity_uuid, new_uuid
 from tenants.records.models import Patient
@@ -127,6 +128,30 @@ def test_what_does_not_fit_is_rejected_by_field_and_nothing_is_changed(api, brin
     answer = api.post("/v1/attempts", json=wrong_number(patient, **facts))
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
     assert phone_of(api, patient) == WRONG
+
+
+def test_a_wrong_number_is_marked_until_another_one_comes(api, owner, bring):
+    patient = UUID(bring(WRONG, -20))
+
+    def marked():
+        with tenant_session(owner.ref, actor="test:1") as session:
+            return repository.wrong_phones(session, [patient])
+
+    assert marked() == {}
+    attempt = wrong_number(str(patient), new_phone=None)
+    assert api.post("/v1/attempts", json=attempt).status_code == 201
+    assert marked() == {patient: today(ZONE)}
+    api.delete(f"/v1/attempts/{attempt['id']}")
+    assert marked() == {}
+    api.post("/v1/attempts", json=wrong_number(str(patient), new_phone=None))
+    bring(WRONG, 10)
+    assert marked() == {patient: today(ZONE)}
+    api.post("/v1/attempts", json=wrong_number(str(patient)))
+    assert (marked(), phone_of(api, str(patient))) == ({}, RIGHT)
+    api.post("/v1/attempts", json=wrong_number(str(patient), new_phone=None))
+    assert marked() == {patient: today(ZONE)}
+    bring(OTHER, 20)
+    assert (marked(), phone_of(api, str(patient))) == ({}, OTHER)
 
 
 def test_erasing_leaves_neither_number(api, owner, bring):

@@ -6,16 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from core.database import platform_session
+from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import scored
 
 
 @pytest.fixture
-def reader(application, client_for, make_tenant):
+def reader(application, client_for, owner):
     """A browser of a case manager whose partner has 23 people at risk at three clinics."""
-    owner = make_tenant()
     scored(owner.ref, client_for(application, owner.api_key), at_risk=23, to_trace=1, clinics=3)
     email = f"c@{owner.ref.slug}.example.org"
     person = members.add_member(owner.ref, email, "Case", members.Grant(["case_manager"]), actor="test:1")
@@ -46,12 +45,12 @@ def test_the_next_page_is_whole_after_some_of_the_first_were_recorded(reader):
     assert cards(reader.get(answer.headers["location"]).text) == 2
 
 
-def record(reader, patient, **view):
+def record(reader, patient, *, headers=None, **view):
     token = re.search(r'name="csrf_token" value="([^"]+)"', reader.get("/me").text)[1]
     form = {"csrf_token": token, "id": str(uuid4()), "patient_id": patient, "outcome": "not_reached", **view}
-    origin = {"Origin": "http://testserver"}
+    origin = {"Origin": "http://testserver", **(headers or {})}
     answer = reader.post("/today/attempts", data=form, headers=origin, follow_redirects=False)
-    assert answer.status_code == 303
+    assert answer.status_code == (200 if headers else 303)
     return answer
 
 
@@ -74,3 +73,28 @@ def test_all_clinics_can_be_chosen_from_the_page_of_one_and_in_french(reader):
     assert re.findall(r'<option value="(T\w+)"', text) == codes
     assert "Toutes les cliniques" in text
     assert "All clinics" not in text
+
+
+def test_a_wrong_number_is_marked_and_is_no_longer_the_main_action(reader, owner):
+    text = reader.get("/today").text
+    patient = re.search(r'id="card-([0-9a-f-]+)"', text)[1]
+    assert "Wrong number, recorded" not in text
+    record(reader, patient, outcome="wrong_number")
+    with tenant_session(owner.ref, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE interventions SET outcome_date = outcome_date - 1")
+    card = reader.get("/today").text.split(f'id="card-{patient}"')[1].split("</article>")[0]
+    page = reader.get(f"/patients/{patient}").text
+    assert "Wrong number, recorded" in card
+    assert '<summary class="button wide main">Record a visit or a new number' in card
+    assert '<a href="tel:08000000412">' in card
+    assert "Wrong number, recorded" in page
+    assert '<summary class="button wide main">Record an attempt' in page
+    assert not re.search(r'class="button main[^>]*tel:', card + page)
+
+
+def test_an_attempt_recorded_without_a_new_page_brings_the_new_numbers(reader):
+    patient = re.search(r'id="card-([0-9a-f-]+)"', reader.get("/today").text)[1]
+    answer = record(reader, patient, headers={"HX-Request": "true"})
+    assert re.search(r'<p id="done-today" hx-swap-oob="true">[^<]* · 1 done today</p>', answer.text)
+    lists = answer.text.split('<div id="lists" hx-swap-oob="true">')[1]
+    assert re.findall(r'<span class="number">(\d+)', lists) == ["22", "1"]

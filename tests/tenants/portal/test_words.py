@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from tenants.followup.outcomes import OUTCOMES, ReasonName
-from tenants.followup.today import Card, Clinic, Cut, Today
+from tenants.followup.today import Card, Cut, Today
+from tenants.followup.waiting import Clinic
 from tenants.portal import patient_words, words
 from tenants.portal.words import grouped
 
@@ -90,7 +91,7 @@ def test_words_and_shapes_of_the_levels_differ_by_more_than_colour():
     ],
 )
 def test_a_list_says_of_how_many_it_is_a_part(facts, clinics, text):
-    places = [Clinic(f"F{number}", "Clinic", 1, 0) for number in range(clinics)]
+    places = [Clinic(f"F{number}", "Clinic", 1) for number in range(clinics)]
     work = Today("at_risk", DAY, DAY, None, "m", 0.1, 0.3, {"at_risk": places}, [], cut=Cut(*facts))
     assert words.cut(work) == text
 
