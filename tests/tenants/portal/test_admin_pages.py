@@ -65,7 +65,7 @@ def test_people_are_offered_no_role_of_programs(application, tenant):
     with platform_session() as session:
         members.accept(session, admin, tenant.id)
         begun = sessions.begin(session, admin, tenant.id, signed_in_by="password")
-    client = TestClient(application)
+    client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
     text = client.get("/admin/people/new").text
     assert 'value="viewer"' in text
@@ -76,7 +76,7 @@ def test_an_operator_on_a_page_of_a_partner_reads_whose_it_is_and_where_to_go(ap
     operator = accounts.add_operator(f"o-{uuid4().hex[:8]}@example.org", "Operator", "platform_admin", actor="test:1")
     with platform_session() as session:
         begun = sessions.begin(session, operator, None, signed_in_by="password")
-    client = TestClient(application)
+    client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
     page = client.get("/today")
     assert page.status_code == 403

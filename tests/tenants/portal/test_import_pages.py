@@ -4,7 +4,6 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from fastapi.testclient import TestClient
 
 from core.clock import now
 from core.database import platform_session, tenant_session
@@ -12,6 +11,7 @@ from core.identity.people import members, sessions
 from tenants.imports.models import Import
 from tenants.portal import import_pages
 from tenants.records.ids import new_uuid
+from tests.keyed import KeyedClient
 
 NOT_YET = "Today's list does not have these records yet."
 OLDER = "Today's list is older than the last change to the records."
@@ -27,7 +27,7 @@ def imports(application, make_tenant):
     with platform_session() as session:
         members.accept(session, person, owner.ref.id)
         begun = sessions.begin(session, person, owner.ref.id, signed_in_by="password")
-    client = TestClient(application)
+    client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
     ids = {"done": new_uuid(), "undone": new_uuid()}
     with tenant_session(owner.ref, actor="test:1") as session:
