@@ -271,8 +271,7 @@ class FacilityPlan:
             (name, label_of(spec, name), _remembered(columns, spec, columns.value(spec, fields[name])))
             for name, spec in facility.parts().items()
         ]
-        self._labels = {name: label for name, label, _ in self._parts}
-        self._labels["facilities"] = self._labels["datim_id"]
+        self._labels = dict(part[:2] for part in self._parts) | {"facilities": label_of(facility.datim_id, "datim_id")}
 
     def read(self, cells: Cells, reading: Reading) -> str | None:
         """Return the DATIM id, and add the facility as a fact; on an error return None, and add the reasons."""
