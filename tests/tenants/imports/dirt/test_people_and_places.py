@@ -172,7 +172,7 @@ def test_unknown_facilities_are_rejected_where_the_mapping_asks_for_it(
     path = write_csv(tmp_path / "b.csv", PHARMACY, list_rows)
     summary = run_import(tenant, [path], f"known_facilities: {known}\n", data_date=JUNE)
     assert (summary.rows_read, summary.rows_rejected) == (2, 1)
-    assert problems(summary) == {("facility", "the facility is not among those known")}
+    assert problems(summary) == {("DATIM Id", "the facility is not among those known")}
     with tenant_session(tenant, actor="test:1") as session:
         assert rows(session, "SELECT datim_id FROM facilities") == [("abc123",)]
     assert run_import(tenant, [path], "known_facilities: [abc123, abc124]\n", data_date=JUNE).rows_rejected == 0
