@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from core import audit
 from core.clock import now
-from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.events.catalogue import public_types, type_of
 from core.events.outbox import envelope
 from core.outgoing import AddressRejected, parse_url
@@ -56,10 +56,14 @@ def add_endpoint(session: TenantSession, url: str, events: Sequence[str], *, sou
         raise Invalid(detail, errors=[FieldError("body.url", detail)]) from None
     unknown = sorted(set(events) - set(public_types()))
     if unknown:
-        detail = f"these are no public events: {', '.join(unknown)}; public are {', '.join(public_types())}"
+        detail = phrase(
+            "these are no public events: {names}; public are {public}",
+            names=", ".join(unknown),
+            public=", ".join(public_types()),
+        )
         raise Invalid(detail, errors=[FieldError("body.events", detail)])
     if len(list_endpoints(session)) >= MOST_ENDPOINTS:
-        detail = f"a partner has at most {MOST_ENDPOINTS} endpoints"
+        detail = phrase("a partner has at most {most} endpoints", most=MOST_ENDPOINTS)
         raise Conflict(detail, remedy="Remove an endpoint that you no longer use.")
     endpoint_id, secret = uuid7(), new_secret()
     row = WebhookEndpoint(
@@ -203,7 +207,9 @@ def send_example(session: TenantSession, endpoint_id: UUID, event: str, *, sourc
     """
     get_endpoint(session, endpoint_id, locked=True)
     if event not in public_types():
-        detail = f"{event} is no public event; public are {', '.join(public_types())}"
+        detail = phrase(
+            "{event} is no public event; public are {public}", event=event, public=", ".join(public_types())
+        )
         raise Invalid(detail, errors=[FieldError("body.event", detail)])
     audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"example": event})
     known = type_of(event)
