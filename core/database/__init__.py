@@ -8,7 +8,7 @@ from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, Tenan
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.committed import after_commit
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
-from core.database.locks import lock_own, try_lock_installation, try_lock_own
+from core.database.locks import lock_installation, lock_own, try_lock_installation, try_lock_own
 from core.database.opening import SessionOpener
 from core.database.pools import PoolState, pool_states
 from core.database.reach import WHOLE_TENANT, Reach
@@ -51,6 +51,7 @@ __all__ = [
     "at_once",
     "databases",
     "dispose",
+    "lock_installation",
     "lock_own",
     "look_up",
     "node_session",

@@ -25,6 +25,16 @@ def try_lock_own(cursor: psycopg.Cursor[Any], name: str) -> bool:
     return bool(cursor.execute(_TRY, (name,)).fetchall()[0][0])
 
 
+def lock_installation(cursor: psycopg.Cursor[Any], number: int) -> None:
+    """Wait for the installation's lock of this number and take it until the transaction ends.
+
+    Args:
+        cursor: of the application's own login; a tenant's role takes locks by name alone.
+        number: the lock's number in the control database.
+    """
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
+
+
 def try_lock_installation(connection: psycopg.Connection[Any], number: int) -> bool:
     """Take the installation's lock of this number until the transaction ends, if it is free; return whether it was.
 

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from starlette.responses import Response
 
 from core.clock import now
-from core.database import lock_own, try_lock_installation, try_lock_own
+from core.database import lock_installation, lock_own, try_lock_installation, try_lock_own
 from core.errors import Conflict, Invalid
 from core.idempotency.fingerprints import digest
 from core.privacy import derived_key
@@ -132,7 +132,7 @@ def _wait_for_lock(cursor: psycopg.Cursor[Any], write: KeyedWrite) -> None:
         if write.in_tenant:
             lock_own(cursor, write.lock_name)
         else:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (write.lock_number,))
+            lock_installation(cursor, write.lock_number)
     except LockNotAvailable as error:
         raise under_way() from error
     cursor.execute("SET LOCAL lock_timeout TO DEFAULT")

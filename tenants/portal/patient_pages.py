@@ -118,7 +118,8 @@ def show_patient(
     return _patient_page(page, scope, patient_id, day=day, number=number, done=done)
 
 
-@router.post("/patients/{patient_id}/attempts")
+# The id that the page gives makes it one attempt. A form with errors asks the model, which no transaction may wait for.
+@router.post("/patients/{patient_id}/attempts", dependencies=[REPEATABLE])
 def post_attempt(
     page: Page,
     _: Reader,

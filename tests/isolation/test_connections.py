@@ -27,7 +27,7 @@ from core.database.engines import application_engine
 from core.feature_registry import load_tables
 
 NO_SUCH_TABLE, NOT_ALLOWED = "42P01", "42501"
-TABLES_AT_MOST = 50
+TABLES_AT_MOST = 55
 
 
 @pytest.fixture
