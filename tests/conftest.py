@@ -114,6 +114,24 @@ def point_at(folder: Path) -> None:
     get_settings.cache_clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_shared_breakers() -> Iterator[None]:
+    """Keep applications of this process from sharing their breakers.
+
+    Clients keep their application started for as long as a module or the run; its thread would ask the servers that
+    another module made for itself, and keep connections to them.
+    """
+    from contextlib import nullcontext
+
+    from core.app import factory
+    from core.jobs import worker
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (factory, worker):
+            patch.setattr(module, "sharing", lambda _: nullcontext())
+        yield
+
+
 @pytest.fixture(scope="session")
 def services() -> Endpoints:
     """The run's servers, started but empty."""
@@ -244,6 +262,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
         os.environ.clear()
         os.environ.update(environment)
         get_settings.cache_clear()
+        dispose()  # a thread that a test left may have opened a pool of the stopped servers
 
 
 @pytest.fixture

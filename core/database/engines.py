@@ -117,10 +117,20 @@ def application_role() -> str:
 
 
 def dispose() -> None:
-    """Close all pools of this process. The next session reads the addresses again and opens new ones."""
+    """Close all pools of this process. The next session reads the addresses again and opens new ones.
+
+    A connection that is in use is closed when it is given back.
+    """
     with _lock:
         while _engines:
-            _engines.popitem()[1].dispose()
+            engine = _engines.popitem()[1]
+            event.listen(engine.pool, "checkin", _close)
+            engine.dispose()
+
+
+def _close(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's, behind SQLAlchemy's type
+    if connection is not None:
+        connection.close()
 
 
 def open_pools() -> list[tuple[str, Pool]]:

@@ -45,7 +45,7 @@ def _read() -> Iterator[Reading]:
     with _lock:
         ages = [(database, age) for database, kinds in sorted(_ages.items()) for age in kinds]
     yield Reading(
-        "iit_jobs",
+        "iit_jobs_present",
         "Jobs that are due or running, as this worker last read.",
         "gauge",
         ("database", "kind", "state"),

@@ -360,6 +360,6 @@ def test_the_metrics_say_how_many_jobs_wait(tenant, ask):
         sample.labels: sample.value
         for reading in job_metrics._read()
         for sample in reading.samples
-        if reading.name == "iit_jobs"
+        if reading.name == "iit_jobs_present"
     }
     assert waiting[tenant.database, "testing.act", "waiting"] >= 1
