@@ -98,6 +98,10 @@ def patients_of(tenant: TenantRef) -> list[UUID]:
     return uuids
 
 
+UNLIMITED = dict.fromkeys(("IIT_RATE_KEY", "IIT_RATE_TENANT", "IIT_RATE_ADDRESS"), "0")
+"""Settings of a server that answers as many requests as the benchmark sends."""
+
+
 @contextmanager
 def served(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
     """Start a server of one process, and yield its port, which is the last of its arguments."""
@@ -105,7 +109,7 @@ def served(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator
         port = free.getsockname()[1]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, *arguments, str(port)],
-        env={**os.environ, **environment, "IIT_LOG_LEVEL": "warning"},
+        env={**os.environ, **UNLIMITED, **environment, "IIT_LOG_LEVEL": "warning"},
         stderr=subprocess.DEVNULL,
     )
     try:
