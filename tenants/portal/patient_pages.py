@@ -20,6 +20,7 @@ from core.web.days import IsoDay
 from core.web.pages import SEE_OTHER
 from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest
+from core.web.rejected_forms import RejectedForm
 from core.web.texts import gettext as _
 from core.web.texts import marked
 from tenants.followup import service
@@ -118,8 +119,7 @@ def show_patient(
     return _patient_page(page, scope, patient_id, day=day, number=number, done=done)
 
 
-# The id that the page gives makes it one attempt. A form with errors asks the model, which no transaction may wait for.
-@router.post("/patients/{patient_id}/attempts", dependencies=[REPEATABLE])
+@router.post("/patients/{patient_id}/attempts")
 def post_attempt(
     page: Page,
     _: Reader,
@@ -137,13 +137,13 @@ def post_attempt(
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         wrong = WrongForm(form, tuple(dict.fromkeys(str(problem["loc"][0]) for problem in problems)))
-        return _patient_page(page, scope, patient_id, wrong=wrong)
+        return _form_again(page, scope, patient_id, wrong)
     except Invalid as error:
         fields = tuple(problem.field.removeprefix("body.") for problem in error.errors)
-        return _patient_page(page, scope, patient_id, wrong=WrongForm(form, fields))
+        return _form_again(page, scope, patient_id, WrongForm(form, fields))
     except Conflict:
         renewed = form.model_copy(update={"id": new_uuid()})
-        return _patient_page(page, scope, patient_id, wrong=WrongForm(renewed, ()))
+        return _form_again(page, scope, patient_id, WrongForm(renewed, ()))
     return RedirectResponse(f"/patients/{patient_id}?done={form.id}", SEE_OTHER)
 
 
@@ -194,6 +194,10 @@ def _search_page(
         clinics=names,
         words=patient_words,
     )
+
+
+def _form_again(page: PageContext, scope: Scope, patient_id: UUID, wrong: WrongForm) -> RejectedForm:
+    return RejectedForm(lambda: _patient_page(page, scope, patient_id, wrong=wrong))
 
 
 def _patient_page(

@@ -7,8 +7,11 @@ from uuid import uuid4
 import pytest
 
 from core.database import platform_session
+from core.database.joining import outer_connection
+from core.errors import NotFound
 from core.identity import csrf
 from core.identity.people import members, sessions
+from tenants.portal import patient_pages
 from tests.keyed import KeyedClient
 
 ROOT = Path(__file__).parents[3]
@@ -42,8 +45,12 @@ def test_every_form_carries_a_key():
 @pytest.fixture
 def admin(application, tenant):
     """A browser of an admin, and the token of their session."""
-    grant = members.Grant(["partner_admin"])
-    person = members.add_member(tenant, f"a@{tenant.slug}.example.org", "Admin", grant, actor="test:1")
+    return browser_of(application, tenant, "partner_admin")
+
+
+def browser_of(application, tenant, role):
+    grant = members.Grant([role])
+    person = members.add_member(tenant, f"{role}@{tenant.slug}.example.org", "Name", grant, actor="test:1")
     with platform_session() as session:
         members.accept(session, person, tenant.id)
         begun = sessions.begin(session, person, tenant.id, signed_in_by="password")
@@ -95,3 +102,17 @@ def test_the_settings_of_a_tenant_are_changed_once(admin):
         first.headers["location"],
         "true",
     )
+
+
+def test_a_form_with_errors_is_shown_after_the_transaction_of_its_key(application, tenant, monkeypatch):
+    manager = browser_of(application, tenant, "case_manager")
+    joined = []
+
+    def read_view(scope, *_):
+        joined.append(outer_connection(scope.tenant.id))
+        raise NotFound("nobody")
+
+    monkeypatch.setattr(patient_pages, "read_view", read_view)
+    fields = {"id": str(uuid4()), "outcome": "none", "idempotency_key": str(uuid4())}
+    answer = post(manager, f"/patients/{uuid4()}/attempts", **fields)
+    assert (answer.status_code, joined) == (404, [None])
