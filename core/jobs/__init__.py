@@ -4,6 +4,7 @@ A room registers a function with ``@job("room.kind")``; ``enqueue(session, "room
 caller's transaction. ``README.md`` describes the journey of a job and the rules for its function.
 """
 
+from core.jobs.bounds import Priority, Retry
 from core.jobs.context import JobContext, JobInterrupted, LeaseLost, PlatformJobContext, WorkerStopping
 from core.jobs.heartbeat import LiveWorker, QueueAge, live_workers, queue_age
 from core.jobs.job_end import JobEnd
@@ -19,7 +20,9 @@ __all__ = [
     "LeaseLost",
     "LiveWorker",
     "PlatformJobContext",
+    "Priority",
     "QueueAge",
+    "Retry",
     "WorkerStopping",
     "enqueue",
     "enqueue_platform",

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from core.database import psycopg_connection
 from core.jobs import endings
+from core.jobs.bounds import Retry
 from core.jobs.registry import job, platform_job
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 _DEAD = f"SELECT {endings.ENDED} FROM node.jobs WHERE id = %s AND state = 'dead' FOR UPDATE"  # noqa: S608 - constants
 
 
-@job(endings.ANNOUNCE, max_attempts=endings.ANNOUNCE_ATTEMPTS)
+@job(endings.ANNOUNCE, retry=Retry(endings.ANNOUNCE_ATTEMPTS))
 def announce_again(context: JobContext, payload: dict[str, Any]) -> None:
     """Announce a dead job of a tenant, in a session of that tenant."""
     with context.session() as session:
         _announce(session, payload)
 
 
-@platform_job(endings.ANNOUNCE_PLATFORM, max_attempts=endings.ANNOUNCE_ATTEMPTS)
+@platform_job(endings.ANNOUNCE_PLATFORM, retry=Retry(endings.ANNOUNCE_ATTEMPTS))
 def announce_again_for_platform(context: PlatformJobContext, payload: dict[str, Any]) -> None:
     """Announce a dead job of the platform, in a session of the application."""
     with context.session() as session:

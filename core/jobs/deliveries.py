@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 from core.events.catalogue import event_types
 from core.events.outbox import Event, subscribers
 from core.feature_registry import resolve
+from core.jobs.bounds import Retry
 from core.jobs.context import EarlierFirst, JobContext
 from core.jobs.registry import job, kind_of
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 KIND: Final = "events.deliver"
-MAX_ATTEMPTS: Final = 8
-BACKOFF: Final = timedelta(seconds=10)
+RETRY: Final = Retry(8)
 
 _DUE: Final = """
 SELECT id, tenant_id, tenant_role, event, subject, payload, published_at, actor, request_id FROM node.outbox
@@ -74,7 +74,7 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
     due = connection.execute(_DUE, values).fetchall()
     if not due:
         return 0
-    attempts = kind_of(KIND).max_attempts
+    attempts = kind_of(KIND).retry.attempts
     deliveries = []
     for event_id, tenant_id, tenant_role, name, subject, carried, published_at, actor, request_id in due:
         for subscriber in subscribers(name):
@@ -99,7 +99,7 @@ def sweep(connection: psycopg.Connection[Any], keep: timedelta, batch: int) -> i
     return connection.execute(_SWEEP, {"keep": keep, "batch": batch}).rowcount
 
 
-@job(KIND, max_attempts=MAX_ATTEMPTS, backoff=BACKOFF, time_limit=timedelta(minutes=30))
+@job(KIND, retry=RETRY, time_limit=timedelta(minutes=30))
 def deliver(context: JobContext, payload: dict[str, Any]) -> None:
     """Call one subscriber with one event. Earlier events of the same subject come first.
 

@@ -7,7 +7,6 @@ rows (``on_end`` of the kind), so that none waits for ever for a dead job. After
 
 from __future__ import annotations
 
-import random
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,9 +45,7 @@ ANNOUNCE_ATTEMPTS = 8
 """Tries to announce a dead job again, after its room failed to handle the first announcement; see ``announcing``."""
 ANNOUNCE_PAUSE = timedelta(seconds=10)
 
-LONGEST_BACKOFF = timedelta(minutes=10)
 UNKNOWN_KIND_DELAY = timedelta(minutes=1)
-_JITTER = 0.2
 ENDED = "state, id AS job_id, tenant_role, kind, payload, error, request_id"
 
 _FAIL = f"""
@@ -140,8 +137,7 @@ def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
     Raises:
         Unavailable: the database is not there, or the tenant is being moved. Nothing has been changed.
     """
-    doubled = lease.kind.backoff * 2 ** min(lease.attempts, 16)
-    delay = min(doubled, LONGEST_BACKOFF) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, keeps no secret
+    delay = lease.kind.retry.delay(lease.attempts + 1)
     values = {"error": error, "final": final, "delay": delay, "id": lease.job_id, "token": lease.token}
     return _end(lease.database, _FAIL, values, "refused" if final else "attempts")
 

@@ -146,7 +146,7 @@ def _enqueue(
     if len(str(payload)) > LARGEST_PAYLOAD:
         message = f"the payload of {kind.name!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
         raise ValueError(message)
-    values = (uuid7(), *owner, kind.name, body, dedupe_key, run_after, kind.max_attempts, *requested_by)
+    values = (uuid7(), *owner, kind.name, body, dedupe_key, run_after, kind.retry.attempts, *requested_by)
     while True:
         added = _first(cursor.execute(_INSERT, values))
         if added is not None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.feature_registry import load_jobs
-from core.jobs.bounds import JobBounds
+from core.jobs.bounds import JobBounds, Priority, Retry
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -26,6 +26,8 @@ _Function = TypeVar("_Function", bound=Callable[..., None])
 
 KIND = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 SHORTEST_LEASE = timedelta(seconds=1)
+DEFAULT_RETRY = Retry()
+KEEP_RESULT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +51,35 @@ _kinds: dict[str, JobKind] = {}
 def job(
     kind: str,
     *,
-    max_attempts: int = 3,
+    retry: Retry = DEFAULT_RETRY,
     lease: timedelta = timedelta(minutes=2),
-    backoff: timedelta = timedelta(seconds=10),
     time_limit: timedelta = timedelta(hours=6),
+    priority: Priority = "normal",
+    at_once: int | None = None,
+    keep_result: timedelta = KEEP_RESULT,
     on_end: OnEnd | None = None,
 ) -> Callable[[Run], Run]:
     """Register the decorated function to run jobs of ``kind``, such as ``imports.run``, each for one tenant.
 
     If the room's rows say that a job works on them, pass ``on_end``. Without it they still say so after the job has
-    died.
+    died. ``JobBounds`` describes the other arguments.
 
     Raises:
         ValueError: the name is not ``room.kind``, belongs to another function, or a bound makes no sense.
     """
-    bounds = JobBounds(kind, max_attempts, lease, backoff, time_limit, platform=False)
+    bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, platform=False)
     return _registering(bounds, on_end)
 
 
 def platform_job(
     kind: str,
     *,
-    max_attempts: int = 3,
+    retry: Retry = DEFAULT_RETRY,
     lease: timedelta = timedelta(minutes=2),
-    backoff: timedelta = timedelta(seconds=10),
     time_limit: timedelta = timedelta(hours=6),
+    priority: Priority = "normal",
+    at_once: int | None = None,
+    keep_result: timedelta = KEEP_RESULT,
     on_end: PlatformOnEnd | None = None,
 ) -> Callable[[PlatformRun], PlatformRun]:
     """Register the decorated function for jobs of the platform, such as roll-ups and alerts of operators.
@@ -83,7 +89,7 @@ def platform_job(
     Raises:
         ValueError: as ``job``.
     """
-    bounds = JobBounds(kind, max_attempts, lease, backoff, time_limit, platform=True)
+    bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, platform=True)
     return _registering(bounds, on_end)
 
 
@@ -92,15 +98,11 @@ def _registering(bounds: JobBounds, on_end: Callable[..., None] | None) -> Calla
     if not KIND.fullmatch(kind):
         message = f"{kind!r} is not a kind of job: write room.kind"
         raise ValueError(message)
-    if (
-        bounds.max_attempts < 1
-        or bounds.lease < SHORTEST_LEASE
-        or bounds.time_limit < bounds.lease
-        or bounds.backoff < timedelta(0)
-    ):
-        message = (
-            f"the bounds of {kind!r} need at least one attempt, a lease of a second, and a limit not below the lease"
-        )
+    if bounds.lease < SHORTEST_LEASE or bounds.time_limit < bounds.lease:
+        message = f"the bounds of {kind!r} need a lease of at least a second, and a time limit not below the lease"
+        raise ValueError(message)
+    if (bounds.at_once is not None and bounds.at_once < 1) or bounds.keep_result <= timedelta(0):
+        message = f"the bounds of {kind!r} need room for at least one job, and time to read its result"
         raise ValueError(message)
 
     def register(run: _Function) -> _Function:

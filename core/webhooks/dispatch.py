@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from core import audit
 from core.clock import now
 from core.events.outbox import publish_after_commit
-from core.jobs import enqueue, job
+from core.jobs import Retry, enqueue, job
 from core.outgoing import AddressRejected, AnswerTooLarge, Request, parse_url, send
 from core.privacy.sealing import unseal
 from core.resilience import BreakerOpen, BreakerPolicy, BulkheadFull, DeadlinePassed, Dependency
@@ -97,7 +97,7 @@ class _Outcome:
     milliseconds: int
 
 
-@job(JOB, max_attempts=8, lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
+@job(JOB, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
 def dispatch(context: JobContext, payload: dict[str, Any]) -> None:
     """Send the due deliveries of an endpoint. After a failure the endpoint rests."""
     endpoint_id = UUID(payload["endpoint_id"])

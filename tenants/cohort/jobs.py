@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core import audit
-from core.jobs import job
+from core.jobs import Retry, job
 from tenants.cohort import service
 
 if TYPE_CHECKING:
     from core.jobs import JobContext
 
 
-@job(service.REBUILD_JOB, max_attempts=5, on_end=service.rebuild_ended)
+@job(service.REBUILD_JOB, retry=Retry(5), on_end=service.rebuild_ended)
 def rebuild(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the cursor is in the tenant's settings
     """Recompute the status table in steps, each in its own transaction."""
     steps = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from core.jobs import JobContext
 
 
-@job(service.REPORT_JOB, max_attempts=3)
+@job(service.REPORT_JOB)
 def report(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Measure the facilities of an import, or all facilities, and store the reports in one transaction."""
     import_id = payload.get("import_id")
@@ -31,7 +31,7 @@ def report(ctx: JobContext, payload: dict[str, Any]) -> None:
         ctx.finish(session)
 
 
-@job(service.LINK_JOB, max_attempts=3, lease=timedelta(minutes=15))
+@job(service.LINK_JOB, lease=timedelta(minutes=15))
 def link(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the job concerns the whole tenant
     """Search for people recorded twice. No transaction is open between reading and writing."""
     with ctx.session() as session:

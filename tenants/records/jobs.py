@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.jobs import job
+from core.jobs import Retry, job
 from tenants.records import name_keys
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.jobs import JobContext
 
 
-@job(name_keys.JOB, max_attempts=5)
+@job(name_keys.JOB, retry=Retry(5))
 def index_names(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the job concerns the whole tenant
     """Add the keys of names where they are missing, in steps. A second try skips the patients that have them."""
     after: UUID | None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = telemetry.get_logger(__name__)
 
 
-@job(files.MAKE_JOB, max_attempts=3, on_end=files.job_ended)
+@job(files.MAKE_JOB, on_end=files.job_ended)
 def make(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Make the file of a report while no transaction is open, and record it. Skip one that was deleted or made.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from core.jobs import enqueue, job, latest_job
+from core.jobs import Retry, enqueue, job, latest_job
 from tenants.risk import repository
 from tenants.risk.staleness import day_to_score
 
@@ -20,7 +20,7 @@ TRAIN = "risk.train"
 SCORE = "risk.score"
 
 
-@job(TRAIN, max_attempts=2)
+@job(TRAIN, retry=Retry(2))
 def train(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - the tenant's settings have everything
     """Fit, measure and store models."""
     from tenants.risk import service
@@ -37,7 +37,7 @@ def score_ended(session: TenantSession, end: JobEnd) -> None:
         session.add(run)
 
 
-@job(SCORE, max_attempts=5, on_end=score_ended)
+@job(SCORE, retry=Retry(5), on_end=score_ended)
 def score(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Score everybody as of a date, in steps."""
     from tenants.risk import scoring

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.jobs import endings, isolated, isolation, job
+from core.jobs import Retry, endings, isolated, isolation, job
 from tests.faults import noting
 from tests.faults.effects import effect, wait_here_once
 
@@ -33,7 +33,7 @@ def move_cursor(session, key):
         return cursor.fetchone()[0]
 
 
-@job("faults.steps", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
+@job("faults.steps", lease=LEASE, retry=Retry(1), time_limit=timedelta(minutes=5))
 def steps(context, payload):
     """Four steps; waits within or after the second, as the payload says."""
     place = payload["wait"]
@@ -51,7 +51,7 @@ def steps(context, payload):
             wait_here_once(payload["folder"], place)
 
 
-@job("faults.quick", lease=LEASE, max_attempts=1)
+@job("faults.quick", lease=LEASE, retry=Retry(1))
 def quick(context, _payload):
     """One effect."""
     with context.session() as session:
@@ -59,7 +59,7 @@ def quick(context, _payload):
         context.finish(session)
 
 
-@job("faults.slow", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
+@job("faults.slow", lease=LEASE, retry=Retry(1), time_limit=timedelta(minutes=5))
 def slow(context, payload):
     """Thinks for longer than its lease, between steps, then has its effect."""
     time.sleep(payload["seconds"])
@@ -68,7 +68,7 @@ def slow(context, payload):
         context.finish(session)
 
 
-@job("faults.poison", lease=LEASE, max_attempts=1)
+@job("faults.poison", lease=LEASE, retry=Retry(1))
 def poison(_context, payload):
     """Takes its process with it, and its worker where that is another one and ``whole`` is set, as a full memory may.
 
@@ -82,7 +82,7 @@ def poison(_context, payload):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@job("faults.watch", lease=LEASE, max_attempts=1, time_limit=timedelta(minutes=5))
+@job("faults.watch", lease=LEASE, retry=Retry(1), time_limit=timedelta(minutes=5))
 def watch(context, payload):
     """Writes down that it runs, and in which process, until the test lets it continue."""
     folder = Path(payload["folder"])

@@ -8,18 +8,18 @@ import pytest
 from sqlalchemy import text
 
 from core.database import node_session, tenant_session
-from core.jobs import enqueue, job
+from core.jobs import Retry, enqueue, job
 
 acts = {}
 
 
-@job("testing.act", max_attempts=3, lease=timedelta(seconds=30), backoff=timedelta(0))
+@job("testing.act", retry=Retry(3, first=timedelta(0)), lease=timedelta(seconds=30))
 def act(context, payload):
     """Do what the test wants done."""
     acts[payload["act"]](context, payload)
 
 
-@job("testing.slow_backoff", max_attempts=2, backoff=timedelta(hours=1))
+@job("testing.slow_backoff", retry=Retry(2, first=timedelta(minutes=10)))
 def act_slowly(context, payload):
     """The same, tried again only after an hour."""
     acts[payload["act"]](context, payload)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from core.database import node_session, tenant_session
 from core.events.outbox import publish_after_commit
 from core.feature_registry import Feature
-from core.jobs import deliveries, enqueue
+from core.jobs import Retry, deliveries, enqueue
 from core.jobs.broker import LocalMessages
 from core.jobs.registry import _kinds
 from core.jobs.relay import Relay
@@ -49,7 +49,7 @@ def noted(monkeypatch):
         Feature("testing2", subscribers={"testing.noted": SECOND}),
     )
     kind = _kinds[deliveries.KIND]
-    monkeypatch.setitem(_kinds, deliveries.KIND, replace(kind, max_attempts=2, backoff=timedelta(0)))
+    monkeypatch.setitem(_kinds, deliveries.KIND, replace(kind, retry=Retry(2, first=timedelta(0))))
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from sqlalchemy import text
 from core import events
 from core.database import node_session
 from core.errors import Invalid
-from core.jobs import endings, job, operations
+from core.jobs import Retry, endings, job, operations
 from core.jobs.relay import Relay
 from core.jobs.worker import drain
 from tests.core.jobs.conftest import acts
 
 
-@job("testing.long", max_attempts=1, lease=timedelta(seconds=1), time_limit=timedelta(seconds=1))
+@job("testing.long", retry=Retry(1), lease=timedelta(seconds=1), time_limit=timedelta(seconds=1))
 def act_long(context, payload):
     """Takes as long as the test has it take."""
     acts[payload["act"]](context, payload)

@@ -12,7 +12,7 @@ from core.cli.main import run
 from core.database import TenantSession, node_session, platform_session, tenant_session
 from core.database.transactions import TransactionOpenError, require_none
 from core.errors import Conflict, Invalid
-from core.jobs import enqueue, enqueue_platform, job, operations, platform_job
+from core.jobs import Retry, enqueue, enqueue_platform, job, operations, platform_job
 from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
 from core.jobs.broker import LocalMessages
 from core.jobs.relay import Relay
@@ -33,7 +33,7 @@ def note(session, end):
     session.execute(text("UPDATE node.jobs SET progress_note = 'ended' WHERE id = :id"), {"id": end.job_id})
 
 
-@platform_job("testing.roll_up", max_attempts=2, backoff=timedelta(0), on_end=note)
+@platform_job("testing.roll_up", retry=Retry(2, first=timedelta(0)), on_end=note)
 def roll_up(context, payload):
     """Do what the test wants done."""
     acts[payload["act"]](context, payload)

@@ -97,7 +97,7 @@ def test_a_kind_is_named_by_room_and_act(name):
 
 @pytest.mark.parametrize(
     "bounds",
-    [{"max_attempts": 0}, {"lease": timedelta(0)}, {"time_limit": timedelta(seconds=1)}, {"backoff": timedelta(-1)}],
+    [{"lease": timedelta(0)}, {"time_limit": timedelta(seconds=1)}, {"at_once": 0}, {"keep_result": timedelta(0)}],
 )
 def test_bounds_that_make_no_sense_are_rejected(bounds):
     with pytest.raises(ValueError, match="bounds"):
@@ -109,7 +109,7 @@ def test_one_kind_is_registered_by_one_function():
     assert job("testing.act")(kind.run) is kind.run
     with pytest.raises(ValueError, match="twice"):
         job("testing.act")(lambda _context, _payload: None)
-    job("testing.act", max_attempts=kind.max_attempts, lease=kind.lease, backoff=kind.backoff)(kind.run)
+    job("testing.act", retry=kind.retry, lease=kind.lease)(kind.run)
 
 
 def test_a_job_that_is_asked_for_again_is_due_when_the_first_of_the_two_is(tenant, ask, row):
