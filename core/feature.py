@@ -13,6 +13,7 @@ feature = Feature(
         "core.identity.oidc.api:router",
         "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
+        "core.webhooks.api:router",
         "core.preferences.api:router",
         "core.tenancy.origins.api:router",
         "core.connections.api:router",
@@ -58,6 +59,8 @@ feature = Feature(
         Permission("people.write", "Invite, change and remove people, and make links to new passwords"),
         Permission("roles.write", "Create, change and delete roles of the partner, with at most one's own permissions"),
         Permission("sso.manage", "Set up, test and enforce sign-in by the partner's own provider; claim domains"),
+        Permission("webhooks.read", "See the webhooks, without their secrets, and the log of their deliveries"),
+        Permission("webhooks.write", "Create, change and remove webhooks, and send deliveries again"),
         Permission("retention.write", "Change how long to retain rows that are not part of the record"),
         Permission(
             "operations.read",
@@ -115,7 +118,11 @@ feature = Feature(
         "cli:api_key:revoke",
         *(f"{source}:job:{act}" for source in ("cli", "page") for act in ("retry", "discard")),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
-        *(f"cli:webhook:{act}" for act in ("create", "remove", "enable", "rotate", "resend")),
+        *(
+            f"{source}:webhook:{act}"
+            for source in ("api", "cli", "page")
+            for act in ("create", "change", "remove", "enable", "disable", "rotate", "resend")
+        ),
         "job:webhook:disable",
         "cli:tenant:create",
         *(f"{source}:tenant:{act}" for source in ("cli", "page") for act in ("suspend", "resume")),
@@ -197,5 +204,6 @@ feature = Feature(
         "operators": "The installation, for its operators: connections and health.",
         "jobs": "Work in the background: its state and progress.",
         "settings": "The tenant's settings, by group.",
+        "webhooks": "Addresses that receive the tenant's events, and the log of what was sent to them.",
     },
 )

@@ -74,10 +74,11 @@ def list_(slug: str, *, as_json: bool) -> None:
 @_endpoint
 def remove(slug: str, endpoint_id: UUID) -> None:
     """Remove an endpoint of the tenant SLUG, with the log of its deliveries."""
+    from core.web.etag import ANY_VERSION
     from core.webhooks import service
 
     with _session(slug) as session:
-        service.remove_endpoint(session, endpoint_id, source="cli")
+        service.remove_endpoint(session, endpoint_id, ANY_VERSION, source="cli")
     note(f"removed {endpoint_id}")
 
 
@@ -111,12 +112,12 @@ def rotate(slug: str, endpoint_id: UUID, *, as_json: bool) -> None:
 @json_option
 def deliveries(slug: str, endpoint_id: UUID, *, as_json: bool) -> None:
     """List the newest deliveries to an endpoint of the tenant SLUG, with their last answer."""
-    from core.webhooks import service
+    from core.webhooks.deliveries import list_attempts, list_deliveries
 
     rows = []
     with _session(slug) as session:
-        for row in service.list_deliveries(session, endpoint_id):
-            attempts = service.list_attempts(session, row.id)
+        for row in list_deliveries(session, endpoint_id):
+            attempts = list_attempts(session, row.id)
             last = attempts[-1] if attempts else None
             rows.append(
                 {
@@ -140,10 +141,10 @@ def deliveries(slug: str, endpoint_id: UUID, *, as_json: bool) -> None:
 @click.argument("delivery_id", type=click.UUID)
 def resend(slug: str, delivery_id: UUID) -> None:
     """Send a delivery of the tenant SLUG again, with the same webhook-id."""
-    from core.webhooks import service
+    from core.webhooks import deliveries as log
 
     with _session(slug) as session:
-        service.resend(session, delivery_id, source="cli")
+        log.resend(session, log.endpoint_of(session, delivery_id), delivery_id, source="cli")
     note(f"queued {delivery_id}")
 
 
@@ -153,10 +154,10 @@ def resend(slug: str, delivery_id: UUID) -> None:
 @click.option("--since", type=click.DateTime(), required=True, help="In UTC, such as 2026-11-28T06:00:00.")
 def replay(slug: str, endpoint_id: UUID, since: datetime) -> None:
     """Send the deliveries to an endpoint of the tenant SLUG since a time again."""
-    from core.webhooks import service
+    from core.webhooks import deliveries as log
 
     with _session(slug) as session:
-        count = service.replay(session, endpoint_id, since.replace(tzinfo=UTC), source="cli")
+        count = log.replay(session, endpoint_id, since.replace(tzinfo=UTC), source="cli")
     note(f"queued {count} deliveries")
 
 
@@ -166,10 +167,10 @@ def replay(slug: str, endpoint_id: UUID, since: datetime) -> None:
 @click.argument("event")
 def example(slug: str, endpoint_id: UUID, event: str) -> None:
     """Send the example of EVENT to an endpoint of the tenant SLUG."""
-    from core.webhooks import service
+    from core.webhooks import deliveries as log
 
     with _session(slug) as session:
-        service.send_example(session, endpoint_id, event, source="cli")
+        log.send_example(session, endpoint_id, event, source="cli")
     note(f"queued an example of {event}")
 
 

@@ -23,10 +23,11 @@ class WebhookEndpoint(TenantBase, table=True):
         sealed_secret: the secret that signs, sealed with the tenant's key.
         sealed_previous: the secret before it, which signs too until ``previous_until``.
         state: ``active``, or ``disabled``: it receives nothing.
-        reason: why it was disabled: ``gone`` (it answered 410), ``failing`` or ``operator``.
+        reason: why it was disabled: ``gone`` (it answered 410), ``failing`` or ``person``.
         failures: failed attempts since the last success.
         failing_since: the first of them.
         paused_until: no attempt before this time.
+        version_id: of what people choose; it changes with each choice, never with an attempt.
     """
 
     __tablename__: ClassVar[str] = "webhook_endpoints"
@@ -45,6 +46,7 @@ class WebhookEndpoint(TenantBase, table=True):
     paused_until: datetime | None = Field(default=None, sa_type=STAMP)
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     created_by: str = Field(sa_type=Text)
+    version_id: UUID = Field(default_factory=uuid7)
 
 
 class WebhookDelivery(TenantBase, table=True):

@@ -1,10 +1,10 @@
-"""Endpoints and deliveries of a tenant: add, list, rotate, resend, replay."""
+"""The endpoints of a tenant: add, list, change, disable, rotate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -13,23 +13,21 @@ from uuid_utils.compat import uuid7
 from core import audit
 from core.clock import now
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
-from core.events.catalogue import public_types, type_of
-from core.events.outbox import envelope
+from core.events.catalogue import public_types
 from core.outgoing import AddressRejected, parse_url
 from core.privacy.sealing import seal
 from core.webhooks.dispatch import PURPOSE
-from core.webhooks.fan_out import add_delivery, ask
-from core.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from core.webhooks.fan_out import ask
+from core.webhooks.models import WebhookEndpoint
 from core.webhooks.signing import new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from core.database import TenantSession
+    from core.web.etag import ExpectedVersions
 
 MOST_ENDPOINTS: Final = 20
-MOST_REPLAYED: Final = 10_000
 BOTH_SIGN: Final = timedelta(hours=24)
 """How long the secret before the newest signs too."""
 
@@ -49,19 +47,7 @@ def add_endpoint(session: TenantSession, url: str, events: Sequence[str], *, sou
         Invalid: the address is no HTTPS address, or an event is not public (422).
         Conflict: the tenant has as many endpoints as it may (409).
     """
-    try:
-        parse_url(url)
-    except AddressRejected:
-        detail = "the address is not an HTTPS address"
-        raise Invalid(detail, errors=[FieldError("body.url", detail)]) from None
-    unknown = sorted(set(events) - set(public_types()))
-    if unknown:
-        detail = phrase(
-            "these are no public events: {names}; public are {public}",
-            names=", ".join(unknown),
-            public=", ".join(public_types()),
-        )
-        raise Invalid(detail, errors=[FieldError("body.events", detail)])
+    _check(url, events)
     if len(list_endpoints(session)) >= MOST_ENDPOINTS:
         detail = phrase("a partner has at most {most} endpoints", most=MOST_ENDPOINTS)
         raise Conflict(detail, remedy="Remove an endpoint that you no longer use.")
@@ -84,50 +70,94 @@ def list_endpoints(session: TenantSession) -> list[WebhookEndpoint]:
     return list(session.exec(select(WebhookEndpoint).order_by(col(WebhookEndpoint.id))))
 
 
-def get_endpoint(session: TenantSession, endpoint_id: UUID, *, locked: bool = False) -> WebhookEndpoint:
+def get_endpoint(
+    session: TenantSession, endpoint_id: UUID, *, lock: Literal["publish", "change", "remove"] | None = None
+) -> WebhookEndpoint:
     """Return an endpoint of the tenant.
 
     Args:
         session: a transaction of the tenant.
         endpoint_id: the endpoint.
-        locked: lock it as a publisher does, before ``ask``.
+        lock: lock it as a publisher does, before ``ask``; or to change it; or to remove it.
 
     Raises:
         NotFound: there is none (404).
     """
     query = select(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id)
-    row = session.exec(query.with_for_update(read=True, key_share=True) if locked else query).first()
+    if lock is not None:
+        query = query.with_for_update(read=lock == "publish", key_share=lock != "remove")
+    row = session.exec(query.execution_options(populate_existing=lock is not None)).first()
     if row is None:
         detail = "there is no such endpoint"
         raise NotFound(detail)
     return row
 
 
-def remove_endpoint(session: TenantSession, endpoint_id: UUID, *, source: str) -> None:
+def change_endpoint(
+    session: TenantSession, endpoint_id: UUID, url: str, events: Sequence[str], seen: ExpectedVersions, *, source: str
+) -> WebhookEndpoint:
+    """Change an endpoint's address and events. Deliveries that wait go to the new address, now.
+
+    Raises:
+        NotFound: there is none (404).
+        Invalid: as ``add_endpoint`` (422).
+        PreconditionFailed: the caller has seen another version (412).
+    """
+    _check(url, events)
+    _ask_first(session, endpoint_id)
+    row = get_endpoint(session, endpoint_id, lock="change")
+    seen.check(row.version_id)
+    if url != row.url:
+        row.failures, row.failing_since, row.paused_until = 0, None, None
+    row.url, row.events = url, sorted(set(events))
+    _save(session, row)
+    audit.record(session, f"{source}:webhook:change", "webhook", endpoint_id, {"events": row.events})
+    return row
+
+
+def remove_endpoint(session: TenantSession, endpoint_id: UUID, seen: ExpectedVersions, *, source: str) -> None:
     """Remove an endpoint with its deliveries and their log.
 
     Raises:
         NotFound: there is none (404).
+        PreconditionFailed: the caller has seen another version (412).
     """
-    session.delete(get_endpoint(session, endpoint_id))
+    row = get_endpoint(session, endpoint_id, lock="remove")
+    seen.check(row.version_id)
+    session.delete(row)
     session.flush()
     audit.record(session, f"{source}:webhook:remove", "webhook", endpoint_id, {})
 
 
-def enable_endpoint(session: TenantSession, endpoint_id: UUID, *, source: str) -> None:
+def enable_endpoint(session: TenantSession, endpoint_id: UUID, *, source: str) -> WebhookEndpoint:
     """Send to a disabled endpoint again, beginning with what waits.
 
     Raises:
         NotFound: there is none (404).
     """
-    row = get_endpoint(session, endpoint_id)
+    _ask_first(session, endpoint_id)
+    row = get_endpoint(session, endpoint_id, lock="change")
     if row.state == "active":
-        return
+        return row
     row.state, row.reason, row.failures, row.failing_since, row.paused_until = "active", None, 0, None, None
-    session.add(row)
-    session.flush()
+    _save(session, row)
     audit.record(session, f"{source}:webhook:enable", "webhook", endpoint_id, {})
-    ask(session, endpoint_id)
+    return row
+
+
+def disable_endpoint(session: TenantSession, endpoint_id: UUID, *, source: str) -> WebhookEndpoint:
+    """Send nothing more to an endpoint, by a person's decision. What waits is sent when it is enabled again.
+
+    Raises:
+        NotFound: there is none (404).
+    """
+    row = get_endpoint(session, endpoint_id, lock="change")
+    if row.state == "disabled":
+        return row
+    row.state, row.reason = "disabled", "person"
+    _save(session, row)
+    audit.record(session, f"{source}:webhook:disable", "webhook", endpoint_id, {"reason": "person"})
+    return row
 
 
 def rotate_secret(session: TenantSession, endpoint_id: UUID, *, source: str) -> EndpointSecret:
@@ -136,87 +166,47 @@ def rotate_secret(session: TenantSession, endpoint_id: UUID, *, source: str) -> 
     Raises:
         NotFound: there is none (404).
     """
-    row, secret = get_endpoint(session, endpoint_id), new_secret()
+    row, secret = get_endpoint(session, endpoint_id, lock="change"), new_secret()
     row.sealed_previous, row.previous_until = row.sealed_secret, now() + BOTH_SIGN
     row.sealed_secret = seal(session, PURPOSE, endpoint_id, secret)
-    session.add(row)
-    session.flush()
+    _save(session, row)
     audit.record(session, f"{source}:webhook:rotate", "webhook", endpoint_id, {})
     return EndpointSecret(row, secret)
 
 
-def list_deliveries(session: TenantSession, endpoint_id: UUID, *, limit: int = 50) -> list[WebhookDelivery]:
-    """Return the newest deliveries of an endpoint.
+def _check(url: str, events: Sequence[str]) -> None:
+    """Check what a person or a program asks for.
 
     Raises:
-        NotFound: there is no such endpoint (404).
+        Invalid: the address is no HTTPS address, or an event is not public (422).
     """
-    get_endpoint(session, endpoint_id)
-    query = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint_id)
-    newest = query.order_by(col(WebhookDelivery.created_at).desc(), col(WebhookDelivery.id).desc()).limit(limit)
-    return list(session.exec(newest))
+    try:
+        parse_url(url)
+    except AddressRejected:
+        detail = "the address is not an HTTPS address"
+        remedy = "Begin it with https://, without a user name, a password or a fragment."
+        raise Invalid(detail, errors=[FieldError("body.url", detail, remedy)]) from None
+    unknown = sorted(set(events) - set(public_types()))
+    if unknown:
+        detail = phrase("these are no public events: {names}", names=", ".join(unknown))
+        raise Invalid(detail, errors=[FieldError("body.events", detail, public_ones())])
 
 
-def list_attempts(session: TenantSession, delivery_id: UUID) -> list[WebhookAttempt]:
-    """Return the attempts of a delivery, oldest first."""
-    query = select(WebhookAttempt).where(WebhookAttempt.delivery_id == delivery_id)
-    return list(session.exec(query.order_by(col(WebhookAttempt.at), col(WebhookAttempt.id))))
+def public_ones() -> str:
+    """Return the remedy for an event that is not public."""
+    return phrase("Public events are {public}.", public=", ".join(public_types()))
 
 
-def resend(session: TenantSession, delivery_id: UUID, *, source: str) -> WebhookDelivery:
-    """Send a delivery again, now, with the same ``webhook-id`` and the whole schedule.
+def _ask_first(session: TenantSession, endpoint_id: UUID) -> None:
+    """Have due deliveries sent once this transaction commits, before it locks the endpoint to change it.
 
-    Raises:
-        NotFound: there is no such delivery (404).
+    The dispatcher holds its job's row and then waits for the endpoint's: the other way round would be a deadlock.
     """
-    row = session.get(WebhookDelivery, delivery_id)
-    if row is None:
-        detail = "there is no such delivery"
-        raise NotFound(detail)
-    get_endpoint(session, row.endpoint_id, locked=True)
-    _send_again(session, row)
-    audit.record(session, f"{source}:webhook:resend", "webhook", row.endpoint_id, {"deliveries": 1})
-    ask(session, row.endpoint_id)
-    return row
-
-
-def replay(session: TenantSession, endpoint_id: UUID, since: datetime, *, source: str) -> int:
-    """Send the endpoint's deliveries since a time again, oldest first. Return how many, at most 10,000.
-
-    Raises:
-        NotFound: there is no such endpoint (404).
-    """
-    get_endpoint(session, endpoint_id, locked=True)
-    query = select(WebhookDelivery).where(
-        WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.created_at >= since
-    )
-    rows = session.exec(query.order_by(col(WebhookDelivery.created_at)).limit(MOST_REPLAYED)).all()
-    for row in rows:
-        _send_again(session, row)
-    audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"deliveries": len(rows)})
+    get_endpoint(session, endpoint_id, lock="publish")
     ask(session, endpoint_id)
-    return len(rows)
 
 
-def send_example(session: TenantSession, endpoint_id: UUID, event: str, *, source: str) -> UUID:
-    """Send the example of an event to an endpoint. Return the delivery's id.
-
-    Raises:
-        NotFound: there is no such endpoint (404).
-        Invalid: the event is not public (422).
-    """
-    get_endpoint(session, endpoint_id, locked=True)
-    if event not in public_types():
-        detail = phrase(
-            "{event} is no public event; public are {public}", event=event, public=", ".join(public_types())
-        )
-        raise Invalid(detail, errors=[FieldError("body.event", detail)])
-    audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"example": event})
-    known = type_of(event)
-    return add_delivery(session, endpoint_id, envelope(known, uuid7(), "example", known.example))
-
-
-def _send_again(session: TenantSession, row: WebhookDelivery) -> None:
-    row.state, row.attempts, row.due_at = "waiting", 0, now()
+def _save(session: TenantSession, row: WebhookEndpoint) -> None:
+    row.version_id = uuid7()
     session.add(row)
     session.flush()

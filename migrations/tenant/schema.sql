@@ -1012,6 +1012,7 @@ CREATE TABLE webhook_endpoints (
     paused_until TIMESTAMP WITH TIME ZONE, 
     created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     created_by TEXT NOT NULL, 
+    version_id UUID NOT NULL, 
     CONSTRAINT pk_webhook_endpoints PRIMARY KEY (id), 
     CONSTRAINT ck_webhook_endpoints_state CHECK (state IN ('active', 'disabled'))
 );

@@ -16,6 +16,7 @@ SHORT = {
     "GET /v1/keys": "People create each key by hand.",
     "GET /v1/people": "They are the staff of one tenant.",
     "GET /v1/roles": "A tenant has at most 100 roles of its own.",
+    "GET /v1/webhooks": "A tenant has at most 20.",
     "GET /v1/sso/domains": "A tenant claims at most 50 domains.",
     "GET /v1/quality/trend": "A page is cut from all points, which are computed anew: as few as imports or quarters.",
     "GET /v1/patients/{patient_id}/timeline": "A page is cut from one patient's care, merged from seven tables.",

@@ -160,6 +160,10 @@ VERBS |= {
     "Remove",
     "Set",
     "Test",
+    "Enable",
+    "Disable",
+    "Give",
+    "Send",
     "Void",
 }
 

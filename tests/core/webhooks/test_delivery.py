@@ -18,7 +18,8 @@ from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.events.reference import envelope_schema
 from core.jobs.worker import drain
-from core.webhooks import dispatch, service
+from core.web.etag import ANY_VERSION
+from core.webhooks import deliveries, dispatch, service
 from tests.core.outgoing.receivers import dribbling
 
 DUE = "UPDATE webhook_deliveries SET due_at = now() - interval '1 second' WHERE state = 'waiting'"
@@ -95,11 +96,11 @@ def test_after_the_last_attempt_a_delivery_has_failed_until_it_is_sent_again(
     assert state == "failed"
     change(RESTED)
     with tenant_session(tenant, actor="test:1") as session:
-        service.resend(session, delivery_id, source="cli")
+        deliveries.resend(session, endpoint_id, delivery_id, source="cli")
     drain(tenant)
     with tenant_session(tenant, actor="test:1") as session:
-        (row,) = service.list_deliveries(session, endpoint_id)
-        assert (row.state, len(service.list_attempts(session, row.id))) == ("delivered", 2)
+        (row,) = deliveries.list_deliveries(session, endpoint_id)
+        assert (row.state, len(deliveries.list_attempts(session, row.id))) == ("delivered", 2)
 
 
 def test_an_endpoint_that_is_gone_is_disabled_and_the_others_hear_of_it(tenant, receiver, add, publish, read):
@@ -150,8 +151,8 @@ def test_deliveries_since_a_time_are_sent_again_with_their_ids(tenant, receiver,
     ids = [str(publish()), str(publish())]
     drain(tenant)
     with tenant_session(tenant, actor="test:1") as session:
-        assert service.replay(session, endpoint_id, now() - timedelta(minutes=5), source="cli") == 2
-        assert service.replay(session, endpoint_id, now() + timedelta(minutes=5), source="cli") == 0
+        assert deliveries.replay(session, endpoint_id, now() - timedelta(minutes=5), source="cli") == 2
+        assert deliveries.replay(session, endpoint_id, now() + timedelta(minutes=5), source="cli") == 0
     drain(tenant)
     assert sorted(headers["webhook-id"] for _, headers, _ in receiver.requests) == sorted(ids * 2)
 
@@ -159,9 +160,9 @@ def test_deliveries_since_a_time_are_sent_again_with_their_ids(tenant, receiver,
 def test_the_example_of_each_public_event_can_be_sent(tenant, receiver, add):
     endpoint_id, _ = add(receiver.url)
     with tenant_session(tenant, actor="test:1") as session:
-        service.send_example(session, endpoint_id, "imports.completed", source="cli")
+        deliveries.send_example(session, endpoint_id, "imports.completed", source="cli")
         with pytest.raises(Invalid, match="no public event"):
-            service.send_example(session, endpoint_id, "people.link_created", source="cli")
+            deliveries.send_example(session, endpoint_id, "people.link_created", source="cli")
     drain(tenant)
     assert json.loads(receiver.requests[0][2])["data"] == type_of("imports.completed").example
 
@@ -281,9 +282,9 @@ def test_another_tenant_reaches_no_endpoint_and_no_delivery(tenant, make_tenant,
     with tenant_session(other, actor="test:1") as session:
         for act in (
             lambda: service.rotate_secret(session, endpoint_id, source="cli"),
-            lambda: service.remove_endpoint(session, endpoint_id, source="cli"),
-            lambda: service.list_deliveries(session, endpoint_id),
-            lambda: service.resend(session, delivery_id, source="cli"),
+            lambda: service.remove_endpoint(session, endpoint_id, ANY_VERSION, source="cli"),
+            lambda: deliveries.list_deliveries(session, endpoint_id),
+            lambda: deliveries.resend(session, endpoint_id, delivery_id, source="cli"),
         ):
             with pytest.raises(NotFound):
                 act()
