@@ -14,6 +14,7 @@ feature = Feature(
         "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
         "core.webhooks.api:router",
+        "core.jobs.operator_api:router",
         "core.preferences.api:router",
         "core.tenancy.origins.api:router",
         "core.connections.api:router",
@@ -116,7 +117,7 @@ feature = Feature(
         "settings:group:change",
         "system:retention:run",
         "cli:api_key:revoke",
-        *(f"{source}:job:{act}" for source in ("cli", "page") for act in ("retry", "discard")),
+        *(f"{source}:job:{act}" for source in ("api", "cli", "page") for act in ("retry", "retry_all", "discard")),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
         *(
             f"{source}:webhook:{act}"
@@ -201,7 +202,7 @@ feature = Feature(
         "sso": "Sign-in by the tenant's own OpenID Connect provider, and the domains that it proved.",
         "people": "The people of the tenant, their roles, and links by which they choose a password.",
         "audit": "Who did what, to which subject, and when.",
-        "operators": "The installation, for its operators: connections and health.",
+        "operators": "The installation, for its operators: connections, jobs and health.",
         "jobs": "Work in the background: its state and progress.",
         "settings": "The tenant's settings, by group.",
         "webhooks": "Addresses that receive the tenant's events, and the log of what was sent to them.",

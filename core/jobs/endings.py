@@ -21,6 +21,7 @@ from core import telemetry
 from core.database import TenantSession, node_session, psycopg_connection
 from core.errors import NotFound, Unavailable
 from core.events import publish
+from core.jobs import failures
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.job_end import JobEnd
 from core.jobs.registry import kind_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from core.database import TenantRef
+    from core.jobs.failures import Trace
     from core.jobs.job_end import Decision
     from core.jobs.leases import Hold, Lease
 
@@ -53,18 +55,21 @@ UPDATE node.jobs SET
     attempts = attempts + 1, error = %(error)s, lease_token = NULL, lease_until = NULL, updated_at = now(),
     state = CASE WHEN %(final)s OR attempts + 1 >= max_attempts THEN 'dead' ELSE 'queued' END,
     finished_at = CASE WHEN %(final)s OR attempts + 1 >= max_attempts THEN now() END,
-    run_after = now() + %(delay)s
+    run_after = now() + %(delay)s, failures = {failures.recorded("%(error)s", "%(trace)s::jsonb")}
 WHERE id = %(id)s AND lease_token IS NOT DISTINCT FROM %(token)s AND state IN ('sent', 'running')
 RETURNING {ENDED}
 """  # noqa: S608 - constants
 
-VANISH = """
+_VANISHED = (
+    "CASE WHEN suspicion >= 2 THEN 'it died while nothing ran beside it (' || (interruptions + 1) || ' times)'"
+    " ELSE 'its worker vanished' END"
+)
+VANISH = f"""
     suspicion = least(suspicion + 1, 2), interruptions = interruptions + CASE WHEN suspicion >= 2 THEN 1 ELSE 0 END,
     lease_token = NULL, lease_until = NULL, run_after = now(), updated_at = now(),
     state = CASE WHEN suspicion >= 2 AND interruptions + 1 >= %(most)s THEN 'dead' ELSE 'queued' END,
     finished_at = CASE WHEN suspicion >= 2 AND interruptions + 1 >= %(most)s THEN now() END,
-    error = CASE WHEN suspicion >= 2 THEN 'it died while nothing ran beside it (' || (interruptions + 1) || ' times)'
-        ELSE 'its worker vanished' END
+    error = {_VANISHED}, failures = {failures.recorded(_VANISHED)}
 """
 """Columns of a job whose process vanished: raises the suspicion, and counts an interruption only if it ran alone."""
 
@@ -78,13 +83,14 @@ UPDATE node.jobs SET {VANISH} WHERE id IN (
 RETURNING {ENDED}
 """  # noqa: S608 - constants
 
+_OVERRAN = "'it took longer than its limit (' || (interruptions + 1) || ' times)'"
 # The row is locked while a step is open: whoever waits for it here would keep no lease meanwhile.
 _OVERRUN = f"""
 UPDATE node.jobs SET
     interruptions = interruptions + 1, lease_token = NULL, lease_until = NULL, run_after = now(), updated_at = now(),
     state = CASE WHEN interruptions + 1 >= %(most)s THEN 'dead' ELSE 'queued' END,
     finished_at = CASE WHEN interruptions + 1 >= %(most)s THEN now() END,
-    error = 'it took longer than its limit (' || (interruptions + 1) || ' times)'
+    error = {_OVERRAN}, failures = {failures.recorded(_OVERRAN)}
 WHERE id IN (
     SELECT id FROM node.jobs WHERE id = %(id)s AND lease_token = %(token)s AND state = 'running'
     FOR UPDATE SKIP LOCKED
@@ -93,8 +99,10 @@ RETURNING {ENDED}
 """  # noqa: S608 - constants
 
 _BURY = """
-INSERT INTO node.dead_letters (id, job_id, tenant_id, tenant_role, kind, payload, reason, error, attempts, deliveries)
-SELECT %s, id, tenant_id, tenant_role, kind, payload, %s, error, attempts, deliveries FROM node.jobs WHERE id = %s
+INSERT INTO node.dead_letters
+    (id, job_id, tenant_id, tenant_role, kind, payload, reason, error, failures, attempts, deliveries)
+SELECT %s, id, tenant_id, tenant_role, kind, payload, %s, error, failures, attempts, deliveries
+FROM node.jobs WHERE id = %s
 """
 
 _ANNOUNCE_AGAIN = """
@@ -123,12 +131,13 @@ class EndedJob:
     request_id: str | None
 
 
-def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
+def fail(lease: Lease, error: str, *, final: bool = False, trace: Trace | None = None) -> str | None:
     """Count a try that ended in an error, and queue the job again or give it up.
 
     Args:
         lease: the job.
         error: kind and place of the error, without values.
+        trace: the frames of the error.
         final: whether the next try would end the same way.
 
     Returns:
@@ -139,12 +148,13 @@ def fail(lease: Lease, error: str, *, final: bool = False) -> str | None:
     """
     delay = lease.kind.retry.delay(lease.attempts + 1)
     values = {"error": error, "final": final, "delay": delay, "id": lease.job_id, "token": lease.token}
+    values["trace"] = None if trace is None else Jsonb(trace)
     return _end(lease.database, _FAIL, values, "refused" if final else "attempts")
 
 
 def fail_unknown(job_id: UUID, database: str, error: str) -> str | None:
     """Count a try of a job whose kind this worker does not know; a newer worker may know it."""
-    values = {"error": error, "final": False, "delay": UNKNOWN_KIND_DELAY, "id": job_id, "token": None}
+    values = {"error": error, "final": False, "delay": UNKNOWN_KIND_DELAY, "id": job_id, "token": None, "trace": None}
     return _end(database, _FAIL, values, "attempts")
 
 

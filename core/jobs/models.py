@@ -32,6 +32,7 @@ class Job(NodeBase, table=True):
         sends: messages sent since it was last due.
         lease_token: a process that knows it has the lease, until ``lease_until``.
         error: kind and place of the last error, without its values.
+        failures: the first and the last failure since the job was queued or retried; see ``core.jobs.failures``.
     """
 
     __tablename__: ClassVar[str] = "jobs"
@@ -80,6 +81,7 @@ class Job(NodeBase, table=True):
     progress_total: int | None = Field(default=None, sa_type=BigInteger)
     progress_note: str | None = Field(default=None, sa_type=Text)
     error: str | None = Field(default=None, sa_type=Text)
+    failures: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     requested_by: str = Field(sa_type=Text)
     request_id: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
@@ -89,7 +91,12 @@ class Job(NodeBase, table=True):
 
 
 class DeadLetter(NodeBase, table=True):
-    """A job that failed for good. An operator looks at it, then retries or discards it."""
+    """A job that failed for good. An operator looks at it, then retries or discards it.
+
+    Attributes:
+        failures: the job's first and last failure, with the frames of the last.
+        resolution_reason: why an operator discarded it.
+    """
 
     __tablename__: ClassVar[str] = "dead_letters"
     __table_args__ = (
@@ -108,12 +115,29 @@ class DeadLetter(NodeBase, table=True):
     payload: dict[str, Any] = Field(sa_type=JSONB)
     reason: str = Field(sa_type=Text)
     error: str | None = Field(default=None, sa_type=Text)
+    failures: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     attempts: int
     deliveries: int
     died_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
     resolution: str | None = Field(default=None, sa_type=Text)
     resolved_at: datetime | None = Field(default=None, sa_type=STAMP)
     resolved_by: str | None = Field(default=None, sa_type=Text)
+    resolution_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class DeadLetterLevel(NodeBase, table=True):
+    """How many open dead letters of a tenant its last event ``jobs.dead_letters_growing`` was about.
+
+    Attributes:
+        level: the threshold of that event; 0 after the letters have become fewer.
+    """
+
+    __tablename__: ClassVar[str] = "dead_letter_levels"
+
+    tenant_role: str = Field(primary_key=True, sa_type=Text)
+    tenant_id: UUID
+    level: int
+    changed_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
 
 
 class Worker(NodeBase, table=True):

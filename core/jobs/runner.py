@@ -21,6 +21,7 @@ from core.installation import BlobStoreForeign
 from core.jobs import endings, job_metrics, leases
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.context import EarlierFirst, JobContext, LeaseLost, PlatformJobContext, TenantSuspended, WorkerStopping
+from core.jobs.failures import trace_of
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
 from core.jobs.registry import kind_of
@@ -30,6 +31,7 @@ from core.tenancy import tenant_of_role
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from core.jobs.failures import Trace
     from core.jobs.leases import Hold
 
 SUSPENDED = timedelta(minutes=10)
@@ -222,15 +224,15 @@ class Runner:
                 log.warning("job raised after it was done", error=describe(error))
                 return "done"
             final = isinstance(error, AppError) and error.status in REJECTIONS
-            state = self._fail(lease, describe(error), final=final)
+            state = self._fail(lease, describe(error), final=final, trace=trace_of(error))
             log.warning("job failed", error=describe(error), state=state or "lost")
             return state
         return "done"
 
-    def _fail(self, lease: Lease, error: str, *, final: bool) -> str | None:
+    def _fail(self, lease: Lease, error: str, *, final: bool, trace: Trace | None = None) -> str | None:
         """Count a failed try. If the database cannot store that, the job is tried again and the try does not count."""
         try:
-            return endings.fail(lease, error, final=final)
+            return endings.fail(lease, error, final=final, trace=trace)
         except TenantMoving:
             return "queued" if leases.give_back(lease, delay=MOVING) else None
         except DatabaseUnavailable:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 JobState = Literal["queued", "running", "done", "failed", "discarded"]
+StoredState = Literal["queued", "sent", "running", "done", "dead", "discarded"]
 
 
 class ProgressOut(BaseModel):

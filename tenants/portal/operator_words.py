@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import now
@@ -12,7 +13,6 @@ from core.web.texts import marked, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from uuid import UUID
 
 INSTALLATION: Final = "IIT platform"
@@ -88,7 +88,37 @@ REASONS: Final = {
     "interruptions": marked("its worker died with it again and again"),
     "refused": marked("the job gave up by itself"),
 }
+_ENDS: Final = ("first", "last")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure of a job, as a page shows it."""
+
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The first and last failure of a job, and the last error and its causes with their frames as lines."""
+
+    first: Failure
+    last: Failure
+    trace: list[tuple[str, list[str]]]
+
+
+def failures_of(stored: Mapping[str, Any] | None) -> Failures | None:
+    """Return the failures of ``core.jobs.failures`` for a page; None for a letter of an older version."""
+    if not stored:
+        return None
+    first, last = (Failure(datetime.fromisoformat(stored[end]["at"]), stored[end]["error"] or "") for end in _ENDS)
+    trace = [
+        (each["error"], [f"{frame['file']}:{frame['line']} in {frame['function']}" for frame in each["frames"]])
+        for each in stored.get("trace") or ()
+    ]
+    return Failures(first, last, trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +139,16 @@ def job_row(row: Mapping[str, Any], slugs: Mapping[UUID, str]) -> JobRow:
     tenant = None if row["tenant_id"] is None else slugs.get(row["tenant_id"], "?")
     age = age_of(row["finished_at"] or row["created_at"])
     return JobRow(row["id"], row["kind"], row["state"], tenant, row["attempts"], row["error"] or "", age)
+
+
+def retried_text(retried: int, skipped: int, more: bool) -> str:  # noqa: FBT001 - called by a template
+    """Return what a retry of many jobs did."""
+    parts = [ngettext("{count} job waits for a worker again.", "{count} jobs wait for a worker again.", retried)]
+    if skipped:
+        parts.append(ngettext("{count} job could not be retried.", "{count} jobs could not be retried.", skipped))
+    if more:
+        parts.append(_("More jobs are dead: retry again."))
+    return " ".join(parts)
 
 
 def connection_name(target: str) -> str:

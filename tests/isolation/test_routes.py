@@ -26,8 +26,14 @@ OF_OPERATORS = {
     ("GET", "/v1/operators/health"),
     ("GET", "/v1/operators/connections"),
     ("PUT", "/v1/operators/connections"),
+    ("GET", "/v1/operators/jobs"),
+    ("GET", "/v1/operators/jobs/{job_id}"),
+    ("POST", "/v1/operators/jobs/retry"),
+    ("POST", "/v1/operators/jobs/{job_id}/retry"),
+    ("POST", "/v1/operators/jobs/{job_id}/discard"),
 }
-"""Operators call them, who have no tenant: tests/core/connections/test_connections.py."""
+"""Operators call them, who have no tenant: tests/core/connections/test_connections.py,
+tests/core/jobs/test_decisions.py."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 

@@ -17,7 +17,7 @@ from core.database import tenant_session
 from core.errors import Invalid, NotFound
 from core.events import publish
 from core.feature_registry import features
-from core.jobs import enqueue, operations, registry
+from core.jobs import decisions, enqueue, registry
 from core.jobs.registry import kinds
 from core.jobs.worker import drain
 from core.tenancy import settings as tenant_settings
@@ -204,11 +204,11 @@ def test_what_a_job_works_on_says_how_the_job_ended(
     assert shown() == case.running
     assert drain(tenant) == 1
     assert shown() == case.given_up
-    operations.retry(job_id, actor="cli:operator")
+    decisions.retry(job_id, actor="cli:operator")
     assert shown() == case.running
     assert drain(tenant) == 1
     assert shown() == case.given_up
-    operations.discard(job_id, actor="cli:operator")
+    decisions.discard(job_id, "no longer needed", actor="cli:operator")
     assert shown() == case.discarded
 
 

@@ -13,7 +13,21 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 10 steps."""
+    """Take 15 steps."""
+    op.create_table(
+        "dead_letter_levels",
+        sa.Column("tenant_role", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_role", name=op.f("pk_dead_letter_levels")),
+        schema="node",
+    )
+    op.add_column(
+        "dead_letters", sa.Column("failures", postgresql.JSONB(astext_type=sa.Text()), nullable=True), schema="node"
+    )
+    op.add_column("dead_letters", sa.Column("resolution_reason", sa.Text(), nullable=True), schema="node")
+    op.add_column("jobs", sa.Column("failures", postgresql.JSONB(astext_type=sa.Text()), nullable=True), schema="node")
     op.create_table(
         "outbox",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -70,6 +84,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_usage_events_transaction_id", "usage_events", ["transaction_id", "id"], unique=False, schema="node"
     )
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "node", "dead_letter_levels")
     grant_application("SELECT, UPDATE, DELETE", "node", "outbox")
     own_rows_only("INSERT", "node", "outbox")
     bind_tenant_id("node", "outbox")

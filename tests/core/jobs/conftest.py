@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from core.database import node_session, tenant_session
+from core.app.factory import create_app
+from core.database import node_session, platform_session, tenant_session
+from core.feature import feature
+from core.identity import csrf
+from core.identity.people import accounts, sessions
 from core.jobs import Retry, enqueue, job
+from tests.keyed import KeyedClient
 
 acts = {}
 
@@ -84,3 +90,25 @@ def effect():
             )
 
     return write
+
+
+@pytest.fixture(scope="module")
+def kernel_application(database):
+    """An application of the kernel's own feature."""
+    return create_app([feature])
+
+
+@pytest.fixture
+def operator_client(kernel_application):
+    """``operator_client(role)`` gives a client of a new operator."""
+
+    def make(role):
+        person = accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Operator", role, actor="test:1")
+        with platform_session() as session:
+            begun = sessions.begin(session, person, None, signed_in_by="password")
+        headers = {csrf.HEADER: csrf.token_of(begun.secret), "Origin": "http://testserver"}
+        client = KeyedClient(kernel_application, headers=headers)
+        client.cookies.set("iit_session", begun.secret)
+        return client
+
+    return make

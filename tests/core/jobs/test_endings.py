@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from core import events
 from core.database import node_session
 from core.errors import Invalid
-from core.jobs import Retry, endings, job, operations
+from core.jobs import Retry, decisions, endings, job
 from core.jobs.relay import Relay
 from core.jobs.worker import drain
 from tests.core.jobs.conftest import acts
@@ -120,8 +121,8 @@ def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(
     tenant, dead, job_events, row, open_session, verb
 ):
     act, resolution, state = {
-        "retry": (operations.retry, "retried", "queued"),
-        "discard": (operations.discard, "discarded", "discarded"),
+        "retry": (decisions.retry, "retried", "queued"),
+        "discard": (partial(decisions.discard, reason="no longer needed"), "discarded", "discarded"),
     }[verb]
     job_events.clear()
     act(dead, actor="cli:operator")
@@ -137,7 +138,7 @@ def test_what_an_operator_decides_is_told_and_in_the_audit_of_the_tenant(
 def test_a_retry_that_a_feature_rejects_did_not_happen(dead, job_events, row):
     job_events.fails = True
     with pytest.raises(ZeroDivisionError):
-        operations.retry(dead, actor="cli:operator")
+        decisions.retry(dead, actor="cli:operator")
     assert row(dead)["state"] == "dead"
     assert letters(dead) == [("refused", None)]
 
@@ -210,7 +211,7 @@ def test_an_announcement_that_fails_each_time_is_a_dead_letter(tenant, announcem
 def test_a_job_that_was_retried_meanwhile_is_not_announced_as_given_up(tenant, announcement, job_events, change, row):
     announce_id, job_id = announcement
     job_events.fails = False
-    operations.discard(job_id, actor="cli:operator")
+    decisions.discard(job_id, "no longer needed", actor="cli:operator")
     job_events.clear()
     drain(tenant)
     assert job_events == []

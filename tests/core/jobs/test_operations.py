@@ -52,13 +52,13 @@ def test_a_dead_job_is_listed_shown_and_after_a_retry_done(iit, tenant, dead, ro
 
 def test_a_discarded_job_stays_discarded(iit, tenant, dead, row):
     job_id, _ = dead
-    assert iit("discard", job_id, "--json")[0] == 0
+    assert iit("discard", job_id, "--reason", "a new file came", "--json")[0] == 0
     assert row(job_id)["state"] == "discarded"
     assert drain(tenant) == 0
     code, _, err = iit("retry", job_id)
     assert code == 1
     assert "discarded, not dead" in err
-    assert "discarded" in iit("show", job_id)[1]
+    assert "discarded (a new file came)" in iit("show", job_id)[1]
 
 
 def test_a_retry_is_rejected_while_the_same_work_waits_anew(iit, tenant, dead, ask):
@@ -71,13 +71,21 @@ def test_a_retry_is_rejected_while_the_same_work_waits_anew(iit, tenant, dead, a
 
 @pytest.mark.parametrize("verb", ["show", "retry", "discard"])
 def test_an_unknown_job_fails_with_what_to_do(iit, verb):
-    code, out, err = iit(verb, uuid4())
+    code, out, err = iit(verb, uuid4(), *(("--reason", "gone") if verb == "discard" else ()))
     assert (code, out) == (1, "")
     assert "iit jobs list" in err
 
 
 @pytest.mark.parametrize(
-    "words", [("retry",), ("discard",), ("retry", "--all", str(uuid4())), ("list", "--state", "x")]
+    "words",
+    [
+        ("retry",),
+        ("discard",),
+        ("discard", str(uuid4())),
+        ("retry", "--all"),
+        ("retry", "--all", str(uuid4())),
+        ("list", "--state", "x"),
+    ],
 )
 def test_what_is_called_wrongly_exits_with_2(iit, words):
     assert iit(*words)[0] == 2

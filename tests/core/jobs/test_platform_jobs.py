@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from core.cli.main import run
 from core.database import TenantSession, node_session, platform_session, tenant_session
 from core.database.transactions import TransactionOpenError, require_none
 from core.errors import Conflict, Invalid
-from core.jobs import Retry, enqueue, enqueue_platform, job, operations, platform_job
+from core.jobs import Retry, decisions, enqueue, enqueue_platform, job, operations, platform_job
 from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
 from core.jobs.broker import LocalMessages
 from core.jobs.relay import Relay
@@ -154,14 +155,15 @@ def test_a_job_that_is_given_up_is_a_dead_letter_and_its_room_knows(ask_platform
 def test_an_operators_decision_is_in_the_audit_of_the_platform(ask_platform, work, row, verb, state):
     job_id = ask_platform(reject)
     work()
-    getattr(operations, verb)(job_id, actor="cli:operator")
+    decide = decisions.retry if verb == "retry" else partial(decisions.discard, reason="no longer needed")
+    decide(job_id, actor="cli:operator")
     assert row(job_id)["state"] == state
     assert [end.decision for end in ends] == ["given_up", {"retry": "retried", "discard": "discarded"}[verb]]
     latest = platform_acts(limit=1)[0]
     assert (latest["action"], latest["actor"], latest["tenant_id"]) == (f"cli:job:{verb}", "cli:operator", None)
     assert latest["detail"] == {"job_id": str(job_id), "kind": "testing.roll_up"}
     with pytest.raises(Conflict):
-        operations.retry(job_id, actor="cli:operator")
+        decisions.retry(job_id, actor="cli:operator")
 
 
 def announcements():
@@ -190,7 +192,7 @@ def test_a_give_up_that_an_operator_has_decided_about_is_not_announced_again(ask
     work()
     (announcement,) = announcements()
     fails.clear()
-    operations.discard(job_id, actor="cli:operator")
+    decisions.discard(job_id, "no longer needed", actor="cli:operator")
     change(announcement, "run_after = now()")
     assert work() == ["done"]
     assert [end.decision for end in ends] == ["given_up", "discarded"]

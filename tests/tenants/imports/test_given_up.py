@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.database import node_session, psycopg_connection, tenant_session
-from core.jobs import operations
+from core.jobs import decisions
 from core.jobs.worker import drain
 from core.tenancy import CreatedTenant
 from tenants.imports import jobs, repository, runner
@@ -73,7 +73,7 @@ def test_sending_the_files_again_resumes_it(api: TestClient, owner: CreatedTenan
 
 def test_its_dead_letter_can_be_retried(api: TestClient, owner: CreatedTenant, half_applied: Upload) -> None:
     assert "ZeroDivisionError" in get(api, half_applied)["error"]
-    operations.retry(UUID(half_applied["job_id"]), actor="cli:operator")
+    decisions.retry(UUID(half_applied["job_id"]), actor="cli:operator")
     assert get(api, half_applied)["error"] is None
     drain(owner.ref)
     assert get(api, half_applied)["state"] == "done"
@@ -92,7 +92,7 @@ def test_a_cancel_after_it_writes_records_says_how_to_end_it(api: TestClient, ha
 
 
 def test_an_import_says_that_its_job_was_discarded(api: TestClient, unread: Upload) -> None:
-    operations.discard(UUID(unread["job_id"]), actor="cli:operator")
+    decisions.discard(UUID(unread["job_id"]), "no longer needed", actor="cli:operator")
     assert get(api, unread)["error"] == "its job was discarded by an operator"
 
 
@@ -100,7 +100,7 @@ def test_an_old_job_does_not_fail_an_import_that_continues(
     api: TestClient, owner: CreatedTenant, half_applied: Upload
 ) -> None:
     send(api)
-    operations.discard(UUID(half_applied["job_id"]), actor="cli:operator")
+    decisions.discard(UUID(half_applied["job_id"]), "no longer needed", actor="cli:operator")
     assert get(api, half_applied)["error"] is None
     drain(owner.ref)
     assert get(api, half_applied)["state"] == "done"
