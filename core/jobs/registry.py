@@ -23,6 +23,7 @@ PlatformRun = Callable[["PlatformJobContext", dict[str, Any]], None]
 OnEnd = Callable[["TenantSession", "JobEnd"], None]
 PlatformOnEnd = Callable[["Session", "JobEnd"], None]
 Check = Callable[[dict[str, Any]], None]
+_CheckFunction = TypeVar("_CheckFunction", bound=Check)
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 KIND = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
@@ -40,16 +41,14 @@ class JobKind(JobBounds):
         on_end: updates the room's rows when the job is given up, discarded or retried. It runs in the transaction that
             changes the job's row, in a session of its tenant or, without a tenant, of the application. None if a job
             leaves nothing unfinished.
-        check: checks a payload that an operator edited, and raises ``core.errors.Invalid`` if it cannot be worked on.
-            None: every JSON object is accepted.
     """
 
     run: Callable[..., None]
     on_end: Callable[..., None] | None
-    check: Check | None = None
 
 
 _kinds: dict[str, JobKind] = {}
+_checks: dict[str, Check] = {}
 
 
 def job(
@@ -62,19 +61,17 @@ def job(
     at_once: int | None = None,
     keep_result: timedelta = KEEP_RESULT,
     on_end: OnEnd | None = None,
-    check: Check | None = None,
 ) -> Callable[[Run], Run]:
     """Register the decorated function to run jobs of ``kind``, such as ``imports.run``, each for one tenant.
 
     If the room's rows say that a job works on them, pass ``on_end``. Without it they still say so after the job has
-    died. ``check`` checks the payload of a dead job that an operator edited. ``JobBounds`` describes the other
-    arguments.
+    died. ``JobBounds`` describes the other arguments.
 
     Raises:
         ValueError: the name is not ``room.kind``, belongs to another function, or a bound makes no sense.
     """
     bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, platform=False)
-    return _registering(bounds, on_end, check)
+    return _registering(bounds, on_end)
 
 
 def platform_job(
@@ -87,7 +84,6 @@ def platform_job(
     at_once: int | None = None,
     keep_result: timedelta = KEEP_RESULT,
     on_end: PlatformOnEnd | None = None,
-    check: Check | None = None,
 ) -> Callable[[PlatformRun], PlatformRun]:
     """Register the decorated function for jobs of the platform, such as roll-ups and alerts of operators.
 
@@ -97,12 +93,10 @@ def platform_job(
         ValueError: as ``job``.
     """
     bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, platform=True)
-    return _registering(bounds, on_end, check)
+    return _registering(bounds, on_end)
 
 
-def _registering(
-    bounds: JobBounds, on_end: Callable[..., None] | None, check: Check | None
-) -> Callable[[_Function], _Function]:
+def _registering(bounds: JobBounds, on_end: Callable[..., None] | None) -> Callable[[_Function], _Function]:
     kind = bounds.name
     if not KIND.fullmatch(kind):
         message = f"{kind!r} is not a kind of job: write room.kind"
@@ -119,8 +113,7 @@ def _registering(
         if known is not None and (known.run.__module__, known.run.__qualname__) != (run.__module__, run.__qualname__):
             message = f"the kind of job {kind!r} is registered twice: {known.run.__module__} and {run.__module__}"
             raise ValueError(message)
-        limits = {name: getattr(bounds, name) for name in JobBounds.__slots__}
-        _kinds[kind] = JobKind(**limits, run=run, on_end=on_end, check=check)
+        _kinds[kind] = JobKind(**{name: getattr(bounds, name) for name in JobBounds.__slots__}, run=run, on_end=on_end)
         return run
 
     return register
@@ -145,3 +138,22 @@ def kinds() -> dict[str, JobKind]:
     """Return the kinds of the installed features, by name."""
     load_jobs()
     return dict(sorted(_kinds.items()))
+
+
+def payload_check(kind: str) -> Callable[[_CheckFunction], _CheckFunction]:
+    """Register the decorated function to check payloads of ``kind`` that an operator edited.
+
+    It raises ``core.errors.Invalid`` if no job can work on the payload. A kind without a check accepts every object.
+    """
+
+    def register(check: _CheckFunction) -> _CheckFunction:
+        _checks[kind] = check
+        return check
+
+    return register
+
+
+def check_of(kind: str) -> Check | None:
+    """Return the function that checks edited payloads of a kind; None if there is none."""
+    load_jobs()
+    return _checks.get(kind)

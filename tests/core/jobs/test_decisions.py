@@ -11,6 +11,7 @@ from core.errors import FieldError, Invalid
 from core.jobs import Retry, decisions, job, operations
 from core.jobs.failures import MOST_ERRORS, MOST_FRAMES, trace_of
 from core.jobs.masking import masked, unmasked
+from core.jobs.registry import payload_check
 from core.jobs.worker import drain
 from core.telemetry.redaction import HIDDEN
 from tests.core.jobs.conftest import acts as job_acts
@@ -18,12 +19,13 @@ from tests.core.jobs.conftest import acts as job_acts
 SECRET = "Amina Bello, +234 803 555 0101"
 
 
+@payload_check("testing.checked")
 def check_facility(payload):
     if not isinstance(payload.get("facility"), str):
         raise Invalid("the payload is not valid", errors=[FieldError("payload.facility", "is missing")])
 
 
-@job("testing.checked", retry=Retry(1), check=check_facility)
+@job("testing.checked", retry=Retry(1))
 def act_checked(context, payload):
     """Does what the test wants done, and has a check of edited payloads."""
     job_acts[payload["act"]](context, payload)

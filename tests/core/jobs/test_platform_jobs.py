@@ -161,7 +161,8 @@ def test_an_operators_decision_is_in_the_audit_of_the_platform(ask_platform, wor
     assert [end.decision for end in ends] == ["given_up", {"retry": "retried", "discard": "discarded"}[verb]]
     latest = platform_acts(limit=1)[0]
     assert (latest["action"], latest["actor"], latest["tenant_id"]) == (f"cli:job:{verb}", "cli:operator", None)
-    assert latest["detail"] == {"job_id": str(job_id), "kind": "testing.roll_up"}
+    reason = {} if verb == "retry" else {"reason": "no longer needed"}
+    assert latest["detail"] == {"job_id": str(job_id), "kind": "testing.roll_up", **reason}
     with pytest.raises(Conflict):
         decisions.retry(job_id, actor="cli:operator")
 
