@@ -21,6 +21,7 @@ from core.webhooks.models import WebhookAttempt, WebhookDelivery
 from core.webhooks.service import get_endpoint, public_ones
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from core.database import TenantSession
@@ -116,6 +117,13 @@ def list_attempts(session: TenantSession, delivery_id: UUID) -> list[WebhookAtte
     return list(session.exec(query.order_by(col(WebhookAttempt.at), col(WebhookAttempt.id))))
 
 
+def last_attempts(session: TenantSession, delivery_ids: Sequence[UUID]) -> dict[UUID, WebhookAttempt]:
+    """Return the last attempt of each delivery that had one."""
+    attempt = WebhookAttempt
+    query = select(attempt).where(col(attempt.delivery_id).in_(delivery_ids)).order_by(col(attempt.at), col(attempt.id))
+    return {row.delivery_id: row for row in session.exec(query)}
+
+
 def resend(session: TenantSession, endpoint_id: UUID, delivery_id: UUID, *, source: str) -> WebhookDelivery:
     """Send a delivery again, now, with the same ``webhook-id`` and the whole schedule.
 
@@ -158,7 +166,7 @@ def send_example(session: TenantSession, endpoint_id: UUID, event: str, *, sourc
     get_endpoint(session, endpoint_id, lock="publish")
     if event not in public_types():
         detail = phrase("{event} is no public event", event=event)
-        raise Invalid(detail, errors=[FieldError("body.event", detail, public_ones())])
+        raise Invalid(detail, errors=[FieldError("event", detail, public_ones())])
     audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"example": event})
     known = type_of(event)
     return add_delivery(session, endpoint_id, envelope(known, uuid7(), "example", known.example))

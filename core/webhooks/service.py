@@ -70,6 +70,11 @@ def list_endpoints(session: TenantSession) -> list[WebhookEndpoint]:
     return list(session.exec(select(WebhookEndpoint).order_by(col(WebhookEndpoint.id))))
 
 
+def stopped_by_failures(endpoints: Sequence[WebhookEndpoint]) -> list[WebhookEndpoint]:
+    """Return those that were disabled after their failures, not by a person."""
+    return [row for row in endpoints if row.state == "disabled" and row.reason != "person"]
+
+
 def get_endpoint(
     session: TenantSession, endpoint_id: UUID, *, lock: Literal["publish", "change", "remove"] | None = None
 ) -> WebhookEndpoint:
@@ -185,11 +190,11 @@ def _check(url: str, events: Sequence[str]) -> None:
     except AddressRejected:
         detail = "the address is not an HTTPS address"
         remedy = "Begin it with https://, without a user name, a password or a fragment."
-        raise Invalid(detail, errors=[FieldError("body.url", detail, remedy)]) from None
+        raise Invalid(detail, errors=[FieldError("url", detail, remedy)]) from None
     unknown = sorted(set(events) - set(public_types()))
     if unknown:
         detail = phrase("these are no public events: {names}", names=", ".join(unknown))
-        raise Invalid(detail, errors=[FieldError("body.events", detail, public_ones())])
+        raise Invalid(detail, errors=[FieldError("events", detail, public_ones())])
 
 
 def public_ones() -> str:

@@ -10,6 +10,7 @@ from core.access import TenantScope, require_any
 from core.access.pages import Page
 from core.identity import Principal
 from core.web.texts import marked
+from core.webhooks.service import list_endpoints, stopped_by_failures
 
 router = APIRouter()
 
@@ -18,6 +19,7 @@ SECTIONS: Final = (
     ("/admin/roles", marked("Roles"), marked("What each role permits, and roles of your own."), "people.read"),
     ("/admin/sso", marked("Single sign-on"), marked("Sign in with your own accounts."), "sso.manage"),
     ("/admin/keys", marked("API keys"), marked("Access for programs."), "keys.read"),
+    ("/admin/webhooks", marked("Webhooks"), marked("Events for your other systems."), "webhooks.read"),
     ("/admin/settings", marked("Settings"), marked("How lists, risk and records work here."), "settings.read"),
     ("/admin/audit", marked("Audit"), marked("Who did what, to which record, and when."), "audit.read"),
 )
@@ -29,11 +31,16 @@ Reader = Annotated[Principal, Depends(require_any(*(needed for _path, _name, _us
 @router.get("/admin")
 def show_admin(page: Page, principal: Reader, scope: TenantScope) -> HTMLResponse:
     """Show the parts of Admin that the person may open."""
+    stopped = []
+    if "webhooks.read" in principal.permissions and principal.reach.everything:
+        with scope.session(readonly=True) as session:
+            stopped = stopped_by_failures(list_endpoints(session))
     paths = {route.path for route in iter_route_contexts(page.request.app.routes)}
     return page.render(
         "portal/admin/admin.html",
         principal,
         partner=scope.tenant.name,
         current="/admin",
+        stopped=stopped,
         sections=[each for each in SECTIONS if each[0] in paths and each[3] in principal.permissions],
     )

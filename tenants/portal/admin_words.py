@@ -39,6 +39,8 @@ FIELDS: Final = {
     "includes": marked("Choose roles that can be included."),
     "permissions": marked("Choose permissions that exist."),
     "key_name": marked("Say in one line what the key is for."),
+    "url": marked("Begin the address with https://, without a user name, a password or a fragment."),
+    "events": marked("Choose events of the list."),
     "expires_on": marked("Write a day after today as YYYY-MM-DD, or nothing."),
 }
 """Name of a field -> what to write in it."""

@@ -146,6 +146,13 @@ ACTS: Final[dict[str, str]] = {
     "visit:read": marked("Saw a visit"),
     "visit:update": marked("Changed a visit"),
     "visit:void": marked("Voided a visit"),
+    "webhook:change": marked("Changed a webhook"),
+    "webhook:create": marked("Added a webhook"),
+    "webhook:disable": marked("Stopped a webhook"),
+    "webhook:enable": marked("Started a webhook again"),
+    "webhook:remove": marked("Removed a webhook"),
+    "webhook:resend": marked("Sent events to a webhook again"),
+    "webhook:rotate": marked("Made a new secret for a webhook"),
     "worklist:issue": marked("Issued a list"),
     "worklist:read": marked("Saw people on a list"),
 }
@@ -182,6 +189,7 @@ SUBJECTS: Final[dict[str, str]] = {
     "sso": marked("Sign-in by a provider"),
     "tenant": marked("Partner"),
     "visit": marked("Visit"),
+    "webhook": marked("Webhook"),
     "worklist": marked("List"),
 }
 """Kind of a subject -> how pages call it."""

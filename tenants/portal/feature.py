@@ -20,6 +20,7 @@ feature = Feature(
         "tenants.portal.admin_people_pages:router",
         "tenants.portal.admin_role_pages:router",
         "tenants.portal.admin_key_pages:router",
+        "tenants.portal.admin_webhook_pages:router",
         "tenants.portal.admin_setting_pages:router",
         "tenants.portal.admin_audit_pages:router",
         "tenants.portal.sso_admin_pages:router",

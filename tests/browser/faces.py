@@ -81,6 +81,10 @@ def _key(page: Page, stage: Stage) -> None:
     send("Create the key", key_name="Reporting server")(page, stage)
 
 
+def _wrong_webhook(page: Page, stage: Stage) -> None:
+    send("Add the webhook", url="http://emr.example.org/hooks")(page, stage)
+
+
 def _people_file(content: str) -> Act:
     def act(page: Page, _stage: Stage) -> None:
         file = {"name": "people.csv", "mimeType": "text/csv", "buffer": content.encode()}
@@ -282,6 +286,16 @@ FACES: Final = (
     Face("admin-keys", "GET /admin/keys", ADMIN),
     Face("admin-keys-empty", "GET /admin/keys", f"{ADMIN}@new-partner"),
     Face("admin-key", "GET /admin/keys/new", ADMIN),
+    Face("admin-webhooks", "GET /admin/webhooks", ADMIN),
+    Face("admin-webhooks-empty", "GET /admin/webhooks", f"{ADMIN}@new-partner"),
+    Face("admin-webhook", "GET /admin/webhooks/{webhook_id}", ADMIN),
+    Face("admin-webhook-new", "GET /admin/webhooks/new", ADMIN),
+    Face("admin-webhook-wrong", "POST /admin/webhooks/new", ADMIN, "/admin/webhooks/new", _wrong_webhook),
+    Face(
+        "admin-webhook-secret", "POST /admin/webhooks/{webhook_id}/rotate", ADMIN, "/admin/webhooks/{webhook_id}",
+        click("Create a new secret"),
+    ),
+    Face("admin-webhook-change", "GET /admin/webhooks/{webhook_id}/change", ADMIN),
     Face("admin-key-created", "POST /admin/keys/new", ADMIN, "/admin/keys/new", _key),
     Face("admin-settings", "GET /admin/settings", ADMIN),
     Face("admin-settings-group", "GET /admin/settings/{group}", ADMIN),

@@ -94,11 +94,25 @@ class Stage:
         monthly = {"kind": "mer", "format": "pdf", "every": "month", "on_day": 5, "at_hour": 6}
         _id_of(api.post("/v1/reports/schedules", json=monthly))
         _id_of(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
+        self._prepare_webhooks(api, tenant)
         invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
         self.things["person_id"] = _id_of(
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
         )
         self.things["candidate_id"] = str(_pair(tenant))
+
+    def _prepare_webhooks(self, api: httpx.Client, tenant: TenantRef) -> None:
+        """One that works, though nothing is sent, and one that was stopped; both with a name that breaks nowhere."""
+        if api.get("/v1/webhooks").json()["total"]:
+            return
+        address = "https://integration.lakeside-care-initiative.example.org/hooks/iit-platform"
+        self.things["webhook_id"] = _id_of(api.post("/v1/webhooks", json={"url": address}))
+        sent = api.post(f"/v1/webhooks/{self.things['webhook_id']}/example", json={"event": "risk.scored"})
+        self.things["delivery_id"] = _id_of(sent)
+        stopped = _id_of(api.post("/v1/webhooks", json={"url": f"{address}-old", "events": ["imports.completed"]}))
+        with tenant_session(tenant, actor=ACTOR) as session:
+            statement = "UPDATE webhook_endpoints SET state = 'disabled', reason = 'failing' WHERE id = %s"
+            session.cursor().execute(statement, (stopped,))
 
     def _prepare_south(self, api: httpx.Client) -> None:
         provider = {"issuer": "https://sign-in.partner-south.example.org", "client_id": "iit"}

@@ -30,7 +30,7 @@ def _publish(session: TenantSession) -> None:
     publish_after_commit(session, "risk.scored", subject="s", payload=type_of("risk.scored").example)
 
 
-def _deliveries(world: World) -> tuple[str, list[str]]:
+def new_delivery(world: World) -> tuple[str, list[str]]:
     """The owner's webhook, to which one more event waits, and its deliveries."""
     with world.session() as session:
         rows = service.list_endpoints(session)
@@ -43,7 +43,7 @@ def _deliveries(world: World) -> tuple[str, list[str]]:
 
 
 def _delivery(world: World) -> dict[str, object]:
-    webhook, ids = _deliveries(world)
+    webhook, ids = new_delivery(world)
     return {"webhook_id": webhook, "delivery_id": ids[0]}
 
 
@@ -95,12 +95,12 @@ def send_example(world: World) -> Call:
 
 @case("POST", "/v1/webhooks/{webhook_id}/replay", kind="item")
 def replay(world: World) -> Call:
-    return Call(path={"webhook_id": _deliveries(world)[0]}, json={"since": "2026-01-01T00:00:00Z"})
+    return Call(path={"webhook_id": new_delivery(world)[0]}, json={"since": "2026-01-01T00:00:00Z"})
 
 
 @case("GET", "/v1/webhooks/{webhook_id}/deliveries", kind="item")
-def list_deliveries(world: World) -> Call:
-    webhook, ids = _deliveries(world)
+def listnew_delivery(world: World) -> Call:
+    webhook, ids = new_delivery(world)
     return Call(path={"webhook_id": webhook}, marks=ids)
 
 

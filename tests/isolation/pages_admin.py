@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from core.database import platform_session
 from core.identity.people import members
 from tests.isolation.cases_people import confirm_second_factor
+from tests.isolation.cases_webhooks import new_delivery
 from tests.isolation.pages import Row
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.isolation.routes import World
 
-PERSON, KEY, ROLE = ("person_id",), ("key_id",), ("role_name",)
+PERSON, KEY, ROLE, WEBHOOK = ("person_id",), ("key_id",), ("role_name",), ("webhook_id",)
 ANY = {"version": "*"}
 _GRANT = {"roles": "viewer", **ANY}
 _ROLE = {"meaning": "Leads", "includes": "viewer", **ANY}
@@ -70,6 +71,39 @@ ROWS = [
         confined=False,
     ),
     Row("POST", "/admin/keys/{key_id}/revoke", "keys.write", names=KEY, status=303, confined=False),
+    Row("GET", "/admin/webhooks", "webhooks.read", confined=False),
+    Row("GET", "/admin/webhooks/new", "webhooks.write", confined=False),
+    Row("POST", "/admin/webhooks/new", "webhooks.write", form={"url": "https://127.0.0.1:9/{tag}"}, confined=False),
+    Row("GET", "/admin/webhooks/{webhook_id}", "webhooks.read", names=WEBHOOK, confined=False),
+    Row("GET", "/admin/webhooks/{webhook_id}/change", "webhooks.write", names=WEBHOOK, confined=False),
+    Row(
+        "POST",
+        "/admin/webhooks/{webhook_id}/change",
+        "webhooks.write",
+        names=WEBHOOK,
+        form={"url": "https://127.0.0.1:9/{tag}", **ANY},
+        status=303,
+        confined=False,
+    ),
+    Row("POST", "/admin/webhooks/{webhook_id}/rotate", "webhooks.write", names=WEBHOOK, confined=False),
+    *(
+        Row("POST", f"/admin/webhooks/{{webhook_id}}/{act}", "webhooks.write", WEBHOOK, form, 303, confined=False)
+        for act, form in (
+            ("enable", {}),
+            ("disable", {}),
+            ("example", {"event": "risk.scored"}),
+            ("replay", {"hours": "1"}),
+            ("remove", ANY),
+        )
+    ),
+    Row(
+        "POST",
+        "/admin/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
+        "webhooks.write",
+        names=("webhook_id", "delivery_id"),
+        status=303,
+        confined=False,
+    ),
     Row("GET", "/admin/settings", "settings.read", confined=False),
     Row("GET", "/admin/settings/{group}", "settings.read", confined=False),
     Row("POST", "/admin/settings/{group}", "settings.write", form=ANY, status=303, confined=False),
@@ -94,6 +128,9 @@ def things_of(world: World, names: Collection[str]) -> dict[str, str]:
         things["second_factor"] = "set up"
     if "key_id" in names:
         things["key_id"] = world.json("POST", "/v1/keys", json={"name": tag, "permissions": ["people.read"]})["id"]
+    if "webhook_id" in names:
+        things["webhook_id"], ids = new_delivery(world)
+        things["delivery_id"] = ids[0]
     if "role_name" in names:
         role = {"name": f"role-{tag}", "meaning": "Leads", "includes": ["viewer"]}
         things["role_name"] = world.json("POST", "/v1/roles", json=role)["name"]

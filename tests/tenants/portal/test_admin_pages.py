@@ -44,7 +44,7 @@ def test_who_may_open_one_page_of_admin_gets_the_entry_and_links_to_that_page_al
     assert reader.get("/admin/people/new").status_code == 403
 
 
-@pytest.mark.parametrize("permission", ["audit.read", "keys.read", "sso.manage", "settings.read"])
+@pytest.mark.parametrize("permission", ["audit.read", "keys.read", "sso.manage", "settings.read", "webhooks.read"])
 def test_each_part_of_admin_is_reached_from_its_first_page(visitor, permission):
     reader = visitor(permission)
     (part,) = links_of(reader.get("/admin")) - {"/admin"}
