@@ -43,6 +43,7 @@ feature = Feature(
         "core.installation.models",
         "core.connections.models",
         "core.webhooks.models",
+        "core.cache.models",
     ),
     permissions=(
         Permission("audit.read", "Read who did what to which record"),
@@ -124,6 +125,7 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("create", "change", "remove", "enable", "disable", "rotate", "resend")
         ),
+        *(f"{source}:cache:empty" for source in ("cli", "page")),
         "job:webhook:disable",
         "cli:tenant:create",
         *(f"{source}:tenant:{act}" for source in ("cli", "page") for act in ("suspend", "resume")),
@@ -157,6 +159,7 @@ feature = Feature(
         "tenant.restored": "core.identity.people.factor_rules:copy_rule",
         "events.published": "core.webhooks.fan_out:event_published",
     },
+    observers=("core.cache.generations:event_published",),
     meters=(
         Meter(
             "storage_bytes", "byte", "Tables, indexes and stored files of a tenant, measured once a day.", gauge=True
@@ -175,6 +178,7 @@ feature = Feature(
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "breaker": Command("core.connections.commands:breaker", "The breakers of connections: see, open, close"),
+        "cache": Command("core.cache.commands:cache_commands", "Answers that Redis stores: see, empty"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
         "people": Command(
             "core.identity.people.commands:people", "Add, list and remove people; make links to passwords"

@@ -191,6 +191,8 @@ class Feature:
         meters: the meters of a tenant's use; see ``core.metering``.
         loops: functions that workers call at intervals; see ``core.jobs.loops``.
         dependencies: ``"module:attribute"`` of each other server that it calls; see ``core.resilience``.
+        observers: ``"module:function"``, called with session, name and payload of every event, after its listeners.
+        caches: ``"module:attribute"`` of each cache; see ``core.cache``.
     """
 
     name: str
@@ -218,6 +220,8 @@ class Feature:
     meters: Sequence[Meter] = ()
     loops: Sequence[Loop] = ()
     dependencies: Sequence[str] = ()
+    observers: Sequence[str] = ()
+    caches: Sequence[str] = ()
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

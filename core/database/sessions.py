@@ -96,18 +96,27 @@ class TenantSession(_ScopedSession):
         self.reach = reach
         self._last: list[tuple[str, Sequence[object]]] = []
 
-    def at_commit(self, query: str, values: Sequence[object]) -> None:
-        """Send a statement together with the COMMIT, in one round trip.
+    @property
+    def joined(self) -> bool:
+        """Whether the session is a savepoint of another session's transaction."""
+        return self._joined
+
+    def at_commit(self, query: str, values: Sequence[object]) -> bool:
+        """Send a statement together with the COMMIT, in one round trip; if that is not possible, send it at once.
 
         If the statement fails, the transaction rolls back.
 
         For writes that nobody reads again in this transaction, such as the audit row of a read.
+
+        Returns:
+            Whether the statement goes with the COMMIT.
         """
         # Within a savepoint, the statement must go with a rollback; in a foreign transaction we do not commit.
         if self.in_nested_transaction() or not isinstance(self.bind, Engine):
             self.cursor().execute(query, values)
-        else:
-            self._last.append((query, values))
+            return False
+        self._last.append((query, values))
+        return True
 
     def commit(self) -> None:
         """Commit, after the statements for the commit."""

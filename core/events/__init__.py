@@ -10,6 +10,9 @@ Events for listeners, and their payloads:
 
 - ``records.changed``: a step of an import, or a request, changed records. ``patient_ids``: the patients.
   ``kind``: the table that changed, if it was one.
+- ``records.written``: a step of an import wrote rows; ``records.changed`` follows when their patients are settled.
+  ``import_id``.
+- ``cohort.rebuilt``: statuses of patients were computed again, because the rules changed. Empty.
 - ``settings.changed``: a group of the tenant's settings was changed, by API, command or an import's mapping (then
   before its records change). ``key``: the group. ``keys``: the dotted names whose values changed.
 - ``tenant.restored``: an archive has just created the tenant; its unfinished work does not continue. Empty.
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
     Listener = Callable[[TenantSession, Mapping[str, Any]], None]
+    Observer = Callable[[TenantSession, str, Mapping[str, Any]], None]
 
 
 @cache
@@ -44,12 +48,20 @@ def listeners(event: str) -> tuple[Listener, ...]:
     return tuple(resolve(feature.listeners[event]) for feature in features() if event in feature.listeners)
 
 
-def publish(session: TenantSession, event: str, payload: Mapping[str, Any]) -> int:
-    """Call every listener of the event in this transaction; return how many there are.
+@cache
+def observers() -> tuple[Observer, ...]:
+    """The functions that see every event, in the order of their features' names."""
+    return tuple(resolve(reference) for feature in features() for reference in feature.observers)
 
-    An error of a listener rolls back the publisher's transaction.
+
+def publish(session: TenantSession, event: str, payload: Mapping[str, Any]) -> int:
+    """Call every listener of the event in this transaction, then every observer; return how many listeners there are.
+
+    An error of one rolls back the publisher's transaction.
     """
     functions = listeners(event)
     for listener in functions:
         listener(session, payload)
+    for observer in observers():
+        observer(session, event, payload)
     return len(functions)

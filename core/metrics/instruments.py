@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 
 LABELS: Final = {
+    "cache": 60,
     "check": 40,
     "database": 32,
     "dependency": 40,

@@ -50,6 +50,14 @@ REDIS_JOBS: Final = Dependency(
     timeout=10.0,
     breaker=BreakerPolicy(calls=3, window_seconds=10, open_seconds=1.0, longest_open_seconds=5.0),
 )
+REDIS_CACHE: Final = Dependency(
+    "redis_cache",
+    "Redis, which keeps answers that are dear to compute. Without it, each answer is computed when it is asked for.",
+    timeout=0.25,
+    at_once=64,
+    at_once_per_tenant=32,
+    breaker=BreakerPolicy(failure_rate=0.05, calls=1, window_seconds=5, longest_open_seconds=5.0),
+)
 FILE_STORE: Final = Dependency(
     "file_store",
     "The store of uploads, artifacts and exports, where it is another machine. Without it, imports and reports wait.",
@@ -58,7 +66,7 @@ FILE_STORE: Final = Dependency(
     at_once_per_tenant=16,
     breaker=BreakerPolicy(window_seconds=60, open_seconds=10.0),
 )
-OWN: Final = (SIGN_IN_PROVIDERS, MAIL_SERVER, NAME_SERVERS, REDIS_QUOTAS, REDIS_JOBS, FILE_STORE)
+OWN: Final = (SIGN_IN_PROVIDERS, MAIL_SERVER, NAME_SERVERS, REDIS_QUOTAS, REDIS_JOBS, REDIS_CACHE, FILE_STORE)
 
 
 def dependencies() -> dict[str, Dependency]:

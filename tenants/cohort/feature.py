@@ -49,6 +49,7 @@ feature = Feature(
         "imports.completed": "tenants.cohort.listeners:import_finished",
         "tenant.restored": "tenants.cohort.listeners:tenant_restored",
     },
+    caches=("tenants.cohort.caches:PERIOD_COUNTS",),
     tags={
         "cohort": "Statuses of patients, MER indicators, and comparisons with a RADET.",
     },

@@ -10,11 +10,14 @@ from uuid import UUID
 import numpy as np
 from pydantic import BaseModel
 
+from core import cache
 from core.clock import today
 from core.errors import NotFound
+from core.events import publish
 from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort import repository
+from tenants.cohort.caches import PERIOD_COUNTS, PeriodCounts
 from tenants.cohort.complete import ReportingState, complete_through
 from tenants.cohort.indicators import MEASURES, Counts
 from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
@@ -156,10 +159,12 @@ def rebuild_step(session: TenantSession, chunk_patients: int = CHUNK_PATIENTS) -
     if len(chunk):
         uuids = chunk.patient_uuid.tolist()
         repository.replace_transitions(session, uuids, chunk.patient_uuid, transitions(chunk, cohort_settings(session)))
+        publish(session, "cohort.rebuilt", {})
     if len(chunk) == chunk_patients:
         tenant_settings.put(session, Rebuild(pending=True, after=chunk.patient_uuid[-1]))
         return True
     repository.forget_strangers(session)
+    publish(session, "cohort.rebuilt", {})
     refresh_completeness(session)
     tenant_settings.put(session, Rebuild())
     return False
@@ -206,17 +211,39 @@ def indicators_over_time(
         Invalid: a period begins after the data date.
     """
     parts = covered_parts(session, periods)
-    minimum_months = cohort_settings(session).pvls_minimum_months
-    counts = [Counts(selection.dimensions(by if period == periods[-1] else ())) for period in periods]
-    for chunk in repository.indicator_chunks(session, [part.end for part in parts]):
-        for part, people, total in zip(parts, chunk.people, counts, strict=True):
-            total.add(chunk.moves, people, *part.days, minimum_months)
-    order = repository.facility_order(repository.facilities(session))
-    counted = [total.rows(order) for total in counts]
+    dimensions = [selection.dimensions(by if period == periods[-1] else ()) for period in periods]
+    counted = _counted(session, parts, dimensions)
     rows = selection.rows(counted[-1], by, MEASURES)
     facts = asdict(coverage(session, periods[-1], selection))
     report = IndicatorReport(**facts, period=periods[-1], by=tuple(by), rows=rows)
     return report, [selection.rows(groups, (), MEASURES)[0][1] for groups in counted]
+
+
+def _counted(
+    session: TenantSession, parts: Sequence[Period], dimensions: Sequence[Sequence[str]]
+) -> list[list[tuple[dict[str, str], dict[str, int]]]]:
+    """Return the labels and counts of each group of each period, from the cache or from one reading of the records."""
+    minimum_months = cohort_settings(session).pvls_minimum_months
+    order = repository.facility_order(repository.facilities(session))
+
+    def compute() -> PeriodCounts:
+        counts = [Counts(of_period) for of_period in dimensions]
+        for chunk in repository.indicator_chunks(session, [part.end for part in parts]):
+            for part, people, total in zip(parts, chunk.people, counts, strict=True):
+                total.add(chunk.moves, people, *part.days, minimum_months)
+        return [[(tuple(labels.values()), list(row.values())) for labels, row in total.rows(order)] for total in counts]
+
+    question = {
+        "periods": [(part.start, part.end) for part in parts],
+        "dimensions": dimensions,
+        "minimum_months": minimum_months,
+        "facilities": order,
+    }
+    counted = cache.read(session, PERIOD_COUNTS, question, compute)
+    return [
+        [(dict(zip(names, labels, strict=True)), dict(zip(MEASURES, row, strict=True))) for labels, row in groups]
+        for names, groups in zip(dimensions, counted, strict=True)
+    ]
 
 
 def coverage(session: TenantSession, period: Period, selection: Selection = EVERYBODY) -> Coverage:

@@ -19,6 +19,7 @@ from tenants.records.locks import lock_patient
 from tenants.records.places import facility_named
 from tenants.records.repository import datim_ids
 from tenants.records.repository_care import (
+    OBSERVATIONS,
     REFERENCES,
     VISITS,
     AnyFilter,
@@ -174,6 +175,8 @@ def _follow(session: TenantSession, kind: Kind[Any], patient_uuid: UUID) -> None
     if kind is VISITS:
         contacts.refresh(session, [patient_uuid])
         publish(session, "records.changed", {"patient_ids": [patient_uuid]})
+    elif kind is OBSERVATIONS:
+        publish(session, "records.changed", {"patient_ids": [patient_uuid], "kind": "observations"})
 
 
 def _patient_of(session: TenantSession, wanted: AnyFilter) -> UUID | None:

@@ -13,7 +13,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 49 steps."""
+    """Take 50 steps."""
+    op.create_table(
+        "cache_changes",
+        sa.Column("cache", sa.Text(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("cache", "mark", name=op.f("pk_cache_changes")),
+    )
     op.create_table(
         "idempotency_answers",
         sa.Column("key_digest", sa.LargeBinary(), nullable=False),
@@ -295,6 +301,7 @@ def upgrade() -> None:
     op.create_index("ix_webhook_attempts_endpoint", "webhook_attempts", ["endpoint_id", "at"], unique=False)
     grant_tenant(
         "SELECT, INSERT, UPDATE, DELETE",
+        "cache_changes",
         "idempotency_answers",
         "import_placements",
         "import_waiting_facts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import Invalid, phrase
+from core.events import publish
 from tenants.imports import waiting
 from tenants.imports.applying import apply, cohort_block, lists, placing, settling
 from tenants.imports.applying.apply import EVENT_KINDS, Terms, apply_chunk, apply_facilities
@@ -50,6 +51,7 @@ def apply_step(session: TenantSession, row: Import, terms: Terms, kind: str, end
 
     ``end``: the kind's last row.
     """
+    publish(session, "records.written", {"import_id": row.uuid})
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(session, row, terms)

@@ -76,6 +76,7 @@ def finish(open_session: SessionOpener, import_uuid: UUID, progress: ProgressCal
             row = repository.find(session, import_uuid, lock=True)
             if row is None or row.state != "undoing" or row.data_date is None:
                 return
+            publish(session, "records.written", {"import_id": row.uuid})
             step_count = apply.publish_changes(session, Terms(row.uuid, row.source, row.data_date, 0))
             # Events of people whom only this import named wait again: their people are settled in turn.
             step_count = step_count or placing.move(session, row.uuid, row.source).placements
