@@ -49,6 +49,7 @@ BREAKER_STATES: Final = {
 CONNECTION_NAMES: Final = {
     "sign_in_providers": marked("Sign-in providers"),
     "mail_server": marked("Mail server"),
+    "webhook_receivers": marked("Receiver of webhooks"),
     "name_servers": marked("Name servers"),
     "redis_quotas": marked("Redis, for rate limits"),
     "redis_jobs": marked("Redis, for jobs"),
@@ -56,6 +57,7 @@ CONNECTION_NAMES: Final = {
 }
 CONNECTION_PURPOSES: Final = {
     "sign_in_providers": marked("Without one, its people cannot sign in with it; sessions go on."),
+    "webhook_receivers": marked("Without one, its deliveries wait."),
     "mail_server": marked("Without it, letters wait in their jobs."),
     "name_servers": marked("Without them, no domain can be proved."),
     "redis_quotas": marked("Without it, reads are not limited, and each process counts writes for itself."),

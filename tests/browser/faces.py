@@ -318,6 +318,7 @@ FACES: Final = (
     Face("operators-tenant", "GET /operators/tenants/{slug}", OPERATOR),
     Face("operators-jobs", "GET /operators/jobs", OPERATOR),
     Face("operators-jobs-none", "GET /operators/jobs", OPERATOR, "/operators/jobs?state=running&kind=imports.run"),
+    Face("operators-webhooks", "GET /operators/webhooks", OPERATOR),
     Face("operators-connections", "GET /operators/connections", OPERATOR),
     Face("operators-connections-support", "GET /operators/connections", "platform_support"),
     Face("operators-job", "GET /operators/jobs/{job_id}", OPERATOR, act=click("Discard")),

@@ -143,6 +143,7 @@ OPERATORS = [
     Row("GET", "/operators/tenants/{slug}", "operations.read"),
     Row("GET", "/operators/jobs", "operations.read"),
     Row("GET", "/operators/connections", "operations.read"),
+    Row("GET", "/operators/webhooks", "operations.read"),
     Row(
         "POST",
         "/operators/connections/force",
