@@ -55,6 +55,7 @@ feature = Feature(
                 "service",
             ),
         ),
+        Permission("jobs.cancel", "Cancel jobs that wait or run", roles=("data_officer", "service")),
         Permission("keys.read", "See the partner's API keys, without their secrets"),
         Permission("keys.write", "Create and revoke API keys, with at most one's own permissions"),
         Permission("people.read", "See the people of the partner, and what they may do"),
@@ -119,6 +120,11 @@ feature = Feature(
         "system:retention:run",
         "cli:api_key:revoke",
         *(f"{source}:job:{act}" for source in ("api", "cli", "page") for act in ("retry", "retry_all", "discard")),
+        *(
+            f"{source}:job:{act}"
+            for source in ("api", "cli", "page")
+            for act in ("pause", "resume", "limit", "unlimit", "cancel")
+        ),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
         *(
             f"{source}:webhook:{act}"

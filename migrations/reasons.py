@@ -10,6 +10,8 @@ _EMPTY = "no released code has ever written to the table, so there is no row to 
 
 _FEW_USES = "a few rows for each tenant and day: the table is rewritten and indexed in seconds at most"
 
+_JOBS_OF_DAYS = "jobs are kept for days: one look at some thousand rows, in milliseconds"
+
 REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_models_state"): _WIDENED,
     ("tenant", "ck_imports_state"): _WIDENED,
@@ -25,6 +27,14 @@ REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_status_transitions_reason"): _WIDENED,
     ("tenant", "audit_events.grants"): "no code has ever given an event its number or its time",
     ("tenant", "audit_seals.grants"): "an older worker's sealer fails, says so, and the next worker seals what it left",
+    ("node", "ck_dead_letters_reason"): "it allows more words than the check before it, and few letters wait",
+    ("node", "ck_jobs_priority"): _JOBS_OF_DAYS,
+    ("node", "ck_jobs_state"): _JOBS_OF_DAYS,
+    ("node", "ix_jobs_queued"): "a relay that still runs looks for due jobs without it, more slowly",
+    ("node", "ix_jobs_ended"): _JOBS_OF_DAYS,
+    ("node", "ix_jobs_deadline"): _JOBS_OF_DAYS,
+    ("node", "ix_jobs_result_until"): _JOBS_OF_DAYS,
+    ("node", "ix_jobs_waiting"): _JOBS_OF_DAYS,
     ("node", "jobs.grants"): "one column more than before, in one transaction: code that still runs loses nothing",
     ("node", "usage_events.transaction_id"): _FEW_USES,
     ("node", "ix_usage_events_transaction_id"): _FEW_USES,

@@ -19,6 +19,7 @@ Events for listeners, and their payloads:
 - ``jobs.given_up``: a job became a dead letter. ``job_id``, and the job's ``kind`` and ``payload``. ``reason``:
   ``attempts``, ``interruptions`` or ``refused``. ``error``: kind and place of the last error, or None.
 - ``jobs.retried``, ``jobs.discarded``: an operator decided so about a dead letter. The same without ``reason``.
+- ``jobs.cancelled``: somebody cancelled a job before its end. The same without ``reason``.
 - ``attempts.changed``: ``patient_id``, ``attempt_id``. ``outcome``: None if the attempt was undone.
 - ``person.erased``: a person was erased. ``patient_ids``: all their records.
 - ``events.published``: a public event was published; its envelope, see ``core.events.outbox``.

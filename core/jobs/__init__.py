@@ -5,7 +5,16 @@ caller's transaction. ``README.md`` describes the journey of a job and the rules
 """
 
 from core.jobs.bounds import Priority, Retry
-from core.jobs.context import JobContext, JobInterrupted, LeaseLost, PlatformJobContext, WorkerStopping
+from core.jobs.cancelling import cancel
+from core.jobs.context import (
+    DeadlinePassed,
+    JobCancelled,
+    JobContext,
+    JobInterrupted,
+    LeaseLost,
+    PlatformJobContext,
+    WorkerStopping,
+)
 from core.jobs.heartbeat import LiveWorker, QueueAge, live_workers, queue_age
 from core.jobs.job_end import JobEnd
 from core.jobs.queue import enqueue, enqueue_platform
@@ -13,6 +22,8 @@ from core.jobs.registry import JobKind, job, platform_job
 from core.jobs.repository import latest_job
 
 __all__ = [
+    "DeadlinePassed",
+    "JobCancelled",
     "JobContext",
     "JobEnd",
     "JobInterrupted",
@@ -24,6 +35,7 @@ __all__ = [
     "QueueAge",
     "Retry",
     "WorkerStopping",
+    "cancel",
     "enqueue",
     "enqueue_platform",
     "job",

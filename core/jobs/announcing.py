@@ -1,4 +1,4 @@
-"""Jobs that announce a dead job to its room again, if the room failed to handle the first announcement.
+"""Jobs that announce a dead or cancelled job to its room again, if the room failed to handle the first announcement.
 
 ``endings`` adds such a job in the transaction that makes the other one a dead letter.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.jobs.context import JobContext, PlatformJobContext
 
 # The row is locked: an operator who retries the job meanwhile waits, so that the room hears of the retry last.
-_DEAD = f"SELECT {endings.ENDED} FROM node.jobs WHERE id = %s AND state = 'dead' FOR UPDATE"  # noqa: S608 - constants
+_DEAD = f"SELECT {endings.ENDED} FROM node.jobs WHERE id = %s AND state IN ('dead', 'cancelled') FOR UPDATE"  # noqa: S608 - constants
 
 
 @job(endings.ANNOUNCE, retry=Retry(endings.ANNOUNCE_ATTEMPTS))
@@ -42,4 +42,4 @@ def _announce(session: Session, payload: dict[str, Any]) -> None:
     cursor = psycopg_connection(session).cursor(row_factory=class_row(endings.EndedJob))
     ended = cursor.execute(_DEAD.encode(), (UUID(payload["job_id"]),)).fetchone()
     if ended is not None:  # otherwise an operator retried or discarded it, which was announced then
-        endings.announce(session, "given_up", ended, payload["reason"])
+        endings.announce(session, endings.DECISIONS[ended.state], ended, payload["reason"])

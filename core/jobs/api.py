@@ -9,7 +9,7 @@ from core.access import TenantDb, require
 from core.errors import FieldError, Invalid
 from core.errors.nearest import remedy_for
 from core.identity import Principal
-from core.jobs import repository
+from core.jobs import cancelling, repository
 from core.jobs.registry import kinds
 from core.jobs.schemas import JobOut, JobState
 from core.web.paging import Page, PageRequest, long_pages
@@ -17,6 +17,7 @@ from core.web.paging import Page, PageRequest, long_pages
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 JobsRead = Annotated[Principal, Depends(require("jobs.read"))]
+JobsCancel = Annotated[Principal, Depends(require("jobs.cancel"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID}, "-id"))]
 """Page and order of the list of jobs: by id, the newest first, because ids grow with time."""
 
@@ -38,7 +39,17 @@ def list_jobs(
 
 @router.get("/{job_id}", operation_id="get_job", summary="Get a job: state and progress")
 def get_job(_: JobsRead, db: TenantDb, job_id: UUID) -> JobOut:
-    """Return the state of a job. Repeat until `state` is `done` or `failed`."""
+    """Return the state of a job. Repeat until `state` is `done`, `failed`, `discarded` or `cancelled`."""
+    return repository.get_job(db, job_id)
+
+
+@router.post("/{job_id}/cancel", operation_id="cancel_job", summary="Cancel a job that waits or runs")
+def cancel_job(_: JobsCancel, db: TenantDb, job_id: UUID) -> JobOut:
+    """Cancel a job. One that waits ends at once; one that runs ends before its next step, and `cancelling` says so.
+
+    What its finished steps did stays.
+    """
+    cancelling.cancel(db, job_id)
     return repository.get_job(db, job_id)
 
 

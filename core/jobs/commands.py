@@ -8,8 +8,9 @@ from uuid import UUID
 import click
 
 from core.cli.output import ACTOR, json_option, note, print_json, print_table
+from core.jobs import pause_commands
 
-STATES = ("queued", "sent", "running", "done", "dead", "discarded")
+STATES = ("queued", "sent", "running", "done", "dead", "discarded", "cancelled")
 
 
 @click.command()
@@ -26,7 +27,11 @@ def worker(threads: int | None) -> None:
 
 @click.group()
 def jobs() -> None:
-    """List jobs; retry or discard failed ones (dead letters)."""
+    """List jobs; cancel them; retry or discard failed ones (dead letters); pause and limit jobs."""
+
+
+for _command in (pause_commands.pause, pause_commands.resume, pause_commands.list_pauses, pause_commands.limits):
+    jobs.add_command(_command)
 
 
 @jobs.command("list")
@@ -156,6 +161,18 @@ def discard(job_id: UUID, reason: str, *, as_json: bool) -> None:
 
     decisions.discard(job_id, reason, actor=ACTOR)
     _printed({"discarded": [job_id]}, "discarded 1 job", as_json=as_json)
+
+
+@jobs.command()
+@click.argument("job_id", type=click.UUID)
+@json_option
+def cancel(job_id: UUID, *, as_json: bool) -> None:
+    """Cancel a job that waits or runs. A running one ends before its next step."""
+    from core.jobs import cancelling
+
+    outcome = cancelling.cancel_any(job_id, actor=ACTOR)
+    text = "cancelled" if outcome == "cancelled" else "the job runs: it ends before its next step"
+    _printed({"job_id": job_id, "outcome": outcome}, text, as_json=as_json)
 
 
 def _printed(result: object, text: str, *, as_json: bool) -> None:

@@ -42,8 +42,19 @@ class TenantSuspended(JobInterrupted):
     """The tenant is suspended: the job waits, and resumes after its last committed step when the tenant does."""
 
 
+class JobCancelled(JobInterrupted):
+    """Somebody cancelled the job: what its committed steps did stays, and no further step begins."""
+
+
+class DeadlinePassed(JobInterrupted):
+    """The job's deadline has passed: no further step begins, and the job is given up."""
+
+
 class EarlierFirst(JobInterrupted):
     """The job must follow an earlier one that has not ended: it waits, and this try does not count."""
+
+
+_WHY: dict[str, type[JobInterrupted]] = {"lost": LeaseLost, "cancelled": JobCancelled, "late": DeadlinePassed}
 
 
 class StepContext(ABC, Generic[_S]):
@@ -79,6 +90,8 @@ class StepContext(ABC, Generic[_S]):
 
         Raises:
             LeaseLost: this process has lost the job.
+            JobCancelled: somebody cancelled the job.
+            DeadlinePassed: the job's deadline has passed.
             WorkerStopping: the worker stops; raised only between steps.
             TenantSuspended: the tenant was suspended since the last step; raised only between steps.
             RuntimeError: a step is open already, or the job is finished.
@@ -94,9 +107,10 @@ class StepContext(ABC, Generic[_S]):
         try:
             with self._begin() as session:
                 with _cursor(session) as cursor:
-                    if not leases.hold(cursor, self._lease):
-                        self._lost = True
-                        raise LeaseLost
+                    state = leases.hold(cursor, self._lease)
+                if state != "held":
+                    self._lost = True
+                    raise _WHY[state]
                 self._session = session
                 yield session
             self._finished = self._finishing

@@ -37,7 +37,8 @@ FASTEST: Final = 6000
 _VERBS: Final[dict[Decision, str]] = {"retried": "retry", "discarded": "discard"}
 _QUEUED: Final = (
     "state = 'queued', run_after = now() + %(delay)s, attempts = 0, interruptions = 0, suspicion = 0,"
-    " finished_at = NULL, failures = NULL, payload = coalesce(%(payload)s::jsonb, payload), updated_at = now()"
+    " finished_at = NULL, deadline = NULL, failures = NULL, payload = coalesce(%(payload)s::jsonb, payload),"
+    " updated_at = now()"
 )
 _DISCARDED: Final = "state = 'discarded', updated_at = now()"
 _CHOSEN: Final = """

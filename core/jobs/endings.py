@@ -1,8 +1,8 @@
-"""Failed tries (errors, vanished workers and jobs that take too long), and the announcement to their rooms.
+"""Ends of jobs (errors, vanished workers, limits of time, cancellation), and the announcement to their rooms.
 
 A job that is given up becomes a dead letter. In the same transaction the room that registers its kind updates its own
 rows (``on_end`` of the kind), so that none waits for ever for a dead job. After that, rooms may listen to the events
-``jobs.given_up``, ``jobs.retried`` and ``jobs.discarded`` of tenants' jobs; see ``core.events``.
+``jobs.given_up``, ``jobs.retried``, ``jobs.discarded`` and ``jobs.cancelled`` of tenants' jobs; see ``core.events``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ ANNOUNCE_ATTEMPTS = 8
 ANNOUNCE_PAUSE = timedelta(seconds=10)
 
 UNKNOWN_KIND_DELAY = timedelta(minutes=1)
+DECISIONS: dict[str, Decision] = {"dead": "given_up", "cancelled": "cancelled"}
+"""States in which nobody continues a job, and what its room hears."""
+
 ENDED = "state, id AS job_id, tenant_role, kind, payload, error, request_id"
 
 _FAIL = f"""
@@ -98,6 +101,31 @@ WHERE id IN (
 RETURNING {ENDED}
 """  # noqa: S608 - constants
 
+_MISS = f"""
+UPDATE node.jobs SET
+    state = 'dead', lease_token = NULL, lease_until = NULL, finished_at = now(), updated_at = now(),
+    error = 'its deadline passed' || coalesce('; before that: ' || error, '')
+WHERE id IN (
+    SELECT id FROM node.jobs WHERE id = %(id)s AND deadline <= now()
+        AND (state IN ('queued', 'sent') OR (state = 'running' AND lease_token = %(token)s))
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING {ENDED}
+"""  # noqa: S608 - constants
+
+_CANCEL = f"""
+UPDATE node.jobs SET
+    state = 'cancelled', lease_token = NULL, lease_until = NULL, finished_at = now(), updated_at = now(),
+    error = 'it was cancelled'
+WHERE id IN (
+    SELECT id FROM node.jobs WHERE id = %(id)s
+        AND (state IN ('queued', 'sent') OR (state = 'running' AND lease_token = %(token)s))
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING {ENDED}
+"""  # noqa: S608 - constants
+_HEEDED = "DELETE FROM node.job_cancellations WHERE job_id = %s"
+
 _BURY = """
 INSERT INTO node.dead_letters
     (id, job_id, tenant_id, tenant_role, kind, payload, reason, error, failures, attempts, deliveries)
@@ -118,7 +146,7 @@ class EndedJob:
     """The row of a job after a try failed, or after an operator decided about a dead job.
 
     Attributes:
-        state: what it is now: ``queued``, ``dead`` or ``discarded``.
+        state: what it is now: ``queued``, ``dead``, ``discarded`` or ``cancelled``.
         error: kind and place of the error, without values.
     """
 
@@ -181,6 +209,34 @@ def overrun(lease: Lease) -> str | None:
     """
     values = {"id": lease.job_id, "token": lease.token, "most": MAX_INTERRUPTIONS}
     return _end(lease.database, _OVERRUN, values, "interruptions")
+
+
+def miss_deadline(job_id: UUID, database: str, token: UUID | None = None) -> str | None:
+    """Give up a job whose deadline has passed.
+
+    Args:
+        job_id: the job.
+        database: the database of its row.
+        token: the lease of a running job; None: the job waits.
+
+    Returns:
+        ``dead``, or None if it ended before, runs elsewhere, or has a step open.
+    """
+    return _end(database, _MISS, {"id": job_id, "token": token}, "deadline")
+
+
+def cancel(job_id: UUID, database: str, token: UUID | None = None) -> str | None:
+    """End a job that was cancelled; the arguments and the result are those of :func:`miss_deadline`."""
+    return _end(database, _CANCEL, {"id": job_id, "token": token}, "")
+
+
+def cancel_within(session: Session, job_id: UUID) -> bool:
+    """End a job that waits, in a session of its owner. Return False if it does not wait."""
+    cursor = psycopg_connection(session).cursor(row_factory=class_row(EndedJob))
+    ended = cursor.execute(_CANCEL.encode(), {"id": job_id, "token": None}).fetchone()
+    if ended is not None:
+        announce(session, "cancelled", ended)
+    return ended is not None
 
 
 def announce(session: Session, decision: Decision, ended: EndedJob, reason: str = "") -> None:
@@ -248,7 +304,7 @@ def tenant_of_job(session: Session, job_id: UUID) -> TenantRef | None:
 def _end(database: str, statement: str, values: dict[str, object], reason: str) -> str | None:
     """Change the job's row by a statement, and return the new state; None if the statement changed no row.
 
-    If the job is dead then, the same transaction adds a dead letter and announces it to the room. If the room fails,
+    The same transaction adds a dead letter for a dead job, and announces dead and cancelled jobs. If the room fails,
     the transaction runs again without the announcement, and adds a job that repeats it.
     """
     with node_session(database) as session:
@@ -280,11 +336,14 @@ def _end_at_once(
             return None
         if ended.state == "dead":
             connection.execute(_BURY, (uuid7(), reason, ended.job_id))
+        decision = DECISIONS.get(ended.state)
+        if decision is not None:
+            connection.execute(_HEEDED, (ended.job_id,))
             if announcing:
                 actor = f"job:{ended.job_id}"
                 with as_owner(session, ended, tenant, actor=actor, request_id=ended.request_id) as within:
                     if within is not None:
-                        announce(within, "given_up", ended, reason)
+                        announce(within, decision, ended, reason)
             elif tenant is not None or ended.tenant_role == PLATFORM_ROLE:
                 _announce_later(connection, ended, reason)
     if ended.state == "dead":

@@ -10,7 +10,7 @@ from core.errors import phrase
 if TYPE_CHECKING:
     from uuid import UUID
 
-Decision = Literal["given_up", "discarded", "retried"]
+Decision = Literal["given_up", "discarded", "retried", "cancelled"]
 
 ITS_JOB = "its job was"
 """How the problem of each stopped job begins."""
@@ -18,18 +18,19 @@ _WHY = {
     "attempts": phrase("it failed too often"),
     "interruptions": phrase("its process died, or it took too long, too often"),
     "refused": phrase("another try cannot succeed"),
+    "deadline": phrase("it had not ended by its deadline"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """A job that became a dead letter, or about which an operator decided.
+    """A job that became a dead letter or was cancelled, or about which an operator decided.
 
     Attributes:
         decision: ``given_up``: no worker tries it again; ``discarded``: an operator gave it up for good; ``retried``:
-            an operator queued it again.
-        reason: of ``given_up``: ``attempts``, ``interruptions`` or ``refused`` (another try cannot succeed); otherwise
-            empty.
+            an operator queued it again; ``cancelled``: somebody cancelled it before its end.
+        reason: of ``given_up``: ``attempts``, ``interruptions``, ``refused`` (another try cannot succeed) or
+            ``deadline``; otherwise empty.
         error: kind and place of the last error, without its values.
     """
 
@@ -52,6 +53,8 @@ class JobEnd:
             return ""
         if self.decision == "discarded":
             return phrase("its job was discarded by an operator")
-        if self.error and self.reason != "interruptions":
+        if self.decision == "cancelled":
+            return phrase("its job was cancelled")
+        if self.error and self.reason not in {"interruptions", "deadline"}:
             return phrase("its job was given up: {why} ({error})", why=_WHY[self.reason], error=self.error)
         return phrase("its job was given up: {why}", why=_WHY[self.reason])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SHARE_DELAY = timedelta(seconds=1)
 """Delay of a job whose tenant has its full share of this worker: another worker may be free."""
+
+LeaseState = Literal["held", "lost", "late", "cancelled"]
 
 BESIDE_OTHERS, OWN_PROCESS, ALONE = 0, 1, 2
 """Levels of suspicion, which decide how a job runs; see ``core.jobs.isolation``."""
@@ -45,6 +47,8 @@ class Lease(Hold):
     payload: dict[str, Any]
     attempts: int
     request_id: str | None
+    seconds: float | None = None
+    """Seconds until the job's deadline, when it was taken; None without a deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,14 @@ def take(
     with node_session(database) as session:
         connection = psycopg_connection(session)
         row = connection.execute(
-            "SELECT kind, tenant_role, payload, attempts, request_id, suspicion FROM node.jobs"
+            "SELECT kind, tenant_role, payload, attempts, request_id, suspicion,"
+            " extract(epoch FROM deadline - now())::float8 FROM node.jobs"
             " WHERE id = %s AND state = 'sent' FOR UPDATE SKIP LOCKED",
             (job_id,),
         ).fetchone()
         if row is None:
             return None
-        name, role, payload, attempts, request_id, suspicion = row
+        name, role, payload, attempts, request_id, suspicion, seconds = row
         if admits is not None and not admits(role):
             connection.execute(
                 "UPDATE node.jobs SET state = 'queued', run_after = now() + %s, updated_at = now() WHERE id = %s",
@@ -114,20 +119,27 @@ def take(
             " deliveries = deliveries + 1, started_at = coalesce(started_at, now()), updated_at = now() WHERE id = %s",
             (token, kind.lease, job_id),
         )
-    return Lease(job_id, token, database, role, kind, payload, attempts, request_id)
+    return Lease(job_id, token, database, role, kind, payload, attempts, request_id, seconds)
 
 
-def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
-    """Lock the job's row in the tenant's transaction, and prolong the lease; False if the lease is lost.
+def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> LeaseState:
+    """Lock the job's row in the tenant's transaction, and prolong the lease.
 
     While the transaction lasts, the lock keeps other workers from taking the job, even after the lease ran out.
+
+    Returns:
+        ``held``; ``lost`` if another worker has the job or it ended; ``late`` after its deadline; ``cancelled`` if
+        somebody cancelled it.
     """
-    cursor.execute(
+    row = cursor.execute(
         "UPDATE node.jobs SET lease_until = now() + %s, updated_at = now()"
-        " WHERE id = %s AND lease_token = %s AND state = 'running'",
+        " WHERE id = %s AND lease_token = %s AND state = 'running' RETURNING CASE"
+        " WHEN EXISTS (SELECT FROM node.job_cancellations c WHERE c.job_id = jobs.id) THEN 'cancelled'"
+        " WHEN deadline <= now() THEN 'late' ELSE 'held' END",
         (lease.kind.lease, lease.job_id, lease.token),
-    )
-    return cursor.rowcount == 1
+    ).fetchone()
+    state: LeaseState = "lost" if row is None else row[0]
+    return state
 
 
 def finish(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:

@@ -1,16 +1,19 @@
-"""Tables of jobs, in ``node``: a job's row owns its state, attempts, delay, lease and fairness."""
+"""Tables of jobs, in ``node``: a job's row owns its state, attempts, delay, lease and fairness.
+
+What operators pause and limit is in the control database, so that it holds in every data database and outlives a move.
+"""
 
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
 from core.clock import now
-from core.database import NodeBase
+from core.database import NodeBase, PlatformBase
 
 STAMP: Any = DateTime(timezone=True)
 ALIVE = "state IN ('queued', 'sent', 'running')"
@@ -20,10 +23,13 @@ class Job(NodeBase, table=True):
     """Work to be done for one tenant, or for the platform (``bounds.PLATFORM_ROLE`` and ``PLATFORM_ID``).
 
     States: ``queued`` waits for ``run_after`` and its tenant's turn. ``sent`` has a message under way. ``running`` is
-    leased by a worker. ``done``, ``dead`` (see ``DeadLetter``) and ``discarded`` are final.
+    leased by a worker. ``done``, ``dead`` (see ``DeadLetter``), ``discarded`` and ``cancelled`` are final.
 
     Attributes:
-        payload: what to do, by ids: never a person's data.
+        payload: what to do, sealed; see ``core.jobs.payloads``.
+        priority: 0 is high, 1 normal, 2 low; see ``core.jobs.bounds``.
+        deadline: a job that has not ended by then is given up.
+        result: what ``finish`` stored, sealed; readable until ``result_until``.
         attempts: tries that ended in an error.
         deliveries: times that a worker took it, the killed ones included.
         suspicion: 0: the job runs beside others. 1: its worker vanished, so it runs in a process of its own. 2: that
@@ -37,13 +43,26 @@ class Job(NodeBase, table=True):
 
     __tablename__: ClassVar[str] = "jobs"
     __table_args__ = (
-        CheckConstraint("state IN ('queued', 'sent', 'running', 'done', 'dead', 'discarded')", name="state"),
+        CheckConstraint(
+            "state IN ('queued', 'sent', 'running', 'done', 'dead', 'discarded', 'cancelled')", name="state"
+        ),
+        CheckConstraint("priority BETWEEN 0 AND 2", name="priority"),
         CheckConstraint("(state = 'running') = (lease_token IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
-        Index("ix_jobs_queued", "tenant_role", "run_after", "id", postgresql_where=text("state = 'queued'")),
+        Index(
+            "ix_jobs_waiting",
+            "tenant_role",
+            "kind",
+            "priority",
+            "run_after",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index("ix_jobs_deadline", "deadline", postgresql_where=text(f"deadline IS NOT NULL AND {ALIVE}")),
+        Index("ix_jobs_result_until", "result_until", postgresql_where=text("result_until IS NOT NULL")),
         Index("ix_jobs_sent", "sent_at", postgresql_where=text("state = 'sent'")),
         Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
         Index("ix_jobs_tenant_role_id", "tenant_role", "id"),
-        Index("ix_jobs_ended", "finished_at", postgresql_where=text("state IN ('done', 'discarded')")),
+        Index("ix_jobs_ended", "finished_at", postgresql_where=text("state IN ('done', 'discarded', 'cancelled')")),
         Index(
             "uq_jobs_dedupe_key",
             "tenant_role",
@@ -55,7 +74,7 @@ class Job(NodeBase, table=True):
         {
             "info": {
                 "tenant": "SELECT, INSERT, UPDATE (state, run_after, lease_token, lease_until, progress_done, "
-                "progress_total, progress_note, finished_at, updated_at)"
+                "progress_total, progress_note, result, result_until, finished_at, updated_at, error)"
             }
         },
     )
@@ -67,7 +86,9 @@ class Job(NodeBase, table=True):
     payload: dict[str, Any] = Field(sa_type=JSONB)
     dedupe_key: str | None = Field(default=None, sa_type=Text)
     state: str = Field(default="queued", sa_type=Text, sa_column_kwargs={"server_default": text("'queued'")})
+    priority: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": text("1")})
     run_after: datetime = Field(default_factory=now, sa_type=STAMP)
+    deadline: datetime | None = Field(default=None, sa_type=STAMP)
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     max_attempts: int
     deliveries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
@@ -88,6 +109,84 @@ class Job(NodeBase, table=True):
     updated_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
     started_at: datetime | None = Field(default=None, sa_type=STAMP)
     finished_at: datetime | None = Field(default=None, sa_type=STAMP)
+    result: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    result_until: datetime | None = Field(default=None, sa_type=STAMP)
+
+
+class JobCancellation(NodeBase, table=True):
+    """The request to cancel a job that runs, until its next step or the relay heeds it.
+
+    It is not a column of the job, because an open step locks the job's row.
+    """
+
+    __tablename__: ClassVar[str] = "job_cancellations"
+    __table_args__ = ({"info": {"app": "SELECT, INSERT, DELETE", "tenant": "SELECT, INSERT"}},)
+
+    job_id: UUID = Field(primary_key=True)
+    tenant_id: UUID
+    tenant_role: str = Field(sa_type=Text)
+    requested_by: str = Field(sa_type=Text)
+    requested_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+
+
+class InboxMessage(NodeBase, table=True):
+    """A message whose effect is in the database; see ``core.jobs.inbox``.
+
+    Attributes:
+        source: who sends such messages, such as ``stripe``.
+        message_id: the sender's id of the message.
+    """
+
+    __tablename__: ClassVar[str] = "inbox"
+    __table_args__ = (
+        Index("ix_inbox_received_at", "received_at"),
+        {"info": {"app": "SELECT, INSERT, DELETE", "tenant": "SELECT, INSERT"}},
+    )
+
+    tenant_role: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(primary_key=True, sa_type=Text)
+    message_id: str = Field(primary_key=True, sa_type=Text)
+    tenant_id: UUID
+    received_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+
+
+class JobPause(PlatformBase, table=True):
+    """Jobs that do not start: those of a tenant, of a kind, or of a kind of a tenant.
+
+    Attributes:
+        target: names both; see ``core.jobs.scopes``.
+        tenant_id: NULL for all tenants; ``bounds.PLATFORM_ID`` for the platform's own jobs.
+        kind: NULL for all kinds.
+        reason: why, for other operators; never a person's data.
+    """
+
+    __tablename__: ClassVar[str] = "job_pauses"
+
+    target: str = Field(primary_key=True, sa_type=Text)
+    tenant_id: UUID | None = None
+    kind: str | None = Field(default=None, sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    set_by: str = Field(sa_type=Text)
+    set_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
+
+
+class JobLimit(PlatformBase, table=True):
+    """How many jobs of a tenant, of a kind, or of a kind of a tenant are under way or running at a time.
+
+    Attributes:
+        at_once: the number, for each tenant; the other attributes are those of ``JobPause``.
+    """
+
+    __tablename__: ClassVar[str] = "job_limits"
+    __table_args__ = (CheckConstraint("at_once >= 1", name="at_once"),)
+
+    target: str = Field(primary_key=True, sa_type=Text)
+    tenant_id: UUID | None = None
+    kind: str | None = Field(default=None, sa_type=Text)
+    at_once: int
+    reason: str = Field(sa_type=Text)
+    set_by: str = Field(sa_type=Text)
+    set_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
 
 
 class DeadLetter(NodeBase, table=True):
@@ -100,7 +199,7 @@ class DeadLetter(NodeBase, table=True):
 
     __tablename__: ClassVar[str] = "dead_letters"
     __table_args__ = (
-        CheckConstraint("reason IN ('attempts', 'interruptions', 'refused')", name="reason"),
+        CheckConstraint("reason IN ('attempts', 'interruptions', 'refused', 'deadline')", name="reason"),
         CheckConstraint("resolution IN ('retried', 'discarded')", name="resolution"),
         CheckConstraint("(resolution IS NULL) = (resolved_at IS NULL)", name="resolved"),
         Index("ix_dead_letters_open", "died_at", postgresql_where=text("resolution IS NULL")),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef
 
-STATES = ("queued", "sent", "running", "done", "dead", "discarded")
+STATES = ("queued", "sent", "running", "done", "dead", "discarded", "cancelled")
 _LISTED = (
     f"id, kind, state, CASE WHEN tenant_role <> '{PLATFORM_ROLE}' THEN tenant_id END AS tenant_id, attempts,"
     " deliveries, interruptions, progress_done, progress_total, error, run_after, created_at, finished_at,"

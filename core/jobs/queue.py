@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from core.database import TenantRequired, TenantSession, psycopg_connection
 from core.database.engines import application_engine
-from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
+from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE, RANKS, Priority
 from core.jobs.registry import kind_of
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ LARGEST_PAYLOAD = 100_000
 
 _INSERT = """
 INSERT INTO node.jobs
-    (id, tenant_id, tenant_role, kind, payload, dedupe_key, run_after, max_attempts, requested_by, request_id)
-VALUES (%s, %s, coalesce(%s::text, current_user), %s, %s, %s, coalesce(%s, now()), %s, %s, %s)
+    (id, tenant_id, tenant_role, kind, payload, dedupe_key, run_after, priority, deadline, max_attempts, requested_by,
+    request_id)
+VALUES (%s, %s, coalesce(%s::text, current_user), %s, %s, %s, coalesce(%s, now()), %s, %s, %s, %s, %s)
 ON CONFLICT (tenant_role, kind, dedupe_key)
     WHERE dedupe_key IS NOT NULL AND state IN ('queued', 'sent', 'running') DO NOTHING
 RETURNING id
@@ -42,12 +44,24 @@ WHERE id = %s AND state = 'queued' AND run_after > coalesce(%s, now())
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """When and in which order a job runs; see ``enqueue``."""
+
+    run_after: datetime | None
+    deadline: datetime | None
+    priority: Priority | None
+    dedupe_key: str | None
+
+
 def enqueue(
     session: TenantSession,
     kind: str,
     payload: dict[str, Any],
     *,
     run_after: datetime | None = None,
+    deadline: datetime | None = None,
+    priority: Priority | None = None,
     dedupe_key: str | None = None,
 ) -> UUID:
     """Enqueue a job for the session's tenant. The job exists once the caller's transaction commits.
@@ -57,6 +71,8 @@ def enqueue(
         kind: the kind of job.
         payload: ids and settings for the job, never a person's data: operators see it.
         run_after: earliest time to run; at once when None.
+        deadline: if the job has not ended by then, it is given up, with reason ``deadline``. None: it waits on.
+        priority: order among the tenant's own jobs; that of the kind when None.
         dedupe_key: while a job of this tenant and kind with the same key waits or runs, none is added. If it waits for
             a later time than ``run_after``, it is brought forward.
 
@@ -66,7 +82,7 @@ def enqueue(
     Raises:
         TenantRequired: ``session`` is not a tenant's.
         LookupError: no feature registers the kind.
-        ValueError: the kind is the platform's, the payload is too large, or ``run_after`` has no time zone.
+        ValueError: the kind is the platform's, the payload is too large, or a time has no zone.
     """
     within: object = session
     if not isinstance(within, TenantSession):
@@ -79,7 +95,7 @@ def enqueue(
     requested_by = (session.actor, session.request_id)
     owner = (session.tenant.id, None)
     with session.cursor() as cursor:
-        return _enqueue(cursor, known, payload, owner, requested_by, run_after, dedupe_key)
+        return _enqueue(cursor, known, payload, owner, requested_by, _Wishes(run_after, deadline, priority, dedupe_key))
 
 
 def enqueue_platform(
@@ -89,6 +105,8 @@ def enqueue_platform(
     *,
     actor: str,
     run_after: datetime | None = None,
+    deadline: datetime | None = None,
+    priority: Priority | None = None,
     dedupe_key: str | None = None,
 ) -> UUID:
     """Enqueue a job of the platform, which has no tenant.
@@ -99,12 +117,14 @@ def enqueue_platform(
         payload: ids and settings for the job.
         actor: the actor that enqueues it.
         run_after: earliest time to run; at once when None.
+        deadline: as for ``enqueue``.
+        priority: as for ``enqueue``.
         dedupe_key: as for ``enqueue``.
 
     Raises:
         LookupError: no feature registers the kind.
         ValueError: the kind is not the platform's, ``session`` is a tenant's or of another database, the payload is too
-            large, or ``run_after`` has no time zone.
+            large, or a time has no zone.
     """
     known = kind_of(kind)
     if not known.platform:
@@ -116,7 +136,9 @@ def enqueue_platform(
     session.flush()
     with psycopg_connection(session).cursor() as cursor:
         owner = (PLATFORM_ID, PLATFORM_ROLE)
-        return _enqueue(cursor, known, payload, owner, (actor, None), run_after, dedupe_key)
+        return _enqueue(
+            cursor, known, payload, owner, (actor, None), _Wishes(run_after, deadline, priority, dedupe_key)
+        )
 
 
 def _enqueue(
@@ -125,8 +147,7 @@ def _enqueue(
     payload: dict[str, Any],
     owner: tuple[UUID, str | None],
     requested_by: tuple[str, str | None],
-    run_after: datetime | None,
-    dedupe_key: str | None,
+    wishes: _Wishes,
 ) -> UUID:
     """Add the job's row. Return its id, or the id of the job that exists with the same key.
 
@@ -136,24 +157,26 @@ def _enqueue(
         payload: see ``enqueue``.
         owner: ``tenant_id`` and ``tenant_role``; None as role stands for the current one.
         requested_by: the actor, and the id of the request.
-        run_after: see ``enqueue``.
-        dedupe_key: see ``enqueue``.
+        wishes: when and in which order it runs.
     """
-    if run_after is not None and run_after.tzinfo is None:
-        message = "run_after needs a time zone"
-        raise ValueError(message)
+    for name, moment in (("run_after", wishes.run_after), ("deadline", wishes.deadline)):
+        if moment is not None and moment.tzinfo is None:
+            message = f"{name} needs a time zone"
+            raise ValueError(message)
     body = Jsonb(payload)
     if len(str(payload)) > LARGEST_PAYLOAD:
         message = f"the payload of {kind.name!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
         raise ValueError(message)
-    values = (uuid7(), *owner, kind.name, body, dedupe_key, run_after, kind.retry.attempts, *requested_by)
+    rank = RANKS[wishes.priority or kind.priority]
+    when = (wishes.dedupe_key, wishes.run_after, rank, wishes.deadline)
+    values = (uuid7(), *owner, kind.name, body, *when, kind.retry.attempts, *requested_by)
     while True:
         added = _first(cursor.execute(_INSERT, values))
         if added is not None:
             return added
-        there = _first(cursor.execute(_SAME, (owner[1], kind.name, dedupe_key)))
+        there = _first(cursor.execute(_SAME, (owner[1], kind.name, wishes.dedupe_key)))
         if there is not None:
-            cursor.execute(_SOONER, (run_after, there, run_after))
+            cursor.execute(_SOONER, (wishes.run_after, there, wishes.run_after))
             return there
         # It ended between the two statements: ask again.
 

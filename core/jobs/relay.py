@@ -17,11 +17,12 @@ import redis
 from core import telemetry
 from core.database import DEFAULT_DATABASE, TenantMoving, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
-from core.jobs import deliveries, endings, heartbeat
+from core.jobs import admission, deliveries, endings, heartbeat
+from core.jobs.limits import LARGEST
 from core.settings import get_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from threading import Event
 
     import psycopg
@@ -37,33 +38,6 @@ LONGEST_PAUSE = 5.0
 _SWEPT_AT_ONCE = 10_000
 _LOCK = 0x11_7E_30_B5
 _BATCH = 500
-
-_ADMIT = """
-WITH RECURSIVE tenants AS (  -- who has anything queued, by jumping through the index
-    (SELECT tenant_role FROM node.jobs WHERE state = 'queued' ORDER BY tenant_role LIMIT 1)
-    UNION ALL
-    SELECT (
-        SELECT jobs.tenant_role FROM node.jobs
-        WHERE jobs.state = 'queued' AND jobs.tenant_role > tenants.tenant_role ORDER BY jobs.tenant_role LIMIT 1
-    ) FROM tenants WHERE tenants.tenant_role IS NOT NULL
-), busy AS (
-    SELECT tenant_role, count(*) AS jobs FROM node.jobs WHERE state IN ('sent', 'running') GROUP BY tenant_role
-), turns AS (
-    SELECT due.id, due.run_after, coalesce(busy.jobs, 0) + due.place AS turn
-    FROM tenants LEFT JOIN busy USING (tenant_role) CROSS JOIN LATERAL (
-        SELECT id, run_after, row_number() OVER (ORDER BY run_after, id) AS place FROM node.jobs
-        WHERE state = 'queued' AND jobs.tenant_role = tenants.tenant_role AND run_after <= now()
-        ORDER BY run_after, id LIMIT %(per_tenant)s
-    ) AS due
-    WHERE %(role)s::text IS NULL OR tenants.tenant_role = %(role)s
-), chosen AS (
-    SELECT id FROM turns WHERE turn <= %(per_tenant)s ORDER BY turn, run_after, id
-    LIMIT greatest(0, %(window)s - (SELECT count(*) FROM node.jobs WHERE state = 'sent'))
-)
-UPDATE node.jobs SET state = 'sent', sent_at = now(), sends = 1, updated_at = now()
-FROM chosen WHERE jobs.id = chosen.id AND jobs.state = 'queued'
-RETURNING jobs.id
-"""
 
 _RESEND = """
 UPDATE node.jobs SET sent_at = now(), sends = sends + 1, updated_at = now()
@@ -95,9 +69,22 @@ WHERE state = 'running' AND lease_until < now() AND (%(role)s::text IS NULL OR t
 LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 """
 
+_LATE = """
+SELECT id FROM node.jobs
+WHERE deadline <= now() AND state IN ('queued', 'sent') AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
+LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+"""
+
+_CANCELLED = """
+SELECT jobs.id FROM node.job_cancellations JOIN node.jobs ON jobs.id = job_cancellations.job_id
+WHERE jobs.state IN ('queued', 'sent') AND (%(role)s::text IS NULL OR jobs.tenant_role = %(role)s)
+LIMIT %(batch)s FOR UPDATE OF jobs SKIP LOCKED
+"""
+
 _SWEEP = """
 DELETE FROM node.jobs WHERE id IN (
-    SELECT id FROM node.jobs WHERE state IN ('done', 'discarded') AND finished_at < now() - %(keep)s::interval
+    SELECT id FROM node.jobs WHERE state IN ('done', 'discarded', 'cancelled')
+        AND finished_at < now() - %(keep)s::interval
     LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 RETURNING id
@@ -181,7 +168,8 @@ class Relay:
         """Run one round: forward events, recover jobs of vanished workers, admit due jobs, and send their messages.
 
         Lost messages are sent again. A job whose worker vanished is queued again, or becomes a dead letter after too
-        many interruptions. Does nothing while another relay of all tenants runs its round.
+        many interruptions. Waiting jobs that were cancelled, or whose deadline passed, end. Does nothing while another
+        relay of all tenants runs its round.
 
         Raises:
             Unavailable: the database is not there.
@@ -194,8 +182,8 @@ class Relay:
             "after": self._after,
             "batch": _BATCH,
             "most": endings.MAX_INTERRUPTIONS,
-            "window": self._window,
         }
+        rules = admission.rules()
         with node_session(self._database) as session:
             connection = psycopg_connection(session)
             if self._role is None:
@@ -207,22 +195,32 @@ class Relay:
             resent = _ids(connection, _RESEND, chosen)
             reaped = _ids(connection, _REAP, chosen)
             last = _ids(connection, _LAST, chosen)
-            admitted = _ids(connection, _ADMIT, {**chosen, "per_tenant": self._share(connection)})
-        buried = sum(self._bury(job_id) for job_id in last)
+            most = self._most(connection)
+            admitted = admission.admit(
+                connection,
+                rules,
+                role=self._role,
+                per_tenant=min(self._per_tenant, most),
+                most=most,
+                window=self._window,
+            )
+            late, cancelled = _ids(connection, _LATE, chosen), _ids(connection, _CANCELLED, chosen)
+        buried = sum(self._end(endings.vanish_expired, job_id) for job_id in last)
+        buried += sum(self._end(endings.miss_deadline, job_id) for job_id in late)
+        for job_id in cancelled:
+            self._end(endings.cancel, job_id)
         self._send([*resent, *admitted])
         return Tick(len(admitted), len(resent), len(reaped), buried)
 
-    def _share(self, connection: psycopg.Connection[Any]) -> int:
-        """Return how many jobs of one tenant may run at the same time.
-
-        At least one thread remains for other tenants.
-        """
+    def _most(self, connection: psycopg.Connection[Any]) -> int:
+        """Return how many jobs of one tenant may run at the same time, so that one thread remains for other tenants."""
         threads = max(self._threads, heartbeat.threads_alive(connection)) if self._role is None else 0
-        return max(1, min(self._per_tenant, threads - 1)) if threads else self._per_tenant
+        return max(1, threads - 1) if threads else LARGEST
 
-    def _bury(self, job_id: UUID) -> bool:
+    def _end(self, end: Callable[[UUID, str], str | None], job_id: UUID) -> bool:
+        """End a job by a function of ``endings``; return whether it is dead."""
         try:
-            return endings.vanish_expired(job_id, self._database) == "dead"
+            return end(job_id, self._database) == "dead"
         except TenantMoving:
             return False  # it is looked at again in the next round, here or where it is then
 

@@ -7,6 +7,7 @@ from psycopg.rows import dict_row
 
 from core.database import TenantSession, psycopg_connection
 from core.errors import NotFound, phrase
+from core.jobs.bounds import RANKS
 from core.jobs.schemas import JobOut, JobState, ProgressOut
 from core.web.keyset import Slice, cut, keyset_sql
 from core.web.paging import PageRequest
@@ -18,10 +19,13 @@ _SHOWN: dict[str, JobState] = {
     "done": "done",
     "dead": "failed",
     "discarded": "discarded",
+    "cancelled": "cancelled",
 }
+_PRIORITIES = {rank: name for name, rank in RANKS.items()}
 _COLUMNS = (
-    "id, kind, state, progress_done, progress_total, progress_note, attempts, error, run_after, created_at, started_at,"
-    " finished_at"
+    "id, kind, state, progress_done, progress_total, progress_note, attempts, error, priority, run_after,"
+    " deadline, created_at, started_at, finished_at, state = 'running' AND EXISTS (SELECT FROM node.job_cancellations c"
+    " WHERE c.job_id = jobs.id) AS cancelling"
 )
 
 
@@ -67,5 +71,5 @@ def list_jobs(
 
 def _shown(row: dict[str, Any]) -> JobOut:
     progress = ProgressOut(done=row["progress_done"], total=row["progress_total"], note=row["progress_note"])
-    values = {name: row[name] for name in JobOut.model_fields if name not in {"state", "progress"}}
-    return JobOut(**values, state=_SHOWN[row["state"]], progress=progress)
+    values = {name: row[name] for name in JobOut.model_fields if name not in {"state", "progress", "priority"}}
+    return JobOut(**values, state=_SHOWN[row["state"]], progress=progress, priority=_PRIORITIES[row["priority"]])

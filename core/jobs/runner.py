@@ -20,7 +20,16 @@ from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
 from core.jobs import endings, job_metrics, leases
 from core.jobs.bounds import PLATFORM_ROLE
-from core.jobs.context import EarlierFirst, JobContext, LeaseLost, PlatformJobContext, TenantSuspended, WorkerStopping
+from core.jobs.context import (
+    DeadlinePassed,
+    EarlierFirst,
+    JobCancelled,
+    JobContext,
+    LeaseLost,
+    PlatformJobContext,
+    TenantSuspended,
+    WorkerStopping,
+)
 from core.jobs.failures import trace_of
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
@@ -29,7 +38,7 @@ from core.resilience import deadline
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from core.jobs.failures import Trace
     from core.jobs.leases import Hold
@@ -58,6 +67,13 @@ _WAITS: dict[type[BaseException], timedelta] = {
     BlobStoreForeign: STORE_AWAY,
 }
 """Errors that give a job back without counting a try, and how long the job then waits."""
+
+_ENDS: dict[type[BaseException], Callable[[UUID, str, UUID | None], str | None]] = {
+    LeaseLost: lambda _job_id, _database, _token: None,
+    JobCancelled: endings.cancel,
+    DeadlinePassed: endings.miss_deadline,
+}
+"""Interruptions after which this process does nothing more for the job, and what they write on its row."""
 
 REJECTIONS = frozenset({400, 401, 403, 404, 413, 415, 422})
 """Statuses of our own errors that every further try would get too, so the job is given up at once."""
@@ -176,7 +192,7 @@ class Runner:
             if lease.request_id:
                 telemetry.bind(request_id=lease.request_id)
             began = time.monotonic()
-            with scratch.run_folder(str(lease.job_id)), deadline(lease.kind.time_limit.total_seconds()):
+            with scratch.run_folder(str(lease.job_id)), deadline(_longest(lease)):
                 outcome = self._run(lease)
             job_metrics.count(lease.kind.name, outcome or "lost", time.monotonic() - began)
             log.info("job ended", outcome=outcome or "lost", attempt=lease.attempts + 1)
@@ -207,8 +223,8 @@ class Runner:
                 kind_of(lease.kind.name).run(context, dict(lease.payload))
             if not context.finished:
                 context.finish_alone()
-        except LeaseLost:
-            return None
+        except tuple(_ENDS) as end:
+            return _ENDS[type(end)](lease.job_id, lease.database, lease.token)
         except tuple(_WAITS) as interruption:
             delay = next(wait for kind, wait in _WAITS.items() if isinstance(interruption, kind))
             why = describe(interruption) if isinstance(interruption, BlobStoreForeign) else None
@@ -251,7 +267,7 @@ class Runner:
     def _lease_prolonged(self, lease: Lease, context: JobContext | PlatformJobContext) -> Iterator[None]:
         started = time.monotonic()
         with self._lock:
-            self._running[lease.token] = _Try(lease, context, started, started + _beat_every(lease))
+            self._running[lease.token] = _Try(lease, context, started, _due(lease, started, started))
         try:
             yield
         finally:
@@ -299,18 +315,38 @@ class Runner:
             due = [one for one in self._running.values() if one.due <= present]
         in_time: dict[str, list[_Try]] = {}
         for one in due:
-            if present - one.since > one.lease.kind.time_limit.total_seconds():
+            if present - one.since > _longest(one.lease):
                 one.context.lose()
-                counted = endings.overrun(one.lease) is not None
+                counted = _time_is_over(one.lease) is not None
                 one.due = math.inf if counted else present + PAUSE
             else:
                 in_time.setdefault(one.lease.database, []).append(one)
         for database, tries in in_time.items():
             lost = leases.prolong([one.lease for one in tries], database)
             for one in tries:
-                one.due = present + _beat_every(one.lease)
+                one.due = _due(one.lease, one.since, present)
                 if one.lease.token in lost:
                     one.context.lose()
+
+
+def _longest(lease: Lease) -> float:
+    """Return the seconds that the try may take: its kind's limit, or the time until the job's deadline."""
+    limit = lease.kind.time_limit.total_seconds()
+    return limit if lease.seconds is None else max(0.0, min(limit, lease.seconds))
+
+
+def _due(lease: Lease, since: float, present: float) -> float:
+    """Return when to look at a try again: to prolong its lease, or soon after the end of its time."""
+    end = since + _longest(lease) + TICK
+    beat = present + _beat_every(lease)
+    return min(beat, end) if end > present else beat
+
+
+def _time_is_over(lease: Lease) -> str | None:
+    """Give up a job at its deadline, or count that it exceeded its kind's limit; None if neither is possible yet."""
+    if lease.seconds is not None and lease.seconds <= lease.kind.time_limit.total_seconds():
+        return endings.miss_deadline(lease.job_id, lease.database, lease.token)
+    return endings.overrun(lease)
 
 
 def _beat_every(lease: Lease) -> float:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-JobState = Literal["queued", "running", "done", "failed", "discarded"]
-StoredState = Literal["queued", "sent", "running", "done", "dead", "discarded"]
+JobState = Literal["queued", "running", "done", "failed", "discarded", "cancelled"]
+StoredState = Literal["queued", "sent", "running", "done", "dead", "discarded", "cancelled"]
 
 
 class ProgressOut(BaseModel):
@@ -25,7 +25,10 @@ _RUNNING: dict[str, Any] = {
     "progress": {"done": 12_000, "total": 30_000, "note": "dispensations"},
     "attempts": 0,
     "error": None,
+    "priority": "normal",
     "run_after": "2026-02-03T08:15:00Z",
+    "deadline": None,
+    "cancelling": False,
     "created_at": "2026-02-03T08:15:00Z",
     "started_at": "2026-02-03T08:15:02Z",
     "finished_at": None,
@@ -49,7 +52,10 @@ class JobOut(BaseModel):
     progress: ProgressOut = Field(description="Progress of the job.")
     attempts: int = Field(description="Tries that ended in an error.")
     error: str | None = Field(description="Kind and place of the last error.", examples=[None])
+    priority: Literal["high", "normal", "low"] = Field(description="Order among the partner's own jobs.")
     run_after: datetime = Field(description="Not before.")
+    deadline: datetime | None = Field(description="A job that has not ended by then is given up; null: no deadline.")
+    cancelling: bool = Field(description="Whether it was cancelled while it runs: it ends before its next step.")
     created_at: datetime = Field(description="When the job was created.")
     started_at: datetime | None = Field(description="When the work began; null: it has not begun.")
     finished_at: datetime | None = Field(description="When the work ended; null: it has not ended.")

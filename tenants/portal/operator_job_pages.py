@@ -24,7 +24,7 @@ router = APIRouter()
 
 Reader = Annotated[Principal, Depends(require_operator("operations.read"))]
 Writer = Annotated[Principal, Depends(require_operator("operations.write"))]
-State = Literal["", "queued", "sent", "running", "done", "dead", "discarded"]
+State = Literal["", "queued", "sent", "running", "done", "dead", "discarded", "cancelled"]
 Text = Annotated[str, Query(max_length=100)]
 ShortText = Annotated[str, Form(max_length=100)]
 LongText = Annotated[str, Form(max_length=200_000)]

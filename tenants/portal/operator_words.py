@@ -24,6 +24,7 @@ JOB_STATES: Final = {
     "done": marked("Done"),
     "dead": marked("Dead"),
     "discarded": marked("Discarded"),
+    "cancelled": marked("Cancelled"),
 }
 TENANT_STATES: Final = {
     "active": marked("Active"),

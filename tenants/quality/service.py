@@ -297,7 +297,7 @@ def _no_report_yet(job: JobOut | None) -> NotFound:
             "the report of this import is being made",
             phrase("ask again when the job {id} is done", id=job.id),
         )
-    elif job is not None and job.state in ("failed", "discarded"):
+    elif job is not None and job.state in ("failed", "discarded", "cancelled"):
         detail, remedy = (
             phrase(
                 "the report of this import could not be made: {problem}",

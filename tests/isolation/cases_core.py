@@ -38,6 +38,12 @@ def get_job(world: World) -> Call:
     return Call(path={"job_id": _job(world)})
 
 
+@case("POST", "/v1/jobs/{job_id}/cancel", kind="item")
+def cancel_job(world: World) -> Call:
+    job_id = _job(world)
+    return Call(path={"job_id": job_id}, state=lambda: world.json("GET", f"/v1/jobs/{job_id}"))
+
+
 ANY = {"If-Match": "*"}
 
 

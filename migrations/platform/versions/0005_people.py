@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 58 steps."""
+    """Take 62 steps."""
     op.create_table(
         "breaker_overrides",
         sa.Column("target", sa.Text(), nullable=False),
@@ -45,6 +45,30 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_idempotency_answers_expires_at", "idempotency_answers", ["expires_at"], unique=False, schema="platform"
+    )
+    op.create_table(
+        "job_limits",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("at_once", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("at_once >= 1", name=op.f("ck_job_limits_at_once")),
+        sa.PrimaryKeyConstraint("target", name=op.f("pk_job_limits")),
+        schema="platform",
+    )
+    op.create_table(
+        "job_pauses",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("target", name=op.f("pk_job_pauses")),
+        schema="platform",
     )
     op.create_table(
         "people",
@@ -376,6 +400,8 @@ def upgrade() -> None:
     )
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "breaker_overrides")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")

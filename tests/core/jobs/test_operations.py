@@ -69,7 +69,7 @@ def test_a_retry_is_rejected_while_the_same_work_waits_anew(iit, tenant, dead, a
     assert "requested again" in err
 
 
-@pytest.mark.parametrize("verb", ["show", "retry", "discard"])
+@pytest.mark.parametrize("verb", ["show", "retry", "discard", "cancel"])
 def test_an_unknown_job_fails_with_what_to_do(iit, verb):
     code, out, err = iit(verb, uuid4(), *(("--reason", "gone") if verb == "discard" else ()))
     assert (code, out) == (1, "")
@@ -85,6 +85,10 @@ def test_an_unknown_job_fails_with_what_to_do(iit, verb):
         ("retry", "--all"),
         ("retry", "--all", str(uuid4())),
         ("list", "--state", "x"),
+        ("cancel",),
+        ("pause", "--kind", "testing.act"),
+        ("limits", "--kind", "testing.act"),
+        ("limits", "--kind", "testing.act", "--remove", "--at-once", "1"),
     ],
 )
 def test_what_is_called_wrongly_exits_with_2(iit, words):
@@ -110,6 +114,36 @@ def test_a_tenant_sees_its_own_jobs_over_the_api(api, owner, ask, make_tenant, a
     stranger = client_for(application, make_tenant().api_key)
     assert stranger.get(f"/v1/jobs/{job_id}").status_code == 404
     assert stranger.get("/v1/jobs").json()["total"] == 0
+
+
+def test_a_tenant_cancels_its_job_over_the_api(api, owner, ask, row, change):
+    waiting, running, done = ask(owner.ref, priority="low"), ask(owner.ref), ask(owner.ref)
+    change(running, "state = 'running', lease_token = gen_random_uuid(), lease_until = now() + interval '1 h'")
+    change(done, "state = 'done'")
+    for job_id, state, under_way in ((waiting, "cancelled", False), (running, "running", True)):
+        key = {"Idempotency-Key": f"cancel-{job_id}"}
+        answer = api.post(f"/v1/jobs/{job_id}/cancel", headers=key)
+        assert answer.status_code == 200
+        assert (answer.json()["state"], answer.json()["cancelling"]) == (state, under_way)
+        again = api.post(f"/v1/jobs/{job_id}/cancel", headers=key)
+        assert again.headers["Idempotency-Replayed"] == "true"
+    assert api.get(f"/v1/jobs/{waiting}").json()["priority"] == "low"
+    assert api.post(f"/v1/jobs/{done}/cancel", headers={"Idempotency-Key": "too-late"}).status_code == 409
+
+
+def test_an_operator_cancels_pauses_and_limits_jobs_by_commands(iit, tenant, ask, row):
+    job_id = ask(tenant)
+    assert iit("cancel", job_id)[0] == 0
+    assert row(job_id)["state"] == "cancelled"
+    mine = ("--tenant", tenant.slug, "--kind", "testing.act")
+    assert iit("pause", *mine, "--reason", "a test")[0] == 0
+    (paused,) = json.loads(iit("pauses", "--json")[1])["pauses"]
+    assert (paused["tenant"], paused["kind"], paused["set_by"]) == (tenant.slug, "testing.act", ACTOR)
+    assert iit("resume", *mine)[0] == 0
+    assert iit("resume", *mine)[0] == 1
+    (limit,) = json.loads(iit("limits", *mine, "--at-once", 2, "--reason", "a test", "--json")[1])["limits"]
+    assert (limit["tenant"], limit["at_once"]) == (tenant.slug, 2)
+    assert json.loads(iit("limits", *mine, "--remove", "--json")[1]) == {"limits": []}
 
 
 def test_a_dead_job_is_shown_as_failed(api, owner, ask):
