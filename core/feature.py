@@ -176,6 +176,7 @@ feature = Feature(
         Loop("retention", "core.retention.service:look", seconds=3600.0, first_seconds=60.0),
         Loop("sign_in_events", "core.identity.people.sign_in_events:copy_all", seconds=5.0),
         Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
+        Loop("dead_letters", "core.jobs.growth:look", seconds=30.0),
         Loop("idempotency", "core.idempotency.clearing:remove_expired", seconds=3600.0, first_seconds=120.0),
     ),
     dependencies=("core.webhooks.dispatch:RECEIVERS",),

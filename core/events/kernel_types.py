@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.events.schemas import ID, TEXT, described, fields
+from core.events.schemas import COUNT, ID, TEXT, described, fields
 from core.feature_registry import EventType
 
 _LANGUAGE: Final = described(TEXT, "Language of the request, such as fr.")
@@ -27,5 +27,17 @@ KERNEL_TYPES: Final = (
         subject="the person",
         schema=fields(language=_LANGUAGE),
         example={"language": "pt"},
+    ),
+    EventType(
+        name="jobs.dead_letters_growing",
+        version=1,
+        description="Open dead letters passed 10, 100 or 1000. Again only after they were half as many.",
+        subject="`dead_letters`",
+        schema=fields(
+            open=described(COUNT, "Dead letters that wait for an operator."),
+            threshold=described(COUNT, "The threshold that they passed."),
+        ),
+        example={"open": 12, "threshold": 10},
+        public=True,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from core.jobs.growth import open_letters
 from core.jobs.heartbeat import QueueAge, queue_age
 from core.metrics import Counter, Histogram, Reading, Sample, register
 
@@ -15,6 +16,7 @@ ENDED: Final = Counter("iit_jobs_total", "Tries of jobs that ended in this proce
 SECONDS: Final = Histogram("iit_job_seconds", "Seconds that tries of jobs took.", ("kind",))
 
 _ages: dict[str, list[QueueAge]] = {}
+_letters: dict[str, int] = {}
 _lock = Lock()
 
 
@@ -37,13 +39,23 @@ def refresh(database: str) -> None:
         Unavailable: the database is not there.
     """
     ages = queue_age(database)
+    letters = open_letters(database)
     with _lock:
         _ages[database] = ages
+        _letters[database] = letters
 
 
 def _read() -> Iterator[Reading]:
     with _lock:
         ages = [(database, age) for database, kinds in sorted(_ages.items()) for age in kinds]
+        letters = sorted(_letters.items())
+    yield Reading(
+        "iit_dead_letters",
+        "Dead letters that wait for an operator, as this worker last read; 10000 stands for more.",
+        "gauge",
+        ("database",),
+        [Sample((database,), count) for database, count in letters],
+    )
     yield Reading(
         "iit_jobs_present",
         "Jobs that are due or running, as this worker last read.",

@@ -73,6 +73,7 @@ def _list_page(
         kind=kind,
         tenants=[(each.slug, each.slug) for each in tenants],
         kinds=[(name, name) for name in kinds()],
+        here="/operators/jobs?" + urlencode({"state": state, "tenant": tenant, "kind": kind}),
         retried=retried,
         most_retried=decisions.MOST_RETRIED,
         fastest=decisions.FASTEST,

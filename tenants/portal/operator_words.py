@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import now
+from core.errors import AppError
+from core.jobs import growth
 from core.web.problem_texts import sentence
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext
@@ -152,6 +154,19 @@ def retried_text(retried: int, skipped: int, more: bool) -> str:  # noqa: FBT001
     if more:
         parts.append(_("More jobs are dead: retry again."))
     return " ".join(parts)
+
+
+def growth_text() -> str:
+    """Return the warning that dead letters pile up; empty if they do not, or while a database does not answer."""
+    try:
+        count = growth.open_letters()
+    except AppError:
+        return ""
+    if count < growth.THRESHOLDS[0]:
+        return ""
+    return ngettext(
+        "{count} job failed for good and waits for you.", "{count} jobs failed for good and wait for you.", count
+    )
 
 
 def connection_name(target: str) -> str:

@@ -1,0 +1,72 @@
+"""Dead letters that pile up: one event for each threshold, a metric, and a warning on the operators' pages."""
+
+import pytest
+from sqlalchemy import text
+
+from core.database import node_session
+from core.jobs import growth, job_metrics
+from tenants.portal import operator_words
+
+BURY = text(
+    "INSERT INTO node.dead_letters (id, job_id, tenant_id, tenant_role, kind, payload, reason, attempts, deliveries)"
+    " SELECT gen_random_uuid(), gen_random_uuid(), :tenant, :role, 'testing.act', '{}', 'attempts', 1, 1"
+    " FROM generate_series(1, :count)"
+)
+RESOLVE = text(
+    "UPDATE node.dead_letters SET resolution = 'discarded', resolved_at = now() WHERE id IN"
+    " (SELECT id FROM node.dead_letters WHERE tenant_role = :role AND resolution IS NULL LIMIT :count)"
+)
+EVENTS = text("SELECT payload FROM node.outbox WHERE tenant_role = :role AND event = :event ORDER BY id")
+
+
+@pytest.fixture
+def letters(tenant):
+    """``letters(3)`` adds open dead letters of the tenant, ``letters(-3)`` resolves some."""
+
+    def change(count):
+        values = {"role": tenant.role_name, "tenant": tenant.id, "count": abs(count)}
+        with node_session() as session:
+            session.execute(BURY if count > 0 else RESOLVE, values)
+
+    yield change
+    change(-10_000)
+
+
+def events_of(tenant):
+    with node_session() as session:
+        return list(session.scalars(EVENTS, {"role": tenant.role_name, "event": growth.GROWING}))
+
+
+def test_each_threshold_is_told_once_and_again_after_the_letters_were_half_as_many(tenant, letters):
+    letters(9)
+    assert growth.look_at(tenant.role_name) is None
+    letters(1)
+    assert growth.look_at(tenant.role_name) == 10
+    letters(5)
+    assert growth.look_at(tenant.role_name) is None
+    letters(-7)
+    assert growth.look_at(tenant.role_name) is None, "eight letters are more than half of the threshold"
+    letters(3)
+    assert growth.look_at(tenant.role_name) is None
+    letters(-7)
+    assert growth.look_at(tenant.role_name) is None, "fewer letters are no news"
+    letters(100)
+    assert growth.look_at(tenant.role_name) == 100
+    assert events_of(tenant) == [{"open": 10, "threshold": 10}, {"open": 104, "threshold": 100}]
+
+
+@pytest.mark.parametrize(
+    ("before", "count", "level"), [(0, 9, 0), (0, 10, 10), (10, 99, 10), (10, 6, 10), (10, 5, 0), (100, 50, 10)]
+)
+def test_the_threshold_that_holds(before, count, level):
+    assert growth.next_level(before, count) == level
+
+
+def test_the_metric_and_the_warning_count_open_letters(letters):
+    letters(12)
+    job_metrics.refresh("default")
+    (reading,) = [each for each in job_metrics._read() if each.name == "iit_dead_letters"]
+    assert reading.samples[0].value >= 12
+    assert str(growth.open_letters()) in operator_words.growth_text()
+    letters(-12)
+    assert growth.open_letters() >= 10 or operator_words.growth_text() == ""
