@@ -82,7 +82,7 @@ def look_at(role: str) -> int | None:
 
 
 def next_level(before: int, count: int) -> int:
-    """Return the threshold that holds for a number of letters. It falls only once they are half as many."""
+    """Return the threshold that a number of letters has passed. It falls only once they are half as many."""
     reached = max((each for each in THRESHOLDS if each <= count), default=0)
     if reached >= before:
         return reached
