@@ -5,6 +5,7 @@
 #   make check     lint, types, layers, and the project's own rules
 #   make results   measure everything on held-out time                       DATA=folder
 #   make bench     ratios against the bare library or the bare database      SCALE=full  ONLY=import  RECORD=1
+#   make faults    kill every part at random under load; figures come last  ROUNDS=200  SEED=7  RECORD=1
 #   make docs      run the documentation's examples, follow its links
 #   make shots     a picture of every page, in build/shots                   README=1 for those of the README
 #   make texts     gather the pages' texts in the catalogues of translations
@@ -13,7 +14,7 @@
 #   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench results docs shots texts serve lock clean
+.PHONY: help setup demo test check bench results faults docs shots texts serve lock clean
 MAKEFLAGS += --no-print-directory
 
 # Bytecode is wanted: without it every start compiles anew.
@@ -28,6 +29,7 @@ JSON ?= 0
 TESTS ?= tests
 SCALE ?= small
 WORKERS ?= 2
+ROUNDS ?= 200
 
 help:
 	@sed -n 's/^#   \(make .*\)/\1/p' Makefile
@@ -60,6 +62,9 @@ check: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ONLY) --scale $(SCALE) $(if $(filter 1,$(RECORD)),--record)
+
+faults: setup
+	@$(BIN)/python -m tests.faults.storm --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(filter 1,$(RECORD)),--record)
 
 docs: setup
 	$(BIN)/python -m pytest -q tests/docs

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from core.database.absent import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+LOST_EARLIER = "8s2b"
+"""SQLAlchemy's code of a use of a connection that was lost before, by a session that shares it."""
 
 
 @contextmanager
@@ -44,6 +47,8 @@ def is_lost(error: BaseException) -> bool:
     """Return whether the connection itself is lost, and not just a statement failed."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and is_lost(error.orig))
+    if isinstance(error, PendingRollbackError):
+        return error.code == LOST_EARLIER
     if not isinstance(error, psycopg.OperationalError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

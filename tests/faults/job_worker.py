@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.jobs import Retry, endings, isolated, isolation, job
+from core.jobs import Retry, endings, isolated, isolation, job, registry
 from tests.faults import noting
 from tests.faults.effects import effect, wait_here_once
 
@@ -97,6 +98,15 @@ def watch(context, payload):
         context.finish(session)
 
 
+def prepare():
+    """Make this process a worker of the tests: its isolated processes know the kinds, and leases may be shorter."""
+    isolation.COMMAND = (sys.executable, __file__, "--isolated")
+    if "TEST_LEASE_SECONDS" in os.environ:
+        lease = timedelta(seconds=float(os.environ["TEST_LEASE_SECONDS"]))
+        registry._kinds.update({name: replace(kind, lease=lease) for name, kind in registry.kinds().items()})
+    endings.MAX_INTERRUPTIONS = int(os.environ.get("TEST_INTERRUPTIONS", endings.MAX_INTERRUPTIONS))
+
+
 if __name__ == "__main__":
     noting.install()
     if "--isolated" in sys.argv:
@@ -104,8 +114,7 @@ if __name__ == "__main__":
 
     from core.jobs.worker import serve
 
-    isolation.COMMAND = (sys.executable, __file__, "--isolated")
-    endings.MAX_INTERRUPTIONS = int(os.environ.get("TEST_INTERRUPTIONS", endings.MAX_INTERRUPTIONS))
+    prepare()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     serve()

@@ -14,6 +14,7 @@ from tests.faults.effects import effect, wait_here_once
 
 EVENT = "faults.noted"
 LEASE = timedelta(seconds=1)
+FEATURE = Feature("faults", events=(any_event(EVENT),), subscribers={EVENT: "tests.faults.noting:note"})
 
 
 def note(context, event):
@@ -29,7 +30,6 @@ def note(context, event):
 
 def install():
     """Declare the event and its subscriber in this process, with a lease that runs out soon."""
-    feature = Feature("faults", events=(any_event(EVENT),), subscribers={EVENT: "tests.faults.noting:note"})
-    everyone = (*core.feature_registry.features(), feature)
+    everyone = (*core.feature_registry.features(), FEATURE)
     core.feature_registry.features = outbox.features = lambda: everyone
     registry._kinds[deliveries.KIND] = replace(registry.kind_of(deliveries.KIND), lease=LEASE)

@@ -1,12 +1,14 @@
 """A session is one transaction: committed at a clean exit, rolled back otherwise, plain about a database away."""
 
 import threading
+from contextlib import suppress
 
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, InternalError
 
+from core import telemetry
 from core.database import (
     DatabaseUnknown,
     TenantRef,
@@ -16,6 +18,7 @@ from core.database import (
     psycopg_connection,
     tenant_session,
 )
+from core.database.joining import joined
 from core.errors import Unavailable
 from core.tenancy.models import TenantSetting
 
@@ -155,6 +158,26 @@ def test_a_connection_that_breaks_off_in_a_transaction_is_unavailable_and_keeps_
             with session.cursor() as cursor:
                 cursor.execute("SELECT 1")
         else:
+            session.execute(text("SELECT 1"))
+    assert error.value.retry_after
+    assert keys(tenant) == set()
+
+
+def test_a_joined_session_whose_connection_breaks_off_leaves_an_outer_transaction_that_says_so(tenant):
+    """As a write with an Idempotency-Key, which commits the sessions that ended well before the one that broke."""
+
+    def outer():
+        return tenant_session(tenant, actor="test:1")
+
+    with (
+        telemetry.bound(request_id="broken"),
+        pytest.raises(Unavailable, match="connection to the database broke") as error,
+        joined(tenant.id, outer),
+    ):
+        with tenant_session(tenant, actor="test:1") as session:
+            session.add(setting("lost"))
+        with suppress(Unavailable), tenant_session(tenant, actor="test:1") as session:
+            end_backend(session)
             session.execute(text("SELECT 1"))
     assert error.value.retry_after
     assert keys(tenant) == set()
