@@ -77,13 +77,13 @@ def losses(tenant: TenantRef, ledger: Ledger) -> list[str]:
         "key": _keys(tenant),
         "import": dict(_tenant(tenant, _IMPORTS)),
     }
-    for kind, found in counted.items():
+    for kind, times_there in counted.items():
         broken += [
-            f"{kind} {name} was acknowledged and is there {found.get(name, 0)} times"
+            f"{kind} {name} was acknowledged and is there {times_there.get(name, 0)} times"
             for name in ledger.acknowledged.get(kind, ())
-            if found.get(name, 0) != 1
+            if times_there.get(name, 0) != 1
         ]
-        broken += [f"{kind} {name} is there {times} times" for name, times in found.items() if times > 1]
+        broken += [f"{kind} {name} is there {times} times" for name, times in times_there.items() if times > 1]
     broken += _of_jobs(tenant, ledger)
     broken += _of_events(tenant, ledger)
     broken += _of_audit(tenant, sum(counted["key"].values()))

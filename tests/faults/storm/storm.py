@@ -71,10 +71,10 @@ def storm(partner: CreatedTenant, *, rounds: int, seed: int, tell: Callable[[str
         _await_more(load, 1)
         for number, victim in enumerate(_order(installation.victims, rounds, chance), start=1):
             time.sleep(chance.uniform(0, LONGEST_DELAY))
-            known, killed = load.ledger.count, time.monotonic()
+            before, killed = load.ledger.count, time.monotonic()
             installation.kill(victim)
             kills[victim] += 1
-            _await_more(load, known + 1)
+            _await_more(load, before + 1)
             away.append(time.monotonic() - killed)
             if number % BREATH == 0:
                 enough = ended_jobs().get("done", 0) + MORE
