@@ -31,6 +31,16 @@ _INSERT: Final = """
 INSERT INTO node.outbox (id, tenant_id, tenant_role, event, subject, payload, actor, request_id)
 VALUES (%s, %s, current_user, %s, %s, %s, %s, %s)
 """
+_INSERT_NUMBERED: Final = """
+WITH counter AS (
+    INSERT INTO node.event_counters (tenant_role, tenant_id, last) VALUES (current_user, %s, 1)
+    ON CONFLICT (tenant_role) DO UPDATE SET last = event_counters.last + 1 RETURNING last
+)
+INSERT INTO node.outbox (id, tenant_id, tenant_role, event, subject, payload, actor, request_id, sequence)
+SELECT %s, %s, current_user, %s, %s, %s, %s, %s, last FROM counter
+"""
+NUMBER: Final = "(SELECT last FROM node.event_counters WHERE tenant_role = current_user)"
+"""SQL of the number of the event that the transaction published last, in a statement at its commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,9 @@ def subscribers(event: str) -> tuple[str, ...]:
 
 
 def publish_after_commit(session: TenantSession, event: str, *, subject: str, payload: Mapping[str, Any]) -> UUID:
-    """Write an event into the outbox. It commits with the caller's transaction; the relay delivers it afterwards.
+    """Write an event into the outbox with the caller's commit; the relay delivers it afterwards.
+
+    Public events of a tenant are numbered in the order of the commits, without a gap.
 
     Args:
         session: the transaction of the act.
@@ -84,15 +96,17 @@ def publish_after_commit(session: TenantSession, event: str, *, subject: str, pa
     check_payload(event_type, payload)
     event_id = uuid7()
     values = (event_id, session.tenant.id, event, subject, Jsonb(dict(payload)), session.actor, session.request_id)
-    with session.cursor() as cursor:
-        cursor.execute(_INSERT, values)
-    if event_type.public:
-        publish(session, PUBLISHED, envelope(event_type, event_id, subject, payload))
+    if not event_type.public:
+        session.at_commit(_INSERT, values)
+        return event_id
+    # With the commit: the number's lock makes each act of the tenant that publishes wait for the one before it.
+    session.at_commit(_INSERT_NUMBERED, (session.tenant.id, *values))
+    publish(session, PUBLISHED, envelope(event_type, event_id, subject, payload))
     return event_id
 
 
 def envelope(event_type: EventType, event_id: UUID, subject: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a public event as other systems receive it."""
+    """Return a public event as other systems receive it, without its number, ``sequence``, which its commit gives."""
     return {
         "id": str(event_id),
         "type": event_type.name,

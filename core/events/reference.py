@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from core.events.catalogue import event_types, public_types
-from core.events.schemas import ID, TEXT, described, fields
+from core.events.schemas import COUNT, ID, TEXT, described, fields
 from core.settings import CHECKOUT
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def envelope_schema(event: EventType) -> dict[str, Any]:
         timestamp=described({"type": "string", "format": "date-time"}, "When it was published, in UTC."),
         subject=described(TEXT, f"The id of {event.subject}."),
         data=dict(event.schema),
+        sequence=described(
+            COUNT, "Its number among the partner's events, in the order of commits, from 1; 0 for examples."
+        ),
     )
 
 
@@ -93,6 +96,7 @@ def _message(event: EventType) -> dict[str, Any]:
         "timestamp": "2026-11-29T03:12:44.120000+00:00",
         "subject": str(next(iter(event.example.values()), "subject")),
         "data": dict(event.example),
+        "sequence": 1041,
     }
     return {
         "name": event.name,

@@ -16,7 +16,7 @@ from core.errors import FieldError, Invalid, NotFound, phrase
 from core.events.catalogue import public_types, type_of
 from core.events.outbox import envelope
 from core.web.keyset import Slice, read_slice
-from core.webhooks.fan_out import add_delivery, ask
+from core.webhooks.fan_out import add_example, ask
 from core.webhooks.models import WebhookAttempt, WebhookDelivery
 from core.webhooks.service import get_endpoint, public_ones
 
@@ -169,7 +169,7 @@ def send_example(session: TenantSession, endpoint_id: UUID, event: str, *, sourc
         raise Invalid(detail, errors=[FieldError("event", detail, public_ones())])
     audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"example": event})
     known = type_of(event)
-    return add_delivery(session, endpoint_id, envelope(known, uuid7(), "example", known.example))
+    return add_example(session, endpoint_id, envelope(known, uuid7(), "example", known.example))
 
 
 def _send_again(session: TenantSession, row: WebhookDelivery) -> None:

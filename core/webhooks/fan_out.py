@@ -9,6 +9,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from core.clock import now
+from core.events.outbox import NUMBER
 from core.jobs import enqueue
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ ORDER BY id FOR KEY SHARE
 """
 _DELIVERY: Final = """
 INSERT INTO webhook_deliveries (id, endpoint_id, event_id, event, body, state, attempts, due_at, created_at)
-VALUES (%s, %s, %s, %s, %s, 'waiting', 0, %s, %s)
+VALUES (%s, %s, %s, %s, %s::text || {number} || '}}', 'waiting', 0, %s, %s)
 """
+_NUMBERED: Final = _DELIVERY.format(number=NUMBER)
+_EXAMPLE: Final = _DELIVERY.format(number="0")
 
 
 def event_published(session: TenantSession, published: Mapping[str, Any]) -> None:
@@ -34,18 +37,23 @@ def event_published(session: TenantSession, published: Mapping[str, Any]) -> Non
     with session.cursor() as cursor:
         endpoints = [row[0] for row in cursor.execute(_WANTING, (published["type"],)).fetchall()]
     for endpoint_id in endpoints:
-        add_delivery(session, endpoint_id, published)
+        session.at_commit(_NUMBERED, _values(uuid7(), endpoint_id, published))
+        ask(session, endpoint_id)
 
 
-def add_delivery(session: TenantSession, endpoint_id: UUID, published: Mapping[str, Any]) -> UUID:
-    """Write a delivery and have it sent. The caller has locked the endpoint."""
+def add_example(session: TenantSession, endpoint_id: UUID, published: Mapping[str, Any]) -> UUID:
+    """Write the delivery of an example, which has the number 0. The caller has locked the endpoint."""
     delivery_id = uuid7()
-    body = json.dumps(dict(published), separators=(",", ":"))
     with session.cursor() as cursor:
-        values = (delivery_id, endpoint_id, published["id"], published["type"], body, now(), now())
-        cursor.execute(_DELIVERY, values)
+        cursor.execute(_EXAMPLE, _values(delivery_id, endpoint_id, published))
     ask(session, endpoint_id)
     return delivery_id
+
+
+def _values(delivery_id: UUID, endpoint_id: UUID, published: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return the values of a delivery. Its body ends where the statement adds the number."""
+    begun = json.dumps(dict(published), separators=(",", ":")).removesuffix("}") + ',"sequence":'
+    return (delivery_id, endpoint_id, published["id"], published["type"], begun, now(), now())
 
 
 def ask(session: TenantSession, endpoint_id: UUID) -> None:

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 40 steps."""
+    """Take 45 steps."""
     op.create_table(
         "dead_letter_levels",
         sa.Column("tenant_role", sa.Text(), nullable=False),
@@ -33,6 +33,14 @@ def upgrade() -> None:
         op.f("ck_dead_letters_reason"),
         "dead_letters",
         "reason IN ('attempts', 'interruptions', 'refused', 'deadline')",
+        schema="node",
+    )
+    op.create_table(
+        "event_counters",
+        sa.Column("tenant_role", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_role", name=op.f("pk_event_counters")),
         schema="node",
     )
     op.create_table(
@@ -125,6 +133,7 @@ def upgrade() -> None:
             "published_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("forwarded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         schema="node",
     )
@@ -135,6 +144,14 @@ def upgrade() -> None:
         unique=False,
         schema="node",
         postgresql_where=sa.text("forwarded_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_outbox_sequence",
+        "outbox",
+        ["tenant_id", "sequence"],
+        unique=False,
+        schema="node",
+        postgresql_where=sa.text("sequence IS NOT NULL"),
     )
     op.create_index(
         "ix_outbox_waiting",
@@ -168,6 +185,9 @@ def upgrade() -> None:
         "ix_usage_events_transaction_id", "usage_events", ["transaction_id", "id"], unique=False, schema="node"
     )
     grant_application("SELECT, INSERT, UPDATE, DELETE", "node", "dead_letter_levels")
+    grant_application("SELECT, DELETE", "node", "event_counters")
+    own_rows_only("SELECT, INSERT, UPDATE", "node", "event_counters")
+    bind_tenant_id("node", "event_counters")
     grant_application("SELECT, INSERT, DELETE", "node", "inbox")
     own_rows_only("SELECT, INSERT", "node", "inbox")
     bind_tenant_id("node", "inbox")

@@ -51,8 +51,12 @@ def test_an_event_arrives_signed_in_its_envelope(tenant, receiver, add, publish,
     assert headers["webhook-id"] == str(event_id)
     assert Webhook(secret).verify(body, headers) == json.loads(body)
     jsonschema.validate(json.loads(body), envelope_schema(type_of("risk.scored")))
-    (row,) = read("SELECT state, attempts FROM webhook_deliveries")
-    assert row == {"state": "delivered", "attempts": 1}
+    publish()
+    drain(tenant)
+    first, second = (json.loads(body)["sequence"] for _, _, body in receiver.requests)
+    assert second == first + 1
+    rows = read("SELECT state, attempts FROM webhook_deliveries")
+    assert rows == [{"state": "delivered", "attempts": 1}] * 2
     assert secret not in str(read("SELECT * FROM webhook_endpoints"))
 
 
