@@ -123,9 +123,9 @@ def _of_events(tenant: TenantRef, ledger: Ledger) -> list[str]:
 def _of_audit(tenant: TenantRef, keys: int) -> list[str]:
     # The audit of a key is in the tenant's schema and commits before the key: a kill between them leaves an entry more.
     broken = [
-        f"{kind}: {rows} rows, and the audit tells of {told} in {events} events"
-        for kind, rows, told, events in _tenant(tenant, _AUDITED, keys)
-        if told != events or rows > told or (kind == "facility" and rows != told)
+        f"{kind}: {rows} rows, and the audit tells of {subjects} in {events} events"
+        for kind, rows, subjects, events in _tenant(tenant, _AUDITED, keys)
+        if subjects != events or rows > subjects or (kind == "facility" and rows != subjects)
     ]
     chain = verify(tenant)
     return broken + [f"audit: {problem}" for problem in chain.problems]
