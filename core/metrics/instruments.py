@@ -6,6 +6,7 @@ have in one metric. Further values count as ``other``, so that no caller can mak
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Reading:
     buckets: Sequence[tuple[Key, tuple[tuple[str, float], ...], float]] = ()
 
 
-class _Instrument:
+class _Instrument(ABC):
     """What counters and histograms have in common: a name, labels, and a bound on the values of each label.
 
     Raises:
@@ -88,9 +89,9 @@ class _Instrument:
         self._lock = Lock()
         register(self.reading)
 
+    @abstractmethod
     def reading(self) -> Iterable[Reading]:
         """Return the metric as it is now."""
-        raise NotImplementedError
 
     def _key(self, values: Sequence[str]) -> Key:
         """Return the values of the labels, each one that is over its label's bound replaced. The caller has the lock.
