@@ -6,8 +6,8 @@ have in one metric. Further values count as ``other``, so that no caller can mak
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from dataclasses import dataclass
 from threading import Lock
