@@ -42,6 +42,7 @@ feature = Feature(
         "core.idempotency.models",
         "core.installation.models",
         "core.connections.models",
+        "core.error_groups.models",
         "core.webhooks.models",
         "core.cache.models",
     ),

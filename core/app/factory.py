@@ -23,6 +23,7 @@ from core.feature_registry import Feature, features, resolve
 from core.metrics.exposition import exposed
 from core.services import ensure
 from core.settings import get_settings
+from core.tracing import traced
 from core.web import assets
 
 DESCRIPTION = """
@@ -79,7 +80,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await run_sync(ensure)
     settings = get_settings()
     try:
-        with exposed(settings.metrics_host, settings.metrics_port), sharing("api"):
+        with exposed(settings.metrics_host, settings.metrics_port), sharing("api"), traced("api"):
             yield
     finally:
         await run_sync(_close)
@@ -117,6 +118,14 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
         max_body_size=get_settings().body_max_bytes,
+        # Its spans and logs would carry paths, queries and the texts of errors; core.tracing traces instead.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     install(app)
     served = features() if rooms is None else rooms

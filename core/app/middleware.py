@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 import anyio
 from uuid_utils.compat import uuid7
 
-from core import telemetry
-from core.app import draining, request_metrics
+from core import telemetry, tracing
+from core.app import draining, request_metrics, request_traces
 from core.app.admission import Admission, Slot
 from core.app.bodies import Body
 from core.app.callers import Callers
@@ -115,8 +115,9 @@ class RequestBoundary:
             reading_in(language_of(scope)),
             deadline(REQUEST_SECONDS),
             collecting_fallbacks() as fallbacks,
+            request_traces.traced(scope, request_id) as span,
         ):
-            answer = _Answer(scope, send, request_id, fallbacks)
+            answer = _Answer(scope, send, request_id, fallbacks, span)
             began = time.perf_counter()
             try:
                 _reject_nul(scope)
@@ -142,6 +143,7 @@ class RequestBoundary:
             finally:
                 seconds = time.perf_counter() - began
                 request_metrics.count(scope, answer.status, seconds)
+                request_traces.describe(span, scope, answer.status)
                 _log_request(scope, answer.status, seconds)
 
     async def _admit(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -223,11 +225,14 @@ class RequestBoundary:
 class _Answer:
     """The answer to one request: adds headers, and turns the server's plain 413 into a problem document."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str, fallbacks: set[str]) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, request_id: str, fallbacks: set[str], span: tracing.Span | tracing.NoSpan
+    ) -> None:
         self._scope = scope
         self._send = send
         self._request_id = request_id
         self._fallbacks = fallbacks
+        self._span = span
         self._replaced = False
         self._is_own = False  # the answer is an error of this layer, as a problem document or as a page
         self.body: Body | None = None
@@ -272,6 +277,7 @@ class _Answer:
 
     async def _begin(self, head: Message) -> None:
         self.status = head["status"]
+        self._span.answered()
         head["headers"] = self._with_headers(head.get("headers", []))
         await self._send(head)
 

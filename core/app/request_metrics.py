@@ -23,9 +23,13 @@ def route_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", NO_ROUTE))
 
 
+def method_of(scope: Scope) -> str:
+    """Return the method of the request; ``other`` for one that no route has."""
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
 def count(scope: Scope, status: int, seconds: float) -> None:
     """Count a request that has ended; its status is 0 if the client left before the answer."""
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    route = route_of(scope)
+    method, route = method_of(scope), route_of(scope)
     REQUESTS.add(method, route, str(status))
     SECONDS.observe(seconds, method, route)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import Row
 
+from core import tracing
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from psycopg._queries import PostgresQuery
+    from psycopg.abc import Params, Query
+    from psycopg.copy import Writer
 
 PARAMETERS: Final = frozenset(
     {
@@ -47,6 +51,42 @@ class OneStatementCursor(psycopg.Cursor[Row]):
     ) -> None:  # tests/isolation/test_injection.py fails where psycopg no longer calls this
         del force_extended
         super()._execute_send(query, force_extended=True, binary=binary)
+
+    def execute(
+        self,
+        query: Any,  # noqa: ANN401 - of several types, for which psycopg has an overload each
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
+        """Send a statement, within a span of its own if a request or job is traced."""
+        if not tracing.is_on():
+            return super().execute(query, params, prepare=prepare, binary=binary)
+        with tracing.statement(self._text(query)):
+            return super().execute(query, params, prepare=prepare, binary=binary)
+
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        """Send a statement with many sets of parameters, within one span."""
+        if not tracing.is_on():
+            super().executemany(query, params_seq, returning=returning)
+            return
+        with tracing.statement(self._text(query)):
+            super().executemany(query, params_seq, returning=returning)
+
+    @contextmanager
+    def copy(
+        self, statement: Query, params: Params | None = None, *, writer: Writer | None = None
+    ) -> Iterator[psycopg.Copy]:
+        """Copy rows, within one span until the end of the block."""
+        span = tracing.statement(self._text(statement)) if tracing.is_on() else tracing.NO_SPAN
+        with span, super().copy(statement, params, writer=writer) as copy:
+            yield copy
+
+    def _text(self, query: Query) -> str:
+        if isinstance(query, str):
+            return query
+        return query.decode() if isinstance(query, bytes) else sql.as_string(query, self)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
     from core.feature_registry import load_jobs
     from core.jobs.isolation import NO_DATABASE
     from core.jobs.runner import Runner
+    from core.tracing import traced
 
     telemetry.configure_from_settings()
     load_jobs()
@@ -32,7 +33,8 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        runner.run(UUID(job_id), database, token=UUID(token))
+        with traced("worker"):
+            runner.run(UUID(job_id), database, token=UUID(token))
     except DatabaseUnavailable:
         return NO_DATABASE
     finally:

@@ -47,6 +47,7 @@ class Lease(Hold):
     payload: dict[str, Any]
     attempts: int
     request_id: str | None
+    traceparent: str | None = None
     seconds: float | None = None
     """Seconds until the job's deadline, when it was taken; None without a deadline."""
 
@@ -94,14 +95,14 @@ def take(
     with node_session(database) as session:
         connection = psycopg_connection(session)
         row = connection.execute(
-            "SELECT kind, tenant_role, payload, attempts, request_id, suspicion,"
+            "SELECT kind, tenant_role, payload, attempts, request_id, suspicion, traceparent,"
             " extract(epoch FROM deadline - now())::float8 FROM node.jobs"
             " WHERE id = %s AND state = 'sent' FOR UPDATE SKIP LOCKED",
             (job_id,),
         ).fetchone()
         if row is None:
             return None
-        name, role, payload, attempts, request_id, suspicion, seconds = row
+        name, role, payload, attempts, request_id, suspicion, traceparent, seconds = row
         if admits is not None and not admits(role):
             connection.execute(
                 "UPDATE node.jobs SET state = 'queued', run_after = now() + %s, updated_at = now() WHERE id = %s",
@@ -119,7 +120,7 @@ def take(
             " deliveries = deliveries + 1, started_at = coalesce(started_at, now()), updated_at = now() WHERE id = %s",
             (token, kind.lease, job_id),
         )
-    return Lease(job_id, token, database, role, kind, payload, attempts, request_id, seconds)
+    return Lease(job_id, token, database, role, kind, payload, attempts, request_id, traceparent, seconds)
 
 
 def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> LeaseState:

@@ -39,6 +39,7 @@ class Job(NodeBase, table=True):
         lease_token: a process that knows it has the lease, until ``lease_until``.
         error: kind and place of the last error, without its values.
         failures: the first and the last failure since the job was queued or retried; see ``core.jobs.failures``.
+        traceparent: the span that enqueued it, as the W3C writes it.
     """
 
     __tablename__: ClassVar[str] = "jobs"
@@ -105,6 +106,7 @@ class Job(NodeBase, table=True):
     failures: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     requested_by: str = Field(sa_type=Text)
     request_id: str | None = Field(default=None, sa_type=Text)
+    traceparent: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
     updated_at: datetime = Field(default_factory=now, sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
     started_at: datetime | None = Field(default=None, sa_type=STAMP)

@@ -14,6 +14,7 @@ from core.database import TenantRequired, TenantSession, psycopg_connection
 from core.database.engines import application_engine
 from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE, RANKS, Priority
 from core.jobs.registry import kind_of
+from core.tracing import traceparent
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,8 +28,8 @@ LARGEST_PAYLOAD = 100_000
 _INSERT = """
 INSERT INTO node.jobs
     (id, tenant_id, tenant_role, kind, payload, dedupe_key, run_after, priority, deadline, max_attempts, requested_by,
-    request_id)
-VALUES (%s, %s, coalesce(%s::text, current_user), %s, %s, %s, coalesce(%s, now()), %s, %s, %s, %s, %s)
+    request_id, traceparent)
+VALUES (%s, %s, coalesce(%s::text, current_user), %s, %s, %s, coalesce(%s, now()), %s, %s, %s, %s, %s, %s)
 ON CONFLICT (tenant_role, kind, dedupe_key)
     WHERE dedupe_key IS NOT NULL AND state IN ('queued', 'sent', 'running') DO NOTHING
 RETURNING id
@@ -169,7 +170,7 @@ def _enqueue(
         raise ValueError(message)
     rank = RANKS[wishes.priority or kind.priority]
     when = (wishes.dedupe_key, wishes.run_after, rank, wishes.deadline)
-    values = (uuid7(), *owner, kind.name, body, *when, kind.retry.attempts, *requested_by)
+    values = (uuid7(), *owner, kind.name, body, *when, kind.retry.attempts, *requested_by, traceparent())
     while True:
         added = _first(cursor.execute(_INSERT, values))
         if added is not None:

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from core import scratch, telemetry
+from core import scratch, telemetry, tracing
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
@@ -188,13 +188,17 @@ class Runner:
             return self._isolation.run(suspect) if entered and self._isolation is not None else None
 
     def _try(self, lease: Lease) -> str:
-        with telemetry.bound(job_id=str(lease.job_id), job=lease.kind.name):
+        with (
+            telemetry.bound(job_id=str(lease.job_id), job=lease.kind.name),
+            tracing.job(lease.kind.name, lease.traceparent) as span,
+        ):
             if lease.request_id:
                 telemetry.bind(request_id=lease.request_id)
             began = time.monotonic()
             with scratch.run_folder(str(lease.job_id)), deadline(_longest(lease)):
                 outcome = self._run(lease)
             job_metrics.count(lease.kind.name, outcome or "lost", time.monotonic() - began)
+            _describe(span, lease, outcome or "lost")
             log.info("job ended", outcome=outcome or "lost", attempt=lease.attempts + 1)
         return outcome or "lost"
 
@@ -239,6 +243,7 @@ class Runner:
             if context.finished:
                 log.warning("job raised after it was done", error=describe(error))
                 return "done"
+            tracing.current_span().fail(error)
             final = isinstance(error, AppError) and error.status in REJECTIONS
             state = self._fail(lease, describe(error), final=final, trace=trace_of(error))
             log.warning("job failed", error=describe(error), state=state or "lost")
@@ -352,6 +357,17 @@ def _time_is_over(lease: Lease) -> str | None:
 def _beat_every(lease: Lease) -> float:
     """Return the seconds between two heartbeats: a third of the lease, so that one may be missed."""
     return lease.kind.lease.total_seconds() / 3
+
+
+def _describe(span: tracing.Span | tracing.NoSpan, lease: Lease, outcome: str) -> None:
+    span.note("iit.job.id", str(lease.job_id))
+    span.note("iit.job.kind", lease.kind.name)
+    span.note("iit.job.attempt", lease.attempts + 1)
+    span.note("iit.job.outcome", outcome)
+    known = telemetry.context()
+    for name in ("tenant", "request_id"):
+        if name in known:
+            span.note(f"iit.{name}", known[name])
 
 
 def describe(error: BaseException) -> str:

@@ -25,6 +25,7 @@ from core.plugins import models
 from core.settings import get_settings
 from core.startup import check_start
 from core.tenancy import list_tenants
+from core.tracing import traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     loops = Loops(stopping)
     loops.start()
     try:
-        with exposed(settings.metrics_host, settings.metrics_port), sharing("worker"):
+        with exposed(settings.metrics_host, settings.metrics_port), sharing("worker"), traced("worker"):
             yield runner
     finally:
         stopping.set()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import Unavailable
-from core.metrics.instruments import Reading, readings
+from core.metrics.instruments import Exemplar, Reading, readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +29,23 @@ def _family(reading: Reading) -> Metric:
     if reading.kind == "histogram":
         histogram = HistogramMetricFamily(reading.name, reading.help, labels=reading.labels)
         for key, buckets, total in reading.buckets:
-            histogram.add_metric(key, list(buckets), total)
+            marked: Any = [
+                (*bucket, _exemplar(exemplar)) if (exemplar := reading.exemplars.get((key, place))) else bucket
+                for place, bucket in enumerate(buckets)
+            ]
+            histogram.add_metric(key, marked, total)
         return histogram
     family_of: Any = CounterMetricFamily if reading.kind == "counter" else GaugeMetricFamily
     family = family_of(reading.name, reading.help, labels=reading.labels)
     for sample in reading.samples:
         family.add_metric(sample.labels, sample.value)
     return cast("Metric", family)
+
+
+def _exemplar(exemplar: Exemplar) -> Any:  # noqa: ANN401 - as above
+    from prometheus_client.samples import Exemplar as Shown
+
+    return Shown({"trace_id": exemplar.trace_id}, exemplar.value, exemplar.at)
 
 
 def text() -> str:

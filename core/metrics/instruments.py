@@ -7,14 +7,16 @@ have in one metric. Further values count as ``other``, so that no caller can mak
 from __future__ import annotations
 
 import re
+import time
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 OTHER: Final = "other"
 
@@ -42,6 +44,22 @@ _VALUE = re.compile(r"[A-Za-z0-9_./{}:-]{1,120}")
 
 Key = tuple[str, ...]
 
+when_kept: Callable[[Callable[[str], None]], None] | None = None
+"""Calls a function with the id of the present trace, if that is exported. ``core.tracing`` sets it while it traces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A value that a histogram counted, and the trace in which it was measured.
+
+    Attributes:
+        at: when, in Unix seconds.
+    """
+
+    trace_id: str
+    value: float
+    at: float
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -59,6 +77,8 @@ class Reading:
         kind: ``counter``, ``gauge`` or ``histogram``.
         samples: the values of a counter or a gauge.
         buckets: for a histogram, the values of its labels, the cumulative count for each upper bound, and the sum.
+        exemplars: for a histogram, one trace for some of the buckets, by the values of its labels and the place of the
+            bucket.
     """
 
     name: str
@@ -67,6 +87,7 @@ class Reading:
     labels: tuple[str, ...] = ()
     samples: Sequence[Sample] = ()
     buckets: Sequence[tuple[Key, tuple[tuple[str, float], ...], float]] = ()
+    exemplars: Mapping[tuple[Key, int], Exemplar] = field(default_factory=dict)
 
 
 class _Instrument(ABC):
@@ -143,6 +164,7 @@ class Histogram(_Instrument):
     def __init__(self, name: str, about: str, labels: Sequence[str] = (), *, bounds: Sequence[float] = SECONDS) -> None:
         self._bounds = tuple(bounds)
         self._counts: dict[Key, list[float]] = {}
+        self._exemplars: dict[tuple[Key, int], Exemplar] = {}
         super().__init__(name, about, labels)
 
     def observe(self, value: float, *values: str) -> None:
@@ -152,14 +174,22 @@ class Histogram(_Instrument):
             counts = self._counts.get(key)
             if counts is None:
                 counts = self._counts[key] = [0.0] * (len(self._bounds) + 2)
-            counts[bisect_left(self._bounds, value)] += 1
+            bucket = bisect_left(self._bounds, value)
+            counts[bucket] += 1
             counts[-1] += value
+        if when_kept is not None:
+            when_kept(partial(self._mark, (key, bucket), value, time.time()))
+
+    def _mark(self, place: tuple[Key, int], value: float, at: float, trace_id: str) -> None:
+        with self._lock:
+            self._exemplars[place] = Exemplar(trace_id, value, at)
 
     def reading(self) -> Iterable[Reading]:
         """Return the buckets."""
         names = (*map(str, self._bounds), "+Inf")
         with self._lock:
             rows = [(key, list(counts)) for key, counts in sorted(self._counts.items())]
+            exemplars = dict(self._exemplars)
         buckets = []
         for key, counts in rows:
             total, cumulative = 0.0, []
@@ -167,7 +197,7 @@ class Histogram(_Instrument):
                 total += count
                 cumulative.append((name, total))
             buckets.append((key, tuple(cumulative), counts[-1]))
-        yield Reading(self.name, self.help, "histogram", self.labels, buckets=buckets)
+        yield Reading(self.name, self.help, "histogram", self.labels, buckets=buckets, exemplars=exemplars)
 
 
 _readers: list[Callable[[], Iterable[Reading]]] = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import orjson
 
+from core import tracing
 from core.database import require_none
 from core.outgoing.addresses import AddressRejected, checked_address
 from core.resilience import guarded, seconds_left
@@ -112,6 +113,7 @@ def send(
         url = request.url
         seconds = seconds_left(dependency.timeout)
         port = url.port or (443 if url.scheme == "https" else 80)
+        _describe(request, port)
         pinned = url.copy_with(host=checked_address(url.host, port, private=private))
         own = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
         with (
@@ -120,7 +122,7 @@ def send(
             client.stream(
                 request.method,
                 pinned,
-                headers={**own, **request.headers},
+                headers={**own, **request.headers, **tracing.headers_for(url.host)},
                 content=request.content,
                 data=None if request.form is None else dict(request.form),
                 auth=request.auth,
@@ -128,6 +130,7 @@ def send(
                 follow_redirects=False,
             ) as response,
         ):
+            tracing.current_span().note("http.response.status_code", response.status_code)
             answer = Answer(response.status_code, response.headers, _read(response, largest, cut=cut))
         if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise _ServerFaultError(answer)
@@ -141,6 +144,14 @@ def send(
             return send_once()
     except _ServerFaultError as fault:
         return fault.answer
+
+
+def _describe(request: Request, port: int) -> None:
+    """Note what is called, without the path, which may say whom the call is about."""
+    span = tracing.current_span()
+    span.note("http.request.method", request.method)
+    span.note("server.address", request.url.host)
+    span.note("server.port", port)
 
 
 def _read(response: httpx.Response, largest: int, *, cut: bool) -> bytes:

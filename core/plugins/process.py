@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from core import scratch
+from core import scratch, tracing
 from core.database import require_none
 from core.errors import FieldError, Invalid
 from core.plugins.confinement import confinement
@@ -77,8 +77,10 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
     """
     require_none(f"plugin {plugin!r} was called")
     write_json(folder / REQUEST, request)
-    code = _run_to_end(folder, plugin, limits)
-    reply = _reply(folder, plugin, code)
+    operation = str(request.get("operation"))
+    with tracing.span(f"plugin {plugin}", iit_plugin=plugin, iit_plugin_operation=operation):
+        code = _run_to_end(folder, plugin, limits)
+        reply = _reply(folder, plugin, code)
     if reply.get("ok") is True:
         return reply.get("result")
     kind, message = str(reply.get("error"))[:80], str(reply.get("message"))[:300]

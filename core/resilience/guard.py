@@ -10,7 +10,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from core import telemetry
+from core import telemetry, tracing
 from core.resilience.deadlines import deadline, seconds_left
 from core.resilience.errors import NOT_CALLED, BreakerOpen, BulkheadFull, DeadlinePassed
 from core.resilience.instances import CALLS, SECONDS, Instance, instance_of
@@ -128,9 +128,14 @@ class Guard:
         self._admit(instance)
         call, began = Call(timeout), time.perf_counter()
         verdict: Verdict = "unknown"
+        span = tracing.span(
+            f"call {dependency.name}", "client", harmless=self._harmless, iit_dependency=dependency.name
+        )
         try:
-            with deadline(timeout):
+            with span, deadline(timeout):
                 yield call
+                if call.failure is not None:
+                    span.fail(call.failure)
             verdict = "success" if call.failure is None else "failure"
         except self._harmless:
             verdict = "unknown" if call.failure is None else "failure"

@@ -28,7 +28,10 @@ _HEAD = """\
 def render() -> str:
     """Return the text of the file."""
     parts = [_HEAD]
-    for name, field in Settings.model_fields.items():
+    own = [name for name in Settings.model_fields if name in Settings.__annotations__]
+    inherited = [name for name in Settings.model_fields if name not in Settings.__annotations__]
+    for name in (*own, *inherited):
+        field = Settings.model_fields[name]
         comment = textwrap.wrap(field.description or "", width=116)
         choices = _choices(field)
         if choices:

@@ -13,7 +13,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from core.settings.observing import ObservingSettings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The source tree: the application runs from its tree, never from a wheel."""
@@ -38,7 +40,7 @@ def _url(name: str, description: str) -> SecretStr | None:
     return field
 
 
-class Settings(BaseSettings):
+class Settings(ObservingSettings):
     """The settings that an operator can change, by environment variable or in the settings file.
 
     A key is ``IIT_`` and the field's name in capitals. Only the three addresses have their customary names.
@@ -102,14 +104,6 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `iit serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
-    metrics_port: int | None = Field(
-        default=None,
-        ge=0,
-        le=65535,
-        description="Port on which Prometheus reads the metrics of `iit serve` and of `iit worker`; unset: none."
-        " `iit serve --worker` gives its worker the next port.",
-    )
-    metrics_host: str = Field(default="127.0.0.1", description="Address that the port of metrics listens on.")
     drain_seconds: float | None = Field(
         default=None,
         ge=0,

@@ -14,7 +14,7 @@ from core.telemetry.redaction import is_personal, redact
 from core.telemetry.tracebacks import format_exception
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
     from typing import TextIO
 
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -25,12 +25,24 @@ QUIET = ("sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "htt
 PATHS = "uvicorn.access"
 """The logger whose lines are never written: they contain paths with queries, which name people."""
 
-_OWN = frozenset({"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception"})
+_OWN = frozenset(
+    {"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception", "trace_id", "span_id"}
+)
+
+_OF_ERRORS = frozenset({"error", "critical"})
+
+identify: Callable[[], Mapping[str, str]] | None = None
+"""Returns the ids of the present trace and span. ``core.tracing`` sets it while it traces."""
+
+on_error: Callable[[BaseException, str], None] | None = None
+"""Takes each error that is logged with its traceback, and the name of the logger. ``core.error_groups`` sets it."""
 
 
 def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for key, value in context().items():
         event.setdefault(key, value)
+    if identify is not None:
+        event.update(identify())
     return event
 
 
@@ -41,6 +53,8 @@ def _add_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     error = raised[1] if isinstance(raised, tuple) else raised
     if isinstance(error, BaseException):
         event["exception"] = format_exception(error)
+        if on_error is not None and event.get("level") in _OF_ERRORS:
+            on_error(error, str(event.get("logger", "")))
     event.pop("exc_text", None)
     event.pop("stack_info", None)
     return event

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 45 steps."""
+    """Take 46 steps."""
     op.create_table(
         "dead_letter_levels",
         sa.Column("tenant_role", sa.Text(), nullable=False),
@@ -69,6 +69,7 @@ def upgrade() -> None:
     )
     op.add_column("jobs", sa.Column("deadline", sa.DateTime(timezone=True), nullable=True), schema="node")
     op.add_column("jobs", sa.Column("failures", postgresql.JSONB(astext_type=sa.Text()), nullable=True), schema="node")
+    op.add_column("jobs", sa.Column("traceparent", sa.Text(), nullable=True), schema="node")
     op.add_column("jobs", sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True), schema="node")
     op.add_column("jobs", sa.Column("result_until", sa.DateTime(timezone=True), nullable=True), schema="node")
     # allow: jobs are kept for days: one look at some thousand rows, in milliseconds

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 62 steps."""
+    """Take 65 steps."""
     op.create_table(
         "breaker_overrides",
         sa.Column("target", sa.Text(), nullable=False),
@@ -24,6 +24,34 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("ck_breaker_overrides_state")),
         sa.PrimaryKeyConstraint("target", name=op.f("pk_breaker_overrides")),
         schema="platform",
+    )
+    op.create_table(
+        "error_groups",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("frames", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("trace_id", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), server_default=sa.text("'open'"), nullable=False),
+        sa.Column("state_by", sa.Text(), nullable=True),
+        sa.Column("state_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reopened", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("(state = 'open') = (state_at IS NULL)", name=op.f("ck_error_groups_state_at")),
+        sa.CheckConstraint("role IN ('api', 'worker')", name=op.f("ck_error_groups_role")),
+        sa.CheckConstraint("state IN ('open', 'resolved', 'ignored')", name=op.f("ck_error_groups_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_error_groups")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_error_groups_fingerprint")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_error_groups_state_last_seen", "error_groups", ["state", "last_seen"], unique=False, schema="platform"
     )
     op.create_table(
         "idempotency_answers",
@@ -399,6 +427,7 @@ def upgrade() -> None:
         "ix_sso_sessions_subject", "sso_sessions", ["tenant_id", "issuer", "subject"], unique=False, schema="platform"
     )
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "breaker_overrides")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "error_groups")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")

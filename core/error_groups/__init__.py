@@ -1,0 +1,1 @@
+"""Unexpected errors, grouped by type and place, for operators; ``core.error_groups.tracking`` collects them."""
