@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[1]
 SETTINGS = {
     "IIT_JOBS_POLL_SECONDS": "0.1",
     "IIT_JOBS_GRACE_SECONDS": "5",
-    "IIT_JOBS_THREADS": "2",
+    "IIT_JOBS_THREADS": "4",
     "IIT_JOBS_RESEND_AFTER": "2",
     "TEST_LEASE_SECONDS": "2",
 }
