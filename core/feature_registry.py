@@ -101,6 +101,26 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """Work that the platform repeats for each tenant; see ``core.schedules``.
+
+    Attributes:
+        name: unique among all rooms, ``room.work``.
+        cron: its times by default, in the tenant's time zone: minute, hour, day of month, month, day of week.
+        function: ``"module:function"``, ``function(session, due: datetime) -> None`` enqueues the job. It runs in the
+            transaction that records the run.
+        description: what it does, in one line.
+        active: whether it runs unless an admin of the tenant switches it on or off.
+    """
+
+    name: str
+    cron: str
+    function: str
+    description: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class EventType:
     """A type of event that a room publishes after its acts; see ``core.events.catalogue``.
 
@@ -190,6 +210,7 @@ class Feature:
         tags: tag of its operations -> what the group is about, for the OpenAPI document.
         meters: the meters of a tenant's use; see ``core.metering``.
         loops: functions that workers call at intervals; see ``core.jobs.loops``.
+        schedules: work that the platform repeats for each tenant; see ``core.schedules``.
         dependencies: ``"module:attribute"`` of each other server that it calls; see ``core.resilience``.
         observers: ``"module:function"``, called with session, name and payload of every event, after its listeners.
         caches: ``"module:attribute"`` of each cache; see ``core.cache``.
@@ -219,6 +240,7 @@ class Feature:
     tags: Mapping[str, str] = field(default_factory=dict)
     meters: Sequence[Meter] = ()
     loops: Sequence[Loop] = ()
+    schedules: Sequence[Schedule] = ()
     dependencies: Sequence[str] = ()
     observers: Sequence[str] = ()
     caches: Sequence[str] = ()

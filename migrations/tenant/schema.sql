@@ -903,6 +903,17 @@ CREATE TABLE roles (
     CONSTRAINT pk_roles PRIMARY KEY (name), 
     CONSTRAINT ck_roles_name CHECK (name ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(name) <= 40)
 );
+CREATE TABLE schedules (
+    name TEXT NOT NULL, 
+    cron TEXT, 
+    active BOOLEAN, 
+    basis TEXT NOT NULL, 
+    next_run TIMESTAMP WITH TIME ZONE NOT NULL, 
+    last_run TIMESTAMP WITH TIME ZONE, 
+    changed_by TEXT, 
+    changed_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_schedules PRIMARY KEY (name)
+);
 CREATE TABLE score_runs (
     uuid UUID NOT NULL, 
     as_of DATE NOT NULL, 
@@ -1095,7 +1106,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

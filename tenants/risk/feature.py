@@ -1,12 +1,12 @@
 """The registration of the feature ``risk`` with the platform."""
 
-from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, SettingsGroup
+from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, Schedule, SettingsGroup
 from tenants.risk.event_types import RISK_TYPES
 
 feature = Feature(
     name="risk",
     routers=("tenants.risk.api:router",),
-    jobs=("tenants.risk.jobs",),
+    jobs=("tenants.risk.jobs", "tenants.risk.night"),
     tables=("tenants.risk.models",),
     permissions=(
         Permission(
@@ -82,6 +82,16 @@ feature = Feature(
         )
     },
     events=RISK_TYPES,
+    schedules=(
+        # Off: an issued list is used to judge the model, so a partner decides that lists are issued unasked.
+        Schedule(
+            "risk.night",
+            "0 2 * * *",
+            "tenants.risk.night:enqueue_night",
+            "Scores everybody, and issues the lists of the day.",
+            active=False,
+        ),
+    ),
     tags={
         "risk": "Models, scores with reasons, and worklists.",
     },

@@ -53,6 +53,19 @@ def _reasons(world: World, reasons: int) -> list[str]:
     return [f'"reasons":{reasons}']
 
 
+@case("GET", "/v1/schedules", kind="collection")
+def list_schedules(world: World) -> Call:
+    world.json("PUT", "/v1/schedules/risk.night", json={"cron": "17 4 * * *"})
+    return Call(marks=["17 4 * * *"])
+
+
+@case("PUT", "/v1/schedules/{name}", kind="own")
+def put_schedule(world: World) -> Call:
+    return Call(
+        path={"name": "risk.night"}, json={"cron": "18 4 * * *"}, state=lambda: world.json("GET", "/v1/schedules")
+    )
+
+
 @case("GET", "/v1/settings", kind="collection")
 def list_settings(world: World) -> Call:
     return Call(marks=_reasons(world, 7))

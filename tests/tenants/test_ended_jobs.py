@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,7 +81,7 @@ def of_import(session: TenantSession) -> tuple[str, str | None, str]:
     return shown.state, shown.error, "".join(failure["remedy"] for failure in shown.failure)
 
 
-def begin_scoring(session: TenantSession) -> UUID:
+def begin_scoring(session: TenantSession, kind: str = "risk.score") -> UUID:
     run = ScoreRun(
         uuid=new_uuid(),
         as_of=DAY,
@@ -93,7 +94,7 @@ def begin_scoring(session: TenantSession) -> UUID:
         started_by="test:1",
     )
     session.add(run)
-    return enqueue(session, "risk.score", {"as_of": DAY.isoformat()})
+    return enqueue(session, kind, {"as_of": DAY.isoformat()})
 
 
 def of_scoring(session: TenantSession) -> str:
@@ -159,6 +160,7 @@ CASES = {
         ("stalled", DISCARDED, UNDO),
     ),
     "risk.score": Case(begin_scoring, of_scoring, "scoring", "failed", "failed"),
+    "risk.night": Case(partial(begin_scoring, kind="risk.night"), of_scoring, "scoring", "failed", "failed"),
     "risk.train": leaves_nothing("risk.train"),
     "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),
     "quality.report": Case(

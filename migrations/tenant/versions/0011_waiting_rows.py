@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 50 steps."""
+    """Take 51 steps."""
     op.create_table(
         "cache_changes",
         sa.Column("cache", sa.Text(), nullable=False),
@@ -227,6 +227,18 @@ def upgrade() -> None:
         sa.CheckConstraint("name ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(name) <= 40", name=op.f("ck_roles_name")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_roles")),
     )
+    op.create_table(
+        "schedules",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=True),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("next_run", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_run", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changed_by", sa.Text(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_schedules")),
+    )
     op.drop_constraint("ck_score_runs_state", "score_runs", type_="check")
     # allow: it allows more words than the check before it, so every row passes; one look at one tenant's rows
     op.create_check_constraint(
@@ -309,6 +321,7 @@ def upgrade() -> None:
         "report_files",
         "report_schedules",
         "roles",
+        "schedules",
         "webhook_endpoints",
         "webhook_deliveries",
         "webhook_attempts",
