@@ -21,6 +21,7 @@ SECTIONS: Final = (
     ("/admin/keys", marked("API keys"), marked("Access for programs."), "keys.read"),
     ("/admin/webhooks", marked("Webhooks"), marked("Events for your other systems."), "webhooks.read"),
     ("/admin/settings", marked("Settings"), marked("How lists, risk and records work here."), "settings.read"),
+    ("/admin/schedules", marked("Schedules"), marked("Work that the platform repeats, and when."), "settings.read"),
     ("/admin/audit", marked("Audit"), marked("Who did what, to which record, and when."), "audit.read"),
 )
 """Address, name, what it is for, and the permission that its page needs."""

@@ -22,6 +22,7 @@ feature = Feature(
         "tenants.portal.admin_key_pages:router",
         "tenants.portal.admin_webhook_pages:router",
         "tenants.portal.admin_setting_pages:router",
+        "tenants.portal.admin_schedule_pages:router",
         "tenants.portal.admin_audit_pages:router",
         "tenants.portal.sso_admin_pages:router",
         "tenants.portal.operator_pages:router",

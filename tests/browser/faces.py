@@ -298,6 +298,11 @@ FACES: Final = (
     Face("admin-webhook-change", "GET /admin/webhooks/{webhook_id}/change", ADMIN),
     Face("admin-key-created", "POST /admin/keys/new", ADMIN, "/admin/keys/new", _key),
     Face("admin-settings", "GET /admin/settings", ADMIN),
+    Face("admin-schedules", "GET /admin/schedules", ADMIN),
+    Face(
+        "admin-schedules-wrong", "POST /admin/schedules/{schedule}", ADMIN, "/admin/schedules",
+        send("Save", cron="every night"),
+    ),
     Face("admin-settings-group", "GET /admin/settings/{group}", ADMIN),
     Face(
         "admin-settings-wrong", "GET /admin/settings/{group}", ADMIN, "/admin/settings/risk",

@@ -78,7 +78,13 @@ class Stage:
             self._tenants[NEW] = create_tenant(NEW, "Lakeside Care").ref
         with tenant_session(self._tenants[NEW], actor=ACTOR) as session:
             service.replace(session, registry.groups()["sign_in"], {"second_factor_roles": ["clinician"]})
-        self.things |= {"slug": NORTH, "role_name": "case_manager", "group": "cohort", "secret": "none"}
+        self.things |= {
+            "slug": NORTH,
+            "role_name": "case_manager",
+            "group": "cohort",
+            "schedule": "risk.night",
+            "secret": "none",
+        }
         self.things["job_id"] = str(dead_job(self._tenants[SOUTH]))
         with _api(self.site, self._tenants[NORTH]) as north:
             self._prepare_north(north)

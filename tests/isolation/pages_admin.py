@@ -105,6 +105,15 @@ ROWS = [
         confined=False,
     ),
     Row("GET", "/admin/settings", "settings.read", confined=False),
+    Row("GET", "/admin/schedules", "settings.read", confined=False),
+    Row(
+        "POST",
+        "/admin/schedules/{schedule}",
+        "settings.write",
+        form={"cron": "0 3 * * *", "active": "yes"},
+        status=303,
+        confined=False,
+    ),
     Row("GET", "/admin/settings/{group}", "settings.read", confined=False),
     Row("POST", "/admin/settings/{group}", "settings.write", form=ANY, status=303, confined=False),
     Row("POST", "/admin/settings/{group}/reset", "settings.write", status=303, confined=False),
@@ -117,7 +126,7 @@ ROWS = [
 def things_of(world: World, names: Collection[str]) -> dict[str, str]:
     """The person, who has accepted, the key and the role of the owner that a row names; and names that are free."""
     tag = uuid4().hex[:10]
-    things = {"group": "risk", "tag": tag, "event_id": "1"}
+    things = {"group": "risk", "schedule": "risk.night", "tag": tag, "event_id": "1"}
     if "person_id" in names:
         body = {"email": f"{tag}@example.org", "name": f"Name {tag}", "roles": ["viewer"]}
         things["person_id"] = world.json("POST", "/v1/people", json=body)["id"]
