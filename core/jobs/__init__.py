@@ -16,6 +16,7 @@ from core.jobs.context import (
     WorkerStopping,
 )
 from core.jobs.heartbeat import LiveWorker, QueueAge, live_workers, queue_age
+from core.jobs.inbox import first_time
 from core.jobs.job_end import JobEnd
 from core.jobs.queue import enqueue, enqueue_platform
 from core.jobs.registry import JobKind, job, platform_job
@@ -38,6 +39,7 @@ __all__ = [
     "cancel",
     "enqueue",
     "enqueue_platform",
+    "first_time",
     "job",
     "latest_job",
     "live_workers",

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from core.database import TenantRef, TenantSession, node_session, psycopg_connection, tenant_session
 from core.database.transactions import noted
-from core.jobs import leases
+from core.jobs import leases, payloads
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
@@ -133,18 +133,27 @@ class StepContext(ABC, Generic[_S]):
         with node_session(self._lease.database) as session, _cursor(session) as cursor:
             leases.progress(cursor, self._lease, done, total, note)
 
-    def finish(self, session: _S) -> None:
+    def finish(self, session: _S, *, result: dict[str, Any] | None = None) -> None:
         """Mark the job done in this step, so that effect and mark commit together. Call this last.
 
+        Args:
+            session: the job's open step.
+            result: what ``GET /v1/jobs/{job_id}`` shows as the result, until the kind's ``keep_result`` is over; as
+                JSON. The database stores it encrypted. Whoever may read the tenant's jobs may read it.
+
         Raises:
-            ValueError: ``session`` is not the open step of this job.
+            ValueError: ``session`` is not the open step of this job, or the result is too large.
             LeaseLost: this process has lost the job.
         """
         if session is not self._session:
             message = "finish takes the session of the job's open step"
             raise ValueError(message)
+        if len(str(result)) > payloads.LARGEST:
+            message = f"the result is over {payloads.LARGEST} characters: store the data and name it"
+            raise ValueError(message)
+        sealed = None if result is None else payloads.seal_within(session, self.job_id, result, part="result")
         with _cursor(session) as cursor:
-            if not leases.finish(cursor, self._lease):
+            if not leases.finish(cursor, self._lease, sealed):
                 raise LeaseLost
         self._finishing = True
 

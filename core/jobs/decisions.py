@@ -14,7 +14,7 @@ from core import audit, telemetry
 from core.audit.platform import record_act
 from core.database import TenantSession, databases, node_session, platform_session, psycopg_connection
 from core.errors import AppError, Conflict, FieldError, Invalid, Unavailable, phrase
-from core.jobs import endings
+from core.jobs import endings, payloads
 from core.jobs.masking import unmasked
 from core.jobs.operations import unknown
 from core.jobs.queue import LARGEST_PAYLOAD
@@ -207,19 +207,24 @@ def _resolve(job_id: UUID, act: _Act) -> None:
             row = connection.execute(
                 "SELECT state, EXISTS (SELECT FROM node.jobs other WHERE other.dedupe_key = jobs.dedupe_key"
                 " AND other.tenant_role = jobs.tenant_role AND other.kind = jobs.kind"
-                " AND other.state IN ('queued', 'sent', 'running')), kind, payload"
+                " AND other.state IN ('queued', 'sent', 'running')), kind, payload, tenant_role"
                 " FROM node.jobs WHERE id = %s FOR UPDATE",
                 (job_id,),
             ).fetchone()
             if row is None:
                 continue
             _check_state(job_id, str(row[0]), bool(row[1]), act)
-            payload = None if act.payload is None else _edited(str(row[2]), act.payload, row[3])
+            before, payload, sealed = row[3], None, None
+            if act.payload is not None:
+                place = {"id": job_id, "tenant_role": row[4], "payload": row[3]}
+                before = payloads.open_payload(place)
+                payload = _edited(str(row[2]), act.payload, before)
+                sealed = payloads.seal_payload(place, payload)
             cursor = connection.cursor(row_factory=class_row(endings.EndedJob))
             change = _QUEUED if act.resolution == "retried" else _DISCARDED
             ended = cursor.execute(
                 f"UPDATE node.jobs SET {change} WHERE id = %(id)s RETURNING {endings.ENDED}",  # noqa: S608 - constants
-                {"id": job_id, "delay": act.delay, "payload": None if payload is None else Jsonb(payload)},
+                {"id": job_id, "delay": act.delay, "payload": None if sealed is None else Jsonb(sealed)},
             ).fetchone()
             connection.execute(
                 "UPDATE node.dead_letters SET resolution = %s, resolved_at = now(), resolved_by = %s,"
@@ -229,7 +234,7 @@ def _resolve(job_id: UUID, act: _Act) -> None:
             if ended is not None:
                 with endings.as_owner(session, ended, tenant, actor=act.actor, request_id=None) as within:
                     if within is not None:
-                        _record(within, ended, act, _changed(row[3], payload))
+                        _record(within, ended, act, _changed(before, payload))
                         endings.announce(within, act.resolution, ended)
             return
     raise unknown(job_id)

@@ -13,24 +13,35 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
+from core import telemetry
+from core.errors import AppError
 from core.events.catalogue import event_types
 from core.events.outbox import Event, subscribers
 from core.feature_registry import resolve
+from core.jobs import payloads
 from core.jobs.bounds import Retry
 from core.jobs.context import EarlierFirst, JobContext
 from core.jobs.registry import job, kind_of
+from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import psycopg
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
 
 KIND: Final = "events.deliver"
+READABLE: Final = frozenset({"event_id", "event", "subject", "published_at", "subscriber"})
+"""Fields of a delivery that the order of deliveries needs in the database. The event's own payload is encrypted."""
+
 RETRY: Final = Retry(8)
+log = telemetry.get_logger(__name__)
 
 _DUE: Final = """
 SELECT id, tenant_id, tenant_role, event, subject, payload, published_at, actor, request_id FROM node.outbox
 WHERE forwarded_at IS NULL AND event = ANY(%(events)s) AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
+    AND tenant_role <> ALL(%(skipped)s::text[])
 ORDER BY published_at, id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 """
 _ENQUEUE: Final = """
@@ -71,7 +82,7 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
         batch: most events to forward.
     """
     values = {"events": sorted(event_types()), "role": role, "batch": batch}
-    due = connection.execute(_DUE, values).fetchall()
+    due, owners = _readable_due(connection, values)
     if not due:
         return 0
     attempts = kind_of(KIND).retry.attempts
@@ -87,11 +98,36 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
                 "subscriber": subscriber,
             }
             key = f"{event_id}:{subscriber}"
-            deliveries.append((uuid7(), tenant_id, tenant_role, KIND, Jsonb(payload), key, attempts, actor, request_id))
+            job_id = uuid7()
+            stored = payloads.seal_as(owners[tenant_role], job_id, payload, readable=READABLE)
+            deliveries.append((job_id, tenant_id, tenant_role, KIND, Jsonb(stored), key, attempts, actor, request_id))
     with connection.cursor() as cursor:
         cursor.executemany(_ENQUEUE, deliveries)
         cursor.execute(_FORWARDED, ([row[0] for row in due],))
     return len(due)
+
+
+def _readable_due(
+    connection: psycopg.Connection[Any], values: Mapping[str, object]
+) -> tuple[list[Any], dict[str, TenantRef]]:
+    """Return the oldest waiting events, and their tenants, without tenants whose keys cannot be read now.
+
+    Those are being moved, or are gone, or their keys are damaged: their events wait, and hold up nobody else's.
+    """
+    owners: dict[str, TenantRef] = {}
+    skipped: list[str] = []
+    while True:
+        due = connection.execute(_DUE, {**values, "skipped": skipped}).fetchall()
+        before = len(skipped)
+        for role in {row[2] for row in due} - owners.keys():
+            try:
+                owners[role] = tenant_of_role(role)
+                payloads.seal_as(owners[role], UUID(int=0), {})
+            except AppError as error:
+                log.warning("events wait: the keys of their tenant cannot be read", error=type(error).__name__)
+                skipped.append(role)
+        if len(skipped) == before:
+            return due, owners
 
 
 def sweep(connection: psycopg.Connection[Any], keep: timedelta, batch: int) -> int:

@@ -21,7 +21,7 @@ from core import telemetry
 from core.database import TenantSession, node_session, psycopg_connection
 from core.errors import NotFound, Unavailable
 from core.events import publish
-from core.jobs import failures
+from core.jobs import failures, payloads
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.job_end import JobEnd
 from core.jobs.registry import kind_of
@@ -252,10 +252,12 @@ def announce(session: Session, decision: Decision, ended: EndedJob, reason: str 
         on_end = kind_of(ended.kind).on_end
     except LookupError:
         on_end = None  # a worker of another release knows the kind
+    listening = isinstance(session, TenantSession)
+    payload = payloads.open_within(session, ended.job_id, ended.payload) if on_end is not None or listening else {}
     if on_end is not None:
-        on_end(session, JobEnd(decision, ended.job_id, ended.kind, ended.payload, reason, ended.error))
+        on_end(session, JobEnd(decision, ended.job_id, ended.kind, payload, reason, ended.error))
     if isinstance(session, TenantSession):
-        event = {"job_id": ended.job_id, "kind": ended.kind, "payload": ended.payload, "error": ended.error}
+        event = {"job_id": ended.job_id, "kind": ended.kind, "payload": payload, "error": ended.error}
         publish(session, f"jobs.{decision}", {**event, "reason": reason} if reason else event)
 
 

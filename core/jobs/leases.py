@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
+from psycopg.types.json import Jsonb
+
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
 
 if TYPE_CHECKING:
@@ -143,12 +145,20 @@ def hold(cursor: psycopg.Cursor[Any], lease: Lease) -> LeaseState:
     return state
 
 
-def finish(cursor: psycopg.Cursor[Any], lease: Lease) -> bool:
-    """Mark the job done in the transaction of its effect; False if the lease is lost."""
+def finish(cursor: psycopg.Cursor[Any], lease: Lease, result: dict[str, Any] | None = None) -> bool:
+    """Mark the job done in the transaction of its effect; False if the lease is lost.
+
+    Args:
+        cursor: in the transaction.
+        lease: the job.
+        result: what to store as its result, sealed; None if it has none.
+    """
+    stored, keep = (None, None) if result is None else (Jsonb(result), lease.kind.keep_result)
     cursor.execute(
         "UPDATE node.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = now(),"
-        " updated_at = now() WHERE id = %s AND lease_token = %s AND state = 'running'",
-        (lease.job_id, lease.token),
+        " updated_at = now(), result = %s, result_until = now() + %s"
+        " WHERE id = %s AND lease_token = %s AND state = 'running'",
+        (stored, keep, lease.job_id, lease.token),
     )
     return cursor.rowcount == 1
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from core.database import databases, node_session, psycopg_connection
-from core.errors import NotFound, phrase
+from core.errors import AppError, NotFound, phrase
+from core.jobs import payloads
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.masking import masked
 
@@ -82,9 +83,16 @@ def show(job_id: UUID) -> dict[str, Any]:
                 )
                 shown = {name: value for name, value in row.items() if name not in {"lease_token", "tenant_role"}}
                 shown["tenant_id"] = None if row["tenant_role"] == PLATFORM_ROLE else row["tenant_id"]
-                shown["payload"] = masked(row["payload"])
-                return {**shown, "dead_letters": cursor.fetchall()}
-    raise unknown(job_id)
+                shown.pop("result")
+                letters = cursor.fetchall()
+                break
+    else:
+        raise unknown(job_id)
+    try:
+        shown["payload"] = masked(payloads.open_payload(row))
+    except AppError as error:
+        shown["payload"] = {"problem": error.detail}
+    return {**shown, "dead_letters": letters}
 
 
 def unknown(job_id: UUID) -> NotFound:

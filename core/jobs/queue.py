@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from core.database import TenantRequired, TenantSession, psycopg_connection
 from core.database.engines import application_engine
+from core.jobs import payloads
 from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE, RANKS, Priority
 from core.jobs.registry import kind_of
 from core.tracing import traceparent
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
     from core.jobs.registry import JobKind
 
-LARGEST_PAYLOAD = 100_000
-"""Most characters of a payload as JSON. A payload names what to work on; it does not contain the data."""
+LARGEST_PAYLOAD = payloads.LARGEST
 
 _INSERT = """
 INSERT INTO node.jobs
@@ -70,7 +70,8 @@ def enqueue(
     Args:
         session: the caller's transaction; the job belongs to its tenant.
         kind: the kind of job.
-        payload: ids and settings for the job, never a person's data: operators see it.
+        payload: ids and settings for the job. The database stores it encrypted. Operators see it with personal fields
+            hidden, so name fields by what they hold.
         run_after: earliest time to run; at once when None.
         deadline: if the job has not ended by then, it is given up, with reason ``deadline``. None: it waits on.
         priority: order among the tenant's own jobs; that of the kind when None.
@@ -95,8 +96,8 @@ def enqueue(
         raise ValueError(message)
     requested_by = (session.actor, session.request_id)
     owner = (session.tenant.id, None)
-    with session.cursor() as cursor:
-        return _enqueue(cursor, known, payload, owner, requested_by, _Wishes(run_after, deadline, priority, dedupe_key))
+    wishes = _Wishes(run_after, deadline, priority, dedupe_key)
+    return _enqueue(session, known, payload, owner, requested_by, wishes)
 
 
 def enqueue_platform(
@@ -134,16 +135,12 @@ def enqueue_platform(
     if isinstance(session, TenantSession) or session.get_bind().engine is not application_engine():
         message = f"jobs of the platform are enqueued in the control database: open {kind!r}'s in platform_session()"
         raise ValueError(message)
-    session.flush()
-    with psycopg_connection(session).cursor() as cursor:
-        owner = (PLATFORM_ID, PLATFORM_ROLE)
-        return _enqueue(
-            cursor, known, payload, owner, (actor, None), _Wishes(run_after, deadline, priority, dedupe_key)
-        )
+    wishes = _Wishes(run_after, deadline, priority, dedupe_key)
+    return _enqueue(session, known, payload, (PLATFORM_ID, PLATFORM_ROLE), (actor, None), wishes)
 
 
 def _enqueue(
-    cursor: psycopg.Cursor[Any],
+    session: Session,
     kind: JobKind,
     payload: dict[str, Any],
     owner: tuple[UUID, str | None],
@@ -153,7 +150,7 @@ def _enqueue(
     """Add the job's row. Return its id, or the id of the job that exists with the same key.
 
     Args:
-        cursor: in the caller's transaction.
+        session: of the job's owner; the caller's transaction.
         kind: the kind of job.
         payload: see ``enqueue``.
         owner: ``tenant_id`` and ``tenant_role``; None as role stands for the current one.
@@ -164,13 +161,16 @@ def _enqueue(
         if moment is not None and moment.tzinfo is None:
             message = f"{name} needs a time zone"
             raise ValueError(message)
-    body = Jsonb(payload)
     if len(str(payload)) > LARGEST_PAYLOAD:
         message = f"the payload of {kind.name!r} is over {LARGEST_PAYLOAD} characters: store the data and name it"
         raise ValueError(message)
     rank = RANKS[wishes.priority or kind.priority]
     when = (wishes.dedupe_key, wishes.run_after, rank, wishes.deadline)
-    values = (uuid7(), *owner, kind.name, body, *when, kind.retry.attempts, *requested_by, traceparent())
+    job_id = uuid7()
+    body = Jsonb(payloads.seal_within(session, job_id, payload))
+    values = (job_id, *owner, kind.name, body, *when, kind.retry.attempts, *requested_by, traceparent())
+    session.flush()
+    cursor = psycopg_connection(session).cursor()
     while True:
         added = _first(cursor.execute(_INSERT, values))
         if added is not None:

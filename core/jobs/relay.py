@@ -17,7 +17,7 @@ import redis
 from core import telemetry
 from core.database import DEFAULT_DATABASE, TenantMoving, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
-from core.jobs import admission, deliveries, endings, heartbeat
+from core.jobs import admission, deliveries, endings, heartbeat, inbox
 from core.jobs.limits import LARGEST
 from core.settings import get_settings
 
@@ -90,6 +90,18 @@ DELETE FROM node.jobs WHERE id IN (
 RETURNING id
 """
 
+_EXPIRE = """
+UPDATE node.jobs SET result = NULL, result_until = NULL WHERE id IN (
+    SELECT id FROM node.jobs WHERE result_until < now() LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
+
+_HEEDED = """
+DELETE FROM node.job_cancellations WHERE NOT EXISTS (
+    SELECT FROM node.jobs WHERE jobs.id = job_cancellations.job_id AND jobs.state IN ('queued', 'sent', 'running')
+)
+"""
+
 _UNSEND = "UPDATE node.jobs SET state = 'queued', updated_at = now() WHERE id = ANY(%s) AND state = 'sent'"
 
 log = telemetry.get_logger(__name__)
@@ -129,6 +141,7 @@ class Relay:
         self._messages = messages
         self._database = database
         self._after, self._keep = settings.jobs_resend_after, timedelta(days=settings.jobs_keep_days)
+        self._keep_messages = timedelta(days=settings.inbox_keep_days)
         self._window, self._per_tenant = settings.jobs_window, settings.jobs_per_tenant
         self._epoch = str(uuid4())
 
@@ -152,7 +165,10 @@ class Relay:
                 pause = 0.0 if done.admitted else poll
 
     def sweep(self) -> int:
-        """Remove jobs that ended long ago, with their dead letters, and old events; returns the number of jobs.
+        """Remove jobs that ended long ago, with their dead letters, expired results, old events and messages.
+
+        Returns:
+            The number of jobs.
 
         Raises:
             Unavailable: the database is not there.
@@ -161,6 +177,9 @@ class Relay:
             connection = psycopg_connection(session)
             swept = _ids(connection, _SWEEP, {"keep": self._keep, "batch": _SWEPT_AT_ONCE})
             connection.execute("DELETE FROM node.dead_letters WHERE job_id = ANY(%s)", (swept,))
+            connection.execute(_EXPIRE, {"batch": _SWEPT_AT_ONCE})
+            connection.execute(_HEEDED)
+            inbox.sweep(connection, self._keep_messages, _SWEPT_AT_ONCE)
             deliveries.sweep(connection, self._keep, _SWEPT_AT_ONCE)
         return len(swept)
 

@@ -18,7 +18,7 @@ from core import scratch, telemetry, tracing
 from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
-from core.jobs import endings, job_metrics, leases
+from core.jobs import endings, job_metrics, leases, payloads
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.context import (
     DeadlinePassed,
@@ -40,6 +40,7 @@ from core.tenancy import tenant_of_role
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from core.database import TenantRef
     from core.jobs.failures import Trace
     from core.jobs.leases import Hold
 
@@ -209,7 +210,7 @@ class Runner:
             owner = "the platform" if of_platform else "a tenant"
             return self._fail(lease, f"the kind {lease.kind.name} is not for jobs of {owner}", final=True)
         if of_platform:
-            return self._call(lease, PlatformJobContext(lease, self.stopping))
+            return self._call(lease, None, PlatformJobContext(lease, self.stopping))
         try:
             tenant = tenant_of_role(lease.tenant_role)
         except TenantMoving:
@@ -219,12 +220,13 @@ class Runner:
         telemetry.bind(tenant=tenant.slug)
         if tenant.state != "active":
             return "queued" if leases.give_back(lease, delay=SUSPENDED) else None
-        return self._call(lease, JobContext(lease, tenant, self.stopping))
+        return self._call(lease, tenant, JobContext(lease, tenant, self.stopping))
 
-    def _call(self, lease: Lease, context: JobContext | PlatformJobContext) -> str | None:
+    def _call(self, lease: Lease, tenant: TenantRef | None, context: JobContext | PlatformJobContext) -> str | None:
         try:
             with self._lease_prolonged(lease, context):
-                kind_of(lease.kind.name).run(context, dict(lease.payload))
+                payload = payloads.open_as(tenant, lease.job_id, dict(lease.payload))
+                kind_of(lease.kind.name).run(context, payload)
             if not context.finished:
                 context.finish_alone()
         except tuple(_ENDS) as end:

@@ -29,6 +29,8 @@ _RUNNING: dict[str, Any] = {
     "run_after": "2026-02-03T08:15:00Z",
     "deadline": None,
     "cancelling": False,
+    "result": None,
+    "result_until": None,
     "created_at": "2026-02-03T08:15:00Z",
     "started_at": "2026-02-03T08:15:02Z",
     "finished_at": None,
@@ -55,6 +57,8 @@ class JobOut(BaseModel):
     priority: Literal["high", "normal", "low"] = Field(description="Order among the partner's own jobs.")
     run_after: datetime = Field(description="Not before.")
     deadline: datetime | None = Field(description="A job that has not ended by then is given up; null: no deadline.")
+    result: dict[str, Any] | None = Field(description="The result, if its kind has one; null after `result_until`.")
+    result_until: datetime | None = Field(description="Until when the result can be read.")
     cancelling: bool = Field(description="Whether it was cancelled while it runs: it ends before its next step.")
     created_at: datetime = Field(description="When the job was created.")
     started_at: datetime | None = Field(description="When the work began; null: it has not begun.")

@@ -20,10 +20,11 @@ def rewrap(*, as_json: bool) -> None:
     Set the old key as IIT_MASTER_KEY_PREVIOUS meanwhile. The next run resumes an interrupted one. Ends with 3 when a
     tenant is left behind.
     """
+    from core.jobs.payloads import reseal_platform_jobs
     from core.tenancy.rewrapping import rewrap_all
 
     with Progress("Wrapping keys") as progress:
-        done = rewrap_all(actor=ACTOR, progress=lambda _slug: progress.advance())
+        done = rewrap_all(actor=ACTOR, progress=lambda _slug: progress.advance(), others=(reseal_platform_jobs,))
     if as_json:
         print_json(done)
     else:

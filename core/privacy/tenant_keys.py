@@ -131,6 +131,15 @@ def derived_key(tenant: TenantRef, purpose: str) -> bytes:
     if ring is None:
         with tenant_session(tenant, actor="system:keys", readonly=True) as session:
             ring = key_ring(session)
+    return _derive(tenant, purpose, ring)
+
+
+def derived_key_within(session: TenantSession, purpose: str) -> bytes:
+    """Return the same key as ``derived_key`` in a session of the tenant, whose keys may not be committed yet."""
+    return _derive(session.tenant, purpose, key_ring(session))
+
+
+def _derive(tenant: TenantRef, purpose: str, ring: KeyRing) -> bytes:
     info = f"{tenant.id}|{purpose}".encode()
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(ring.blob)
 

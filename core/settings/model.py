@@ -258,6 +258,9 @@ class Settings(ObservingSettings):
         description="Largest body of a stored answer. A repeated request with a larger one is answered with the address"
         " at which to read it.",
     )
+    inbox_keep_days: int = Field(
+        default=30, ge=4, description="Days for which a message from elsewhere is known, so that it takes effect once."
+    )
     jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
     quality_link_after_minutes: float = Field(
         default=15.0,

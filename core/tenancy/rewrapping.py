@@ -15,6 +15,8 @@ from core.privacy import master, tenant_keys
 from core.tenancy.service import list_tenants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from core.database import TenantRef
     from core.telemetry.progress import LineCallback
 
@@ -40,7 +42,9 @@ class RewrapResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> RewrapResult:
+def rewrap_all(
+    *, actor: str, progress: LineCallback = lambda _slug: None, others: Sequence[Callable[[], int]] = ()
+) -> RewrapResult:
     """Wrap the keys of all tenants and the secrets of the installation with the current master key.
 
     It verifies that the current key alone opens each tenant's.
@@ -51,6 +55,7 @@ def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Re
     Args:
         actor: who runs it.
         progress: receives each tenant's slug.
+        others: functions that seal further secrets of the installation, and return how many they sealed.
 
     Raises:
         Invalid: no master key is configured.
@@ -66,7 +71,7 @@ def rewrap_all(*, actor: str, progress: LineCallback = lambda _slug: None) -> Re
             seen.add(tenant.id)
             _tenant(tenant, done, actor)
             progress(tenant.slug)
-    done.keys += second_factor.reseal_all()
+    done.keys += second_factor.reseal_all() + sum(reseal() for reseal in others)
     if not done.failed:
         forget_older_keys()
     with platform_session() as session:

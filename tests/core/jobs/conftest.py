@@ -13,7 +13,8 @@ from core.database import node_session, platform_session, tenant_session
 from core.feature import feature
 from core.identity import csrf
 from core.identity.people import accounts, sessions
-from core.jobs import Retry, enqueue, job
+from core.jobs import Retry, enqueue, job, payloads
+from core.privacy.errors import CannotDecrypt
 from tests.keyed import KeyedClient
 
 acts = {}
@@ -46,11 +47,15 @@ def ask():
 
 @pytest.fixture
 def row():
-    """``row(job_id)`` gives the job's row."""
+    """``row(job_id)`` gives the job's row, with its payload decrypted where that is possible."""
 
     def read(job_id):
         with node_session() as session:
-            return session.execute(text("SELECT * FROM node.jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+            stored = session.execute(text("SELECT * FROM node.jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+        try:
+            return {**stored, "payload": payloads.open_payload(stored)}
+        except CannotDecrypt:
+            return stored
 
     return read
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from core.database import node_session, tenant_session
+from core.database import node_session, psycopg_connection, tenant_session
 from core.events.outbox import publish_after_commit
 from core.feature_registry import Feature
 from core.jobs import Retry, deliveries, enqueue
@@ -16,6 +16,7 @@ from core.jobs.broker import LocalMessages
 from core.jobs.registry import _kinds
 from core.jobs.relay import Relay
 from core.jobs.worker import drain
+from core.privacy import tenant_keys
 from tests.core.events.features import any_event, declare
 
 FIRST, SECOND = f"{__name__}:first", f"{__name__}:second"
@@ -224,3 +225,21 @@ def run_all(relay, messages):
         messages.sent.clear()
     finally:
         runner.close()
+
+
+def test_events_of_a_tenant_whose_keys_cannot_be_read_hold_up_nobody_elses(tenant, make_tenant):
+    with node_session() as session:
+        session.execute(text("UPDATE node.outbox SET forwarded_at = now()"))
+    broken = make_tenant().ref
+    publish(broken, "s")
+    with tenant_session(broken, actor="test:1") as session:
+        session.execute(text("DELETE FROM tenant_keys"))
+    tenant_keys.forget()
+    publish(tenant, "s")
+    with node_session() as session:
+        deliveries.forward(psycopg_connection(session), None, 1)
+    with node_session() as session:
+        query = text("SELECT tenant_role FROM node.outbox WHERE forwarded_at IS NULL")
+        waiting = set(session.scalars(query))
+    assert broken.role_name in waiting
+    assert tenant.role_name not in waiting

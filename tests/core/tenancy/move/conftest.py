@@ -77,7 +77,7 @@ class Writer(threading.Thread):
                 if gone:
                     session.connection().exec_driver_sql("DELETE FROM tenant_settings WHERE key = %s", (gone,))
                 audit.record(session, "api:audit:read", "audit", None, {"key": key})
-                enqueue(session, "testing.act", {"act": "nothing", "key": key})
+                enqueue(session, "testing.act", {"act": "nothing"}, dedupe_key=key)
                 metering.record(session, "imports", 1, key=key)
         except TenantMoving:
             self.rejected += 1
@@ -95,7 +95,7 @@ class Writer(threading.Thread):
         assert self.error is None
         assert stored == self.expected
         for statement in (
-            "SELECT payload ->> 'key' FROM node.jobs WHERE payload ->> 'key' LIKE %s",
+            "SELECT dedupe_key FROM node.jobs WHERE dedupe_key LIKE %s",
             "SELECT detail ->> 'key' FROM audit_events WHERE detail ->> 'key' LIKE %s",
             "SELECT key FROM node.usage_events WHERE key LIKE %s",
         ):
