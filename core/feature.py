@@ -14,6 +14,7 @@ feature = Feature(
         "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
         "core.webhooks.api:router",
+        "core.events.api:router",
         "core.jobs.operator_api:router",
         "core.preferences.api:router",
         "core.schedules.api:router",
@@ -65,6 +66,7 @@ feature = Feature(
         Permission("people.write", "Invite, change and remove people, and make links to new passwords"),
         Permission("roles.write", "Create, change and delete roles of the partner, with at most one's own permissions"),
         Permission("sso.manage", "Set up, test and enforce sign-in by the partner's own provider; claim domains"),
+        Permission("events.read", "Receive the partner's events as they happen", roles=("data_officer", "service")),
         Permission("webhooks.read", "See the webhooks, without their secrets, and the log of their deliveries"),
         Permission("webhooks.write", "Create, change and remove webhooks, and send deliveries again"),
         Permission("retention.write", "Change how long to retain rows that are not part of the record"),
@@ -222,6 +224,7 @@ feature = Feature(
         "operators": "The installation, for its operators: connections, jobs and health.",
         "jobs": "Work in the background: its state and progress.",
         "settings": "The tenant's settings, by group.",
+        "events": "The tenant's public events as they happen.",
         "webhooks": "Addresses that receive the tenant's events, and the log of what was sent to them.",
     },
 )

@@ -239,6 +239,7 @@ class _Answer:
         self.slot: Slot | None = None
         self.more: list[tuple[bytes, bytes]] = []
         self._long = False
+        self._streaming = False
         self._conditional = Conditional(scope, API)
         self._head: Message | None = None
         self.status = 0
@@ -270,7 +271,7 @@ class _Answer:
                 await self._begin(head)
             self.ended = not message.get("more_body", False)
             self._long = self._long or not self.ended
-            if self._long and self.slot is not None:
+            if self._long and self.slot is not None and not self._streaming:
                 await self._send_part(message, self.slot)
                 return
         await self._send(message)
@@ -278,6 +279,9 @@ class _Answer:
     async def _begin(self, head: Message) -> None:
         self.status = head["status"]
         self._span.answered()
+        if _is_stream(head) and self.slot is not None:
+            self._streaming = True
+            self.slot.leave()  # it may stay open for hours, and bounds its own reads
         head["headers"] = self._with_headers(head.get("headers", []))
         await self._send(head)
 
@@ -339,6 +343,13 @@ def _own_error(error: Exception) -> Exception:
 
 async def _nothing() -> Message:
     return {"type": "http.disconnect"}
+
+
+def _is_stream(message: Message) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in message.get("headers", [])
+    )
 
 
 def _is_problem(message: Message) -> bool:

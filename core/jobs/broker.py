@@ -14,6 +14,7 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
+from core.events.signals import send_signals
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_JOBS
 from core.resilience.errors import NOT_CALLED
@@ -34,6 +35,9 @@ class Messages(Protocol):
 
     def forgot(self, epoch: str) -> bool:
         """Return whether all earlier messages are lost."""
+
+    def signal(self, tenant_ids: Iterable[UUID]) -> None:
+        """Signal that these tenants have new events."""
 
 
 class DramatiqMessages:
@@ -72,6 +76,10 @@ class DramatiqMessages:
         with _guarded():
             return bool(self.client.set(f"{NAMESPACE}:epoch", epoch, nx=True))
 
+    def signal(self, tenant_ids: Iterable[UUID]) -> None:
+        """Signal the events; see ``core.events.signals``."""
+        send_signals(self.client, tenant_ids)
+
     def serve(self, run: Callable[[UUID, str], Any], names: Iterable[str]) -> None:
         """Make the broker call ``run(job_id, database)`` for each message, in the threads of a Dramatiq worker.
 
@@ -97,6 +105,9 @@ class LocalMessages:
     def forgot(self, epoch: str) -> bool:  # noqa: ARG002 - as the protocol says
         """Return False: nothing is lost while this process lives."""
         return False
+
+    def signal(self, tenant_ids: Iterable[UUID]) -> None:
+        """Do nothing: readers find the events."""
 
 
 @contextmanager

@@ -71,8 +71,8 @@ SELECT EXISTS (
 """
 
 
-def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -> int:
-    """Enqueue a delivery for each subscriber of the oldest waiting events; returns the number of events.
+def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -> list[UUID]:
+    """Enqueue a delivery for each subscriber of the oldest waiting events; returns the tenant of each event.
 
     Events that no feature of this process declares wait for a process that knows them.
 
@@ -84,7 +84,7 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
     values = {"events": sorted(event_types()), "role": role, "batch": batch}
     due, owners = _readable_due(connection, values)
     if not due:
-        return 0
+        return []
     attempts = kind_of(KIND).retry.attempts
     deliveries = []
     for event_id, tenant_id, tenant_role, name, subject, carried, published_at, actor, request_id in due:
@@ -104,7 +104,7 @@ def forward(connection: psycopg.Connection[Any], role: str | None, batch: int) -
     with connection.cursor() as cursor:
         cursor.executemany(_ENQUEUE, deliveries)
         cursor.execute(_FORWARDED, ([row[0] for row in due],))
-    return len(due)
+    return [row[1] for row in due]
 
 
 def _readable_due(

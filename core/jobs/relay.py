@@ -210,7 +210,7 @@ class Relay:
                     return Tick()
             else:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            deliveries.forward(connection, self._role, _BATCH)
+            publishers = deliveries.forward(connection, self._role, _BATCH)
             resent = _ids(connection, _RESEND, chosen)
             reaped = _ids(connection, _REAP, chosen)
             last = _ids(connection, _LAST, chosen)
@@ -224,6 +224,7 @@ class Relay:
                 window=self._window,
             )
             late, cancelled = _ids(connection, _LATE, chosen), _ids(connection, _CANCELLED, chosen)
+        self._messages.signal(publishers)
         buried = sum(self._end(endings.vanish_expired, job_id) for job_id in last)
         buried += sum(self._end(endings.miss_deadline, job_id) for job_id in late)
         for job_id in cancelled:

@@ -50,6 +50,12 @@ REDIS_JOBS: Final = Dependency(
     timeout=10.0,
     breaker=BreakerPolicy(calls=3, window_seconds=10, open_seconds=1.0, longest_open_seconds=5.0),
 )
+REDIS_EVENTS: Final = Dependency(
+    "redis_events",
+    "Redis, which says at once that something happened. Without it, streams of events look every few seconds.",
+    timeout=2.0,
+    breaker=BreakerPolicy(calls=3, window_seconds=10, open_seconds=1.0, longest_open_seconds=5.0),
+)
 REDIS_CACHE: Final = Dependency(
     "redis_cache",
     "Redis, which keeps answers that are dear to compute. Without it, each answer is computed when it is asked for.",
@@ -66,7 +72,16 @@ FILE_STORE: Final = Dependency(
     at_once_per_tenant=16,
     breaker=BreakerPolicy(window_seconds=60, open_seconds=10.0),
 )
-OWN: Final = (SIGN_IN_PROVIDERS, MAIL_SERVER, NAME_SERVERS, REDIS_QUOTAS, REDIS_JOBS, REDIS_CACHE, FILE_STORE)
+OWN: Final = (
+    SIGN_IN_PROVIDERS,
+    MAIL_SERVER,
+    NAME_SERVERS,
+    REDIS_QUOTAS,
+    REDIS_JOBS,
+    REDIS_EVENTS,
+    REDIS_CACHE,
+    FILE_STORE,
+)
 
 
 def dependencies() -> dict[str, Dependency]:

@@ -56,6 +56,7 @@ CONNECTION_NAMES: Final = {
     "name_servers": marked("Name servers"),
     "redis_quotas": marked("Redis, for rate limits"),
     "redis_jobs": marked("Redis, for jobs"),
+    "redis_events": marked("Redis, for streams of events"),
     "file_store": marked("File store"),
 }
 CONNECTION_PURPOSES: Final = {
@@ -65,6 +66,7 @@ CONNECTION_PURPOSES: Final = {
     "name_servers": marked("Without them, no domain can be proved."),
     "redis_quotas": marked("Without it, reads are not limited, and each process counts writes for itself."),
     "redis_jobs": marked("Without it, jobs wait in PostgreSQL."),
+    "redis_events": marked("Without it, streams of events look every few seconds."),
     "file_store": marked("Without it, imports and reports wait."),
 }
 LEVELS: Final = {

@@ -164,6 +164,9 @@ VERBS |= {
     "Disable",
     "Give",
     "Send",
+    "Retry",
+    "Discard",
+    "Edit",
     "Void",
 }
 

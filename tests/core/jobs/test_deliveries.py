@@ -157,7 +157,9 @@ def test_a_relay_that_dies_before_it_commits_loses_nothing_and_enqueues_nothing_
 
     def die():
         with node_session(tenant.database) as session:
-            assert deliveries.forward(session.connection().connection.driver_connection, tenant.role_name, 10) == 1
+            assert deliveries.forward(session.connection().connection.driver_connection, tenant.role_name, 10) == [
+                tenant.id
+            ]
             raise ArithmeticError
 
     with pytest.raises(ArithmeticError):

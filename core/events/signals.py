@@ -1,0 +1,103 @@
+"""Signals that a tenant has new public events, through Redis: pub/sub with the tenant in the channel's name.
+
+A signal carries nothing. Whoever gets one reads the events from PostgreSQL. So a lost signal only makes a reader
+slower, and Redis never sees an event.
+"""
+
+from __future__ import annotations
+
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from core import telemetry
+from core.resilience import guarded
+from core.resilience.dependencies import REDIS_EVENTS
+from core.resilience.errors import NOT_CALLED
+from core.services import ensure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from redis.client import PubSub
+
+CHANNEL: Final = "iit:events:"
+SHORTEST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 10.0
+"""Seconds between two tries to subscribe."""
+_LISTEN: Final = 0.5
+
+log = telemetry.get_logger(__name__)
+
+
+def send_signals(client: Redis, tenant_ids: Iterable[UUID]) -> None:
+    """Signal that these tenants have new events. If Redis does not answer, readers find them later."""
+    tenants = set(tenant_ids)
+    if not tenants:
+        return
+    try:
+        with guarded(REDIS_EVENTS):
+            pipe = client.pipeline(transaction=False)
+            for tenant_id in tenants:
+                pipe.publish(f"{CHANNEL}{tenant_id}", "")
+            pipe.execute()
+    except (RedisError, *NOT_CALLED) as error:
+        log.info("events were not signalled", error=type(error).__name__)
+
+
+class Signals:
+    """Listens while somebody is interested, in a thread of its own.
+
+    Args:
+        heard: called in that thread with a tenant; with None after each new subscription, when signals may be lost.
+    """
+
+    def __init__(self, heard: Callable[[UUID | None], None]) -> None:
+        self._heard = heard
+        self._lock = Lock()
+        self._interested = 0
+        self._ended = Event()
+
+    def enter(self) -> None:
+        """Count one more who is interested; the first one starts the thread."""
+        with self._lock:
+            self._interested += 1
+            if self._interested == 1:
+                self._ended = Event()
+                Thread(target=self._run, args=(self._ended,), name="iit-event-signals", daemon=True).start()
+
+    def leave(self) -> None:
+        """Count one fewer; the last one ends the thread, within a second."""
+        with self._lock:
+            self._interested -= 1
+            if not self._interested:
+                self._ended.set()
+
+    def _run(self, ended: Event) -> None:
+        pause = SHORTEST_PAUSE
+        while not ended.is_set():
+            try:
+                with self._subscribed() as subscription:
+                    pause = SHORTEST_PAUSE
+                    self._heard(None)
+                    self._listen(subscription, ended)
+            except (RedisError, OSError, *NOT_CALLED) as error:
+                log.info("no signals of events", error=type(error).__name__)
+                ended.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _subscribed(self) -> PubSub:
+        with guarded(REDIS_EVENTS):
+            client = Redis.from_url(ensure().redis_url, socket_connect_timeout=REDIS_EVENTS.timeout)
+            subscription: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+            subscription.psubscribe(f"{CHANNEL}*")
+        return subscription
+
+    def _listen(self, subscription: PubSub, ended: Event) -> None:
+        while not ended.is_set():
+            message = subscription.get_message(timeout=_LISTEN)
+            if message is not None:
+                self._heard(UUID(message["channel"].decode().removeprefix(CHANNEL)))
