@@ -38,6 +38,7 @@ RECEIVERS: Final = Dependency(
 )
 PURPOSE: Final = "webhook"
 EVENT: Final = "webhooks.endpoint_disabled"
+ANNOUNCE: Final = "webhooks.announce"
 AT_ONCE: Final = 20
 """Deliveries of one job; then it waits for its tenant's turn."""
 PER_MINUTE: Final = 120
@@ -184,12 +185,23 @@ def _record(session: TenantSession, endpoint_id: UUID, due: _Due, outcome: _Outc
 
 
 def _disable(session: TenantSession, endpoint_id: UUID, reason: str) -> None:
-    """Stop sending to the endpoint, and tell the tenant's other endpoints and the audit."""
+    """Stop sending to the endpoint. A job of its own tells the tenant's other endpoints.
+
+    This step holds the row of its job. To publish, it would wait for the rows of the other endpoints' jobs, whose steps
+    may wait for this one.
+    """
     with session.cursor() as cursor:
         cursor.execute(_DISABLE, (reason, endpoint_id))
     audit.record(session, "job:webhook:disable", "webhook", endpoint_id, {"reason": reason})
-    payload = {"endpoint_id": str(endpoint_id), "reason": reason}
-    publish_after_commit(session, EVENT, subject=str(endpoint_id), payload=payload)
+    enqueue(session, ANNOUNCE, {"endpoint_id": str(endpoint_id), "reason": reason})
+
+
+@job(ANNOUNCE, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
+def announce(context: JobContext, payload: dict[str, Any]) -> None:
+    """Publish that an endpoint was disabled."""
+    with context.session() as session:
+        publish_after_commit(session, EVENT, subject=payload["endpoint_id"], payload=payload)
+        context.finish(session)
 
 
 def _finish(context: JobContext, session: TenantSession, endpoint_id: UUID) -> None:
