@@ -15,7 +15,7 @@ from tests.faults import noting
 if __name__ == "__main__":
     noting.install()
     with node_session() as session:
-        number = deliveries.forward(psycopg_connection(session), None, 100)
+        number = len(deliveries.forward(psycopg_connection(session), None, 100))
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         time.sleep(600)
