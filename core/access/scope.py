@@ -1,7 +1,7 @@
 """Scope of a request: finds principal and tenant from the credential, and opens the request's one transaction."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeVar
@@ -11,7 +11,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from core import telemetry
 from core.access.verification import FRESH_SECONDS, leave_owner, verified
-from core.database import TenantRef, TenantSession, tenant_session
+from core.database import TenantRef, TenantSession, read_on_replica, tenant_session
 from core.errors import Forbidden
 from core.identity import credentials
 from core.identity.principal import CredentialOwner, Principal
@@ -33,6 +33,7 @@ _header = APIKeyHeader(
 
 
 Piece = TypeVar("Piece")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -108,6 +109,24 @@ class Scope(PrincipalScope):
             actor=self.principal.actor,
             request_id=self.request_id,
             readonly=readonly,
+            reach=self.principal.reach,
+        )
+
+    def read(self, function: Callable[[TenantSession], T]) -> T:
+        """Return ``function(session)`` of a transaction that only reads: on the replica, where there is one that fits.
+
+        For reports and indicators, which read much. The function may be called twice; see ``read_on_replica``.
+
+        Raises:
+            Unauthenticated, Forbidden: as ``session``.
+        """
+        if time.monotonic() - self.confirmation.moment >= FRESH_SECONDS:
+            self.confirm()
+        return read_on_replica(
+            self.tenant,
+            function,
+            actor=self.principal.actor,
+            request_id=self.request_id,
             reach=self.principal.reach,
         )
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from core.app import bounded
 from core.database import node_session, pool_states, psycopg_connection
+from core.database.replica import ReplicaState, replica_state
+from core.database.replica_marks import has_replica
 from core.errors import AppError
 from core.plugins import failures
 from core.resilience.dependencies import dependencies
@@ -33,6 +35,8 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM node.dead_letters WHERE resolution I
     coalesce(extract(epoch FROM now() - (SELECT min(run_after) FROM node.jobs
         WHERE state = 'queued' AND run_after <= now())), 0)
 """
+
+_WITHOUT_REPLICA: Final = "Reports read in the database meanwhile. See docs/how-to/add-a-read-replica.md."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def components(report: Report) -> list[Component]:
     """Return the components, those of the report first. Bounded in time, whatever hangs."""
     every = [Component(each.name, each.state, each.duration_ms, each.detail, each.remedy) for each in report.checks]
     every += _pools()
+    every += _replica()
     for database in report.answering:
         every += _of_database(database)
     every += _plugins()
@@ -91,6 +96,28 @@ def _pools() -> Iterator[Component]:
                 "waits": pool.waits,
             },
         )
+
+
+def _replica() -> Iterator[Component]:
+    if not has_replica():
+        return
+    states: list[ReplicaState] = []
+    began = time.perf_counter()
+    try:
+        bounded.within(ASK_SECONDS, "replica", lambda: states.append(replica_state()))
+    except (AppError, TimeoutError):
+        yield Component("replica", "warning", None, "the replica does not answer", _WITHOUT_REPLICA)
+        return
+    latency, state = round((time.perf_counter() - began) * 1000, 2), states[0]
+    detail = "" if state.fits else "the replica is too far behind" if state.streams else "the server is no replica"
+    yield Component(
+        "replica",
+        "ok" if state.fits else "warning",
+        latency,
+        detail,
+        "" if state.fits else _WITHOUT_REPLICA,
+        {"lag_seconds": None if state.lag is None else round(state.lag, 1)},
+    )
 
 
 def _of_database(database: str) -> Iterator[Component]:

@@ -53,7 +53,7 @@ def _row(state: CacheState) -> dict[str, object]:
     counts = state.counts
     return {
         "cache": state.name,
-        "answers": None if counts is None else counts.values,
+        "answers": None if counts is None else counts.answers,
         "tenants": None if counts is None else counts.tenants,
         "hits": None if counts is None else counts.hits,
         "misses": None if counts is None else counts.misses,

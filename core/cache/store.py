@@ -68,12 +68,12 @@ class Counts:
     """What Redis knows of a cache.
 
     Attributes:
-        values: stored answers, those of earlier generations too.
+        answers: stored answers, those of earlier generations too.
         tenants: tenants that have stored answers.
         hits: reads that found an answer, since Redis was last emptied; ``misses`` are the others.
     """
 
-    values: int
+    answers: int
     tenants: int
     hits: int
     misses: int

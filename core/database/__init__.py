@@ -12,6 +12,7 @@ from core.database.locks import lock_installation, lock_own, try_lock_installati
 from core.database.opening import SessionOpener
 from core.database.pools import PoolState, pool_states
 from core.database.reach import WHOLE_TENANT, Reach
+from core.database.replica import read_on_replica
 from core.database.round_trip import RoundTripError, at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
@@ -61,6 +62,7 @@ __all__ = [
     "platform_session",
     "pool_states",
     "psycopg_connection",
+    "read_on_replica",
     "require_migrated",
     "require_none",
     "set_local",

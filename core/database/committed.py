@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import event
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from core.database.scope import TenantRef
+
+write_listeners: Final[list[Callable[[TenantRef], None]]] = []
+"""Functions that are called after each commit of a tenant's transaction that may have written. They do not raise."""
+
 
 def after_commit(session: Session, function: Callable[[], object]) -> None:
     """Call a function once when the session's transaction has committed; never if it is rolled back.
@@ -18,3 +23,9 @@ def after_commit(session: Session, function: Callable[[], object]) -> None:
     The function must be quick, and neither raise nor use the session.
     """
     event.listen(session, "after_commit", lambda _: function(), once=True)
+
+
+def after_write(tenant: TenantRef) -> None:
+    """Call ``write_listeners``: a transaction of the tenant that may have written has committed."""
+    for listener in write_listeners:
+        listener(tenant)

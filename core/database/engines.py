@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine, Pool
 
 DEFAULT_DATABASE = "default"
+REPLICA = "replica"
+"""The application's login to the replica of a database."""
 
 
 class DatabaseUnknown(Unavailable):
@@ -37,7 +39,7 @@ def databases() -> tuple[str, ...]:
 
 
 def login_url(login: str, database: str = DEFAULT_DATABASE) -> str:
-    """The address of a data database, with the password of the ``application`` or the ``owner``.
+    """The address of a data database, with the password of the ``application`` or the ``owner``; or of its replica.
 
     Raises:
         DatabaseUnknown: this process does not know the database.
@@ -46,6 +48,11 @@ def login_url(login: str, database: str = DEFAULT_DATABASE) -> str:
     from core.services import ensure
 
     endpoints = ensure()
+    if login == REPLICA:
+        if database != DEFAULT_DATABASE or endpoints.replica_url is None:
+            detail = f"there is no replica of the data database {database!r}"
+            raise DatabaseUnknown(detail)
+        return endpoints.replica_url
     if database == DEFAULT_DATABASE:
         return endpoints.database_url if login == "application" else endpoints.database_owner_url
     address = endpoints.databases.get(database)
@@ -68,6 +75,15 @@ def application_engine(database: str = DEFAULT_DATABASE) -> Engine:
         DatabaseUnknown: this process does not know the database.
     """
     return _engine("application", database)
+
+
+def replica_engine(database: str = DEFAULT_DATABASE) -> Engine:
+    """The pool of the application's login to the replica.
+
+    Raises:
+        DatabaseUnknown: the database has no replica.
+    """
+    return _engine(REPLICA, database)
 
 
 def owner_engine(database: str = DEFAULT_DATABASE) -> Engine:
@@ -134,9 +150,13 @@ def _close(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg'
 
 
 def open_pools() -> list[tuple[str, Pool]]:
-    """Return the pools of the application's login that are open, with the names of their databases."""
+    """Return the pools of the application's login that are open, with the names of their databases and replicas."""
     with _lock:
-        return [(database, engine.pool) for (login, database), engine in _engines.items() if login == "application"]
+        return [
+            (database if login == "application" else f"{database}_replica", engine.pool)
+            for (login, database), engine in _engines.items()
+            if login != "owner"
+        ]
 
 
 def _engine(login: str, database: str) -> Engine:
@@ -160,6 +180,8 @@ def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
         # Errors keep the text of statements, but not their values, which may be personal.
         "hide_parameters": True,
     }
+    if login == REPLICA:
+        common["connect_args"] |= {"connect_timeout": 3, "tcp_user_timeout": 15_000}
     if keeping:
         engine = create_engine(url, pool_size=4, max_overflow=4, pool_use_lifo=True, **common)
     elif login == "owner":
@@ -175,7 +197,7 @@ def _create(login: str, database: str, *, keeping: bool = False) -> Engine:
             **common | {"connect_args": {**common["connect_args"], "cursor_factory": OneStatementCursor}},
         )
         if isinstance(engine.pool, AffinePool):
-            engine.pool.database = database
+            engine.pool.database = database if login == "application" else f"{database}_replica"
         event.listen(engine, "checkout", bound(settings.database_connection_tenants))
     event.listen(engine, "connect", _no_search_path if login == "owner" else _begun_by_scope)
     return engine

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from core.database import joining, scripts, transactions
 from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, TenantMoving, TenantUpgrading
 from core.database.affinity import remember, wanting
+from core.database.committed import after_write
 from core.database.driver_errors import explained, is_lost, sqlstate_of
 from core.database.engines import DEFAULT_DATABASE, application_engine, owner_engine
 from core.database.reach import WHOLE_TENANT, Reach
@@ -104,9 +105,8 @@ class TenantSession(_ScopedSession):
     def at_commit(self, query: str, values: Sequence[object]) -> bool:
         """Send a statement together with the COMMIT, in one round trip; if that is not possible, send it at once.
 
-        If the statement fails, the transaction rolls back.
-
-        For writes that nobody reads again in this transaction, such as the audit row of a read.
+        If the statement fails, the transaction rolls back. For writes that nobody reads again in this transaction, such
+        as the audit row of a read.
 
         Returns:
             Whether the statement goes with the COMMIT.
@@ -174,8 +174,9 @@ def tenant_session(
     request_id: str | None = None,
     readonly: bool = False,
     reach: Reach = WHOLE_TENANT,
+    engine: Engine | None = None,
 ) -> Iterator[TenantSession]:
-    """One transaction of ``tenant``, for the facilities of ``reach``.
+    """One transaction of ``tenant``, for the facilities of ``reach``; on its database, or where ``engine`` leads.
 
     Raises:
         TenantRequired: ``tenant`` is None or no ``TenantRef``.
@@ -183,8 +184,10 @@ def tenant_session(
         TenantMoving: it is being moved and the transaction writes; or ``tenant`` names its place before a move.
         DatabaseUnavailable: the database cannot be reached, or the connection broke.
     """
-    engine, opened = application_engine(_require(tenant).database), False
-    outer = joining.outer_connection(tenant.id)
+    _require(tenant)
+    outer, opened = None, False
+    if engine is None:
+        engine, outer = application_engine(tenant.database), joining.outer_connection(tenant.id)
     try:
         begun = TenantSession(
             engine if outer is None else outer,
@@ -198,6 +201,8 @@ def tenant_session(
         with _run(begun) as session, transactions.noted(session):
             opened = True
             yield session
+        if not readonly and outer is None:
+            after_write(tenant)
     except (DBAPIError, psycopg.Error) as error:
         state = sqlstate_of(error)
         if (opened and not readonly and state == _READ_ONLY) or (not opened and state in _NO_SUCH_ROLE):

@@ -58,11 +58,20 @@ REDIS_EVENTS: Final = Dependency(
 )
 REDIS_CACHE: Final = Dependency(
     "redis_cache",
-    "Redis, which keeps answers that are dear to compute. Without it, each answer is computed when it is asked for.",
+    "Redis, which keeps answers that are dear to compute, and how far tenants have written. Without it, answers are"
+    " computed each time, and nothing is read on the replica.",
     timeout=0.25,
     at_once=64,
     at_once_per_tenant=32,
     breaker=BreakerPolicy(failure_rate=0.05, calls=1, window_seconds=5, longest_open_seconds=5.0),
+)
+DATABASE_REPLICA: Final = Dependency(
+    "database_replica",
+    "The replica of the database, where reports and indicators read. Without it, they read in the database.",
+    timeout=600.0,
+    at_once=64,
+    at_once_per_tenant=32,
+    breaker=BreakerPolicy(calls=3, window_seconds=30, open_seconds=5.0, longest_open_seconds=30.0),
 )
 FILE_STORE: Final = Dependency(
     "file_store",
@@ -80,6 +89,7 @@ OWN: Final = (
     REDIS_JOBS,
     REDIS_EVENTS,
     REDIS_CACHE,
+    DATABASE_REPLICA,
     FILE_STORE,
 )
 

@@ -25,12 +25,14 @@ class Endpoints:
         redis_url: Redis or Valkey.
         owner_url: the owner's login; None where this process lacks it.
         databases: the data databases beside the first, by name.
+        replica_url: the application's login to a replica of the first database; None if there is none.
     """
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     owner_url: str | None = field(repr=False)
     databases: Mapping[str, DatabaseLogins] = field(default_factory=dict, repr=False)
+    replica_url: str | None = field(default=None, repr=False)
 
     @property
     def database_owner_url(self) -> str:

@@ -143,8 +143,14 @@ def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
         redis_url = redis.get_secret_value()
     elif known is not None:
         redis_url = f"redis://:{known.valkey_password}@{ports.LOOPBACK}:{known.valkey_port}/0"
-    further = _further(settings, known, database)
-    return Endpoints(database_url=database, redis_url=redis_url, owner_url=owner, databases=further)
+    further, replica = _further(settings, known, database), settings.database_replica_url
+    return Endpoints(
+        database_url=database,
+        redis_url=redis_url,
+        owner_url=owner,
+        databases=further,
+        replica_url=None if replica is None else replica.get_secret_value(),
+    )
 
 
 def database_names() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import SettingsConfigDict
 
 from core.settings.observing import ObservingSettings
+from core.settings.replica import ReplicaSettings, url_field
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The source tree: the application runs from its tree, never from a wheel."""
@@ -34,16 +35,10 @@ class DataDatabase(BaseModel):
     owner_url: SecretStr | None = None
 
 
-def _url(name: str, description: str) -> SecretStr | None:
-    """Return a field for an optional address with a password. Its variable does not begin with ``IIT_``."""
-    field: SecretStr | None = Field(default=None, validation_alias=AliasChoices(name), description=description)
-    return field
-
-
-class Settings(ObservingSettings):
+class Settings(ObservingSettings, ReplicaSettings):
     """The settings that an operator can change, by environment variable or in the settings file.
 
-    A key is ``IIT_`` and the field's name in capitals. Only the three addresses have their customary names.
+    A key is ``IIT_`` and the field's name in capitals. Only the addresses of servers have their customary names.
     """
 
     model_config = SettingsConfigDict(env_prefix="IIT_", extra="forbid", frozen=True, env_ignore_empty=True)
@@ -68,11 +63,13 @@ class Settings(ObservingSettings):
         default="auto", description="How log lines look: console, json, or auto (console on a terminal, else json)."
     )
 
-    database_url: SecretStr | None = _url("DATABASE_URL", "The application's login to an external PostgreSQL >= 16.")
-    database_owner_url: SecretStr | None = _url(
+    database_url: SecretStr | None = url_field(
+        "DATABASE_URL", "The application's login to an external PostgreSQL >= 16."
+    )
+    database_owner_url: SecretStr | None = url_field(
         "DATABASE_OWNER_URL", "The owner's login to the same database: migrations and provisioning only."
     )
-    redis_url: SecretStr | None = _url("REDIS_URL", "An external Redis >= 7 or Valkey.")
+    redis_url: SecretStr | None = url_field("REDIS_URL", "An external Redis >= 7 or Valkey.")
     data_databases: dict[str, DataDatabase] = Field(
         default={},
         description="Further databases for tenants' data, as JSON: the name of each, with its `url` and `owner_url`.",
@@ -311,7 +308,7 @@ class Settings(ObservingSettings):
         """Read a bare number as seconds, as everywhere in the settings."""
         return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
 
-    @field_validator("database_url", "database_owner_url")
+    @field_validator("database_url", "database_owner_url", "database_replica_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):

@@ -1,5 +1,6 @@
 """Status, indicators and completeness over the API."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from core import audit
-from core.access import TenantDb, require
+from core.access import TenantDb, TenantScope, require
+from core.database import TenantSession
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.paging import Page, PageRequest, long_pages
@@ -40,8 +42,24 @@ PeriodText = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of the people whom the query selects; None for all."""
+
+    facility: str | None
+    sex: str | None
+    age: str | None
+
+    def selection(self, db: TenantSession) -> Selection:
+        """The people.
+
+        Raises:
+            Invalid: a label is unknown.
+        """
+        return selection_of(self.facility, self.sex, self.age, [row.datim_id for row in repository.facilities(db)])
+
+
 def selected(
-    db: TenantDb,
     facility: Annotated[str | None, Query(description="DATIM id. Default: all facilities.", max_length=100)] = None,
     sex: Annotated[
         str | None, Query(description="F, M or `not recorded`. Default: all.", examples=["F"], max_length=20)
@@ -50,12 +68,12 @@ def selected(
         str | None,
         Query(description="Age band, such as 15-19, or `not recorded`.", examples=["15-19"], max_length=20),
     ] = None,
-) -> Selection:
-    """The people whom the query selects."""
-    return selection_of(facility, sex, age, [row.datim_id for row in repository.facilities(db)])
+) -> Labels:
+    """The labels that the query names."""
+    return Labels(facility, sex, age)
 
 
-Selected = Annotated[Selection, Depends(selected)]
+Selected = Annotated[Labels, Depends(selected)]
 People = Annotated[PageRequest, Depends(long_pages({"since": date, "patient_id": UUID}, "-since"))]
 
 
@@ -64,8 +82,8 @@ People = Annotated[PageRequest, Depends(long_pages({"since": date, "patient_id":
 )
 def get_indicators(
     _: CohortRead,
-    db: TenantDb,
-    selection: Selected,
+    scope: TenantScope,
+    labels: Selected,
     period: Annotated[
         str | None, Query(description="2026Q3, FY26Q4, 2026-08, 2026 or FY26.", examples=["2026Q3"], max_length=20)
     ] = None,
@@ -76,7 +94,12 @@ def get_indicators(
     ] = "",
 ) -> Indicators:
     """Return TX_NEW, TX_CURR, TX_ML, TX_RTT and TX_PVLS, with every other term of TX_CURR's change, as known now."""
-    return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by), selection))
+
+    def read(db: TenantSession) -> Indicators:
+        selection = labels.selection(db)
+        return indicators_out(service.indicator_report(db, period_of(period, start, end), dimensions(by), selection))
+
+    return scope.read(read)
 
 
 @router.get(
@@ -86,16 +109,20 @@ def get_indicators(
 )
 def get_indicator_trend(
     _: CohortRead,
-    db: TenantDb,
-    selection: Selected,
+    scope: TenantScope,
+    labels: Selected,
     period: PeriodText,
     periods: Annotated[
         int, Query(description="Number of periods; `period` is the last one.", ge=1, le=programme.MOST_PERIODS)
     ] = 6,
 ) -> IndicatorTrend:
     """Return the counts of each period, all as known now. The periods are as long as the last one."""
-    each = preceding(period_of(period), periods)
-    return trend_out(each, programme.trend(db, each, selection), service.coverage(db, each[-1], selection))
+
+    def read(db: TenantSession) -> IndicatorTrend:
+        selection, each = labels.selection(db), preceding(period_of(period), periods)
+        return trend_out(each, programme.trend(db, each, selection), service.coverage(db, each[-1], selection))
+
+    return scope.read(read)
 
 
 @router.get(
@@ -107,7 +134,7 @@ def list_indicator_people(
     _: CohortRead,
     __: PatientsRead,
     db: TenantDb,
-    selection: Selected,
+    labels: Selected,
     paging: People,
     indicator: Annotated[
         str, Path(description="A count of the indicators, such as TX_ML.", examples=["TX_ML"], max_length=60)
@@ -115,15 +142,15 @@ def list_indicator_people(
     period: PeriodText,
 ) -> Page[IndicatorPerson]:
     """List them with their status at the end of the period. The audit records the read of each person on the page."""
-    part = programme.read_people(db, indicator, period_of(period), selection, paging)
+    part = programme.read_people(db, indicator, period_of(period), labels.selection(db), paging)
     items = [IndicatorPerson.model_validate(person) for person in part.rows]
     return Page.of(items, paging, part.total, part.last)
 
 
 @router.get("/cohort/status", operation_id="get_cohort_status", summary="Count people by status on a day")
-def get_cohort_status(_: CohortRead, db: TenantDb, as_of: AsOf = None) -> DayStatusOut:
+def get_cohort_status(_: CohortRead, scope: TenantScope, as_of: AsOf = None) -> DayStatusOut:
     """Count people by status, from what was known on that day."""
-    status = service.day_status(db, as_of_day(db, as_of))
+    status = scope.read(lambda db: service.day_status(db, as_of_day(db, as_of)))
     return DayStatusOut.model_validate(status, from_attributes=True)
 
 

@@ -49,7 +49,7 @@ feature = Feature(
         "imports.completed": "tenants.cohort.listeners:import_finished",
         "tenant.restored": "tenants.cohort.listeners:tenant_restored",
     },
-    caches=("tenants.cohort.caches:PERIOD_COUNTS",),
+    caches=("tenants.cohort.caches:PERIOD_COUNTS", "tenants.cohort.caches:DAY_STATUS"),
     tags={
         "cohort": "Statuses of patients, MER indicators, and comparisons with a RADET.",
     },

@@ -17,7 +17,7 @@ from core.events import publish
 from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort import repository
-from tenants.cohort.caches import PERIOD_COUNTS, PeriodCounts
+from tenants.cohort.caches import DAY_STATUS, PERIOD_COUNTS, DayStatus, PeriodCounts
 from tenants.cohort.complete import ReportingState, complete_through
 from tenants.cohort.indicators import MEASURES, Counts
 from tenants.cohort.load import CHUNK_PATIENTS, load_expectations, load_expectations_after, load_timelines
@@ -100,18 +100,6 @@ class IndicatorReport(Coverage):
     period: Period
     by: tuple[str, ...]
     rows: list[tuple[dict[str, str], dict[str, int]]]
-
-
-@dataclass(frozen=True, slots=True)
-class DayStatus:
-    """People by status on a day, from what was known then."""
-
-    as_of: date
-    patients: int
-    statuses: dict[str, int]
-    pending: int
-    late: int
-    iit_to_trace: int
 
 
 def cohort_settings(session: TenantSession) -> CohortSettings:
@@ -281,11 +269,16 @@ def coverage(session: TenantSession, period: Period, selection: Selection = EVER
 def day_status(session: TenantSession, as_of: date) -> DayStatus:
     """Count the people in each status at the end of a day, and who is pending or late, from what was known that day."""
     rules = cohort_settings(session)
+    within = None if session.reach.everything else [row.uuid for row in repository.facilities(session)]
+    question = {"as_of": as_of, "rules": rules.model_dump(mode="json"), "within": within}
+    return cache.read(session, DAY_STATUS, question, lambda: _count_day(session, as_of, rules, within))
+
+
+def _count_day(session: TenantSession, as_of: date, rules: CohortSettings, within: list[UUID] | None) -> DayStatus:
     day = day_number(as_of)
     totals = np.zeros(len(STATUSES), dtype=np.int64)
     patients = pending = late = beyond = 0
     merged_uuids = merged_at(session, start_of_day(session.tenant, as_of + timedelta(days=1)))
-    within = None if session.reach.everything else [row.uuid for row in repository.facilities(session)]
     for chunk in load_timelines(session, facility_uuids=within):
         everyone = np.arange(len(chunk))
         if merged_uuids:  # a merged patient counts under the canonical one on that day

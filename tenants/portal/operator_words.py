@@ -57,6 +57,8 @@ CONNECTION_NAMES: Final = {
     "redis_quotas": marked("Redis, for rate limits"),
     "redis_jobs": marked("Redis, for jobs"),
     "redis_events": marked("Redis, for streams of events"),
+    "redis_cache": marked("Redis, for stored answers"),
+    "database_replica": marked("Replica of the database"),
     "file_store": marked("File store"),
 }
 CONNECTION_PURPOSES: Final = {
@@ -67,7 +69,13 @@ CONNECTION_PURPOSES: Final = {
     "redis_quotas": marked("Without it, reads are not limited, and each process counts writes for itself."),
     "redis_jobs": marked("Without it, jobs wait in PostgreSQL."),
     "redis_events": marked("Without it, streams of events look every few seconds."),
+    "redis_cache": marked("Without it, answers are computed each time, and nothing is read on the replica."),
+    "database_replica": marked("Without it, reports and indicators read in the database."),
     "file_store": marked("Without it, imports and reports wait."),
+}
+CACHE_NAMES: Final = {
+    "cohort.day_status": marked("People by status on a day"),
+    "cohort.period_counts": marked("Indicators of periods"),
 }
 LEVELS: Final = {
     "closed": "low",
@@ -176,6 +184,11 @@ def connection_name(target: str) -> str:
     name, _slash, instance = target.partition("/")
     words = _(CONNECTION_NAMES[name]) if name in CONNECTION_NAMES else name.replace("_", " ")
     return f"{words}: {instance}" if instance else words
+
+
+def cache_name(name: str) -> str:
+    """Return what a cache stores, in words; its name if the platform does not know it."""
+    return _(CACHE_NAMES[name]) if name in CACHE_NAMES else name
 
 
 def connection_purpose(target: str, about: str) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -60,19 +61,21 @@ def show_programme(page: Page, principal: Reader, scope: TenantScope, view: View
     """Show the indicators of a period, with filters, over time, and how they reconcile."""
     may_open = "patients.read" in principal.permissions
     shown = view if view.show in words.HEADLINES else View(view.period, view.facility, view.sex, view.age)
-    with scope.session() as session:
-        shown, work = views.read_programme(session, shown, may_open=may_open)
-        clinics = views.clinic_choices(repository.facilities(session))
-        until = data_date(session)
+
+    def read(session: TenantSession) -> tuple[View, views.Programme | None, list[tuple[str, str]], date]:
+        narrowed, work = views.read_programme(session, shown, may_open=may_open)
+        return narrowed, work, views.clinic_choices(repository.facilities(session)), data_date(session)
+
+    seen, work, clinics, until = scope.read(read)
     sexes, ages = views.group_choices()
     return page.render(
         "portal/programme/index.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",
-        view=shown,
+        view=seen,
         work=work,
-        periods=_with(views.period_choices(until), shown.period, work),
+        periods=_with(views.period_choices(until), seen.period, work),
         clinics=clinics,
         sexes=sexes,
         ages=ages,

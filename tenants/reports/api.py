@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import TenantDb, TenantScope, require
 from core.access.scope import Scope
+from core.database import TenantSession
 from core.errors import Forbidden
 from core.idempotency import REPEATABLE
 from core.identity import Principal
@@ -108,7 +109,7 @@ def get_radet(
 def get_indicator_tables(
     _: ReportsRead,
     __: CohortRead,
-    db: TenantDb,
+    scope: TenantScope,
     period: PeriodText = None,
     start: Annotated[IsoDay | None, Query(description="First day, instead of a period.")] = None,
     end: Annotated[IsoDay | None, Query(description="Last day, instead of a period.")] = None,
@@ -119,14 +120,17 @@ def get_indicator_tables(
 ) -> Response:
     """Return one count per row (CSV), or one sheet per indicator (xlsx), as known now; `as_of` says until which day."""
     reporting_period = period_of(period, start, end)
-    name = f"mer-{reporting_period.start}-{covered_part(db, reporting_period).end}"
-    if format == "csv":
-        return Response(
-            service.mer_csv(db, reporting_period, by), media_type=MEDIA_TYPES["csv"], headers=disposition(name, "csv")
-        )
-    file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
-    service.mer_workbook(db, reporting_period, by, file)
-    return _stream(file_blocks(file), name)
+
+    def read(db: TenantSession) -> Response:
+        name = f"mer-{reporting_period.start}-{covered_part(db, reporting_period).end}"
+        if format == "csv":
+            lines = service.mer_csv(db, reporting_period, by)
+            return Response(lines, media_type=MEDIA_TYPES["csv"], headers=disposition(name, "csv"))
+        file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
+        service.mer_workbook(db, reporting_period, by, file)
+        return _stream(file_blocks(file), name)
+
+    return scope.read(read)
 
 
 class DataValueSetPost(BaseModel):

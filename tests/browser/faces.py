@@ -325,6 +325,8 @@ FACES: Final = (
     Face("operators-jobs-none", "GET /operators/jobs", OPERATOR, "/operators/jobs?state=running&kind=imports.run"),
     Face("operators-webhooks", "GET /operators/webhooks", OPERATOR),
     Face("operators-connections", "GET /operators/connections", OPERATOR),
+    Face("operators-cache", "GET /operators/cache", OPERATOR),
+    Face("operators-cache-support", "GET /operators/cache", "platform_support"),
     Face("operators-connections-support", "GET /operators/connections", "platform_support"),
     Face("operators-job", "GET /operators/jobs/{job_id}", OPERATOR, act=click("Discard")),
     Face("operators-job-support", "GET /operators/jobs/{job_id}", "platform_support"),

@@ -161,6 +161,8 @@ OPERATORS = [
         status=422,
     ),
     Row("POST", "/operators/connections/release", "operations.write", form={"target": "mail_server"}, status=303),
+    Row("GET", "/operators/cache", "operations.read"),
+    Row("POST", "/operators/cache/empty", "operations.write", form={"cache": "cohort.day_status"}, status=303),
     Row("GET", "/operators/jobs/{job_id}", "operations.read"),
     Row("POST", "/operators/tenants/{slug}/suspend", "operations.write", form={"reason": "x" * 201}, status=422),
     Row("POST", "/operators/tenants/{slug}/resume", "operations.write", status=303),

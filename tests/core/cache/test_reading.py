@@ -207,7 +207,7 @@ def test_readers_with_another_reach_have_other_answers(sample):
 def test_the_oldest_answers_of_a_tenant_make_room(sample):
     for part in range(5):
         sample.get(part=part)
-    assert store.counts(SAMPLES.name).values == SAMPLES.most_values
+    assert store.counts(SAMPLES.name).answers == SAMPLES.most_values
     assert sample.get(never, part=4) == [0, 0]
 
 
@@ -215,7 +215,7 @@ def test_a_large_answer_is_not_stored(sample, monkeypatch):
     small = Cache(SAMPLES.name, "x", list[int], (EVENT,), largest_bytes=10)
     with sample.session(readonly=True) as session:
         assert len(read(session, small, {}, lambda: [0] * 100)) == 100
-    assert store.counts(SAMPLES.name).values == 0
+    assert store.counts(SAMPLES.name).answers == 0
 
 
 def test_errors_of_the_computation_reach_the_reader_and_leave_no_lock(sample):
