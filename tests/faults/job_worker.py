@@ -15,6 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+if "TEST_CLOCK_AHEAD" in os.environ:
+    from tests.faults import skew
+
+    skew.install(float(os.environ["TEST_CLOCK_AHEAD"]))
+
 from core.jobs import Retry, endings, isolated, isolation, job, registry
 from tests.faults import noting
 from tests.faults.effects import effect, wait_here_once
