@@ -20,6 +20,7 @@ feature = Feature(
         "core.schedules.api:router",
         "core.tenancy.origins.api:router",
         "core.connections.api:router",
+        "core.error_groups.api:router",
         "core.app.operator_health:router",
     ),
     public_routers=("core.identity.oidc.back_channel:router",),
@@ -132,6 +133,7 @@ feature = Feature(
             for act in ("pause", "resume", "limit", "unlimit", "cancel")
         ),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
+        *(f"{source}:error:{act}" for source in ("api", "cli", "page") for act in ("resolve", "ignore", "reopen")),
         *(
             f"{source}:webhook:{act}"
             for source in ("api", "cli", "page")
@@ -184,15 +186,17 @@ feature = Feature(
         Loop("roles", "core.identity.tenant_roles.changes:settle_all", seconds=60.0),
         Loop("schedules", "core.schedules.firing:look", seconds=20.0),
         Loop("dead_letters", "core.jobs.growth:look", seconds=30.0),
+        Loop("error_groups", "core.error_groups.service:remove_unseen", seconds=3600.0, first_seconds=180.0),
         Loop("idempotency", "core.idempotency.clearing:remove_expired", seconds=3600.0, first_seconds=120.0),
     ),
-    dependencies=("core.webhooks.dispatch:RECEIVERS",),
+    dependencies=("core.error_groups.sentry:ERROR_TRACKER", "core.webhooks.dispatch:RECEIVERS"),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "breaker": Command("core.connections.commands:breaker", "The breakers of connections: see, open, close"),
         "cache": Command("core.cache.commands:cache_commands", "Answers that Redis stores: see, empty"),
+        "errors": Command("core.error_groups.commands:errors", "Unexpected errors: list, resolve, ignore"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
         "people": Command(
             "core.identity.people.commands:people", "Add, list and remove people; make links to passwords"

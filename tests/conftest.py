@@ -116,7 +116,7 @@ def point_at(folder: Path) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_shared_breakers() -> Iterator[None]:
-    """Keep applications of this process from sharing their breakers.
+    """Keep applications of this process from sharing their breakers, and from storing their errors.
 
     Clients keep their application started for as long as a module or the run; its thread would ask the servers that
     another module made for itself, and keep connections to them.
@@ -128,7 +128,8 @@ def _no_shared_breakers() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (factory, worker):
-            patch.setattr(module, "sharing", lambda _: nullcontext())
+            for thread in ("sharing", "tracked"):
+                patch.setattr(module, thread, lambda _: nullcontext())
         yield
 
 

@@ -19,6 +19,7 @@ from core.app.pages import lay_pages
 from core.app.permissions import RoutePermissions
 from core.app.routing import lay_flat
 from core.connections.sharing import sharing
+from core.error_groups.tracking import tracked
 from core.feature_registry import Feature, features, resolve
 from core.metrics.exposition import exposed
 from core.services import ensure
@@ -80,7 +81,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await run_sync(ensure)
     settings = get_settings()
     try:
-        with exposed(settings.metrics_host, settings.metrics_port), sharing("api"), traced("api"):
+        with exposed(settings.metrics_host, settings.metrics_port), sharing("api"), tracked("api"), traced("api"):
             yield
     finally:
         await run_sync(_close)

@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
     die_with_parent(int(parent))
     from core import telemetry
     from core.database import DatabaseUnavailable
+    from core.error_groups.tracking import tracked
     from core.feature_registry import load_jobs
     from core.jobs.isolation import NO_DATABASE
     from core.jobs.runner import Runner
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        with traced("worker"):
+        with tracked("worker"), traced("worker"):
             runner.run(UUID(job_id), database, token=UUID(token))
     except DatabaseUnavailable:
         return NO_DATABASE

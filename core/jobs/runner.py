@@ -246,6 +246,8 @@ class Runner:
                 log.warning("job raised after it was done", error=describe(error))
                 return "done"
             tracing.current_span().fail(error)
+            if not isinstance(error, AppError) or error.status == AppError.status:
+                telemetry.report_error(error, __name__)
             final = isinstance(error, AppError) and error.status in REJECTIONS
             state = self._fail(lease, describe(error), final=final, trace=trace_of(error))
             log.warning("job failed", error=describe(error), state=state or "lost")

@@ -13,6 +13,7 @@ from core import scratch, telemetry
 from core.connections.sharing import sharing
 from core.database import DatabaseUnavailable
 from core.database.rights import warn_of_open_rights
+from core.error_groups.tracking import tracked
 from core.errors import AppError
 from core.feature_registry import load_jobs
 from core.jobs.attendance import Attendance
@@ -76,7 +77,12 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     loops = Loops(stopping)
     loops.start()
     try:
-        with exposed(settings.metrics_host, settings.metrics_port), sharing("worker"), traced("worker"):
+        with (
+            exposed(settings.metrics_host, settings.metrics_port),
+            sharing("worker"),
+            tracked("worker"),
+            traced("worker"),
+        ):
             yield runner
     finally:
         stopping.set()

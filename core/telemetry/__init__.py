@@ -5,7 +5,7 @@ never belong in a line; a processor hides them if somebody forgets.
 """
 
 from core.telemetry.context import bind, bound, context, request_id, separate, unit
-from core.telemetry.logs import configure, configure_from_settings, get_logger
+from core.telemetry.logs import configure, configure_from_settings, get_logger, report_error
 
 __all__ = [
     "bind",
@@ -14,6 +14,7 @@ __all__ = [
     "configure_from_settings",
     "context",
     "get_logger",
+    "report_error",
     "request_id",
     "separate",
     "unit",

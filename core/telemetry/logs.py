@@ -29,7 +29,7 @@ _OWN = frozenset(
     {"event", "level", "timestamp", "logger", "request_id", "tenant", "actor", "exception", "trace_id", "span_id"}
 )
 
-_OF_ERRORS = frozenset({"error", "critical"})
+_OF_ERRORS = frozenset({"error", "exception", "critical"})
 
 identify: Callable[[], Mapping[str, str]] | None = None
 """Returns the ids of the present trace and span. ``core.tracing`` sets it while it traces."""
@@ -46,14 +46,14 @@ def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _add_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _add_exception(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     raised = event.pop("exc_info", None)
     if raised is True:
         raised = sys.exc_info()
     error = raised[1] if isinstance(raised, tuple) else raised
     if isinstance(error, BaseException):
         event["exception"] = format_exception(error)
-        if on_error is not None and event.get("level") in _OF_ERRORS:
+        if on_error is not None and method in _OF_ERRORS:
             on_error(error, str(event.get("logger", "")))
     event.pop("exc_text", None)
     event.pop("stack_info", None)
@@ -140,6 +140,12 @@ def configure_from_settings() -> None:
 
     settings = get_settings()
     configure(level=settings.log_level, form=settings.log_format)
+
+
+def report_error(error: BaseException, logger: str) -> None:
+    """Count an unexpected error that is not logged with its traceback, such as that of a job."""
+    if on_error is not None:
+        on_error(error, logger)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -49,6 +49,12 @@ BREAKER_STATES: Final = {
     "forced_closed": marked("Held on by an operator"),
     "unused": marked("Not called yet"),
 }
+ERROR_STATES: Final = {
+    "open": marked("Open"),
+    "resolved": marked("Resolved"),
+    "ignored": marked("Ignored"),
+}
+ERROR_LEVELS: Final = {"open": "high", "resolved": "low", "ignored": ""}
 CONNECTION_NAMES: Final = {
     "sign_in_providers": marked("Sign-in providers"),
     "mail_server": marked("Mail server"),
@@ -60,6 +66,7 @@ CONNECTION_NAMES: Final = {
     "redis_cache": marked("Redis, for stored answers"),
     "database_replica": marked("Replica of the database"),
     "file_store": marked("File store"),
+    "error_tracker": marked("Error tracker"),
 }
 CONNECTION_PURPOSES: Final = {
     "sign_in_providers": marked("Without one, its people cannot sign in with it; sessions go on."),
@@ -72,6 +79,7 @@ CONNECTION_PURPOSES: Final = {
     "redis_cache": marked("Without it, answers are computed each time, and nothing is read on the replica."),
     "database_replica": marked("Without it, reports and indicators read in the database."),
     "file_store": marked("Without it, imports and reports wait."),
+    "error_tracker": marked("Without it, errors are only listed here."),
 }
 CACHE_NAMES: Final = {
     "cohort.day_status": marked("People by status on a day"),

@@ -24,6 +24,7 @@ from tenants.records.ids import new_uuid
 from tests.browser import people
 from tests.browser.jobs import dead_job
 from tests.browser.radet import ago, write_pair
+from tests.core.error_groups.samples import stored_error
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -86,6 +87,7 @@ class Stage:
             "secret": "none",
         }
         self.things["job_id"] = str(dead_job(self._tenants[SOUTH]))
+        self.things["error_id"] = str(stored_error())
         with _api(self.site, self._tenants[NORTH]) as north:
             self._prepare_north(north)
         with _api(self.site, self._tenants[SOUTH]) as south:

@@ -152,6 +152,9 @@ OPERATORS = [
     Row("GET", "/operators/tenants/{slug}", "operations.read"),
     Row("GET", "/operators/jobs", "operations.read"),
     Row("GET", "/operators/connections", "operations.read"),
+    Row("GET", "/operators/errors", "operations.read"),
+    Row("GET", "/operators/errors/{error_id}", "operations.read"),
+    Row("POST", "/operators/errors/{error_id}", "operations.write", form={"state": "ignored"}, status=303),
     Row("GET", "/operators/webhooks", "operations.read"),
     Row(
         "POST",

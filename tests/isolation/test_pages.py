@@ -18,6 +18,7 @@ from core.identity import permission_words
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
+from tests.core.error_groups.samples import stored_error
 from tests.isolation import pages_admin, pages_data
 from tests.isolation.pages import OWN, Row
 from tests.keyed import KeyedClient
@@ -357,10 +358,10 @@ def test_who_reads_numbers_only_gets_no_link_to_people(things, signed_in):
 
 @pytest.fixture(scope="module")
 def job(world):
-    """What the operators' pages name: the owner, and a job of the owner."""
+    """What the operators' pages name: the owner, a job of the owner, and an error."""
     with world.session() as session:
         queued = enqueue(session, "quality.link", {})
-    return {"slug": world.tenant.slug, "job_id": str(queued)}
+    return {"slug": world.tenant.slug, "job_id": str(queued), "error_id": str(stored_error())}
 
 
 @pytest.fixture(scope="module")

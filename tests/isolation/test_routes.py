@@ -26,6 +26,9 @@ OF_OPERATORS = {
     ("GET", "/v1/operators/health"),
     ("GET", "/v1/operators/connections"),
     ("PUT", "/v1/operators/connections"),
+    ("GET", "/v1/operators/errors"),
+    ("GET", "/v1/operators/errors/{error_id}"),
+    ("PUT", "/v1/operators/errors/{error_id}"),
     ("GET", "/v1/operators/jobs"),
     ("GET", "/v1/operators/jobs/{job_id}"),
     ("POST", "/v1/operators/jobs/retry"),
@@ -33,7 +36,7 @@ OF_OPERATORS = {
     ("POST", "/v1/operators/jobs/{job_id}/discard"),
 }
 """Operators call them, who have no tenant: tests/core/connections/test_connections.py,
-tests/core/jobs/test_decisions.py."""
+tests/core/jobs/test_decisions.py, tests/core/error_groups/test_error_groups.py."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
