@@ -914,6 +914,25 @@ CREATE TABLE schedules (
     changed_at TIMESTAMP WITH TIME ZONE, 
     CONSTRAINT pk_schedules PRIMARY KEY (name)
 );
+CREATE TABLE score_parts (
+    uuid UUID NOT NULL, 
+    run_uuid UUID NOT NULL, 
+    parent_job UUID NOT NULL, 
+    inputs TEXT NOT NULL, 
+    model_version TEXT NOT NULL, 
+    after UUID, 
+    until UUID NOT NULL, 
+    cursor_uuid UUID, 
+    state TEXT NOT NULL, 
+    patients INTEGER NOT NULL, 
+    patients_seen INTEGER NOT NULL, 
+    at_risk INTEGER NOT NULL, 
+    to_trace INTEGER NOT NULL, 
+    usual_risk FLOAT, 
+    CONSTRAINT pk_score_parts PRIMARY KEY (uuid), 
+    CONSTRAINT ck_score_parts_state CHECK (state IN ('waiting', 'done', 'failed', 'unfit'))
+);
+CREATE INDEX ix_score_parts_run_uuid ON score_parts (run_uuid);
 CREATE TABLE score_runs (
     uuid UUID NOT NULL, 
     as_of DATE NOT NULL, 
@@ -1106,7 +1125,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

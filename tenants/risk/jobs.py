@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from core.jobs import Retry, enqueue, job, latest_job
-from tenants.risk import repository
+from tenants.risk import parts, repository
 from tenants.risk.staleness import day_to_score
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from core.database import TenantSession
     from core.jobs import JobContext, JobEnd
     from core.jobs.schemas import JobOut
@@ -35,14 +34,23 @@ def score_ended(session: TenantSession, end: JobEnd) -> None:
     if run is not None and run.state == before:
         run.state = after
         session.add(run)
+    parts.parent_ended(session, end)
 
 
 @job(SCORE, retry=Retry(5), on_end=score_ended)
 def score(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Score everybody as of a date, in steps."""
-    from tenants.risk import scoring
+    from tenants.risk import spread
 
-    scoring.score(ctx.tenant, ctx.session, date.fromisoformat(payload["as_of"]), progress=ctx.progress)
+    spread.score(ctx, date.fromisoformat(payload["as_of"]))
+
+
+@job(parts.PART, retry=Retry(5), on_end=parts.part_ended)
+def score_part(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """Score the facilities of one part of a large scoring."""
+    from tenants.risk import spread
+
+    spread.score_part(ctx, UUID(payload["part"]))
 
 
 def request_scoring(session: TenantSession, as_of: date | None) -> UUID:

@@ -99,6 +99,41 @@ class ScoreRun(TenantBase, table=True):
     started_by: str
 
 
+class ScorePart(TenantBase, table=True):
+    """A part of a large scoring: some facilities, in their order, that one job scores.
+
+    Attributes:
+        parent_job: the job that waits for all parts.
+        inputs, model_version: those of the run when it was divided. A part of another run writes nothing.
+        after, until: the facility before its first one, None at the start, and its last one.
+        cursor_uuid: the facility up to which it is done.
+        state: ``waiting`` for its job or in work; ``done``; ``failed``: its job was given up; ``unfit``: the model
+            failed, or the records changed, so that the run is scored again as a whole.
+    """
+
+    __tablename__: ClassVar[str] = "score_parts"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'done', 'failed', 'unfit')", name="state"),
+        Index("ix_score_parts_run_uuid", "run_uuid"),
+        {"info": {"archive": "unfinished work does not continue where the archive is imported"}},
+    )
+
+    uuid: UUID = Field(primary_key=True)
+    run_uuid: UUID
+    parent_job: UUID
+    inputs: str
+    model_version: str
+    after: UUID | None = None
+    until: UUID
+    cursor_uuid: UUID | None = None
+    state: str
+    patients: int
+    patients_seen: int = 0
+    at_risk: int = 0
+    to_trace: int = 0
+    usual_risk: float | None = None
+
+
 class Prediction(TenantBase, table=True):
     """The prediction for one patient as of a date, on one of two lists.
 

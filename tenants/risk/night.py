@@ -30,7 +30,7 @@ def enqueue_night(session: TenantSession, due: datetime) -> None:
 @job(NIGHT, retry=Retry(5), on_end=score_ended)
 def night(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Score everybody as of a day, and issue its lists. Does nothing if the records end too early for the day."""
-    from tenants.risk import repository, scoring, worklist
+    from tenants.risk import repository, spread, worklist
 
     as_of = date.fromisoformat(payload["as_of"])
     with ctx.session() as session:
@@ -42,7 +42,7 @@ def night(ctx: JobContext, payload: dict[str, Any]) -> None:
         run = repository.run_of(session, as_of)
         scored = run is not None and run.state == "done" and run.started_by == ctx.actor
     if not scored:  # else an earlier try scored, and stopped while it issued the lists
-        scoring.score(ctx.tenant, ctx.session, as_of, progress=ctx.progress)
+        spread.score(ctx, as_of)
     for kind in worklist.KINDS:
         with ctx.session() as session:
             order = worklist.order_for(session, kind, as_of)

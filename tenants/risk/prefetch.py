@@ -59,9 +59,12 @@ class People:
     chunks: list[Timelines]
 
 
-def people_after(tenant: TenantRef, after: UUID | None, chunk_patients: int) -> Iterator[People]:
-    """Yield the people of all facilities after one: about ``chunk_patients`` at a time, at least one facility.
+def people_after(
+    tenant: TenantRef, after: UUID | None, chunk_patients: int, until: UUID | None = None
+) -> Iterator[People]:
+    """Yield the people of all facilities after one, up to ``until`` if it is given.
 
+    An item has about ``chunk_patients`` people, and at least one facility.
     The last item has no facilities. Each item is read in a transaction that has ended when it is yielded. So the caller
     and the reader never wait for a connection that the other one holds.
     """
@@ -69,7 +72,7 @@ def people_after(tenant: TenantRef, after: UUID | None, chunk_patients: int) -> 
     people = None
     while people is None or people.facilities:
         with tenant_session(tenant, actor=READER, readonly=True) as session:
-            facilities = repository.next_facilities(session, after, chunk_patients)
+            facilities = repository.next_facilities(session, after, chunk_patients, until)
             timelines = load_timelines(session, facility_uuids=facilities, chunk_patients=chunk_patients, texts=texts)
             people = People(after, facilities, list(timelines) if facilities else [])
         yield people

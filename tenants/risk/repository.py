@@ -35,7 +35,7 @@ PREDICTION_COLUMNS = (
 _PEOPLE_OF_FACILITIES = """
 SELECT f.uuid, (SELECT count(*) FROM patients AS p
                 WHERE p.facility_uuid = f.uuid AND p.known_to IS NULL AND NOT p.voided)
-FROM facilities AS f WHERE f.uuid > %s ORDER BY f.uuid LIMIT %s
+FROM facilities AS f WHERE f.uuid > %s AND (%s::uuid IS NULL OR f.uuid <= %s) ORDER BY f.uuid LIMIT %s
 """
 
 NEWEST_MODELS = Sort("trained_at", descending=True)
@@ -237,13 +237,13 @@ def rates_of_reference(session: TenantSession, first: date, last: date) -> dict[
     return None if run is None else run.rates
 
 
-def next_facilities(session: TenantSession, after: UUID | None, patients: int) -> list[UUID]:
+def next_facilities(session: TenantSession, after: UUID | None, patients: int, until: UUID | None = None) -> list[UUID]:
     """The next facilities that have this many patients together; fewer at the end, then none."""
     facilities: list[UUID] = []
     people, last, at_once = 0, after or UUID(int=0), 16
     with session.cursor() as cursor:
         while people < patients:
-            rows = cursor.execute(_PEOPLE_OF_FACILITIES, (last, at_once)).fetchall()
+            rows = cursor.execute(_PEOPLE_OF_FACILITIES, (last, until, until, at_once)).fetchall()
             for uuid, count in rows:
                 if people >= patients:
                     return facilities
@@ -253,6 +253,12 @@ def next_facilities(session: TenantSession, after: UUID | None, patients: int) -
                 return facilities
             last = rows[-1][0]
     return facilities
+
+
+def people_of_facilities(session: TenantSession) -> list[tuple[UUID, int]]:
+    """All facilities in the order of scoring, each with the number of its patients."""
+    with session.cursor() as cursor:
+        return cursor.execute(_PEOPLE_OF_FACILITIES, (UUID(int=0), None, None, None)).fetchall()
 
 
 _FORGET = "DELETE FROM predictions WHERE as_of = %s AND patient_uuid = ANY(%s::uuid[])"

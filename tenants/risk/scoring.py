@@ -120,11 +120,11 @@ def _score_all(
     progress: ProgressCallback | None,
     chunk_patients: int,
 ) -> None:
-    basis, step = _begin(open_session, as_of, model), None
+    basis, step = begin(open_session, as_of, model), None
     after = basis.after
     while step is None or not step.done:
         for people in prefetch(people_after(tenant, after, chunk_patients)):
-            rows = _rows(basis, people)
+            rows = rows_of(basis, people)
             with open_session() as session:
                 step = _step(session, basis, people, rows)
             if progress is not None:
@@ -158,7 +158,7 @@ def summary(session: TenantSession, as_of: date, note: str) -> ScoringSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Basis:
+class Basis:
     """The inputs that all steps of a run share, read once. Every step checks that the run still has them.
 
     Attributes:
@@ -174,14 +174,14 @@ class _Basis:
     after: UUID | None
 
 
-def _begin(open_session: SessionOpener, as_of: date, model: ServingModel) -> _Basis:
+def begin(open_session: SessionOpener, as_of: date, model: ServingModel) -> Basis:
     """Begin the scoring of a date, or resume one by the same model from the same inputs."""
     with open_session() as session:
         inputs = _inputs(session)
         run = repository.run_of(session, as_of)
         standing = None if run is None or run.state != "scoring" else (run.model_version, run.inputs)
         if run is not None and standing == (model.version, inputs):
-            return _basis(session, run, model)
+            return basis_of(session, run, model)
         rates = rates_of_inputs(session, as_of, cohort_settings(session), inputs)
     with open_session() as session:
         repository.lock(session, f"score:{as_of}")
@@ -209,10 +209,11 @@ def _begin(open_session: SessionOpener, as_of: date, model: ServingModel) -> _Ba
         run.data_date = max((fact["data_date"] for fact in facts if fact["data_date"]), default=None)
         run.started_at, run.finished_at, run.started_by = now(), None, session.actor
         session.add(run)
-        return _basis(session, run, model)
+        return basis_of(session, run, model)
 
 
-def _basis(session: TenantSession, run: ScoreRun, model: ServingModel) -> _Basis:
+def basis_of(session: TenantSession, run: ScoreRun, model: ServingModel) -> Basis:
+    """Return the inputs that all steps of a run share."""
     facts = repository.facility_facts(session)
     limits = stale_days(session)
     context = prediction_rows.ScoringContext(
@@ -226,7 +227,7 @@ def _basis(session: TenantSession, run: ScoreRun, model: ServingModel) -> _Basis
         stale=[is_stale(fact["complete_through"], run.as_of, limits) for fact in facts],
     )
     rates = FacilityRates.from_json(run.rates)
-    return _Basis(context, cohort_settings(session), rates, run.inputs, run.cursor_uuid)
+    return Basis(context, cohort_settings(session), rates, run.inputs, run.cursor_uuid)
 
 
 def _inputs(session: TenantSession) -> str:
@@ -268,7 +269,7 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class StepRows:
     """The rows that a step writes with a binary COPY, their patients, and their numbers per list."""
 
     patients: list[UUID]
@@ -278,7 +279,7 @@ class _Rows:
     usual_risk: float | None
 
 
-def _rows(basis: _Basis, people: People) -> _Rows | None:
+def rows_of(basis: Basis, people: People) -> StepRows | None:
     """Score the people of whole facilities; None where there are none. It calls the model, so no transaction is open.
 
     Ranks are within a facility, so a step scores whole facilities: their rows are written once, with rank, level and
@@ -301,7 +302,7 @@ def _rows(basis: _Basis, people: People) -> _Rows | None:
         return None
     pending_people, late = prediction_rows.concatenate(pending_parts), prediction_rows.concatenate(trace_parts)
     rows = [*prediction_rows.rows_at_risk(pending_people, context), *prediction_rows.rows_late(late, context)]
-    return _Rows(
+    return StepRows(
         patients, rows, int(pending_people.risk.size), int(late.iit.size), _usual_risk(context, pending_people)
     )
 
@@ -311,10 +312,10 @@ def _usual_risk(context: prediction_rows.ScoringContext, people: prediction_rows
     return context.model.usual_risk(context.model.themes(people.features[:1])[0]) if people.risk.size else None
 
 
-def _step(session: TenantSession, basis: _Basis, people: People, step_rows: _Rows | None) -> _Step:
+def _step(session: TenantSession, basis: Basis, people: People, step_rows: StepRows | None) -> _Step:
     """Write the rows of these people, if the run's cursor is still where they were read.
 
-    They were read outside this transaction; ``_finish`` detects changes in between.
+    They were read outside this transaction; ``finish`` detects changes in between.
 
     Raises:
         RecordsChanged: another process has restarted the run with other inputs.
@@ -327,7 +328,7 @@ def _step(session: TenantSession, basis: _Basis, people: People, step_rows: _Row
     if run.cursor_uuid != people.after:
         return _Step(run.cursor_uuid, run.patients_seen, has_moved=True)
     if not people.facilities:
-        _finish(session, run)
+        finish(session, run)
         return _Step(run.cursor_uuid, run.patients_seen, done=True)
     if step_rows is not None:
         repository.replace_predictions(session, run.as_of, step_rows.patients, step_rows.rows)
@@ -340,7 +341,12 @@ def _step(session: TenantSession, basis: _Basis, people: People, step_rows: _Row
     return _Step(run.cursor_uuid, run.patients_seen)
 
 
-def _finish(session: TenantSession, run: ScoreRun) -> None:
+def same_inputs(session: TenantSession, run: ScoreRun) -> bool:
+    """Return whether the inputs of a run are what they were when it began."""
+    return run.inputs == _inputs(session)
+
+
+def finish(session: TenantSession, run: ScoreRun) -> None:
     """Finish the run after its last facility: count and record it.
 
     Raises:

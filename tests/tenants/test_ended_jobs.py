@@ -30,7 +30,7 @@ from tenants.quality import service as quality
 from tenants.records.ids import new_uuid
 from tenants.reports.files import MAKE_JOB, state_of
 from tenants.reports.models import ReportFile
-from tenants.risk.models import ScoreRun
+from tenants.risk.models import ScorePart, ScoreRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +97,25 @@ def begin_scoring(session: TenantSession, kind: str = "risk.score") -> UUID:
     return enqueue(session, kind, {"as_of": DAY.isoformat()})
 
 
+def begin_part(session: TenantSession) -> UUID:
+    part = ScorePart(
+        uuid=new_uuid(),
+        run_uuid=new_uuid(),
+        parent_job=new_uuid(),
+        inputs="",
+        model_version="naive-1",
+        until=new_uuid(),
+        state="waiting",
+        patients=1,
+    )
+    session.add(part)
+    return enqueue(session, "risk.score_part", {"part": str(part.uuid)})
+
+
+def of_part(session: TenantSession) -> str:
+    return session.exec(select(ScorePart)).one().state
+
+
 def of_scoring(session: TenantSession) -> str:
     return session.exec(select(ScoreRun)).one().state
 
@@ -161,6 +180,7 @@ CASES = {
     ),
     "risk.score": Case(begin_scoring, of_scoring, "scoring", "failed", "failed"),
     "risk.night": Case(partial(begin_scoring, kind="risk.night"), of_scoring, "scoring", "failed", "failed"),
+    "risk.score_part": Case(begin_part, of_part, "waiting", "failed", "failed"),
     "risk.train": leaves_nothing("risk.train"),
     "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),
     "quality.report": Case(
