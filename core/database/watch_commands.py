@@ -52,6 +52,47 @@ def bloat(name: str | None, *, as_json: bool) -> None:
 
 @database.command()
 @click.option("--database", "name", help="Only this data database. The default is all.")
+@json_option
+def slow(name: str | None, *, as_json: bool) -> None:
+    """Show the statements that took longest in all, and the open transactions."""
+    from core.database import databases
+    from core.database.activity import open_transactions, slowest_statements
+
+    if name is not None and name not in databases():
+        message = f"there is no data database {name!r}: known are {', '.join(databases())}"
+        raise click.BadParameter(message, param_hint="--database")
+    chosen = databases() if name is None else (name,)
+    shown = [(each, slowest_statements(each), open_transactions(each)) for each in chosen]
+    if as_json:
+        print_json(
+            {
+                "databases": [
+                    {
+                        "database": each,
+                        "statements": None if statements is None else [asdict(one) for one in statements],
+                        "open_transactions": [asdict(one) for one in transactions],
+                    }
+                    for each, statements, transactions in shown
+                ]
+            }
+        )
+        return
+    for each, statements, transactions in shown:
+        click.echo(f"{each}: open transactions")
+        print_table([asdict(one) for one in transactions], ("pid", "application", "state", "seconds", "waits_for"))
+        if statements is None:
+            note(f"{each}: the server does not measure statements: see docs/how-to/keep-a-database-healthy.md")
+            continue
+        click.echo(f"{each}: the statements that took longest in all")
+        rows = [
+            {**asdict(one), "total_s": round(one.total_seconds, 1), "mean_ms": round(one.mean_milliseconds, 1)}
+            for one in statements
+        ]
+        print_table(rows, ("total_s", "calls", "mean_ms", "statement"))
+
+
+@database.command()
+@click.option("--database", "name", help="Only this data database. The default is all.")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL that closes the database, for a superuser to run.")
 @click.option(
     "--keep", "others", multiple=True, metavar="ROLE", help="With --sql: a further role that keeps the rights."

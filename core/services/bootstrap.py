@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -18,7 +19,17 @@ DATABASE = "iit"
 OWNER = "iit_owner"
 APPLICATION = "iit_app"
 _RIGHTS = {OWNER: "CREATEROLE INHERIT", APPLICATION: "NOCREATEROLE NOINHERIT"}
-EXTENSIONS = ("vector", "pg_trgm", "btree_gist")
+EXTENSIONS = ("vector", "pg_trgm", "btree_gist", "pg_stat_statements")
+_VIEWS: LiteralString = "extensions.pg_stat_statements, extensions.pg_stat_statements_info"
+_FUNCTIONS: LiteralString = "extensions.pg_stat_statements(boolean), extensions.pg_stat_statements_info()"
+STATISTICS: tuple[LiteralString, ...] = (
+    f"REVOKE ALL ON {_VIEWS} FROM PUBLIC",
+    f"REVOKE EXECUTE ON FUNCTION {_FUNCTIONS} FROM PUBLIC",
+    f"GRANT SELECT ON {_VIEWS} TO {{owner}}",
+    f"GRANT EXECUTE ON FUNCTION {_FUNCTIONS} TO {{owner}}",
+    "GRANT pg_read_all_stats TO {owner}",
+)
+"""Statistics of statements are of all tenants: only the owner reads them."""
 
 
 def bootstrap(superuser_url: str, *, owner_password: str, app_password: str, database: str = DATABASE) -> None:
@@ -75,6 +86,7 @@ def statements(database: str = DATABASE) -> list[sql.Composed]:
     for name in EXTENSIONS:
         text = "CREATE EXTENSION IF NOT EXISTS {} SCHEMA extensions"
         composed.append(sql.SQL(text).format(sql.Identifier(name)))
+    composed += [sql.SQL(text).format(**names) for text in STATISTICS]
     return [*composed, *rights.statements(database, owner=OWNER, application=APPLICATION)]
 
 

@@ -28,7 +28,8 @@ _ENDING_SECONDS = 20.0
 _LOG_LIMIT = 10_000_000
 _SMALL_SHARED_MEMORY = 256 * 1024 * 1024
 
-# Statements, parameters and details of rows hold personal data, so the log gets none of them.
+# Statements, parameters and details of rows hold personal data, so the log gets none of them. The statistics of
+# statements hide the constants of queries, and not those of utility statements, such as passwords.
 _SETTINGS = """\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -48,6 +49,8 @@ autovacuum_vacuum_threshold = 500
 autovacuum_vacuum_scale_factor = 0.05
 autovacuum_analyze_threshold = 500
 autovacuum_analyze_scale_factor = 0.02
+shared_preload_libraries = 'pg_stat_statements'
+pg_stat_statements.track_utility = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 password_encryption = 'scram-sha-256'

@@ -29,6 +29,7 @@ feature = Feature(
         "tenants.portal.operator_job_pages:router",
         "tenants.portal.operator_connection_pages:router",
         "tenants.portal.operator_error_pages:router",
+        "tenants.portal.operator_database_pages:router",
         "tenants.portal.operator_webhook_pages:router",
         "tenants.portal.operator_cache_pages:router",
         "tenants.portal.factor_pages:router",

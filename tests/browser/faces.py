@@ -331,6 +331,7 @@ FACES: Final = (
     Face("operators-connections", "GET /operators/connections", OPERATOR),
     Face("operators-cache", "GET /operators/cache", OPERATOR),
     Face("operators-cache-support", "GET /operators/cache", "platform_support"),
+    Face("operators-databases", "GET /operators/databases", OPERATOR),
     Face("operators-connections-support", "GET /operators/connections", "platform_support"),
     Face("operators-job", "GET /operators/jobs/{job_id}", OPERATOR, act=click("Discard")),
     Face("operators-job-support", "GET /operators/jobs/{job_id}", "platform_support"),

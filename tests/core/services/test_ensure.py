@@ -49,7 +49,7 @@ def test_only_who_was_let_in_may_connect_to_a_database(shared_place: Place, data
 def test_the_extensions_are_in_their_own_schema_which_the_owner_owns(shared_place: Place) -> None:
     owner = shared_place.ensure().database_owner_url
     query = "SELECT array_agg(extname::text ORDER BY extname) FROM pg_extension WHERE extnamespace = %s::regnamespace"
-    assert ask(owner, query, "extensions") == ["btree_gist", "pg_trgm", "vector"]
+    assert ask(owner, query, "extensions") == ["btree_gist", "pg_stat_statements", "pg_trgm", "vector"]
     assert ask(owner, "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'extensions'") == "iit_owner"
 
 
