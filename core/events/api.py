@@ -1,11 +1,12 @@
 """The stream of a tenant's public events."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
-from core.access import TenantScope, require
+from core.access import Scope, TenantScope, require
 from core.app import draining
 from core.errors import FieldError, Invalid, phrase
 from core.events.catalogue import public_types
@@ -36,7 +37,7 @@ LAST_ID = 18
     },
 )
 async def stream_events(
-    principal: EventsRead,
+    _: EventsRead,
     scope: TenantScope,
     event: Annotated[
         list[str] | None, Query(description="Only these events.", max_length=100, examples=[["imports.completed"]])
@@ -54,16 +55,31 @@ async def stream_events(
     A reader that reconnects sends the last `id` as `Last-Event-ID`, as browsers do, and misses none. An event `gap`
     says that events between two numbers are no longer stored.
     """
-    unknown = sorted(set(event or ()) - set(public_types()))
+    return stream_of(scope, event or (), last_event_id, wait=wait)
+
+
+def stream_of(scope: Scope, events: Collection[str], last_event_id: str | None, *, wait: bool) -> EventStream:
+    """Return the stream of a caller who may read events.
+
+    Args:
+        scope: the caller.
+        events: the types to send; all if empty.
+        last_event_id: the number of the last event that the reader has, as it sent it.
+        wait: whether to wait for further events.
+
+    Raises:
+        Invalid: a type is not public, or the number is none (422).
+    """
+    unknown = sorted(set(events) - set(public_types()))
     if unknown:
         detail = phrase("these are no public events: {names}", names=", ".join(unknown))
         remedy = phrase("Public events are {public}.", public=", ".join(public_types()))
         raise Invalid(detail, errors=[FieldError("query.event", detail, remedy)])
     subscription = Subscription(
         scope.tenant,
-        principal.actor,
+        scope.principal.actor,
         _number(last_event_id),
-        frozenset(event or ()),
+        frozenset(events),
         wait,
         scope.confirm,
         draining.begun,

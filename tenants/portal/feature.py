@@ -15,6 +15,7 @@ feature = Feature(
         "tenants.portal.programme_pages:router",
         "tenants.portal.report_pages:router",
         "tenants.portal.account_pages:router",
+        "tenants.portal.event_pages:router",
         "tenants.portal.admin_pages:router",
         "tenants.portal.admin_people_file_pages:router",
         "tenants.portal.admin_people_pages:router",

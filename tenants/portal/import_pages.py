@@ -270,6 +270,7 @@ def _import_page(
         current=DATA,
         summary=summary,
         working=working,
+        live="events.read" in scope.principal.permissions and scope.principal.reach.everything,
         job=job,
         scoring=scoring,
         ended=ended,

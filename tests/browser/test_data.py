@@ -191,3 +191,15 @@ def test_who_may_not_see_imports_is_told_who_can_allow_it(visit, accessible):
     assert "See imports, their progress" in page.locator("main").inner_text()
     assert "administrator" in page.locator("main").inner_text()
     accessible(page)
+
+
+def test_the_page_of_an_import_that_runs_follows_events_and_asks_as_soon_as_one_happens(visit, radet, partner):
+    page = visit("/data")
+    upload(page, radet[0])
+    with page.expect_response(lambda answer: "/events?wait=true&event=imports.completed" in answer.url) as stream:
+        page.reload()
+    assert (stream.value.status, stream.value.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    part = page.locator("#import")
+    with page.expect_response(lambda answer: answer.url.endswith("/progress")):
+        part.dispatch_event("happened")
+    drain(partner[0])

@@ -22,6 +22,7 @@ _GRANT = {"roles": "viewer", **ANY}
 _ROLE = {"meaning": "Leads", "includes": "viewer", **ANY}
 
 ROWS = [
+    Row("GET", "/events", "events.read", confined=False),
     Row("GET", "/admin", "settings.read", confined=False),
     Row("GET", "/admin/people", "people.read", confined=False),
     Row("GET", "/admin/people/new", "people.write", confined=False),

@@ -1,4 +1,4 @@
-// What pages do beyond htmx: hide a toast when its time is over, send a form one time, and say if it was not sent.
+// What pages do beyond htmx: hide a toast when its time is over, send a form one time, say if it was not sent, and follow events.
 // @ts-check
 
 /** @param {Element} root */
@@ -31,7 +31,30 @@ function sayNotSent(event) {
   form.prepend(text.content.cloneNode(true));
 }
 
+/** @type {EventSource | undefined} */
+let stream;
+
+/** Tell the parts of the page that wait for an event that it happened. They ask again by themselves, too. */
+function followEvents() {
+  const wanted = [...document.querySelectorAll("[data-events]")].map((part) => part.getAttribute("data-events") ?? "");
+  const address = `/events?wait=true${[...new Set(wanted)].map((name) => `&event=${encodeURIComponent(name)}`).join("")}`;
+  if (stream && wanted.length && stream.url.endsWith(address)) return;
+  stream?.close();
+  stream = undefined;
+  if (!wanted.length) return;
+  stream = new EventSource(address);
+  for (const name of new Set(wanted)) {
+    stream.addEventListener(name, () => {
+      for (const part of document.querySelectorAll(`[data-events="${name}"]`)) part.dispatchEvent(new Event("happened"));
+    });
+  }
+}
+
 document.addEventListener("submit", sendOnce, true);
 document.addEventListener("htmx:error", sayNotSent);
-document.addEventListener("htmx:after:swap", () => startToasts(document.body));
+document.addEventListener("htmx:after:swap", () => {
+  startToasts(document.body);
+  followEvents();
+});
 startToasts(document.body);
+followEvents();
