@@ -1,10 +1,11 @@
 """Metrics: bounded series without personal values, in Prometheus' format, on a port of their own."""
 
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.errors import Unavailable
@@ -76,3 +77,23 @@ def test_prometheus_reads_them_on_their_own_port():
 def test_without_a_port_nothing_listens():
     with exposed("127.0.0.1", None) as port:
         assert port is None
+
+
+def test_openmetrics_shows_the_trace_of_a_bucket_and_the_plain_format_does_not(monkeypatch):
+    monkeypatch.setattr(instruments, "when_kept", lambda mark: mark("ab" * 16))
+    Histogram("iit_sample_seconds", "Samples.", bounds=(1.0, 10.0)).observe(2.0)
+    shown = {}
+    with exposed("127.0.0.1", 0) as port:
+        for form in ("text/plain", "application/openmetrics-text"):
+            with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": form})) as answer:
+                shown[form] = answer.read().decode()
+    buckets = {
+        sample.labels["le"]: sample.exemplar
+        for family in openmetrics(shown["application/openmetrics-text"])
+        if family.name == "iit_sample_seconds"
+        for sample in family.samples
+        if sample.name.endswith("_bucket")
+    }
+    assert (buckets["1.0"], buckets["+Inf"]) == (None, None)
+    assert (buckets["10.0"].labels, buckets["10.0"].value) == ({"trace_id": "ab" * 16}, 2.0)
+    assert "trace_id" not in shown["text/plain"]
