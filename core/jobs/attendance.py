@@ -47,9 +47,10 @@ class Attendance:
     def __init__(
         self, messages: DramatiqMessages, run: Callable[[UUID, str], Any], stopping: Event, *, threads: int
     ) -> None:
-        self._messages, self._run, self._stopping = messages, run, stopping
+        self._messages, self._handle, self._stopping = messages, run, stopping
         self._worker_id, self._worker_threads = uuid7(), threads
         self._attended: set[str] = set()
+        self._relays: dict[str, Relay] = {}
         self._threads: list[Thread] = []
         self._looking = Thread(target=self._keep_looking, name="iit-databases", daemon=True)
 
@@ -66,6 +67,8 @@ class Attendance:
 
     def join(self, timeout: float) -> None:
         """Wait for the threads to end, each for ``timeout`` seconds at most. Set ``stopping`` first."""
+        for relay in self._relays.values():
+            relay.wake()
         self._looking.join(timeout)
         for thread in self._threads:
             thread.join(timeout)
@@ -79,6 +82,15 @@ class Attendance:
             self._attend(name)
         return added
 
+    def _run(self, job_id: UUID, database: str) -> None:
+        """Handle a message; then let the relay look for the next job at once, because a thread is free."""
+        try:
+            self._handle(job_id, database)
+        finally:
+            relay = self._relays.get(database)
+            if relay is not None:
+                relay.wake()
+
     def _attend(self, database: str) -> None:
         settings = get_settings()
         sealer = Sealer(
@@ -86,6 +98,7 @@ class Attendance:
         )
         heartbeat = Heartbeat(self._worker_id, self._worker_threads, database)
         relay = Relay(self._messages, database=database, threads=self._worker_threads)
+        self._relays[database] = relay
         works = [("relay", relay.run), ("sealer", sealer.run), ("heartbeat", heartbeat.run)]
         if settings.metrics_port is not None:
             works.append(("figures", partial(_refresh, database)))

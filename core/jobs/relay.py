@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -23,7 +24,6 @@ from core.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from threading import Event
 
     import psycopg
 
@@ -144,12 +144,23 @@ class Relay:
         self._keep_messages = timedelta(days=settings.inbox_keep_days)
         self._window, self._per_tenant = settings.jobs_window, settings.jobs_per_tenant
         self._epoch = str(uuid4())
+        self._woken = Event()
 
     def run(self, stopping: Event) -> None:
-        """Run rounds until ``stopping``. If the database or Redis is unavailable, try again later."""
+        """Run rounds until ``stopping``. If the database or Redis is unavailable, try again later.
+
+        ``wake`` begins the next round at once, unless the database or Redis is away.
+        """
         poll = get_settings().jobs_poll_seconds
         pause, swept = poll, time.monotonic()
-        while not stopping.wait(pause):
+        while not stopping.is_set():
+            if pause > poll:
+                stopping.wait(pause)
+            elif pause:
+                self._woken.wait(pause)
+            if stopping.is_set():
+                return
+            self._woken.clear()
             try:
                 done = self.tick()
                 if time.monotonic() - swept > SWEEP_EVERY:
@@ -163,6 +174,10 @@ class Relay:
                 pause = LONGEST_PAUSE
             else:
                 pause = 0.0 if done.admitted else poll
+
+    def wake(self) -> None:
+        """Begin the next round soon: a job has ended here, so that another one may start, or the process stops."""
+        self._woken.set()
 
     def sweep(self) -> int:
         """Remove jobs that ended long ago, with their dead letters, expired results, old events and messages.

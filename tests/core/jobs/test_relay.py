@@ -224,3 +224,23 @@ def test_a_second_relay_leaves_the_work_to_the_first(tenants, ask, relay, messag
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x11_7E_30_B5})
         assert relay.tick().admitted == 0
     assert relay.tick().admitted == 1
+
+
+def test_a_relay_that_is_woken_does_not_wait_for_its_next_round(tenants, ask, row, empty, settings_of):
+    settings_of(jobs_poll_seconds=3600)
+    relay, stopping = Relay(LocalMessages()), threading.Event()
+    job_id = ask(tenants[0])
+    running = threading.Thread(target=relay.run, args=(stopping,))
+    running.start()
+    try:
+        relay.wake()
+        for _ in range(600):
+            if row(job_id)["state"] == "sent":
+                break
+            stopping.wait(0.05)
+        assert row(job_id)["state"] == "sent"
+    finally:
+        stopping.set()
+        relay.wake()
+        running.join(10)
+    assert not running.is_alive()
