@@ -65,6 +65,16 @@ def test_a_write_in_a_savepoint_that_was_rolled_back_before_is_seen(sample):
     assert sample.get() == [6, 0]
 
 
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_session_that_goes_on_after_its_transaction_marks_again(sample, end):
+    with sample.session() as session:
+        write(session, ROWS[0], 5)
+        getattr(session, end)()
+        sample.get()
+        write(session, ROWS[0], 6)
+    assert sample.get() == [6, 0]
+
+
 def test_a_reader_that_computes_during_a_write_does_not_store_the_old_value_for_later_readers(sample):
     def slow(session):
         old = numbers(session)

@@ -68,5 +68,6 @@ def test_statuses_that_a_job_computes_again_show_at_once(store):
         tenant_settings.put(session, CohortSettings(grace_days=90, rule=FixedRule(days=30)))
     assert active() == 0
     with store.session() as session:
-        service.rebuild(session)
+        tenant_settings.put(session, service.Rebuild(pending=True))
+        assert service.rebuild_step(session, chunk_patients=1)  # and there may be more
     assert active() == 1
