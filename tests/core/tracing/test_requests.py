@@ -16,6 +16,7 @@ from core.outgoing import Request, parse_url, send
 from core.resilience.dependencies import SIGN_IN_PROVIDERS
 from tests.core.jobs.conftest import acts
 from tests.core.tracing.collectors import attributes_of
+from tests.keyed import KeyedClient
 
 NAME, PHONE, IDENTIFIER, NOTE = "Zainabqx Okonkwoqx", "08031234567", "PID-QX-0042", "qxsecretnote"
 PARTS = ("Zainabqx", "Okonkwoqx", PHONE, "QX-0042", NOTE)
@@ -49,6 +50,14 @@ def test_a_request_is_a_span_by_its_route_with_its_statements(client, exported, 
     statement = next(span for span in exported if span.attributes.get("db.query.text") == "SELECT ?")
     assert (statement.trace, statement.kind) == (first.trace, "client")
     assert {span.span_id for span in exported} >= {span.parent_id for span in exported} - {None}
+
+
+def test_a_server_traces_from_its_start_and_sends_the_rest_when_it_stops(toy_app, partner, collector, settings_of):
+    settings_of(tracing_endpoint=collector.receiver.url, tracing_share="1")
+    with KeyedClient(toy_app, headers={"Authorization": f"Bearer {partner.api_key}"}) as client:
+        assert client.get("/v1/toy/one").status_code == 200
+    assert named(collector.spans, "GET /v1/toy/one")
+    assert not tracing.is_on()
 
 
 def test_probes_and_assets_are_not_traced(client, exported):
