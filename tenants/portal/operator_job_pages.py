@@ -10,11 +10,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.access import require_operator
 from core.access.pages import Page, PageContext
-from core.errors import AppError, Conflict, Invalid
+from core.errors import AppError, Conflict, Invalid, NotFound
 from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
-from core.jobs import decisions, operations
+from core.jobs import decisions, operations, pauses
 from core.jobs.registry import kinds
+from core.jobs.scopes import JobScope
 from core.tenancy import describe_tenant, list_tenants
 from core.web.pages import SEE_OTHER
 from tenants.portal import operator_words as words
@@ -75,6 +76,8 @@ def _list_page(
         kinds=[(name, name) for name in kinds()],
         here="/operators/jobs?" + urlencode({"state": state, "tenant": tenant, "kind": kind}),
         retried=retried,
+        pauses=pauses.list_pauses(),
+        longest_reason=decisions.LONGEST_REASON,
         most_retried=decisions.MOST_RETRIED,
         fastest=decisions.FASTEST,
         problem=problem,
@@ -109,6 +112,32 @@ def post_retry_all(
     counts = {"retried": done.retried, "skipped": done.skipped, "more": int(done.more)}
     query = urlencode({"state": "dead", "tenant": tenant, "kind": kind, **counts})
     return RedirectResponse(f"/operators/jobs?{query}", SEE_OTHER)
+
+
+@router.post("/operators/jobs/pause")
+def post_pause(
+    page: Page, principal: Writer, kind: ShortText = "", tenant: ShortText = "", reason: LongText = ""
+) -> Response:
+    """Let no more jobs of a kind or a partner start."""
+    scope = JobScope(describe_tenant(tenant).ref() if tenant else None, kind or None)
+    try:
+        pauses.pause(scope, reason, actor=principal.actor, source="page")
+    except Invalid as error:
+        return _list_page(page, principal, "queued", tenant, kind, problem=error)
+    return RedirectResponse("/operators/jobs?state=queued", SEE_OTHER)
+
+
+@router.post("/operators/jobs/resume")
+def post_resume(
+    page: Page, principal: Writer, kind: ShortText = "", tenant: ShortText = "", platform: ShortText = ""
+) -> Response:
+    """End a pause."""
+    scope = JobScope(describe_tenant(tenant).ref() if tenant else None, kind or None, platform=bool(platform))
+    try:
+        pauses.resume(scope, actor=principal.actor, source="page")
+    except NotFound as error:
+        return _list_page(page, principal, "queued", tenant, kind, problem=error)
+    return RedirectResponse("/operators/jobs?state=queued", SEE_OTHER)
 
 
 @router.post("/operators/jobs/{job_id}/retry", dependencies=[CONTROL_DATABASE])

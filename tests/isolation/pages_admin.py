@@ -174,6 +174,14 @@ OPERATORS = [
     Row("POST", "/operators/jobs/{job_id}/retry", "operations.write", status=409),
     Row("POST", "/operators/jobs/{job_id}/discard", "operations.write", form={"reason": "a new file came"}, status=409),
     Row("POST", "/operators/jobs/{job_id}/edit", "operations.write", form={"payload": "{{}}"}, status=409),
+    Row(
+        "POST",
+        "/operators/jobs/pause",
+        "operations.write",
+        form={"kind": "quality.link", "reason": "x" * 201},
+        status=422,
+    ),
+    Row("POST", "/operators/jobs/resume", "operations.write", form={"kind": "quality.link"}, status=404),
     Row("POST", "/operators/jobs/retry", "operations.write", form={"kind": "quality.link"}, status=303),
 ]
 """The pages of operators, who have no tenant; the job is not dead."""

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from core.database import node_session, platform_session
 from core.identity.people import accounts, sessions
+from core.jobs import payloads
 from tests.browser.jobs import dead_job
 from tests.isolation.pages import OWN
 from tests.keyed import KeyedClient
@@ -58,8 +59,9 @@ def post(client):
 
 def payload_of(job_id):
     with node_session() as session:
-        query = text("SELECT state, payload FROM node.jobs WHERE id = :id")
-        return tuple(session.execute(query, {"id": job_id}).one())
+        query = text("SELECT * FROM node.jobs WHERE id = :id")
+        row = session.execute(query, {"id": job_id}).mappings().one()
+    return row["state"], payloads.open_payload(row)
 
 
 def test_a_letter_shows_its_failures_and_no_personal_field(client, dead):
@@ -92,3 +94,13 @@ def test_all_letters_of_a_kind_and_partner_are_retried(client, post, dead, modul
     assert f"{retried} job" in client.get(answer.headers["location"]).text
     assert payload_of(dead)[0] == "queued"
     assert post("/operators/jobs/retry").status_code == 422
+
+
+def test_jobs_of_a_partner_are_paused_and_resumed(client, post, module_tenant):
+    form = {"kind": "quality.link", "tenant": module_tenant.slug}
+    assert post("/operators/jobs/pause", **form).status_code == 422
+    answer = post("/operators/jobs/pause", **form, reason="the store of files moves")
+    assert "the store of files moves" in client.get(answer.headers["location"]).text
+    answer = post("/operators/jobs/resume", **form)
+    assert "the store of files moves" not in client.get(answer.headers["location"]).text
+    assert post("/operators/jobs/resume", **form).status_code == 404
