@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.webhooks.models import WebhookAttempt
 
 EVENTS: Final = {
+    "jobs.dead_letters_growing": marked("More and more jobs failed for good."),
     "imports.completed": marked("The rows of an import are in the records."),
     "risk.scored": marked("The patients of a date have scores."),
     "webhooks.endpoint_disabled": marked("Another webhook was stopped after its failures."),

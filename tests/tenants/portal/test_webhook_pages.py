@@ -5,8 +5,10 @@ import re
 import pytest
 
 from core.database import platform_session, tenant_session
+from core.events.catalogue import public_types
 from core.identity.people import members, sessions
 from core.webhooks import service
+from tenants.portal.webhook_words import EVENTS
 from tests.keyed import KeyedClient
 
 URL = "https://emr.example.org/hooks"
@@ -71,3 +73,7 @@ def test_who_opens_admin_sees_what_failures_stopped_and_not_what_a_person_did(ad
         assert "1 webhook was stopped after its failures" in admin.get(path).text
     assert "The webhook receives events again." in admin.submit(f"/admin/webhooks/{webhook}/enable").text
     assert "stopped after its failures" not in admin.get("/admin").text
+
+
+def test_each_public_event_is_explained():
+    assert EVENTS.keys() == public_types().keys()
