@@ -6,7 +6,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from core.errors import FieldError, Invalid
 from core.jobs import Retry, enqueue, job, latest_job
+from core.jobs.registry import payload_check
 from tenants.risk import parts, repository
 from tenants.risk.staleness import day_to_score
 
@@ -35,6 +37,19 @@ def score_ended(session: TenantSession, end: JobEnd) -> None:
         run.state = after
         session.add(run)
     parts.parent_ended(session, end)
+
+
+@payload_check(SCORE)
+def check_scoring(payload: dict[str, Any]) -> None:
+    """Check the edited payload of a scoring: it names a day.
+
+    Raises:
+        Invalid: it does not.
+    """
+    try:
+        date.fromisoformat(payload["as_of"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid("the payload is not valid", errors=[FieldError("payload.as_of", "is not a day")]) from error
 
 
 @job(SCORE, retry=Retry(5), on_end=score_ended)

@@ -9,9 +9,11 @@ from sqlmodel import select
 
 from core import metering
 from core.database import node_session
+from core.errors import Invalid
 from core.jobs import decisions, enqueue
 from core.jobs.cancelling import cancel
 from core.jobs.context import WorkerStopping
+from core.jobs.registry import check_of
 from core.jobs.worker import drain
 from tenants.cohort.timelines import to_date
 from tenants.risk import parts, repository, scoring, spread
@@ -140,8 +142,6 @@ def test_a_worker_that_stops_in_a_part_scores_every_facility_once(large, alone, 
 
 
 def test_a_dead_part_is_told_by_the_job_whose_retry_runs_that_part_alone(large, alone, monkeypatch):
-    from core.errors import Invalid
-
     original, seen = spread.score_part, []
 
     def score_part(ctx, part):
@@ -223,3 +223,11 @@ def test_facilities_are_divided_into_parts_without_a_gap(patients, most, least, 
     assert [after for after, _, _ in ranges[1:]] == [until for _, until, _ in ranges[:-1]]
     assert sum(count for *_, count in ranges) == sum(patients)
     assert len(ranges) <= most
+
+
+@pytest.mark.parametrize("payload", [{}, {"as_of": 3}, {"as_of": "tomorrow"}])
+def test_an_edited_scoring_names_a_day(payload):
+    check = check_of(SCORE)
+    check({"as_of": DAY.isoformat()})
+    with pytest.raises(Invalid):
+        check(payload)
