@@ -10,16 +10,13 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from core import telemetry
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_CACHE
 from core.resilience.errors import NOT_CALLED
-from core.services import ensure
+from core.services.quick_redis import forget_quick_client, quick_client
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -77,9 +74,6 @@ class Counts:
     tenants: int
     hits: int
     misses: int
-
-
-_clients: dict[str, Redis] = {}
 
 
 def index_of(tenant: UUID, cache: str) -> str:
@@ -169,26 +163,13 @@ def _indexes(cache: str) -> list[bytes]:
 def _run(call: Any) -> Any:  # noqa: ANN401 - redis's answers are as varied as its commands
     try:
         with guarded(REDIS_CACHE, harmless=(ResponseError,)):
-            return call(_client())
+            return call(quick_client())
     except NOT_CALLED as error:
         raise StoreAway from error
     except ResponseError as error:  # Redis answers: it is full, or a key has a value of another kind
         log.warning("the cache is not used: Redis rejects the command", error=type(error).__name__)
         raise StoreAway from error
     except (RedisError, OSError, ValueError, TypeError) as error:
-        _clients.clear()  # the embedded server may come back at another port
+        forget_quick_client()
         log.warning("the cache is not used: Redis does not answer", error=type(error).__name__)
         raise StoreAway from error
-
-
-def _client() -> Redis:
-    client = _clients.get("")
-    if client is None:
-        seconds = REDIS_CACHE.timeout
-        client = _clients[""] = Redis.from_url(
-            ensure().redis_url,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-    return client

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import event
 
+from core.database.joining import outer_session
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,9 +22,18 @@ write_listeners: Final[list[Callable[[TenantRef], None]]] = []
 def after_commit(session: Session, function: Callable[[], object]) -> None:
     """Call a function once when the session's transaction has committed; never if it is rolled back.
 
-    The function must be quick, and neither raise nor use the session.
+    A session that is a savepoint of another one's transaction has committed when that one has. The function must be
+    quick, and neither raise nor use the session.
     """
-    event.listen(session, "after_commit", lambda _: function(), once=True)
+
+    def committed(_: Session) -> None:
+        outer = outer_session(session)
+        if outer is None:
+            function()
+        else:
+            event.listen(outer, "after_commit", lambda _: function(), once=True)
+
+    event.listen(session, "after_commit", committed, once=True)
 
 
 def after_write(tenant: TenantRef) -> None:

@@ -98,5 +98,17 @@ def apart(place: Place) -> Iterator[None]:
         yield
 
 
+def outer_session(session: Session) -> Session | None:
+    """Return the session whose transaction this one has joined; None if its transaction is its own."""
+    if not _joints:
+        return None
+    unit, bind = id(telemetry.unit()), session.get_bind()
+    for (owner, _), joint in list(_joints.items()):
+        outer = joint.session if owner == unit else None
+        if outer is not None and outer is not session and outer.connection() is bind:
+            return outer
+    return None
+
+
 def _joint(place: Place) -> Joint | None:
     return _joints.get((id(telemetry.unit()), place)) if _joints else None

@@ -12,10 +12,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from core import telemetry
 from core.database.committed import write_listeners
@@ -25,7 +22,7 @@ from core.errors import Unavailable
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_CACHE
 from core.resilience.errors import NOT_CALLED
-from core.services import ensure
+from core.services.quick_redis import forget_quick_client, quick_client
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -45,7 +42,6 @@ _WRITTEN: Final = "SELECT pg_current_wal_insert_lsn()::text AS lsn"
 log = telemetry.get_logger(__name__)
 _own: OrderedDict[UUID, tuple[float, int]] = OrderedDict()
 _lock = Lock()
-_clients: dict[str, Redis] = {}
 
 
 class MarksUnknown(Exception):  # noqa: N818 - says what is the case, as our errors do
@@ -110,25 +106,12 @@ def _key(tenant: UUID) -> str:
 def _run(call: Any) -> Any:  # noqa: ANN401 - redis's answers are as varied as its commands
     try:
         with guarded(REDIS_CACHE):
-            return call(_client())
+            return call(quick_client())
     except NOT_CALLED as error:
         raise MarksUnknown from error
     except (RedisError, OSError) as error:
-        _clients.clear()  # the embedded server may come back at another port
+        forget_quick_client()
         raise MarksUnknown from error
-
-
-def _client() -> Redis:
-    client = _clients.get("")
-    if client is None:
-        seconds = REDIS_CACHE.timeout
-        client = _clients[""] = Redis.from_url(
-            ensure().redis_url,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-    return client
 
 
 write_listeners.append(note_write)

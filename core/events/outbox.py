@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from core.clock import now
 from core.events import publish
 from core.events.catalogue import check_payload, type_of
+from core.events.wakes import wake_after_commit
 from core.feature_registry import features
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def publish_after_commit(session: TenantSession, event: str, *, subject: str, pa
         raise ValueError(message)
     check_payload(event_type, payload)
     event_id = uuid7()
+    wake_after_commit(session)
     values = (event_id, session.tenant.id, event, subject, Jsonb(dict(payload)), session.actor, session.request_id)
     if not event_type.public:
         session.at_commit(_INSERT, values)

@@ -12,6 +12,7 @@ from core import telemetry
 from core.audit.sealer import Sealer
 from core.database import databases
 from core.errors import AppError
+from core.events import wakes
 from core.jobs import job_metrics
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.relay import Relay
@@ -53,6 +54,8 @@ class Attendance:
         self._relays: dict[str, Relay] = {}
         self._threads: list[Thread] = []
         self._looking = Thread(target=self._keep_looking, name="iit-databases", daemon=True)
+        listening = (messages.client, self._wake, stopping)
+        self._waking = Thread(target=wakes.listen, args=listening, name="iit-wakes", daemon=True)
 
     def prepare(self) -> None:
         """Subscribe to messages about the present databases. Call this before the worker starts."""
@@ -64,12 +67,13 @@ class Attendance:
         for name in self._names:
             self._attend(name)
         self._looking.start()
+        self._waking.start()
 
     def join(self, timeout: float) -> None:
         """Wait for the threads to end, each for ``timeout`` seconds at most. Set ``stopping`` first."""
-        for relay in self._relays.values():
-            relay.wake()
+        self._wake()
         self._looking.join(timeout)
+        self._waking.join(timeout)
         for thread in self._threads:
             thread.join(timeout)
 
@@ -107,6 +111,10 @@ class Attendance:
             self._threads.append(thread)
             thread.start()
         self._attended.add(database)
+
+    def _wake(self) -> None:
+        for relay in list(self._relays.values()):
+            relay.wake()
 
     def _keep_looking(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

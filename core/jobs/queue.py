@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from core.database import TenantRequired, TenantSession, psycopg_connection
 from core.database.engines import application_engine
+from core.events.wakes import wake_after_commit
 from core.jobs import payloads
 from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE, RANKS, Priority
 from core.jobs.registry import kind_of
@@ -170,6 +171,7 @@ def _enqueue(
     body = Jsonb(payloads.seal_within(session, job_id, payload))
     values = (job_id, *owner, kind.name, body, *when, kind.retry.attempts, *requested_by, traceparent())
     session.flush()
+    wake_after_commit(session)
     cursor = psycopg_connection(session).cursor()
     while True:
         added = _first(cursor.execute(_INSERT, values))

@@ -16,6 +16,7 @@ from core.cache import read, reading, store
 from core.cache.flights import Flights
 from core.resilience import instances
 from core.services import ensure
+from core.services.quick_redis import forget_quick_client
 from tests.core.cache.conftest import ROWS, SAMPLES, numbers, write
 
 STEPS = st.recursive(
@@ -137,7 +138,7 @@ def check(sample, monkeypatch, steps):
         finally:
             for row in ROWS:
                 world.roll_back(row)
-            store._clients.clear()
+            forget_quick_client()
             instances.forget()
 
 
