@@ -37,7 +37,7 @@ class World:
         self.committed = dict(zip(ROWS, numbers_of(sample), strict=True))
         self.highest = dict(self.committed)
         self.open = {}
-        self.real = store._client
+        self.real = store.quick_client
         self.reads = 0
 
     def run(self, steps):
@@ -84,10 +84,10 @@ class World:
         def refused():
             raise Refused
 
-        self.patch.setattr(store, "_client", refused)
+        self.patch.setattr(store, "quick_client", refused)
 
     def join(self, _):
-        self.patch.setattr(store, "_client", self.real)
+        self.patch.setattr(store, "quick_client", self.real)
         instances.forget()
 
     def garble(self, _):

@@ -181,7 +181,7 @@ def test_another_tenants_answer_does_not_open(sample, make_tenant):
 
 
 def test_without_redis_each_answer_is_computed(sample, monkeypatch):
-    monkeypatch.setattr(store, "_client", lambda: Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(store, "quick_client", lambda: Redis(port=1, retry=Retry(NoBackoff(), 0)))
     before = count("unavailable")
     assert sample.get() == [0, 0]
     sample.put(ROWS[0], 2)

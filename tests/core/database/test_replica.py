@@ -136,7 +136,7 @@ def test_without_redis_nothing_is_read_on_the_replica(on, monkeypatch):
     def refused():
         raise Refused
 
-    monkeypatch.setattr(replica_marks, "_client", refused)
+    monkeypatch.setattr(replica_marks, "quick_client", refused)
     before = outcomes()
     put(on.tenant, 5)
     assert read(on.tenant, SAMPLE) == [(5,)]
