@@ -49,6 +49,7 @@ def test_a_dead_letter_is_discarded_without_script_and_support_only_reads(visit,
     assert support.get_by_role("button", name="Retry").count() == 0
     page = visit(f"/operators/jobs/{dead_letter}", java_script_enabled=False)
     page.get_by_text("Discard", exact=True).click()
+    page.get_by_label("Why").fill("Asked for twice")
     page.get_by_role("button", name="Discard for good").click()
     assert page.get_by_text("The job was given up for good.").is_visible()
 
