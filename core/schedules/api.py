@@ -32,7 +32,7 @@ _SCHEDULE: dict[str, Any] = {
 }
 
 
-class ScheduleOut(BaseModel):
+class TenantScheduleOut(BaseModel):
     """Work that the platform repeats for the tenant."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _SCHEDULE})
@@ -63,13 +63,13 @@ class ScheduleIn(BaseModel):
 
 
 @router.get("", operation_id="list_schedules", summary="List the schedules")
-def list_schedules(_: SettingsRead, db: TenantDb) -> list[ScheduleOut]:
+def list_schedules(_: SettingsRead, db: TenantDb) -> list[TenantScheduleOut]:
     """List the work that the platform repeats for the tenant, with its times."""
-    return [ScheduleOut.model_validate(state) for state in service.list_schedules(db)]
+    return [TenantScheduleOut.model_validate(state) for state in service.list_schedules(db)]
 
 
 @router.put("/{name}", operation_id="put_schedule", summary="Change or pause a schedule", responses=responses(NotFound))
-def put_schedule(_: SettingsWrite, db: TenantDb, name: Name, body: ScheduleIn) -> ScheduleOut:
+def put_schedule(_: SettingsWrite, db: TenantDb, name: Name, body: ScheduleIn) -> TenantScheduleOut:
     """Set the times of a schedule, and whether it runs. Missed times of a paused schedule are not made up for."""
     state = service.change_schedule(db, name, cron=body.cron, active=body.active, source="api")
-    return ScheduleOut.model_validate(state)
+    return TenantScheduleOut.model_validate(state)

@@ -17,7 +17,7 @@ from core.web.paging import Page, PageRequest, long_pages, sorted_pages
 from core.webhooks import deliveries, service
 from core.webhooks.models import WebhookEndpoint
 from core.webhooks.schemas import (
-    AttemptOut,
+    DeliveryAttemptOut,
     DeliveryDetail,
     DeliveryOut,
     DeliveryState,
@@ -140,7 +140,7 @@ def list_webhook_deliveries(
 def get_webhook_delivery(_: WebhooksRead, db: TenantDb, webhook_id: UUID, delivery_id: UUID) -> DeliveryDetail:
     """Return one delivery, with the body and the time, status and duration of each attempt."""
     row = deliveries.get_delivery(db, webhook_id, delivery_id)
-    log = [AttemptOut.model_validate(attempt) for attempt in deliveries.list_attempts(db, delivery_id)]
+    log = [DeliveryAttemptOut.model_validate(attempt) for attempt in deliveries.list_attempts(db, delivery_id)]
     return DeliveryDetail.of(row, deliveries.body_of(row), log)
 
 

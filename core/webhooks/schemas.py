@@ -82,7 +82,7 @@ class DeliveryOut(BaseModel):
     created_at: datetime = Field(description="When the event was published.")
 
 
-class AttemptOut(BaseModel):
+class DeliveryAttemptOut(BaseModel):
     """One attempt of a delivery. The receiver's answer is not stored."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -99,10 +99,10 @@ class DeliveryDetail(DeliveryOut):
     """One event for one webhook, with its body and its attempts."""
 
     body: dict[str, Any] = Field(description="What is sent.")
-    log: list[AttemptOut] = Field(description="The attempts of the last 30 days, oldest first.")
+    log: list[DeliveryAttemptOut] = Field(description="The attempts of the last 30 days, oldest first.")
 
     @classmethod
-    def of(cls, row: WebhookDelivery, body: dict[str, Any], log: list[AttemptOut]) -> DeliveryDetail:
+    def of(cls, row: WebhookDelivery, body: dict[str, Any], log: list[DeliveryAttemptOut]) -> DeliveryDetail:
         """Return the row with its body and its attempts."""
         return cls(**DeliveryOut.model_validate(row).model_dump(), body=body, log=log)
 

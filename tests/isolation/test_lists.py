@@ -24,6 +24,7 @@ SHORT = {
 """Lists that have pages and an order, and need no cursor."""
 
 WHOLE = {
+    "GET /v1/schedules": "The schedules that features declare.",
     "GET /v1/settings": "One row for each group of settings that features declare.",
     "GET /v1/attempts/outcomes": "The outcomes that the code knows.",
     "GET /v1/imports/formats": "The formats that the code knows.",

@@ -13,8 +13,15 @@ from core.identity.roles import PROGRAM, ROLES
 from tests.isolation.cases_imports import imported
 from tests.keyed import KeyedClient
 
-STEPS = {"/start", "/me/second-factor/set-up", "/programme/people", "/programme/disagreements", "/today/rest"}
-"""Where a redirect or a form leads, or what records lead to: a number, a list with statuses, a list that is cut."""
+STEPS = {
+    "/events",
+    "/start",
+    "/me/second-factor/set-up",
+    "/programme/people",
+    "/programme/disagreements",
+    "/today/rest",
+}
+"""Where a redirect, a form or a script leads, or what records lead to: a number, a list with statuses, a list that is cut."""
 
 REACHES = ("everything", "facility", "assigned")
 ROLES_OF_TENANTS = [name for name, role in ROLES.items() if not role.operator and name != PROGRAM]

@@ -9,6 +9,7 @@ OTHER_PATH_PARAMETERS = {
     "data_date": "the day of a partner's list",
     "group": "name of a group of settings",
     "indicator": "name of an indicator",
+    "name": "name of a schedule",
     "role_name": "name of a role",
 }
 """Path parameters that are no identifiers of records, with what they are."""
