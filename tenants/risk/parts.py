@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tenants.risk.models import ScoreRun
 
 PART: Final = "risk.score_part"
+_OTHERS: Final = (
+    "SELECT 1 FROM score_parts JOIN node.jobs ON jobs.id = score_parts.parent_job"
+    " WHERE score_parts.run_uuid = %s AND score_parts.parent_job <> %s AND jobs.state IN ('queued', 'sent', 'running')"
+)
 
 
 def divided(facilities: Sequence[tuple[UUID, int]], most: int, least: int) -> list[tuple[UUID | None, UUID, int]]:
@@ -73,6 +77,13 @@ def of_parent(session: TenantSession, parent_job: UUID) -> Sequence[ScorePart]:
     return session.exec(
         select(ScorePart).where(ScorePart.parent_job == parent_job).order_by(col(ScorePart.until))
     ).all()
+
+
+def wanted_by_another(session: TenantSession, run: ScoreRun, parent_job: UUID) -> bool:
+    """Return whether another job, which has not ended, waits for parts of this run."""
+    with session.cursor() as cursor:
+        row = cursor.execute(_OTHERS, (run.uuid, parent_job)).fetchone()
+    return row is not None
 
 
 def remove(session: TenantSession, parent_job: UUID) -> None:

@@ -101,7 +101,8 @@ def _divide(ctx: JobContext, as_of: date, ranges: Sequence[tuple[UUID | None, UU
     scoring.begin(ctx.session, as_of, model)
     with ctx.session() as session:
         run = repository.run_of(session, as_of, lock_row=True)
-        if run is not None:
+        # The night and a scoring of the same day are two jobs of one run: the later one waits for the other's parts.
+        if run is not None and not parts.wanted_by_another(session, run, ctx.job_id):
             parts.add(session, run, ctx.job_id, ranges)
 
 

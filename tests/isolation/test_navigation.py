@@ -21,7 +21,7 @@ STEPS = {
     "/programme/disagreements",
     "/today/rest",
 }
-"""Where a redirect, a form or a script leads, or what records lead to: a number, a list with statuses, a list that is cut."""
+"""Where a redirect, a form or a script leads, or what records lead to: a number, a list, a list that is cut."""
 
 REACHES = ("everything", "facility", "assigned")
 ROLES_OF_TENANTS = [name for name, role in ROLES.items() if not role.operator and name != PROGRAM]

@@ -182,6 +182,14 @@ def test_a_model_that_fails_in_a_part_leaves_the_scoring_to_one_worker(large, al
     assert predictions(large, DAY) == alone[0]
 
 
+def test_two_scorings_of_a_day_do_not_remove_each_other_s_parts(large, alone):
+    both = [ask(large), ask(large)]
+    run_all(large, rounds=6)
+    assert [job_of(large, job_id).state for job_id in both] == ["done", "done"]
+    assert len(part_jobs(large)) <= 2 * spread.MOST_PARTS
+    assert (predictions(large, DAY), figures(large)) == alone
+
+
 def test_a_cancelled_scoring_ends_with_its_parts(large, monkeypatch):
     job_id = ask(large)
     monkeypatch.setattr(spread, "score_part", lambda _ctx, _part: None)
