@@ -33,7 +33,10 @@ SWEEP_EVERY = 600.0
 """Seconds between two removals of jobs that ended long ago."""
 
 BEATEN = 0.05
-"""Seconds to the next round after another relay's."""
+"""Seconds to the next round after another relay's, also for a relay that is woken."""
+
+SHORTEST_PAUSE = 0.01
+"""Seconds between two rounds, at least."""
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while the database or Redis is away."""
@@ -153,15 +156,18 @@ class Relay:
     def run(self, stopping: Event) -> None:
         """Run rounds until ``stopping``. If the database or Redis is unavailable, try again later.
 
-        ``wake`` begins the next round at once, unless the database or Redis is away.
+        ``wake`` begins the next round after ``SHORTEST_PAUSE``, unless another relay had its round, or the database or
+        Redis is away.
         """
         poll = get_settings().jobs_poll_seconds
-        pause, swept = poll, time.monotonic()
+        pause, heeds_wakes = poll, True
+        swept = ended = time.monotonic()
         while not stopping.is_set():
-            if pause > poll:
-                stopping.wait(pause)
-            elif pause:
+            if heeds_wakes:
                 self._woken.wait(pause)
+                pause = ended + SHORTEST_PAUSE - time.monotonic()
+            if pause > 0:
+                stopping.wait(pause)
             if stopping.is_set():
                 return
             self._woken.clear()
@@ -172,13 +178,15 @@ class Relay:
                     self.sweep()
             except (AppError, redis.RedisError) as error:
                 log.warning("relay waits", error=type(error).__name__)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause, heeds_wakes = min(max(pause, poll) * 2, LONGEST_PAUSE), False
             except Exception:
                 log.exception("relay failed")  # and goes on: without it nothing runs
-                pause = LONGEST_PAUSE
+                pause, heeds_wakes = LONGEST_PAUSE, False
             else:
                 # The other's round may have begun before the commit that woke us.
                 pause = 0.0 if done.admitted else min(poll, BEATEN) if done.beaten else poll
+                heeds_wakes = not done.beaten
+            ended = time.monotonic()
 
     def wake(self) -> None:
         """Begin the next round soon: a job has ended here, so that another one may start, or the process stops."""

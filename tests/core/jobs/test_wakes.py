@@ -11,8 +11,9 @@ from core.database import node_session, psycopg_connection, tenant_session
 from core.database.joining import joined
 from core.events import wakes
 from core.jobs import enqueue
+from core.jobs import relay as relays
 from core.jobs.broker import LocalMessages
-from core.jobs.relay import _LOCK, Relay
+from core.jobs.relay import _LOCK, Relay, Tick
 from core.jobs.worker import working
 from core.services import ensure
 from core.services.quick_redis import forget_quick_client
@@ -95,6 +96,31 @@ def test_a_relay_that_was_beaten_looks_again_soon(database):
         psycopg_connection(session).execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         assert relay.tick().beaten
     assert not relay.tick().beaten
+
+
+@pytest.mark.parametrize(("done", "longest"), [(Tick(beaten=True), relays.BEATEN), (Tick(), 60)])
+def test_a_relay_rests_between_rounds_however_often_it_is_woken(database, monkeypatch, done, longest):
+    pauses, rounds = [], []
+
+    class Stopping(Event):
+        def wait(self, timeout=None):
+            pauses.append(timeout)
+            return self.is_set()
+
+    class Woken(Relay):
+        def tick(self):
+            rounds.append(done)
+            self.wake()
+            if len(rounds) == 4:
+                stopping.set()
+            return done
+
+    stopping, relay = Stopping(), Woken(LocalMessages())
+    monkeypatch.setattr(relays, "SHORTEST_PAUSE", 60)
+    relay.wake()
+    relay.run(stopping)
+    assert len(pauses) == 4
+    assert all(0 < pause <= longest for pause in pauses[1:])
 
 
 def test_who_listens_hears_each_wake_up_until_the_end(channel):
