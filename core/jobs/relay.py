@@ -255,11 +255,11 @@ class Relay:
             )
             late, cancelled = _ids(connection, _LATE, chosen), _ids(connection, _CANCELLED, chosen)
         self._messages.signal(publishers)
+        self._send([*resent, *admitted])  # first: many endings of one tenant must not delay everybody's jobs
         buried = sum(self._end(endings.vanish_expired, job_id) for job_id in last)
         buried += sum(self._end(endings.miss_deadline, job_id) for job_id in late)
         for job_id in cancelled:
             self._end(endings.cancel, job_id)
-        self._send([*resent, *admitted])
         return Tick(len(admitted), len(resent), len(reaped), buried)
 
     def _most(self, connection: psycopg.Connection[Any]) -> int:
@@ -272,7 +272,10 @@ class Relay:
         try:
             return end(job_id, self._database) == "dead"
         except TenantMoving:
-            return False  # it is looked at again in the next round, here or where it is then
+            pass  # it is looked at again in the next round, here or where it is then
+        except Exception as error:  # such as Unavailable of an ``on_end``; the other jobs' ends do not wait for it
+            log.exception("a job could not be ended", job_id=str(job_id), error=type(error).__name__)
+        return False
 
     def _send(self, job_ids: Sequence[UUID]) -> None:
         for place, job_id in enumerate(job_ids):

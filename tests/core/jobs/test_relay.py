@@ -11,12 +11,25 @@ import redis
 from sqlalchemy import text
 
 from core.database import node_session
+from core.errors import Unavailable
+from core.jobs import job
 from core.jobs import relay as relays
 from core.jobs.broker import DramatiqMessages, LocalMessages
 from core.jobs.endings import MAX_INTERRUPTIONS
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.relay import Relay
 from core.tenancy import create_tenant
+
+ends = []
+
+
+def hear(_session, end):
+    ends[0](end.job_id)
+
+
+@job("testing.heard", on_end=hear)
+def act_heard(_context, _payload):
+    """Does nothing; its end is what the test wants."""
 
 
 class Forgetful(LocalMessages):
@@ -187,6 +200,25 @@ def test_what_could_not_be_sent_is_queued_again(tenants, ask, empty, row):
     assert {job_id: row(job_id)["state"] for job_id in jobs} == {
         job_id: "sent" if job_id == sent else "queued" for job_id in jobs
     }
+
+
+def test_jobs_are_sent_before_others_end_and_no_end_waits_for_one_that_fails(tenants, ask, change, row, relay, messages):
+    failing, late, due = ask(tenants[0], kind="testing.heard"), ask(tenants[0], kind="testing.heard"), ask(tenants[1])
+    for job_id, seconds in ((failing, 2), (late, 1)):
+        past = f"now() - interval '{seconds} seconds'"
+        change(job_id, f"state = 'sent', sent_at = now(), deadline = {past}")
+    heard = []
+
+    def hear_of(job_id):
+        heard.append((job_id, list(messages.sent)))
+        if job_id == failing:
+            raise Unavailable("the room is away")
+
+    ends[:] = [hear_of]
+    assert relay.tick().buried == 1
+    assert {job_id for job_id, _ in heard} == {failing, late}
+    assert all(sent == [(due, "default")] for _, sent in heard)
+    assert (row(failing)["state"], row(late)["state"]) == ("sent", "dead")
 
 
 def test_jobs_that_ended_long_ago_are_swept_and_dead_ones_stay(tenants, ask, change, relay):
