@@ -44,6 +44,9 @@ def _look_at(tenant: TenantRef) -> None:
     except AppError as error:
         log.info("schedules not read", error=type(error).__name__)
         return
+    except Exception as error:
+        log.exception("schedules not read", error=type(error).__name__)
+        return
     for name in due:
         try:
             fire(tenant, name)

@@ -202,7 +202,9 @@ def test_what_could_not_be_sent_is_queued_again(tenants, ask, empty, row):
     }
 
 
-def test_jobs_are_sent_before_others_end_and_no_end_waits_for_one_that_fails(tenants, ask, change, row, relay, messages):
+def test_jobs_are_sent_before_others_end_and_no_end_waits_for_one_that_fails(
+    tenants, ask, change, row, relay, messages
+):
     failing, late, due = ask(tenants[0], kind="testing.heard"), ask(tenants[0], kind="testing.heard"), ask(tenants[1])
     for job_id, seconds in ((failing, 2), (late, 1)):
         past = f"now() - interval '{seconds} seconds'"

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -123,6 +124,19 @@ def test_a_schedule_that_fails_is_due_until_it_succeeds(tenant, begun, runs):
     assert runs() == []
     FAILS.clear()
     assert firing.fire(tenant, NAME, START + timedelta(hours=2)) is not None
+
+
+def test_a_tenant_whose_schedules_cannot_be_read_keeps_no_other_from_its_turn(two_tenants, monkeypatch):
+    seen = []
+
+    def waiting(tenant):
+        seen.append(tenant)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(firing, "list_tenants", lambda: two_tenants)
+    monkeypatch.setattr(firing, "waiting", waiting)
+    firing.look(Event())
+    assert seen == list(two_tenants)
 
 
 def test_a_paused_schedule_does_not_run_and_is_not_made_up_for(tenant, begun, runs):
