@@ -75,6 +75,8 @@ def change_schedule(
 ) -> ScheduleState:
     """Set the times of a schedule, and whether it runs. Times that pass while it is paused are not made up for.
 
+    Where neither changes, a run that is due stays due.
+
     Args:
         session: a transaction of the tenant.
         name: of the schedule.
@@ -95,6 +97,8 @@ def change_schedule(
     due = next_time(times or schedule.cron, session.tenant.time_zone, present)
     if row is None:
         row = ScheduleRow(name=name, basis=basis, next_run=due)
+    elif row.basis == basis and before.active and (schedule.active if active is None else active):
+        due = row.next_run  # perhaps passed: a run that is due must not be lost
     row.cron, row.active, row.basis, row.next_run = times, active, basis, due
     row.changed_by, row.changed_at = session.actor, present
     session.add(row)

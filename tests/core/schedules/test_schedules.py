@@ -151,6 +151,14 @@ def test_a_paused_schedule_does_not_run_and_is_not_made_up_for(tenant, begun, ru
     assert len(runs()) == 1
 
 
+def test_a_schedule_that_is_saved_unchanged_keeps_the_run_that_is_due(tenant, begun):
+    with tenant_session(tenant, actor="test:1") as session:
+        saved = begun.change_schedule(session, NAME, cron="0 2 * * *", active=True)
+    assert saved.next_run == datetime(2026, 3, 20, 1, tzinfo=UTC)
+    with tenant_session(tenant, actor="test:1") as session:
+        assert begun.change_schedule(session, NAME, cron="0 3 * * *", active=True).next_run > saved.next_run
+
+
 def test_times_follow_a_release_that_declares_others(tenant, begun, monkeypatch):
     other = Schedule(NAME, "0 5 * * *", f"{__name__}:work", "Works.")
     monkeypatch.setattr("core.feature_registry.features", lambda: (kernel, Feature("testing", schedules=(other,))))
