@@ -178,14 +178,21 @@ def parsed(text: str) -> dict[str, Any]:
         Invalid: the text is not a JSON object.
     """
     problem = phrase("is not a JSON object")
+    payload = None
     try:
-        payload = json.loads(text)
+        payload = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         problem = phrase("is not JSON: line {line}, column {column}", line=error.lineno, column=error.colno)
-        payload = None
+    except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
+        problem = phrase("has a number that JSON does not allow or that is too long, or is nested too deeply")
     if not isinstance(payload, dict):
         raise Invalid("the payload is not valid", errors=[FieldError("payload", problem)])
     return payload
+
+
+def _no_number(constant: str) -> None:
+    """Reject ``NaN`` and ``Infinity``, which ``json`` accepts."""
+    raise ValueError(constant)
 
 
 def _dead(kind: str | None, tenant: TenantRef | None) -> list[UUID]:
@@ -235,7 +242,7 @@ def _resolve(job_id: UUID, act: _Act) -> None:
                 with endings.as_owner(session, ended, tenant, actor=act.actor, request_id=None) as within:
                     if within is not None:
                         _record(within, ended, act, _changed(before, payload))
-                        endings.announce(within, act.resolution, ended)
+                        _announce(within, ended, act)
             return
     raise unknown(job_id)
 
@@ -261,14 +268,35 @@ def _edited(kind: str, edited: dict[str, Any], stored: dict[str, Any]) -> dict[s
     Raises:
         Invalid: it is too large, or its kind rejects it.
     """
-    payload = unmasked(edited, stored)
-    if len(json.dumps(payload)) > LARGEST_PAYLOAD:
+    try:
+        payload = unmasked(edited, stored)
+        length = len(json.dumps(payload, allow_nan=False))
+    except (ValueError, RecursionError) as error:
+        problem = phrase("has a number that JSON does not allow or that is too long, or is nested too deeply")
+        raise Invalid("the payload is not valid", errors=[FieldError("payload", problem)]) from error
+    if length > LARGEST_PAYLOAD:
         problem = phrase("is longer than {most} characters", most=LARGEST_PAYLOAD)
         raise Invalid("the payload is not valid", errors=[FieldError("payload", problem)])
     check = check_of(kind)
     if check is not None:
         check(payload)
     return payload
+
+
+def _announce(session: Session, ended: endings.EndedJob, act: _Act) -> None:
+    """Announce the decision.
+
+    Raises:
+        Invalid: the room cannot read the edited payload.
+    """
+    try:
+        endings.announce(session, act.resolution, ended)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        if act.payload is None:
+            raise
+        log.warning("an edited payload was rejected", job=ended.kind, error=type(error).__name__)
+        problem = phrase("has a field that is missing or that this kind of job cannot read")
+        raise Invalid("the payload is not valid", errors=[FieldError("payload", problem)]) from error
 
 
 def _changed(stored: dict[str, Any], payload: dict[str, Any] | None) -> list[str]:

@@ -37,6 +37,23 @@ def act_each(context, payload):
     job_acts[payload["act"]](context, payload)
 
 
+def read_row(_session, end):
+    UUID(end.payload["row"])
+
+
+@job("testing.row", retry=Retry(1), on_end=read_row)
+def act_row(context, payload):
+    """The same, of a kind whose end reads a field of the payload."""
+    job_acts[payload["act"]](context, payload)
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def fail(_context, _payload):
     try:
         int(SECRET)
@@ -139,7 +156,17 @@ def test_a_hidden_value_in_another_place_is_rejected():
         unmasked({"list": ["b", *shown["list"]]}, stored)
 
 
-@pytest.mark.parametrize("payload", [{}, {"facility": 3}, {"facility": "x" * 100_001}])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"facility": 3},
+        {"facility": "x" * 100_001},
+        {"facility": "A", "n": float("nan")},
+        {"facility": "A", "n": nested(900)},
+    ],
+    ids=["empty", "type", "long", "nan", "deep"],
+)
 def test_a_payload_that_its_kind_rejects_is_not_retried(dead, row, payload):
     job_id = dead(kind="testing.checked", payload={"facility": "A"})
     with pytest.raises(Invalid):
@@ -147,7 +174,19 @@ def test_a_payload_that_its_kind_rejects_is_not_retried(dead, row, payload):
     assert row(job_id)["state"] == "dead"
 
 
-@pytest.mark.parametrize("words", ["", "[1]", '"x"', "{", "null"])
+@pytest.mark.parametrize("edit", [{}, {"row": "x"}, {"row": 3}])
+def test_a_payload_that_the_end_of_its_kind_cannot_read_is_not_retried(dead, row, edit):
+    job_id = dead(kind="testing.row", payload={"row": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33"})
+    before = row(job_id)
+    with pytest.raises(Invalid):
+        decisions.retry(job_id, payload={"act": "x", **edit}, actor="cli:operator")
+    assert row(job_id) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "[1]", '"x"', "{", "null", '{"a": NaN}', '{"a": -Infinity}', '{"a": %s}' % ("1" * 5000), "[" * 100_000],
+)
 def test_an_edited_payload_is_a_json_object(words):
     with pytest.raises(Invalid):
         decisions.parsed(words)
