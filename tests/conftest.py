@@ -245,6 +245,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
     from core.database import dispose
     from core.database.upgrade import migrate
     from core.services import ensure, stop
+    from core.services.quick_redis import forget_quick_client
     from core.settings import get_settings
 
     environment = dict(os.environ)
@@ -252,6 +253,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
     folder.chmod(0o755)
     dispose()
     point_at(folder)
+    forget_quick_client()
     try:
         yield_to = ensure()
         migrate()
@@ -264,6 +266,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
         os.environ.update(environment)
         get_settings.cache_clear()
         dispose()  # a thread that a test left may have opened a pool of the stopped servers
+        forget_quick_client()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core import telemetry
+from core.errors import AppError
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_EVENTS
 from core.resilience.errors import NOT_CALLED
@@ -84,7 +85,7 @@ class Signals:
                     pause = SHORTEST_PAUSE
                     self._heard(None)
                     self._listen(subscription, ended)
-            except (RedisError, OSError, *NOT_CALLED) as error:
+            except (RedisError, OSError, AppError) as error:
                 log.info("no signals of events", error=type(error).__name__)
                 ended.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

@@ -142,7 +142,7 @@ def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
     if redis is not None:
         redis_url = redis.get_secret_value()
     elif known is not None:
-        redis_url = f"redis://:{known.valkey_password}@{ports.LOOPBACK}:{known.valkey_port}/0"
+        redis_url = _redis_url(known)
     further, replica = _further(settings, known, database), settings.database_replica_url
     return Endpoints(
         database_url=database,
@@ -151,6 +151,19 @@ def endpoints_of(settings: Settings, known: state.State | None) -> Endpoints:
         databases=further,
         replica_url=None if replica is None else replica.get_secret_value(),
     )
+
+
+def recorded_redis_url() -> str | None:
+    """Return the address of Redis as set or recorded; None if there is none yet. Starts nothing and asks no server.
+
+    Raises:
+        Unavailable: the recorded state of the embedded servers cannot be read.
+    """
+    settings = get_settings()
+    if settings.redis_url is not None:
+        return settings.redis_url.get_secret_value()
+    known = state.read(settings.state_dir)
+    return _redis_url(known) if known is not None and known.valkey_port else None
 
 
 def database_names() -> tuple[str, ...]:
@@ -229,6 +242,10 @@ def _further(settings: Settings, known: state.State | None, main: str) -> dict[s
             detail = f"the data database {name} is logged in to as another role than the first one"
             raise Invalid(detail, remedy="give the application's login the same name on every server")
     return logins
+
+
+def _redis_url(known: state.State) -> str:
+    return f"redis://:{known.valkey_password}@{ports.LOOPBACK}:{known.valkey_port}/0"
 
 
 def _url(role: str, password: str, known: state.State, database: str) -> str:

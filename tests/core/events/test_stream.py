@@ -13,12 +13,13 @@ import pytest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from core import tracing
+from core import services, tracing
 from core.app import draining
 from core.app.admission import Slot
 from core.app.middleware import _Answer
 from core.database import node_session, tenant_session
-from core.errors import TooManyRequests, Unauthenticated
+from core.errors import TooManyRequests, Unauthenticated, Unavailable
+from core.events import signals as signals_of_events
 from core.events import stream
 from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
@@ -138,6 +139,26 @@ def test_the_relay_signals_the_tenants_that_published(own_messages, tenant, publ
         publish()
         Relay(own_messages, tenant=tenant).tick()
         wait_until(lambda: tenant.id in heard)
+    finally:
+        signals.leave()
+
+
+def test_who_listens_tries_again_after_the_servers_could_not_be_started(database, monkeypatch):
+    heard, tries = [], []
+
+    def ensure():
+        tries.append(1)
+        if len(tries) == 1:
+            detail = "no room"
+            raise Unavailable(detail)
+        return services.ensure()
+
+    monkeypatch.setattr(signals_of_events, "ensure", ensure)
+    monkeypatch.setattr(signals_of_events, "SHORTEST_PAUSE", 0.01)
+    signals = Signals(heard.append)
+    signals.enter()
+    try:
+        wait_until(lambda: heard == [None])
     finally:
         signals.leave()
 
