@@ -108,7 +108,10 @@ class Tracker:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, EVERY_SECONDS)
                 closing = self._closing
-            self.flush()
+            try:
+                self.flush()
+            except Exception as error:  # noqa: BLE001 - one bad round must not end the tracking of this process
+                log.warning("errors are not sent", error=type(error).__name__)
             if closing:
                 return
 

@@ -16,6 +16,8 @@ _HIDDEN: Final = tuple(
 )
 """IPv6 addresses that carry an IPv4 address, maybe a private one; and the addresses of carriers' networks."""
 
+_LONGEST_LABEL: Final = 63
+
 
 class AddressRejected(Exception):  # noqa: N818 - named for what happened
     """An address that may not be called.
@@ -41,6 +43,8 @@ def parse_url(address: str) -> httpx.URL:
         url = httpx.URL(address)
     except (httpx.InvalidURL, UnicodeError):
         raise AddressRejected("") from None
+    if not _is_host(url.raw_host.decode()):
+        raise AddressRejected(url.host)
     plain = url.scheme == "http" and loopback_allowed() and _is_loopback(url.host)
     if not (url.scheme == "https" or plain) or not url.host or url.userinfo or url.fragment:
         raise AddressRejected(url.host)
@@ -56,10 +60,14 @@ def checked_address(host: str, port: int, *, private: bool = False) -> str:
         private: whether addresses of private networks may be called, but for those of this machine.
 
     Raises:
-        AddressRejected: one of its addresses may not be called.
+        AddressRejected: one of its addresses may not be called, or the host can be no name.
         OSError: it has none.
     """
-    addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    try:
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # a label is empty or too long
+        raise AddressRejected(host) from None
+    addresses = {str(entry[4][0]) for entry in entries}
     for text in addresses:
         if not may_be_called(text.partition("%")[0], private=private):
             raise AddressRejected(host)
@@ -83,6 +91,11 @@ def may_be_called(text: str, *, private: bool = False) -> bool:
 def loopback_allowed() -> bool:
     """Return whether calls may reach this machine: only outside production."""
     return get_settings().environment != "production"
+
+
+def _is_host(host: str) -> bool:
+    """Return whether each label of a host has a length that DNS allows."""
+    return all(0 < len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split(".")) or ":" in host
 
 
 def _is_own(address: str) -> bool:

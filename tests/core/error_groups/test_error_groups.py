@@ -179,6 +179,20 @@ class TestWhatCounts:
                 get_logger("room").exception("unexpected")
         assert (only().role, logs.on_error) == ("worker", None)
 
+    def test_a_round_that_fails_does_not_end_the_tracking(self, tracker, monkeypatch):
+        rounds = []
+
+        def flush(_self):
+            rounds.append(1)
+            if len(rounds) == 1:
+                raise UnicodeError
+            tracker.close()
+
+        monkeypatch.setattr(tracking.Tracker, "flush", flush)
+        monkeypatch.setattr(tracking, "EVERY_SECONDS", 0.0)
+        tracker.run()
+        assert len(rounds) == 3, "the last round is after the end"
+
 
 def test_nothing_personal_is_stored_or_sent(hooked, toy_app, client_for, make_tenant, settings_of):
     """Names, phones and notes in queries, headers, bodies, local variables and texts of errors."""

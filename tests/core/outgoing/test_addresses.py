@@ -79,8 +79,36 @@ def test_one_private_address_among_public_ones_rejects_the_name(monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["http://example.org", "https://user:pw@example.org", "https://example.org/#x", "https://", "file:///etc", "x"],
+    [
+        *(
+            "http://example.org",
+            "https://user:pw@example.org",
+            "https://example.org/#x",
+            "https://",
+            "file:///etc",
+            "x",
+        ),
+        *(
+            "https://a..b/",
+            "https://.example.org/",
+            f"https://{'a' * 64}.example.org/",
+            f"https://{'é' * 60}.org/",
+        ),
+    ],
 )
 def test_only_https_without_a_password_is_called(text):
     with pytest.raises(AddressRejected):
         parse_url(text)
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example.org"])
+def test_a_host_that_can_be_no_name_is_rejected_before_a_call(host):
+    with pytest.raises(AddressRejected):
+        checked_address(host, 443)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://example.org./", f"https://{'a' * 63}.example.org/", "https://[2606:4700::1]/"]
+)
+def test_an_unusual_host_may_be_called(address):
+    assert parse_url(address).host
