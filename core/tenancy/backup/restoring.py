@@ -50,6 +50,9 @@ ALWAYS_KEPT = ("core.audit.", "core.privacy.")
 """Modules whose tables only grow: a restore copies the rows that the backup lacks from the present data."""
 
 ERASED = "patient_keys"
+NORMAL_PRIORITY = 1
+"""As the rows of jobs store it."""
+
 PATIENCE = 30.0
 """The seconds that a restore waits for a transaction of the tenant that is writing."""
 
@@ -250,6 +253,7 @@ def _set_jobs_back(connection: psycopg.Connection[Any], ref: TenantRef, manifest
     )
     for job in manifest.jobs:
         again = {
+            "priority": NORMAL_PRIORITY,  # backups from before there were priorities lack it
             **job,
             "tenant_id": str(ref.id),
             "tenant_role": ref.role_name,

@@ -157,6 +157,17 @@ def test_blobs_and_jobs_and_uses(filled, ask, tmp_path):  # noqa: F811 - a fixtu
     )
 
 
+def test_a_job_of_a_backup_from_before_there_were_priorities_waits_with_the_normal_one(filled, ask, tmp_path):  # noqa: F811
+    job_id = ask(filled)
+    file = tmp_path / "t.iitbackup"
+    backup(filled.slug, file)
+    with container.opened(file) as (_, manifest, dump):
+        for job in manifest.jobs:
+            del job["priority"]
+        service.restore(filled.slug, manifest, dump, why="test")
+    assert rows(get_tenant(filled.slug), "SELECT id, priority FROM node.jobs WHERE state = 'queued'") == [(job_id, 1)]
+
+
 def test_events_that_waited_for_delivery_wait_again_and_those_of_undone_acts_are_gone(filled, tmp_path):
     def publish(subject):
         with tenant_session(filled, actor="test:1") as session:
