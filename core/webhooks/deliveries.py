@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from core.web.paging import PageRequest
 
 MOST_REPLAYED: Final = 10_000
+_REPLAY: Final = """
+UPDATE webhook_deliveries SET state = 'waiting', attempts = 0, due_at = %s WHERE id IN (
+    SELECT id FROM webhook_deliveries WHERE endpoint_id = %s AND created_at >= %s ORDER BY created_at, id LIMIT %s
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +150,11 @@ def replay(session: TenantSession, endpoint_id: UUID, since: datetime, *, source
         NotFound: there is no such endpoint (404).
     """
     get_endpoint(session, endpoint_id, lock="publish")
-    query = select(WebhookDelivery).where(
-        WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.created_at >= since
-    )
-    rows = session.exec(query.order_by(col(WebhookDelivery.created_at)).limit(MOST_REPLAYED)).all()
-    for row in rows:
-        _send_again(session, row)
-    audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"deliveries": len(rows)})
+    with session.cursor() as cursor:
+        count = cursor.execute(_REPLAY, (now(), endpoint_id, since, MOST_REPLAYED)).rowcount
+    audit.record(session, f"{source}:webhook:resend", "webhook", endpoint_id, {"deliveries": count})
     ask(session, endpoint_id)
-    return len(rows)
+    return count
 
 
 def send_example(session: TenantSession, endpoint_id: UUID, event: str, *, source: str) -> UUID:

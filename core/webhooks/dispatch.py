@@ -49,7 +49,8 @@ _NOT_SENT: Final = timedelta(seconds=5)
 
 _ENDPOINT: Final = "SELECT * FROM webhook_endpoints WHERE id = %s AND state = 'active'"
 _DUE: Final = """
-SELECT id, event_id, body FROM webhook_deliveries WHERE endpoint_id = %s AND state = 'waiting' AND due_at <= %s
+SELECT id, event_id, body, attempts, due_at FROM webhook_deliveries
+WHERE endpoint_id = %s AND state = 'waiting' AND due_at <= %s
 ORDER BY due_at, id LIMIT 1
 """
 _RATE: Final = """
@@ -61,8 +62,10 @@ INSERT INTO webhook_attempts (id, endpoint_id, delivery_id, at, status, error, m
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 _RECORD: Final = """
-UPDATE webhook_deliveries SET attempts = attempts + 1, state = %s, due_at = coalesce(%s, due_at) WHERE id = %s
+UPDATE webhook_deliveries SET attempts = attempts + 1, state = %s, due_at = coalesce(%s, due_at)
+WHERE id = %s AND state = 'waiting' AND attempts = %s AND due_at = %s
 """
+"""Changes nothing if the delivery was asked for again while it was being sent: then it is sent once more."""
 _SUCCESS: Final = """
 UPDATE webhook_endpoints SET failures = 0, failing_since = NULL, paused_until = NULL WHERE id = %s
 """
@@ -86,6 +89,7 @@ DELETE FROM webhook_deliveries WHERE id IN (
 class _Due:
     delivery_id: UUID
     attempts: int
+    due_at: datetime
     failures: int
     request: Request
 
@@ -127,8 +131,6 @@ def _next_due(session: TenantSession, endpoint_id: UUID) -> _Due | None:
         row = cursor.execute(_DUE, (endpoint_id, moment)).fetchone()
         if row is None:
             return None
-        count = "SELECT attempts FROM webhook_deliveries WHERE id = %s"
-        attempts = cursor.execute(count, (row["id"],)).fetchone()
     secrets = [unseal(session, PURPOSE, endpoint_id, endpoint["sealed_secret"])]
     if endpoint["sealed_previous"] and endpoint["previous_until"] > moment:
         secrets.append(unseal(session, PURPOSE, endpoint_id, endpoint["sealed_previous"]))
@@ -136,7 +138,7 @@ def _next_due(session: TenantSession, endpoint_id: UUID) -> _Due | None:
     headers = signing.headers(secrets, str(row["event_id"]), int(moment.timestamp()), body)
     sent = {**headers, "Content-Type": "application/json", "User-Agent": "iit-webhooks/1"}
     request = Request("POST", httpx.URL(endpoint["url"]), headers=sent, content=body)
-    return _Due(row["id"], attempts["attempts"] if attempts else 0, endpoint["failures"], request)
+    return _Due(row["id"], row["attempts"], row["due_at"], endpoint["failures"], request)
 
 
 def _attempt(request: Request, tenant_id: UUID, endpoint_id: UUID) -> _Outcome:
@@ -168,14 +170,14 @@ def _record(session: TenantSession, endpoint_id: UUID, due: _Due, outcome: _Outc
             return
         values = (uuid7(), endpoint_id, due.delivery_id, moment, outcome.status, outcome.error, outcome.milliseconds)
         cursor.execute(_ATTEMPT, values)
-        verdict = verdict_of(outcome.status)
+        sent, verdict = (due.delivery_id, due.attempts, due.due_at), verdict_of(outcome.status)
         if verdict == "delivered":
-            cursor.execute(_RECORD, ("delivered", None, due.delivery_id))
+            cursor.execute(_RECORD, ("delivered", None, *sent))
             cursor.execute(_SUCCESS, (endpoint_id,))
             return
         pause = pause_before(due.attempts + 1, outcome.pause)
         due_at = None if pause is None else moment + pause
-        cursor.execute(_RECORD, ("failed" if pause is None else "waiting", due_at, due.delivery_id))
+        cursor.execute(_RECORD, ("failed" if pause is None else "waiting", due_at, *sent))
         rest = moment + pause_of_endpoint(due.failures + 1)
         row = cursor.execute(_FAILURE, (moment, rest, endpoint_id)).fetchone()
     if verdict == "gone":

@@ -161,6 +161,44 @@ def test_deliveries_since_a_time_are_sent_again_with_their_ids(tenant, receiver,
     assert sorted(headers["webhook-id"] for _, headers, _ in receiver.requests) == sorted(ids * 2)
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_delivery_that_is_asked_for_while_it_is_sent_is_sent_once_more(
+    tenant, receiver, add, publish, read, change, monkeypatch, status
+):
+    endpoint_id, _ = add(receiver.url)
+    event_id = publish()
+    receiver.answers.append((status, {}, b""))
+    attempt = dispatch._attempt
+
+    def attempt_while_a_person_asks(*args):
+        outcome = attempt(*args)
+        if len(receiver.requests) == 1:
+            with tenant_session(tenant, actor="test:2") as session:
+                deliveries.replay(session, endpoint_id, now() - timedelta(minutes=5), source="cli")
+        return outcome
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "_attempt", attempt_while_a_person_asks)
+        drain(tenant)
+        run_again(tenant, change)
+    assert [headers["webhook-id"] for _, headers, _ in receiver.requests] == [str(event_id)] * 2
+    assert read("SELECT state, attempts FROM webhook_deliveries") == [{"state": "delivered", "attempts": 1}]
+    assert [row["status"] for row in read("SELECT status FROM webhook_attempts ORDER BY at")] == [status, 200]
+
+
+def test_the_oldest_deliveries_are_sent_again_in_one_statement(tenant, add, publish, read, change, monkeypatch):
+    monkeypatch.setattr(deliveries, "MOST_REPLAYED", 2)
+    endpoint_id, _ = add("https://example.org/a")
+    for _ in range(3):
+        publish()
+    change("UPDATE webhook_deliveries SET state = 'failed', attempts = 8")
+    with tenant_session(tenant, actor="test:1") as session:
+        assert deliveries.replay(session, endpoint_id, now() - timedelta(minutes=5), source="cli") == 2
+        assert session.identity_map.values() == []
+    rows = read("SELECT state, attempts FROM webhook_deliveries ORDER BY created_at, id")
+    assert [tuple(row.values()) for row in rows] == [("waiting", 0), ("waiting", 0), ("failed", 8)]
+
+
 def test_the_example_of_each_public_event_can_be_sent(tenant, receiver, add):
     endpoint_id, _ = add(receiver.url)
     with tenant_session(tenant, actor="test:1") as session:
