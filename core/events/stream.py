@@ -214,9 +214,9 @@ class _Reading:
         self._looked = time.monotonic()
         self._more = len(rows) == BATCH
         texts = []
-        if rows and rows[0][0] > self._last + 1:
-            texts.append(frame("gap", rows[0][0] - 1, {"after": self._last, "before": rows[0][0]}))
         for row in rows:
+            if row[0] > self._last + 1:
+                texts.append(frame("gap", row[0] - 1, {"after": self._last, "before": row[0]}))
             self._last = row[0]
             if not self._asked.events or row[2] in self._asked.events:
                 texts.append(frame(row[2], self._last, body_of(row)))

@@ -95,6 +95,16 @@ def test_a_reader_learns_what_is_no_longer_stored(client, publish, tenant):
     assert ahead == (3, "gap", {"after": 99, "before": 4})
 
 
+def test_a_reader_learns_what_is_missing_between_two_events(client, publish, tenant):
+    for _ in range(4):
+        publish()
+    with node_session(tenant.database) as session:
+        session.execute(text("DELETE FROM node.outbox WHERE tenant_id = :id AND sequence IN (2, 3)"), {"id": tenant.id})
+    first, gap, last = events(client.get(PATH, params=NO_WAIT, headers={"Last-Event-ID": "0"}).text)
+    assert gap == (3, "gap", {"after": 1, "before": 4})
+    assert (first[0], last[0]) == (1, 4)
+
+
 @pytest.mark.parametrize("number", ["-1", "x", "1.5", "9" * 30])
 def test_what_is_no_number_is_rejected(client, number):
     assert client.get(PATH, params=NO_WAIT, headers={"Last-Event-ID": number}).status_code == 422
