@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from core import telemetry
 from core.database import joining, replica_marks
+from core.database.absent import DatabaseUnavailable
+from core.database.driver_errors import is_lost, sqlstate_of
 from core.database.engines import replica_engine
 from core.database.reach import WHOLE_TENANT, Reach
 from core.database.replica_marks import has_replica
@@ -44,6 +46,9 @@ READS: Final = Counter(
 )
 _WRITTEN: Final = "SELECT pg_current_wal_lsn()::text AS lsn"
 _REPLAYED: Final = "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text"
+_OUT_OF_TIME: Final = "57014"
+_CONFLICTS: Final = ("40001", "40P01")
+"""What PostgreSQL reports of a read that was cancelled because it was in the way of the replay."""
 
 log = telemetry.get_logger(__name__)
 
@@ -157,6 +162,7 @@ def _on_replica(tenant: TenantRef, function: Callable[[TenantSession], T], optio
 
     Raises:
         _NotFit: it does not fit, or failed.
+        DBAPIError: the read exceeded its time.
     """
     try:
         with guarded(DATABASE_REPLICA, harmless=(Exception,)) as call:
@@ -166,13 +172,21 @@ def _on_replica(tenant: TenantRef, function: Callable[[TenantSession], T], optio
                     _check(session, needed)
                     return function(session)
             except (DBAPIError, psycopg.Error, Unavailable) as error:
-                call.failed(type(error).__name__)
+                if sqlstate_of(error) == _OUT_OF_TIME:
+                    raise  # the database would take as long
+                if _is_of_the_replica(error):
+                    call.failed(type(error).__name__)
                 log.warning("a read leaves the replica for the database", error=type(error).__name__)
                 raise _NotFit("failed") from error
             except replica_marks.MarksUnknown as error:
                 raise _NotFit("writes_unknown") from error
     except NOT_CALLED as error:
         raise _NotFit("stopped") from error
+
+
+def _is_of_the_replica(error: BaseException) -> bool:
+    """Return whether an error counts against the replica, which all tenants share; other errors are of the read."""
+    return isinstance(error, DatabaseUnavailable) or is_lost(error) or sqlstate_of(error) in _CONFLICTS
 
 
 def _check(session: TenantSession, needed: int) -> None:

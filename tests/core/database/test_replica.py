@@ -6,8 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from psycopg.errors import DivisionByZero, QueryCanceled, SerializationFailure
 from redis.exceptions import ConnectionError as Refused
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from core.app.components import components
 from core.app.readiness import Report
@@ -164,12 +166,38 @@ def test_a_replica_that_is_killed_in_the_midst_is_replaced_by_the_database(on):
     on.server.caught_up()
 
 
-def test_the_health_shows_the_replica_and_that_it_is_away(on):
+def test_a_read_that_exceeds_its_time_is_not_repeated_and_stops_no_other(on):
+    calls = []
+
+    def too_long(session):
+        calls.append(1)
+        session.set_local(statement_timeout="1")
+        session.cursor().execute("SELECT pg_sleep(60)")
+
+    before = outcomes()
+    for _ in range(4):
+        with pytest.raises(QueryCanceled):
+            read_on_replica(on.tenant, too_long, actor="test:1")
+        with pytest.raises(DivisionByZero):
+            read(on.tenant, "SELECT 1 / 0")
+    assert read(on.other) == [(True,)]
+    assert (len(calls), change(before)) == (4, {"failed": 4, "replica": 1})
+
+
+def test_a_conflict_with_the_replay_counts_against_the_replica():
+    assert replica._is_of_the_replica(SerializationFailure())
+    assert replica._is_of_the_replica(DBAPIError("", {}, SerializationFailure()))
+    assert not replica._is_of_the_replica(QueryCanceled())
+
+
+def test_the_health_shows_the_replica_and_that_it_is_away(on, monkeypatch):
     def component():
         (one,) = [each for each in components(Report()) if each.name == "replica"]
         return one
 
-    assert (component().state, component().figures) == ("ok", {"lag_seconds": 0.0})
+    with monkeypatch.context() as patch:
+        patch.setattr(replica.time, "monotonic", lambda: 1000.0)
+        assert (component().state, component().figures) == ("ok", {"lag_seconds": 0.0})
     on.server.stop()
     try:
         dispose()
