@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -23,6 +24,7 @@ from core.jobs.registry import check_of
 if TYPE_CHECKING:
     from uuid import UUID
 
+    import psycopg
     from sqlmodel import Session
 
     from core.database import TenantRef
@@ -227,12 +229,7 @@ def _resolve(job_id: UUID, act: _Act) -> None:
                 before = payloads.open_payload(place)
                 payload = _edited(str(row[2]), act.payload, before)
                 sealed = payloads.seal_payload(place, payload)
-            cursor = connection.cursor(row_factory=class_row(endings.EndedJob))
-            change = _QUEUED if act.resolution == "retried" else _DISCARDED
-            ended = cursor.execute(
-                f"UPDATE node.jobs SET {change} WHERE id = %(id)s RETURNING {endings.ENDED}",  # noqa: S608 - constants
-                {"id": job_id, "delay": act.delay, "payload": None if sealed is None else Jsonb(sealed)},
-            ).fetchone()
+            ended = _change(connection, job_id, act, sealed)
             connection.execute(
                 "UPDATE node.dead_letters SET resolution = %s, resolved_at = now(), resolved_by = %s,"
                 " resolution_reason = %s WHERE job_id = %s AND resolution IS NULL",
@@ -255,11 +252,34 @@ def _check_state(job_id: UUID, state: str, again: bool, act: _Act) -> None:  # n
             command="only dead jobs are retried or discarded: see `iit jobs list --state dead`",
         )
     if again and act.resolution == "retried":
-        raise Conflict(
-            phrase("the work of job {job_id} was requested again in the meantime", job_id=job_id),
-            remedy="Discard this one.",
-            command="discard this one: `iit jobs discard`",
-        )
+        raise _requested_again(job_id)
+
+
+def _requested_again(job_id: UUID) -> Conflict:
+    return Conflict(
+        phrase("the work of job {job_id} was requested again in the meantime", job_id=job_id),
+        remedy="Discard this one.",
+        command="discard this one: `iit jobs discard`",
+    )
+
+
+def _change(
+    connection: psycopg.Connection[Any], job_id: UUID, act: _Act, sealed: dict[str, Any] | None
+) -> endings.EndedJob | None:
+    """Change the job's row; ``sealed`` is its new payload.
+
+    Raises:
+        Conflict: a transaction that committed after the check requested the same work again.
+    """
+    cursor = connection.cursor(row_factory=class_row(endings.EndedJob))
+    change = _QUEUED if act.resolution == "retried" else _DISCARDED
+    try:
+        return cursor.execute(
+            f"UPDATE node.jobs SET {change} WHERE id = %(id)s RETURNING {endings.ENDED}",  # noqa: S608 - constants
+            {"id": job_id, "delay": act.delay, "payload": None if sealed is None else Jsonb(sealed)},
+        ).fetchone()
+    except UniqueViolation as error:
+        raise _requested_again(job_id) from error
 
 
 def _edited(kind: str, edited: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:

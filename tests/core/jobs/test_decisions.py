@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from core.audit.platform import acts
-from core.errors import FieldError, Invalid
+from core.errors import Conflict, FieldError, Invalid
 from core.jobs import Retry, decisions, job, operations
 from core.jobs.failures import MOST_ERRORS, MOST_FRAMES, trace_of
 from core.jobs.masking import masked, unmasked
@@ -217,6 +217,18 @@ def test_a_job_whose_work_was_requested_again_is_skipped(tenant, ask, dead, row)
     job_id = dead(kind="testing.checked", dedupe_key="same")
     ask(tenant, kind="testing.checked", dedupe_key="same")
     assert decisions.retry_all(tenant=tenant, actor="operator:1").skipped == 1
+    assert row(job_id)["state"] == "dead"
+
+
+def test_work_that_is_requested_again_after_the_check_is_a_conflict(tenant, ask, dead, row, monkeypatch):
+    job_id = dead(kind="testing.checked", dedupe_key="same")
+
+    def request_again(*_):
+        ask(tenant, kind="testing.checked", dedupe_key="same")
+
+    monkeypatch.setattr(decisions, "_check_state", request_again)
+    with pytest.raises(Conflict):
+        decisions.retry(job_id, actor="cli:operator")
     assert row(job_id)["state"] == "dead"
 
 
