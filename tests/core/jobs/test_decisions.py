@@ -174,6 +174,17 @@ def test_a_payload_that_its_kind_rejects_is_not_retried(dead, row, payload):
     assert row(job_id)["state"] == "dead"
 
 
+def test_a_hidden_value_of_a_list_stays_with_its_element():
+    stored = {"people": [{"id": n, "phone": f"080{n}", "seen": [{"surname": f"B{n}"}]} for n in range(3)]}
+    first, second, third = masked(stored)["people"]
+    for changed in ([second, first, third], [{**first, "id": 7}, second, third], [{**first, "new": 1}, second, third]):
+        with pytest.raises(Invalid):
+            unmasked({"people": changed}, stored)
+    new = {"id": 7, "phone": "0900", "seen": []}
+    edited = unmasked({"people": [new, {**second, "phone": "0901"}, third]}, stored)
+    assert edited == {"people": [new, {**stored["people"][1], "phone": "0901"}, stored["people"][2]]}
+
+
 @pytest.mark.parametrize("edit", [{}, {"row": "x"}, {"row": 3}])
 def test_a_payload_that_the_end_of_its_kind_cannot_read_is_not_retried(dead, row, edit):
     job_id = dead(kind="testing.row", payload={"row": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33"})
