@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 _DEAD = f"SELECT {endings.ENDED} FROM node.jobs WHERE id = %s AND state IN ('dead', 'cancelled') FOR UPDATE"  # noqa: S608 - constants
 
 
-@job(endings.ANNOUNCE, retry=Retry(endings.ANNOUNCE_ATTEMPTS))
+@job(endings.ANNOUNCE, retry=Retry(endings.ANNOUNCE_ATTEMPTS), cancellable=False)
 def announce_again(context: JobContext, payload: dict[str, Any]) -> None:
     """Announce a dead job of a tenant, in a session of that tenant."""
     with context.session() as session:
         _announce(session, payload)
 
 
-@platform_job(endings.ANNOUNCE_PLATFORM, retry=Retry(endings.ANNOUNCE_ATTEMPTS))
+@platform_job(endings.ANNOUNCE_PLATFORM, retry=Retry(endings.ANNOUNCE_ATTEMPTS), cancellable=False)
 def announce_again_for_platform(context: PlatformJobContext, payload: dict[str, Any]) -> None:
     """Announce a dead job of the platform, in a session of the application."""
     with context.session() as session:

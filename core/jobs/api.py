@@ -47,7 +47,7 @@ def get_job(_: JobsRead, db: TenantDb, job_id: UUID) -> JobOut:
 def cancel_job(_: JobsCancel, db: TenantDb, job_id: UUID) -> JobOut:
     """Cancel a job. One that waits ends at once; one that runs ends before its next step, and `cancelling` says so.
 
-    What its finished steps did stays.
+    What its finished steps did stays. The platform's own work, such as deliveries of events, cannot be cancelled.
     """
     cancelling.cancel(db, job_id)
     return repository.get_job(db, job_id)

@@ -88,6 +88,8 @@ class JobBounds:
         at_once: jobs of the kind that may be under way or running for one tenant; None if only the bounds of the tenant
             and the workers count. An operator can set another number (``core.jobs.pauses``).
         keep_result: how long the result of a job can be read.
+        cancellable: whether somebody may cancel a job. False for the platform's work on a tenant's behalf, such as
+            deliveries of events.
         platform: whether the jobs belong to the platform, and have no tenant.
     """
 
@@ -98,4 +100,5 @@ class JobBounds:
     priority: Priority
     at_once: int | None
     keep_result: timedelta
+    cancellable: bool
     platform: bool

@@ -13,6 +13,7 @@ from core.database import TenantSession, databases, node_session, psycopg_connec
 from core.errors import Conflict, NotFound, phrase
 from core.jobs import endings
 from core.jobs.bounds import PLATFORM_ROLE
+from core.jobs.registry import kind_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,7 +43,7 @@ def cancel(session: TenantSession, job_id: UUID, *, source: str = "api") -> Outc
 
     Raises:
         NotFound: the tenant has no such job.
-        Conflict: the job has ended.
+        Conflict: the job has ended, or is of a kind that nobody cancels.
     """
     return _cancel(session, job_id, session.actor, source)
 
@@ -52,7 +53,7 @@ def cancel_any(job_id: UUID, *, actor: str, source: str = "cli") -> Outcome:
 
     Raises:
         NotFound: there is no such job.
-        Conflict: the job has ended.
+        Conflict: the job has ended, or is of a kind that nobody cancels.
     """
     for database in databases():
         with node_session(database) as session:
@@ -79,6 +80,9 @@ def _cancel(session: Session, job_id: UUID, actor: str, source: str) -> Outcome:
     if state in ENDED:
         detail = phrase("the job {job_id} has ended", job_id=job_id)
         raise Conflict(detail, remedy="Only jobs that wait or run can be cancelled.")
+    if not _cancellable(kind):
+        detail = phrase("the job {job_id} belongs to the platform's own work and cannot be cancelled", job_id=job_id)
+        raise Conflict(detail, remedy="Wait until it ends. An operator can pause its kind.")
     outcome: Outcome = "cancelled" if endings.cancel_within(session, job_id) else "requested"
     if outcome == "requested":
         connection.execute(_REQUEST, (actor, job_id))
@@ -88,6 +92,13 @@ def _cancel(session: Session, job_id: UUID, actor: str, source: str) -> Outcome:
     else:
         record_act(session, action, actor=actor, tenant_id=None, detail={"kind": kind, "job_id": str(job_id)})
     return outcome
+
+
+def _cancellable(kind: str) -> bool:
+    try:
+        return kind_of(kind).cancellable
+    except LookupError:
+        return True  # a worker of another release knows the kind
 
 
 def _unknown(job_id: UUID) -> NotFound:

@@ -135,7 +135,7 @@ def sweep(connection: psycopg.Connection[Any], keep: timedelta, batch: int) -> i
     return connection.execute(_SWEEP, {"keep": keep, "batch": batch}).rowcount
 
 
-@job(KIND, retry=RETRY, time_limit=timedelta(minutes=30))
+@job(KIND, retry=RETRY, time_limit=timedelta(minutes=30), cancellable=False)
 def deliver(context: JobContext, payload: dict[str, Any]) -> None:
     """Call one subscriber with one event. Earlier events of the same subject come first.
 

@@ -51,7 +51,7 @@ _kinds: dict[str, JobKind] = {}
 _checks: dict[str, Check] = {}
 
 
-def job(
+def job(  # noqa: PLR0913 - one argument per bound
     kind: str,
     *,
     retry: Retry = DEFAULT_RETRY,
@@ -60,6 +60,7 @@ def job(
     priority: Priority = "normal",
     at_once: int | None = None,
     keep_result: timedelta = KEEP_RESULT,
+    cancellable: bool = True,
     on_end: OnEnd | None = None,
 ) -> Callable[[Run], Run]:
     """Register the decorated function to run jobs of ``kind``, such as ``imports.run``, each for one tenant.
@@ -70,11 +71,11 @@ def job(
     Raises:
         ValueError: the name is not ``room.kind``, belongs to another function, or a bound makes no sense.
     """
-    bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, platform=False)
+    bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, cancellable, platform=False)
     return _registering(bounds, on_end)
 
 
-def platform_job(
+def platform_job(  # noqa: PLR0913 - one argument per bound
     kind: str,
     *,
     retry: Retry = DEFAULT_RETRY,
@@ -83,6 +84,7 @@ def platform_job(
     priority: Priority = "normal",
     at_once: int | None = None,
     keep_result: timedelta = KEEP_RESULT,
+    cancellable: bool = True,
     on_end: PlatformOnEnd | None = None,
 ) -> Callable[[PlatformRun], PlatformRun]:
     """Register the decorated function for jobs of the platform, such as roll-ups and alerts of operators.
@@ -92,7 +94,7 @@ def platform_job(
     Raises:
         ValueError: as ``job``.
     """
-    bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, platform=True)
+    bounds = JobBounds(kind, retry, lease, time_limit, priority, at_once, keep_result, cancellable, platform=True)
     return _registering(bounds, on_end)
 
 

@@ -102,7 +102,7 @@ class _Outcome:
     milliseconds: int
 
 
-@job(JOB, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
+@job(JOB, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10), cancellable=False)
 def dispatch(context: JobContext, payload: dict[str, Any]) -> None:
     """Send the due deliveries of an endpoint. After a failure the endpoint rests."""
     endpoint_id = UUID(payload["endpoint_id"])
@@ -198,7 +198,7 @@ def _disable(session: TenantSession, endpoint_id: UUID, reason: str) -> None:
     enqueue(session, ANNOUNCE, {"endpoint_id": str(endpoint_id), "reason": reason})
 
 
-@job(ANNOUNCE, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
+@job(ANNOUNCE, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10), cancellable=False)
 def announce(context: JobContext, payload: dict[str, Any]) -> None:
     """Publish that an endpoint was disabled."""
     with context.session() as session:

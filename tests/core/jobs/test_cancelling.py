@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from core.errors import Conflict, NotFound
 from core.jobs import Retry, enqueue_platform, job, platform_job
 from core.jobs.broker import LocalMessages
 from core.jobs.cancelling import cancel, cancel_any
+from core.jobs.registry import kind_of
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner
 from core.jobs.worker import drain
@@ -121,6 +123,19 @@ def test_a_job_whose_worker_vanished_before_it_heeded_the_request_is_cancelled_b
     change(job_id, "lease_until = now() - interval '1 s'")
     relay.tick()
     assert (row(job_id)["state"], len(heard)) == ("cancelled", 1)
+
+
+KERNEL = ("events.deliver", "jobs.announce", "jobs.announce_platform", "webhooks.announce", "webhooks.dispatch")
+
+
+def test_nobody_cancels_the_platforms_own_work(tenant, ask, row, change, stop):
+    assert not any(kind_of(kind).cancellable for kind in KERNEL)
+    job_id = ask(tenant, kind="testing.ending")
+    change(job_id, "kind = 'webhooks.dispatch'")
+    for act in (stop, partial(cancel_any, actor="test:2")):
+        with pytest.raises(Conflict, match="cannot be cancelled"):
+            act(job_id)
+    assert row(job_id)["state"] == "queued"
 
 
 def test_no_tenant_cancels_the_job_of_another(two_tenants, ask, row):
