@@ -18,7 +18,7 @@ from core.events.wakes import wake_after_commit
 from core.feature_registry import features
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from core.database import TenantSession
     from core.feature_registry import EventType
@@ -41,7 +41,8 @@ INSERT INTO node.outbox (id, tenant_id, tenant_role, event, subject, payload, ac
 SELECT %s, %s, current_user, %s, %s, %s, %s, %s, last FROM counter
 """
 NUMBER: Final = "(SELECT last FROM node.event_counters WHERE tenant_role = current_user)"
-"""SQL of the number of the event that the transaction published last, in a statement at its commit."""
+"""SQL of the number of the event that the transaction published last, in a statement of ``send_with_number``."""
+_WAITING: Final = "iit.statements_with_number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,29 @@ def publish_after_commit(session: TenantSession, event: str, *, subject: str, pa
     if not event_type.public:
         session.at_commit(_INSERT, values)
         return event_id
-    # With the commit: the number's lock makes each act of the tenant that publishes wait for the one before it.
+    waiting: list[list[tuple[str, Sequence[object]]]] = session.info.setdefault(_WAITING, [])
+    waiting.append([])
+    try:
+        publish(session, PUBLISHED, envelope(event_type, event_id, subject, payload))
+    finally:
+        statements = waiting.pop()
+    # With the commit: the number's lock makes each act of the tenant that publishes wait for the one before it. In a
+    # foreign transaction it is taken now. So what the listeners lock comes first everywhere, or acts would deadlock.
     session.at_commit(_INSERT_NUMBERED, (session.tenant.id, *values))
-    publish(session, PUBLISHED, envelope(event_type, event_id, subject, payload))
+    for query, arguments in statements:
+        session.at_commit(query, arguments)
     return event_id
+
+
+def send_with_number(session: TenantSession, query: str, values: Sequence[object]) -> None:
+    """Send a statement once the event has its ``NUMBER``. For listeners to ``events.published``.
+
+    Args:
+        session: the transaction of the act.
+        query: the statement, with ``%s`` for each value.
+        values: the values.
+    """
+    session.info[_WAITING][-1].append((query, values))
 
 
 def envelope(event_type: EventType, event_id: UUID, subject: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from core.clock import now
-from core.events.outbox import NUMBER
+from core.events.outbox import NUMBER, send_with_number
 from core.jobs import enqueue
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def event_published(session: TenantSession, published: Mapping[str, Any]) -> Non
     with session.cursor() as cursor:
         endpoints = [row[0] for row in cursor.execute(_WANTING, (published["type"],)).fetchall()]
     for endpoint_id in endpoints:
-        session.at_commit(_NUMBERED, _values(uuid7(), endpoint_id, published))
+        send_with_number(session, _NUMBERED, _values(uuid7(), endpoint_id, published))
         ask(session, endpoint_id)
 
 

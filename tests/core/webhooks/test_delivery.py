@@ -11,15 +11,17 @@ import jsonschema
 import pytest
 from standardwebhooks import Webhook
 
+from core import telemetry
 from core.clock import now
-from core.database import node_session, tenant_session
+from core.database import TenantSession, node_session, tenant_session
+from core.database.joining import joined
 from core.errors import Conflict, Invalid, NotFound
 from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.events.reference import envelope_schema
 from core.jobs.worker import drain
 from core.web.etag import ANY_VERSION
-from core.webhooks import deliveries, dispatch, service
+from core.webhooks import deliveries, dispatch, fan_out, service
 from tests.core.outgoing.receivers import dribbling
 
 DUE = "UPDATE webhook_deliveries SET due_at = now() - interval '1 second' WHERE state = 'waiting'"
@@ -159,6 +161,34 @@ def test_deliveries_since_a_time_are_sent_again_with_their_ids(tenant, receiver,
         assert deliveries.replay(session, endpoint_id, now() + timedelta(minutes=5), source="cli") == 0
     drain(tenant)
     assert sorted(headers["webhook-id"] for _, headers, _ in receiver.requests) == sorted(ids * 2)
+
+
+def test_an_act_in_a_foreign_transaction_asks_for_the_job_before_it_takes_the_number(
+    tenant, receiver, add, publish, monkeypatch
+):
+    """In the same order as other acts, which take the number with their commit: else the two could deadlock."""
+    add(receiver.url)
+    before, steps = publish(), []
+    ask, at_commit = fan_out.ask, TenantSession.at_commit
+
+    def asked(*args):
+        steps.append("job")
+        ask(*args)
+
+    def sent(session, query, values):
+        steps.append("number" if "INSERT INTO node.event_counters" in query else "delivery")
+        return at_commit(session, query, values)
+
+    with monkeypatch.context() as patched, telemetry.bound(request_id="joined"):
+        patched.setattr(fan_out, "ask", asked)
+        patched.setattr(TenantSession, "at_commit", sent)
+        with joined(tenant.id, lambda: tenant_session(tenant, actor="test:1")):
+            event_id = publish()
+    assert steps == ["job", "number", "delivery"]
+    drain(tenant)
+    bodies = [json.loads(body) for _, _, body in receiver.requests]
+    assert [body["id"] for body in bodies] == [str(before), str(event_id)]
+    assert bodies[1]["sequence"] == bodies[0]["sequence"] + 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
