@@ -69,6 +69,6 @@ def test_the_part_about_the_list_renews_itself_while_the_list_is_made(imports, m
     listed(monkeypatch, 0.1, state="running")
     for text in texts(imports):
         assert "Today's list is being made." in text
-        assert 'hx-trigger="load delay:5s" hx-select="#what-next"' in text
+        assert 'hx-trigger="load delay:5s, happened" hx-select="#what-next"' in text
     listed(monkeypatch, 0.1)
     assert 'hx-select="#what-next"' not in "".join(texts(imports))
