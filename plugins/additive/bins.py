@@ -68,6 +68,7 @@ def cut(column: FloatArray, feature: FeatureSpec, max_bins: int, min_rows: int) 
             last = int(ahead[0]) - 1
         if last >= len(values) - 1 or total - reached[last] < min_rows:
             break
-        edges.append(float(values[last] + (values[last + 1] - values[last]) / 2))
+        halfway = float(values[last] + (values[last + 1] - values[last]) / 2)
+        edges.append(halfway if halfway > values[last] else float(values[last + 1]))  # between them is no number
         first, before = last + 1, int(reached[last])
     return Bins(edges=np.unique(np.array(edges, dtype=np.float64)))

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -22,6 +22,7 @@ NUMBER = FeatureSpec("x", "continuous")
     st.integers(2, 12),
     st.integers(1, 20),
 )
+@example([0.0, 5e-324], 2, 1)
 def test_every_bin_has_enough_rows_and_no_edge_is_a_value_of_two_bins(values, max_bins, min_rows):
     column = np.array(values, dtype=np.float64)
     bins = cut(column, NUMBER, max_bins, min_rows)
