@@ -14,10 +14,22 @@ from threading import Event
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from core.jobs import runner as runners
+from core.jobs import worker
 from core.jobs.broker import DramatiqMessages
 from core.jobs.relay import Relay
 from core.jobs.worker import serve
 from tests.faults import job_worker, noting
+
+
+def all_beside_each_other() -> None:
+    """Let the jobs of a killed worker run in threads again, and not each in a process of its own that starts anew."""
+
+    def runner(*, isolating: bool, threads: int) -> runners.Runner:
+        assert isolating
+        return runners.Runner(threads=threads)
+
+    worker.Runner = runner  # type: ignore[misc,assignment]
 
 
 def relay() -> None:
@@ -47,6 +59,8 @@ def main(folder: Path) -> None:
     """Keep the processes running until SIGTERM."""
     noting.install()
     job_worker.prepare()
+    if os.environ.get("TEST_ISOLATING") == "0":
+        all_beside_each_other()
     children: dict[int, str] = {}
 
     def stop(*_: object) -> None:

@@ -52,17 +52,25 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def storm(partner: CreatedTenant, *, rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None) -> Report:
+def storm(
+    partner: CreatedTenant,
+    *,
+    rounds: int,
+    seed: int,
+    isolating: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Report:
     """Kill ``rounds`` times while writers write, let all jobs end, and check every promise.
 
     Args:
         partner: the tenant that is written to, on servers that may be killed.
         rounds: number of kills.
         seed: of the order of victims and of the delays.
+        isolating: see ``Installation``.
         tell: gets a line per kill.
     """
     chance, began = random.Random(seed), time.monotonic()  # noqa: S311 - no secret
-    installation = Installation()
+    installation = Installation(isolating=isolating)
     load = Load(partner, installation.address)
     kills: dict[str, int] = dict.fromkeys(installation.victims, 0)
     away: list[float] = []

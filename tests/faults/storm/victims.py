@@ -30,9 +30,14 @@ PATIENCE = 60.0
 
 
 class Installation:
-    """API, two workers, a relay, PostgreSQL and Redis; ``kill(name)`` kills one of them with SIGKILL."""
+    """API, two workers, a relay, PostgreSQL and Redis; ``kill(name)`` kills one of them with SIGKILL.
 
-    def __init__(self) -> None:
+    Args:
+        isolating: whether jobs of a killed worker run in processes of their own, each of which takes seconds to start.
+    """
+
+    def __init__(self, *, isolating: bool) -> None:
+        self._isolating = isolating
         self._folder = Path(os.environ["IIT_STATE_DIR"]).parent
         self._killed: dict[str, int] = {}
         self._parent = self._started("storm/processes.py", str(self._folder))
@@ -83,7 +88,7 @@ class Installation:
         with (self._folder / f"{Path(script).stem}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, str(FOLDER / script), *arguments],
-                env={**os.environ, **SETTINGS},
+                env={**os.environ, **SETTINGS, "TEST_ISOLATING": str(int(self._isolating))},
                 stdout=subprocess.PIPE if script == "api_server.py" else log,
                 stderr=log,
                 text=True,
