@@ -64,6 +64,13 @@ def done(job_id):
     return lambda: job_row(job_id)["state"] == "done"
 
 
+def beats(worker):
+    """Whether the worker gives signs of life; it stops when it begins to end."""
+    with node_session() as session:
+        query = text("SELECT count(*) FROM node.workers WHERE process = :process")
+        return session.scalar(query, {"process": worker.pid}) > 0
+
+
 def effects(tenant, *job_ids):
     """How often each effect of these jobs is there."""
     with tenant_session(tenant, actor="test:1") as session:
@@ -94,7 +101,9 @@ def test_a_worker_asked_to_stop_ends_its_step_gives_the_job_back_and_exits_well(
     job_id = ask("steps", wait="within", folder=str(tmp_path), cursor="stopped")
     worker = start()
     until((tmp_path / "within").exists)
+    until(lambda: beats(worker))
     worker.send_signal(signal.SIGTERM)
+    until(lambda: not beats(worker))  # it has heeded the signal
     (tmp_path / "go on").touch()
     assert worker.wait(timeout=PATIENCE) == 0
     job = job_row(job_id)
