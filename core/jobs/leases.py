@@ -96,16 +96,17 @@ def take(
     token = token or uuid4()
     with node_session(database) as session:
         connection = psycopg_connection(session)
+        # A lease that a crash of the server undoes is taken again, so nobody has to wait for the disk.
+        connection.execute("SET LOCAL synchronous_commit = off")
         row = connection.execute(
             "SELECT kind, tenant_role, payload, attempts, request_id, suspicion, traceparent,"
-            " extract(epoch FROM deadline - now())::float8, set_config('synchronous_commit', 'off', true)"
+            " extract(epoch FROM deadline - now())::float8"
             " FROM node.jobs WHERE id = %s AND state = 'sent' FOR UPDATE SKIP LOCKED",
             (job_id,),
         ).fetchone()
         if row is None:
             return None
-        # A lease that a crash of the server undoes is taken again, so nobody has to wait for the disk.
-        name, role, payload, attempts, request_id, suspicion, traceparent, seconds, _ = row
+        name, role, payload, attempts, request_id, suspicion, traceparent, seconds = row
         if admits is not None and not admits(role):
             connection.execute(
                 "UPDATE node.jobs SET state = 'queued', run_after = now() + %s, updated_at = now() WHERE id = %s",
