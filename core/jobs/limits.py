@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from core.audit.platform import record_act
 from core.database import platform_session
 from core.errors import FieldError, Invalid, NotFound, phrase
 from core.jobs.bounds import PLATFORM_ID
@@ -80,9 +79,7 @@ def set_limit(scope: JobScope, at_once: int, reason: str, *, actor: str, source:
     values = {"target": scope.target, "tenant": scope.tenant_id, "kind": scope.kind, "at_once": at_once}
     with platform_session() as session:
         session.execute(_SET, {**values, "reason": why, "actor": actor})
-        tenant_id = None if scope.tenant is None else scope.tenant.id
-        detail = {"target": scope.target, "at_once": at_once, "reason": why}
-        record_act(session, f"{source}:job:limit", actor=actor, tenant_id=tenant_id, detail=detail)
+        scope.record(session, f"{source}:job:limit", actor=actor, at_once=at_once, reason=why)
     return next(each for each in list_limits() if each.target == scope.target)
 
 
@@ -96,8 +93,7 @@ def remove_limit(scope: JobScope, *, actor: str, source: str = "cli") -> None:
         if session.execute(_REMOVE, {"target": scope.target}).first() is None:
             detail = "no operator limited such jobs"
             raise NotFound(detail, remedy="List the limits, and name the same partner and kind.")
-        tenant_id = None if scope.tenant is None else scope.tenant.id
-        record_act(session, f"{source}:job:unlimit", actor=actor, tenant_id=tenant_id, detail={"target": scope.target})
+        scope.record(session, f"{source}:job:unlimit", actor=actor)
 
 
 def list_limits() -> list[Limit]:

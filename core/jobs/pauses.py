@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from core.audit.platform import record_act
 from core.database import platform_session
 from core.errors import NotFound
 from core.jobs.bounds import PLATFORM_ID
@@ -75,9 +74,7 @@ def pause(scope: JobScope, reason: str, *, actor: str, source: str = "cli") -> P
     values = {"target": scope.target, "tenant": scope.tenant_id, "kind": scope.kind, "reason": why, "actor": actor}
     with platform_session() as session:
         session.execute(_PAUSE, values)
-        tenant_id = None if scope.tenant is None else scope.tenant.id
-        detail = {"target": scope.target, "reason": why}
-        record_act(session, f"{source}:job:pause", actor=actor, tenant_id=tenant_id, detail=detail)
+        scope.record(session, f"{source}:job:pause", actor=actor, reason=why)
     return next(each for each in list_pauses() if each.target == scope.target)
 
 
@@ -91,8 +88,7 @@ def resume(scope: JobScope, *, actor: str, source: str = "cli") -> None:
         if session.execute(_RESUME, {"target": scope.target}).first() is None:
             detail = "no such jobs are paused"
             raise NotFound(detail, remedy="List the pauses, and name the same partner and kind.")
-        tenant_id = None if scope.tenant is None else scope.tenant.id
-        record_act(session, f"{source}:job:resume", actor=actor, tenant_id=tenant_id, detail={"target": scope.target})
+        scope.record(session, f"{source}:job:resume", actor=actor)
 
 
 def list_pauses() -> list[Pause]:

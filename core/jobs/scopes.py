@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from core.audit.platform import record_act
 from core.errors import FieldError, Invalid, phrase
 from core.errors.nearest import remedy_for
 from core.jobs.bounds import PLATFORM_ID
@@ -12,6 +13,8 @@ from core.jobs.registry import kinds
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from sqlmodel import Session
 
     from core.database import TenantRef
 
@@ -44,6 +47,11 @@ class JobScope:
     def target(self) -> str:
         """Return the scope in one text, by which the tables know it."""
         return f"{self.tenant_id or ALL}/{self.kind or ALL}"
+
+    def record(self, session: Session, action: str, *, actor: str, **detail: object) -> None:
+        """Record an operator's act on these jobs in the platform's audit."""
+        tenant_id = None if self.tenant is None else self.tenant.id
+        record_act(session, action, actor=actor, tenant_id=tenant_id, detail={"target": self.target, **detail})
 
     def check(self) -> None:
         """Check that the scope names something, and that there is such a kind.
