@@ -90,9 +90,14 @@ def visitors(application, two):
 
 
 def rejected(rows, client):
-    """The operations that answer 403, called with made-up ids and an empty body."""
+    """The operations that answer 403, called with made-up ids and an empty body; streams end after what is there."""
     answers = {
-        (method, path): client.request(method, _made_up(path), json={} if method in WITH_BODY else None).status_code
+        (method, path): client.request(
+            method,
+            _made_up(path),
+            json={} if method in WITH_BODY else None,
+            params={"wait": "false"} if path.endswith("/stream") else None,
+        ).status_code
         for method, path, needed in rows
         if needed
     }
