@@ -1,6 +1,7 @@
 """The SDK: everything that a plugin may import. Contract types, hook specification, contract tests."""
 
 from plugins.sdk.artifact import MANIFEST, Artifact, BadArtifactError, seal, verify
+from plugins.sdk.channel import Alert, AlertChannel, ChannelAct
 from plugins.sdk.contract import (
     BadDataError,
     Explanation,
@@ -12,33 +13,76 @@ from plugins.sdk.contract import (
     check_matrix,
     feature_names,
 )
+from plugins.sdk.gateway import Answered, DeliveryReport, Sms, SmsGateway
 from plugins.sdk.hooks import ENTRY_POINT_GROUP, PROJECT, SPEC_VERSION, PluginContext, hookimpl, hookspec
+from plugins.sdk.http import (
+    HttpRequest,
+    HttpResponse,
+    IncomingRequest,
+    Outcome,
+    Signature,
+    failed,
+    retry,
+    retry_after,
+    secret,
+    sent,
+    unknown,
+)
+from plugins.sdk.importer import Chosen, Entry, Importer, Location
 from plugins.sdk.json_types import Json
+from plugins.sdk.listener import Event, EventListener
 from plugins.sdk.maths import log_loss, logit, sigmoid
+from plugins.sdk.source import Document, RagSource
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "MANIFEST",
     "PROJECT",
     "SPEC_VERSION",
+    "Alert",
+    "AlertChannel",
+    "Answered",
     "Artifact",
     "BadArtifactError",
     "BadDataError",
+    "ChannelAct",
+    "Chosen",
+    "DeliveryReport",
+    "Document",
+    "Entry",
+    "Event",
+    "EventListener",
     "Explanation",
     "FeatureSpec",
     "FittedModel",
     "FloatArray",
+    "HttpRequest",
+    "HttpResponse",
+    "Importer",
+    "IncomingRequest",
     "Json",
+    "Location",
     "ModelPlugin",
+    "Outcome",
     "PluginContext",
+    "RagSource",
+    "Signature",
+    "Sms",
+    "SmsGateway",
     "TrainingData",
     "check_matrix",
+    "failed",
     "feature_names",
     "hookimpl",
     "hookspec",
     "log_loss",
     "logit",
+    "retry",
+    "retry_after",
     "seal",
+    "secret",
+    "sent",
     "sigmoid",
+    "unknown",
     "verify",
 ]

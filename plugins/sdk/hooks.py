@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 
 import pluggy
 
+from plugins.sdk.channel import AlertChannel
 from plugins.sdk.contract import ModelPlugin
+from plugins.sdk.gateway import SmsGateway
+from plugins.sdk.importer import Importer
 from plugins.sdk.json_types import Json
+from plugins.sdk.listener import EventListener
+from plugins.sdk.source import RagSource
 
 PROJECT = "iit"
 ENTRY_POINT_GROUP = "iit.plugins"
-SPEC_VERSION = (1, 0)
+SPEC_VERSION = (1, 1)
 VERSION_ATTRIBUTE = "IIT_SDK"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -44,3 +49,28 @@ class PluginContext:
 @hookspec
 def iit_models(context: PluginContext) -> list[ModelPlugin]:  # type: ignore[empty-body]
     """Return the kinds of model that this plugin can fit."""
+
+
+@hookspec
+def iit_alert_channels(context: PluginContext) -> list[AlertChannel]:  # type: ignore[empty-body]
+    """Return the kinds of alert channel that this plugin offers."""
+
+
+@hookspec
+def iit_sms_gateways(context: PluginContext) -> list[SmsGateway]:  # type: ignore[empty-body]
+    """Return the kinds of SMS gateway that this plugin offers."""
+
+
+@hookspec
+def iit_event_listeners(context: PluginContext) -> list[EventListener]:  # type: ignore[empty-body]
+    """Return the kinds of event listener that this plugin offers."""
+
+
+@hookspec
+def iit_importers(context: PluginContext) -> list[Importer]:  # type: ignore[empty-body]
+    """Return the kinds of importer that this plugin offers."""
+
+
+@hookspec
+def iit_rag_sources(context: PluginContext) -> list[RagSource]:  # type: ignore[empty-body]
+    """Return the kinds of knowledge source that this plugin offers."""
