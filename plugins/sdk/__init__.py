@@ -13,9 +13,9 @@ from plugins.sdk.contract import (
     check_matrix,
     feature_names,
 )
-from plugins.sdk.gateway import Answered, DeliveryReport, Sms, SmsGateway
+from plugins.sdk.gateway import DeliveryReport, IncomingSms, Sms, SmsGateway
 from plugins.sdk.hooks import ENTRY_POINT_GROUP, PROJECT, SPEC_VERSION, PluginContext, hookimpl, hookspec
-from plugins.sdk.http import (
+from plugins.sdk.http_types import (
     HttpRequest,
     HttpResponse,
     IncomingRequest,
@@ -41,7 +41,6 @@ __all__ = [
     "SPEC_VERSION",
     "Alert",
     "AlertChannel",
-    "Answered",
     "Artifact",
     "BadArtifactError",
     "BadDataError",
@@ -60,6 +59,7 @@ __all__ = [
     "HttpResponse",
     "Importer",
     "IncomingRequest",
+    "IncomingSms",
     "Json",
     "Location",
     "ModelPlugin",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
-from plugins.sdk.http import HttpRequest, HttpResponse, IncomingRequest, Outcome, Signature
+from plugins.sdk.http_types import HttpRequest, HttpResponse, IncomingRequest, Outcome, Signature
 from plugins.sdk.json_types import Json
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
@@ -94,7 +94,7 @@ class AlertChannel(Protocol):
         ...
 
     def requests(self, alert: Alert, settings: Mapping[str, Json]) -> Sequence[HttpRequest]:
-        """Return the requests that tell the receiver; none if it need not be told of this act.
+        """Return the requests that tell the receiver; none if this act does not concern it.
 
         Args:
             alert: what happened.

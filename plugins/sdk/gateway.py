@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from plugins.sdk.http import HttpRequest, HttpResponse, IncomingRequest, Outcome, Signature
+from plugins.sdk.http_types import HttpRequest, HttpResponse, IncomingRequest, Outcome, Signature
 from plugins.sdk.json_types import Json
 
 
@@ -55,7 +55,7 @@ class DeliveryReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class IncomingSms:
     """A message that a person sent to us.
 
     Attributes:
@@ -124,6 +124,6 @@ class SmsGateway(Protocol):
         """Return the reports in a request of the vendor."""
         ...
 
-    def received(self, request: IncomingRequest, settings: Mapping[str, Json]) -> Sequence[Answered]:
+    def received(self, request: IncomingRequest, settings: Mapping[str, Json]) -> Sequence[IncomingSms]:
         """Return the messages of people in a request of the vendor."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from plugins.sdk.http import HttpRequest, HttpResponse
+from plugins.sdk.http_types import HttpRequest, HttpResponse
 from plugins.sdk.importer import Entry, Location
 from plugins.sdk.json_types import Json
 
