@@ -1,7 +1,8 @@
 """The SDK: everything that a plugin may import. Contract types, hook specification, contract tests."""
 
+from plugins.sdk.answers import common_outcome, form_fields, json_object, shorten, text_of
 from plugins.sdk.artifact import MANIFEST, Artifact, BadArtifactError, seal, verify
-from plugins.sdk.channel import Alert, AlertChannel, ChannelAct
+from plugins.sdk.channel import CHANNEL_ACTS, Alert, AlertChannel, ChannelAct
 from plugins.sdk.contract import (
     BadDataError,
     Explanation,
@@ -35,6 +36,7 @@ from plugins.sdk.maths import log_loss, logit, sigmoid
 from plugins.sdk.source import Document, RagSource
 
 __all__ = [
+    "CHANNEL_ACTS",
     "ENTRY_POINT_GROUP",
     "MANIFEST",
     "PROJECT",
@@ -71,10 +73,13 @@ __all__ = [
     "SmsGateway",
     "TrainingData",
     "check_matrix",
+    "common_outcome",
     "failed",
     "feature_names",
+    "form_fields",
     "hookimpl",
     "hookspec",
+    "json_object",
     "log_loss",
     "logit",
     "retry",
@@ -82,7 +87,9 @@ __all__ = [
     "seal",
     "secret",
     "sent",
+    "shorten",
     "sigmoid",
+    "text_of",
     "unknown",
     "verify",
 ]

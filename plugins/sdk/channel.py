@@ -32,6 +32,7 @@ class Alert:
         count: people or things that it groups, 1 or more.
         occurred_at: with a zone.
         facts: further facts to show, such as the name of the rule; texts.
+        reference: the receiver's id of the first message about the alert, as its outcome said; empty if unknown.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Alert:
     count: int
     occurred_at: datetime
     facts: Mapping[str, str]
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class Signature:
     Attributes:
         secret: name of the secret setting.
         header: header with the signature, in lower case.
-        text: what is signed; ``{body}``, ``{timestamp}``, ``{id}`` and ``{url}`` stand for those.
+        text: what is signed; ``{body}``, ``{timestamp}``, ``{id}`` and ``{url}`` stand for those; ``{form}`` for the
+            fields of a form, sorted by name, each name followed by its value (Twilio's way).
         prefix: text before the signature in the header, such as ``v0=``.
         algorithm: of the hash.
         encoding: of the signature.
@@ -46,7 +47,7 @@ class Signature:
     header: str
     text: str = "{body}"
     prefix: str = ""
-    algorithm: Literal["sha256", "sha1"] = "sha256"
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
     timestamp_header: str = ""
     id_header: str = ""

@@ -1,0 +1,12 @@
+"""Africa's Talking: text messages, delivery reports and answers."""
+
+from plugins.africastalking.gateway import AfricasTalking
+from plugins.sdk import PluginContext, SmsGateway, hookimpl
+
+IIT_SDK = 1
+
+
+@hookimpl
+def iit_sms_gateways(context: PluginContext) -> list[SmsGateway]:  # noqa: ARG001 - it has no settings
+    """Return the gateway of Africa's Talking."""
+    return [AfricasTalking()]

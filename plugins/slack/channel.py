@@ -1,0 +1,178 @@
+"""An alert as a message in a Slack channel, and presses of its buttons as acts.
+
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
+https://docs.slack.dev/authentication/verifying-requests-from-slack
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from plugins.sdk import (
+    Alert,
+    ChannelAct,
+    HttpRequest,
+    HttpResponse,
+    IncomingRequest,
+    Json,
+    Outcome,
+    Signature,
+    common_outcome,
+    failed,
+    form_fields,
+    json_object,
+    retry,
+    secret,
+    sent,
+    text_of,
+    unknown,
+)
+from plugins.slack.blocks import BUTTONS, blocks, summary
+
+WEBHOOK_ERRORS = frozenset(
+    {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "invalid_blocks",
+        "invalid_payload",
+        "invalid_token",
+        "no_service",
+        "no_service_id",
+        "no_team",
+        "no_text",
+        "posting_to_general_channel_denied",
+        "team_disabled",
+        "too_many_attachments",
+        "user_not_found",
+    }
+)
+"""Answers of a webhook that another attempt would get as well."""
+
+TRANSIENT = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+"""Answers of ``chat.postMessage`` after which the message may have been posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """Slack. It recognizes no repetition, so an attempt whose end nobody knows is never sent again."""
+
+    name: str = "slack"
+    title: str = "Slack"
+    version: str = "1.0.0"
+    per_minute: int = 60
+
+    def settings_schema(self) -> Mapping[str, Json]:
+        """JSON Schema of the settings: a webhook, or a bot and its channel."""
+        return {
+            "type": "object",
+            "anyOf": [{"required": ["webhook_url"]}, {"required": ["bot_token", "channel"]}],
+            "additionalProperties": False,
+            "properties": {
+                "webhook_url": {
+                    "type": "string",
+                    "title": "Address of the incoming webhook",
+                    "description": "The simple way. It begins with https://hooks.slack.com/services/.",
+                    "format": "uri",
+                    "writeOnly": True,
+                },
+                "bot_token": {
+                    "type": "string",
+                    "title": "Token of the bot",
+                    "description": "In place of a webhook: with the scope chat:write. Begins with xoxb-.",
+                    "pattern": "^xoxb-[A-Za-z0-9-]+$",
+                    "writeOnly": True,
+                },
+                "channel": {
+                    "type": "string",
+                    "title": "Channel of the bot",
+                    "description": "Its id, such as C0123456789. Invite the bot into it.",
+                    "pattern": "^[CGD][A-Z0-9]{8,}$",
+                },
+                "signing_secret": {
+                    "type": "string",
+                    "title": "Signing secret",
+                    "description": "Of your app. With it, messages have buttons.",
+                    "pattern": "^[0-9a-f]{32}$",
+                    "writeOnly": True,
+                },
+                "address": {
+                    "type": "string",
+                    "title": "Address of Slack",
+                    "description": "For the bot. Leave it as it is, but for tests.",
+                    "format": "uri",
+                    "default": "https://slack.com",
+                },
+            },
+        }
+
+    def requests(self, alert: Alert, settings: Mapping[str, Json]) -> Sequence[HttpRequest]:
+        """Return the message. A bot answers in the thread of the first message, if that is known."""
+        content: dict[str, Json] = {
+            "text": summary(alert),
+            "blocks": blocks(alert, has_buttons=bool(settings.get("signing_secret"))),
+            "unfurl_links": False,
+        }
+        if not settings.get("bot_token"):
+            return [HttpRequest("POST", secret("webhook_url"), json=content, repeatable=False)]
+        content["channel"] = settings["channel"]
+        if alert.act != "trigger" and alert.reference:
+            content |= {"thread_ts": alert.reference, "reply_broadcast": alert.act == "resolve"}
+        url = str(settings.get("address", "https://slack.com")).rstrip("/") + "/api/chat.postMessage"
+        headers = {"Authorization": f"Bearer {secret('bot_token')}"}
+        return [HttpRequest("POST", url, headers, json=content, repeatable=False)]
+
+    def outcome(self, response: HttpResponse, settings: Mapping[str, Json]) -> Outcome:
+        """A webhook answers ``ok`` or a code in text; a bot 200 and JSON that says whether it worked."""
+        code = response.text.strip()
+        if settings.get("bot_token"):
+            return _bot_outcome(response)
+        if code in WEBHOOK_ERRORS:
+            return failed(code)
+        if (known := common_outcome(response, repeatable=False)) is not None:
+            return known
+        if response.status == HTTPStatus.OK:
+            return sent() if code == "ok" else unknown("unreadable_answer")
+        return failed(f"http_{response.status}")
+
+    def signature(self, settings: Mapping[str, Json]) -> Signature | None:
+        """``x-slack-signature: v0=…`` over the version, the time and the body."""
+        if not settings.get("signing_secret"):
+            return None
+        return Signature(
+            "signing_secret",
+            "x-slack-signature",
+            text="v0:{timestamp}:{body}",
+            prefix="v0=",
+            timestamp_header="x-slack-request-timestamp",
+        )
+
+    def acts(self, request: IncomingRequest, settings: Mapping[str, Json]) -> Sequence[ChannelAct]:  # noqa: ARG002
+        """Return the presses of buttons in a ``block_actions`` payload."""
+        payload = json_object(form_fields(request.text).get("payload", ""))
+        user, actions = payload.get("user"), payload.get("actions")
+        if payload.get("type") != "block_actions" or not isinstance(actions, list):
+            return []
+        who = text_of(user.get("id")) if isinstance(user, dict) else ""
+        pressed = [
+            (text_of(each.get("action_id")).removeprefix("iit_"), text_of(each.get("value")))
+            for each in actions
+            if isinstance(each, dict)
+        ]
+        return [ChannelAct(act, key, who=who) for act, key in pressed if act in BUTTONS and key]
+
+
+def _bot_outcome(response: HttpResponse) -> Outcome:
+    if (known := common_outcome(response, repeatable=False)) is not None:
+        return known
+    answer = json_object(response.text)
+    if response.status != HTTPStatus.OK or not isinstance(answer.get("ok"), bool):
+        return unknown("unreadable_answer") if response.status == HTTPStatus.OK else failed(f"http_{response.status}")
+    if answer["ok"]:
+        return sent(text_of(answer.get("ts")))
+    code = text_of(answer.get("error"))
+    if code in {"ratelimited", "rate_limited"}:
+        return retry("rate_limited")
+    return unknown(code) if code in TRANSIENT else failed(code if code.isidentifier() else "rejected")
