@@ -22,6 +22,7 @@ feature = Feature(
         "core.connections.api:router",
         "core.error_groups.api:router",
         "core.app.operator_health:router",
+        "core.app.operator_events_api:router",
     ),
     public_routers=("core.identity.oidc.back_channel:router",),
     jobs=("core.jobs.announcing", "core.jobs.deliveries", "core.webhooks.dispatch"),

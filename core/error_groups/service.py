@@ -11,6 +11,7 @@ from core.audit.platform import record_act
 from core.database import platform_session
 from core.error_groups import repository
 from core.errors import NotFound
+from core.events.operator_events import ERRORS, changed
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def set_state(group_id: UUID, state: State, *, actor: str, source: str = "cli") 
         if repository.change_state(session, group_id, state, actor):
             detail = {"error_group": str(group_id), "state": state}
             record_act(session, f"{source}:error:{_ACTS[state]}", actor=actor, tenant_id=None, detail=detail)
+    changed(ERRORS)
     return get_group(group_id)
 
 

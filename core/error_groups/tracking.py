@@ -18,6 +18,8 @@ from core.database import platform_session
 from core.error_groups import sentry
 from core.error_groups.reports import Role, Sighting, report_of
 from core.error_groups.repository import store
+from core.events.operator_events import ERRORS as CHANGED
+from core.events.operator_events import changed
 from core.metrics import Counter
 from core.telemetry import logs
 from core.tracing import trace_id
@@ -99,6 +101,7 @@ class Tracker:
                     self._add(each)
             return 0
         ERRORS.add("stored", amount=sum(each.count for each in seen))
+        changed(CHANGED)
         sentry.send(seen[:MOST_SENT])
         return len(seen)
 

@@ -41,7 +41,7 @@ HEARTBEAT_SECONDS: Final = 15.0
 RETRY_MILLISECONDS: Final = 3_000
 """After which a browser connects again."""
 MEDIA_TYPE: Final = "text/event-stream"
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 _AFTER: Final = """
 SELECT sequence, id, event, subject, payload, published_at FROM node.outbox
@@ -142,7 +142,7 @@ class EventStream(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, subscription: Subscription) -> None:
-        super().__init__(headers=_HEADERS, media_type=MEDIA_TYPE)
+        super().__init__(headers=HEADERS, media_type=MEDIA_TYPE)
         del self.headers["content-length"]
         self._subscription = subscription
 
@@ -153,19 +153,25 @@ class EventStream(Response):
             TooManyRequests: too many streams are open (429).
         """
         asked = self._subscription
-        async with STREAMS.entered(asked.tenant.id, asked.principal) as waiter, anyio.create_task_group() as group:
+        async with STREAMS.entered(asked.tenant.id, asked.principal) as waiter:
+            await send_frames(self, receive, send, frames(asked, waiter.woken))
 
-            async def watch() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                group.cancel_scope.cancel()
 
-            group.start_soon(watch)
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for text in frames(asked, waiter.woken):
-                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+async def send_frames(answer: Response, receive: Receive, send: Send, texts: AsyncIterator[str]) -> None:
+    """Send an answer whose body is these texts, until they end or the reader leaves."""
+    async with anyio.create_task_group() as group:
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
             group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+        async for text in texts:
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        group.cancel_scope.cancel()
 
 
 async def frames(asked: Subscription, woken: asyncio.Event) -> AsyncIterator[str]:
@@ -251,7 +257,7 @@ class _Reading:
         return True
 
 
-def frame(event: str, number: int, body: object) -> str:
+def frame(event: str, number: int | str, body: object) -> str:
     """Return one server-sent event."""
     return f"id: {number}\nevent: {event}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n"
 

@@ -13,6 +13,7 @@ from core.audit.sealer import Sealer
 from core.database import databases
 from core.errors import AppError
 from core.events import wakes
+from core.events.operator_events import JOBS, changed
 from core.jobs import job_metrics
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.relay import Relay
@@ -94,6 +95,7 @@ class Attendance:
             relay = self._relays.get(database)
             if relay is not None:
                 relay.wake()
+            changed(JOBS)
 
     def _attend(self, database: str) -> None:
         settings = get_settings()

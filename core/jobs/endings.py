@@ -21,6 +21,7 @@ from core import telemetry
 from core.database import TenantSession, node_session, psycopg_connection
 from core.errors import NotFound, Unavailable
 from core.events import publish
+from core.events.operator_events import announce_dead_letter
 from core.jobs import failures, payloads
 from core.jobs.bounds import PLATFORM_ROLE
 from core.jobs.job_end import JobEnd
@@ -350,6 +351,7 @@ def _end_at_once(
                 _announce_later(connection, ended, reason)
     if ended.state == "dead":
         log.error("job given up", job_id=str(ended.job_id), job=ended.kind, reason=reason)
+        announce_dead_letter(ended.job_id, ended.kind, reason, None if tenant is None else tenant.slug)
     return ended.state
 
 

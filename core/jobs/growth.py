@@ -1,4 +1,7 @@
-"""Tells of dead letters that pile up: an event for each threshold that a tenant's open letters pass, and a figure."""
+"""Announces dead letters that pile up: an event for each threshold that open letters pass, and a figure.
+
+Operators get the event for each tenant and for the platform's own letters; a tenant gets it for its own.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from core import telemetry
 from core.database import TenantSession, databases, node_session, psycopg_connection
 from core.errors import AppError, NotFound
+from core.events.operator_events import GROWING as OF_OPERATORS
+from core.events.operator_events import announce
 from core.events.outbox import publish_after_commit
-from core.jobs.bounds import PLATFORM_ROLE
+from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
     from threading import Event
+    from uuid import UUID
 
     import psycopg
 
@@ -21,7 +27,7 @@ THRESHOLDS: Final = (10, 100, 1000)
 """Open dead letters of one tenant at which an event is published, once for each until there are half as many."""
 
 _ROLES: Final = """
-SELECT tenant_role FROM node.dead_letters WHERE resolution IS NULL AND tenant_role <> %(platform)s
+SELECT tenant_role FROM node.dead_letters WHERE resolution IS NULL
 UNION SELECT tenant_role FROM node.dead_letter_levels WHERE level > 0
 """
 _OPEN: Final = "SELECT count(*) FROM node.dead_letters WHERE resolution IS NULL AND tenant_role = %s"
@@ -45,11 +51,14 @@ def look(stopping: Event) -> None:
     """
     for database in databases():
         with node_session(database) as session:
-            rows = psycopg_connection(session).execute(_ROLES, {"platform": PLATFORM_ROLE}).fetchall()
+            rows = psycopg_connection(session).execute(_ROLES).fetchall()
         for row in rows:
             if stopping.is_set():
                 return
-            look_at(str(row[0]))
+            if row[0] == PLATFORM_ROLE:
+                look_at_platform(database)
+            else:
+                look_at(str(row[0]))
 
 
 def look_at(role: str) -> int | None:
@@ -64,21 +73,41 @@ def look_at(role: str) -> int | None:
             log.info("dead letters not counted", error=type(error).__name__)  # the tenant is being moved
         return None
     with node_session(tenant.database) as session:
-        connection = psycopg_connection(session)
-        before = _number(connection.execute(_LEVEL, (role, tenant.id)))  # locks the row
-        count = _number(connection.execute(_OPEN, (role,)))
-        level = next_level(before, count)
-        if level == before:
+        passed = _passed(psycopg_connection(session), role, tenant.id)
+        if passed is None:
             return None
-        connection.execute(_CHANGE, (level, role))
-        if level < before:
-            return None
-        log.warning("dead letters pile up", tenant=tenant.slug, dead_letters=count, threshold=level)
+        level, count = passed
         with TenantSession(session.connection(), tenant, actor="system:jobs", request_id=None) as within:
             payload = {"open": count, "threshold": level}
             publish_after_commit(within, GROWING, subject="dead_letters", payload=payload)
             within.flush()
+    _inform_operators(tenant.slug, level, count)
     return level
+
+
+def look_at_platform(database: str) -> int | None:
+    """Inform operators if the open letters of the platform's own jobs passed a threshold; return the threshold."""
+    with node_session(database) as session:
+        passed = _passed(psycopg_connection(session), PLATFORM_ROLE, PLATFORM_ID)
+    if passed is None:
+        return None
+    _inform_operators(None, *passed)
+    return passed[0]
+
+
+def _passed(connection: psycopg.Connection[Any], role: str, tenant_id: UUID) -> tuple[int, int] | None:
+    """Store the level of a role's open letters; return a threshold that they passed, and their number."""
+    before = _number(connection.execute(_LEVEL, (role, tenant_id)))  # locks the row
+    count = _number(connection.execute(_OPEN, (role,)))
+    level = next_level(before, count)
+    if level != before:
+        connection.execute(_CHANGE, (level, role))
+    return (level, count) if level > before else None
+
+
+def _inform_operators(tenant: str | None, level: int, count: int) -> None:
+    log.warning("dead letters pile up", tenant=tenant, dead_letters=count, threshold=level)
+    announce(OF_OPERATORS, {"tenant": tenant, "open": count, "threshold": level})
 
 
 def next_level(before: int, count: int) -> int:

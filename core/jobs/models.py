@@ -227,7 +227,7 @@ class DeadLetter(NodeBase, table=True):
 
 
 class DeadLetterLevel(NodeBase, table=True):
-    """How many open dead letters of a tenant its last event ``jobs.dead_letters_growing`` was about.
+    """How many open dead letters of a tenant, or of the platform, the last event of their growth was about.
 
     Attributes:
         level: the threshold of that event; 0 after the letters have become fewer.

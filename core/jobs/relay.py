@@ -18,6 +18,7 @@ import redis
 from core import telemetry
 from core.database import DEFAULT_DATABASE, TenantMoving, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
+from core.events.operator_events import JOBS, changed
 from core.jobs import admission, deliveries, endings, heartbeat, inbox
 from core.jobs.limits import LARGEST
 from core.settings import get_settings
@@ -255,6 +256,8 @@ class Relay:
             )
             late, cancelled = _ids(connection, _LATE, chosen), _ids(connection, _CANCELLED, chosen)
         self._messages.signal(publishers)
+        if resent or reaped or admitted:
+            changed(JOBS)
         self._send([*resent, *admitted])  # first: many endings of one tenant must not delay everybody's jobs
         buried = sum(self._end(endings.vanish_expired, job_id) for job_id in last)
         buried += sum(self._end(endings.miss_deadline, job_id) for job_id in late)

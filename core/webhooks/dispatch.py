@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from core import audit
 from core.clock import now
+from core.events.operator_events import WEBHOOKS, changed
 from core.events.outbox import publish_after_commit
 from core.jobs import Retry, enqueue, job
 from core.outgoing import AddressRejected, AnswerTooLarge, Request, parse_url, send
@@ -114,6 +115,7 @@ def dispatch(context: JobContext, payload: dict[str, Any]) -> None:
         outcome = _attempt(due.request, context.tenant.id, endpoint_id)
         with context.session() as session:
             _record(session, endpoint_id, due, outcome)
+        changed(WEBHOOKS)
     with context.session() as session:
         _finish(context, session, endpoint_id)
 

@@ -343,6 +343,7 @@ FACES: Final = (
 WITHOUT_PICTURE: Final = {
     "GET /start": "leads on",
     "GET /events": "a stream",
+    "GET /operators/stream": "a stream",
     "GET /data/imports/{import_id}/progress": "a part of the import's page",
     "GET /data/imports/{import_id}/rejections.csv": "a file",
     "GET /reports/files/{report_id}": "a file",

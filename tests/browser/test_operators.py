@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.events.operator_events import announce_dead_letter
 from tests.browser import people
 from tests.browser.jobs import dead_job
 from tests.browser.page_checks import DESKTOP, PHONE, assert_fits
@@ -99,3 +100,18 @@ def test_a_connection_is_stopped_and_released_and_support_only_reads(visit, acce
     assert visit("/operators/connections", "platform_support").get_by_role("button", name="Release").count() == 0
     page.get_by_role("button", name="Release").click()
     page.get_by_role("button", name="Release").wait_for(state="detached")
+
+
+def test_an_operators_page_follows_the_stream_and_asks_by_itself_without_it(visit, partner):
+    followed, alone = visit("about:blank", size=DESKTOP), visit("about:blank", size=DESKTOP)
+    with followed.expect_response("**/operators/stream?*"):
+        followed.goto(f"/operators/jobs?tenant={partner.slug}")
+    alone.clock.install()
+    alone.route("**/operators/stream?*", lambda route: route.fulfill(status=503))
+    alone.goto(f"/operators/jobs?tenant={partner.slug}")
+    job_id = dead_job(partner)
+    announce_dead_letter(job_id, "quality.link", "attempts", partner.slug)
+    followed.locator(f"tbody a[href='/operators/jobs/{job_id}']").wait_for()
+    assert alone.locator(f"tbody a[href='/operators/jobs/{job_id}']").count() == 0
+    alone.clock.run_for(11_000)
+    alone.locator(f"tbody a[href='/operators/jobs/{job_id}']").wait_for()

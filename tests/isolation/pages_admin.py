@@ -157,6 +157,7 @@ OPERATORS = [
     Row("GET", "/operators/errors/{error_id}", "operations.read"),
     Row("POST", "/operators/errors/{error_id}", "operations.write", form={"state": "ignored"}, status=303),
     Row("GET", "/operators/databases", "operations.read"),
+    Row("GET", "/operators/stream", "operations.read"),
     Row("GET", "/operators/webhooks", "operations.read"),
     Row(
         "POST",

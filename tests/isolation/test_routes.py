@@ -24,6 +24,7 @@ OF_PEOPLE = {("PUT", "/v1/me")}
 OF_ONESELF = {("GET", "/v1/me")}
 OF_OPERATORS = {
     ("GET", "/v1/operators/health"),
+    ("GET", "/v1/operators/events/stream"),
     ("GET", "/v1/operators/connections"),
     ("PUT", "/v1/operators/connections"),
     ("GET", "/v1/operators/errors"),

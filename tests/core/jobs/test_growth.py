@@ -1,10 +1,16 @@
 """Dead letters that pile up: one event for each threshold, a metric, and a warning on the operators' pages."""
 
+from threading import Event
+
 import pytest
 from sqlalchemy import text
 
 from core.database import node_session
+from core.errors import Invalid
+from core.events import operator_events
 from core.jobs import growth, job_metrics
+from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
+from core.jobs.worker import drain
 from tenants.portal import operator_words
 
 BURY = text(
@@ -30,6 +36,29 @@ def letters(tenant):
 
     yield change
     change(-10_000)
+
+
+@pytest.fixture
+def announced(monkeypatch):
+    """What operators hear."""
+    events = []
+    monkeypatch.setattr(operator_events, "announce", lambda name, data=None: events.append((name, data)))
+    monkeypatch.setattr(growth, "announce", operator_events.announce)
+    return events
+
+
+@pytest.fixture
+def letters_of_the_platform(database):
+    values = {"role": PLATFORM_ROLE, "tenant": PLATFORM_ID, "count": 12}
+    with node_session() as session:
+        session.execute(text("DELETE FROM node.dead_letter_levels WHERE tenant_role = :role"), values)
+        session.execute(BURY, values)
+    yield
+    with node_session() as session:
+        session.execute(
+            text("DELETE FROM node.dead_letters WHERE tenant_role = :role AND kind = 'testing.act'"), values
+        )
+        session.execute(text("DELETE FROM node.dead_letter_levels WHERE tenant_role = :role"), values)
 
 
 def events_of(tenant):
@@ -70,3 +99,24 @@ def test_the_metric_and_the_warning_count_open_letters(letters):
     assert str(growth.open_letters()) in operator_words.growth_text()
     letters(-12)
     assert growth.open_letters() >= 10 or operator_words.growth_text() == ""
+
+
+def test_operators_hear_of_partners_and_of_the_platform(tenant, letters, letters_of_the_platform, announced):
+    letters(10)
+    growth.look(Event())
+    growth.look(Event())
+    growths = [data for name, data in announced if name == operator_events.GROWING]
+    assert {"tenant": tenant.slug, "open": 10, "threshold": 10} in growths
+    (own,) = [data for data in growths if data["tenant"] is None]
+    assert own["threshold"] == 10
+
+
+def test_operators_hear_of_each_dead_letter(tenant, ask, announced):
+    def fail(_context, _payload):
+        message = "there is no such column"
+        raise Invalid(message)
+
+    job_id = ask(tenant, fail)
+    drain(tenant)
+    (letter,) = [data for name, data in announced if name == operator_events.DEAD_LETTER]
+    assert letter == {"job_id": job_id, "kind": "testing.act", "reason": "refused", "tenant": tenant.slug}

@@ -33,21 +33,44 @@ function sayNotSent(event) {
 
 /** @type {EventSource | undefined} */
 let stream;
+let wasOpen = false;
 
-/** Tell the parts of the page that wait for an event that it happened. They ask again by themselves, too. */
+/** The names of the events for which a part waits. @param {Element} part */
+function namesOf(part) {
+  return (part.getAttribute("data-events") ?? "").split(" ").filter(Boolean);
+}
+
+/** Let the parts ask that wait for an event; all parts if events are missing. @param {string} name */
+function happened(name) {
+  for (const part of document.querySelectorAll("[data-events]")) {
+    if (name === "gap" || namesOf(part).includes(name)) part.dispatchEvent(new Event("happened"));
+  }
+}
+
+/** Follow the stream of the events for which parts of the page wait. */
 function followEvents() {
-  const wanted = [...document.querySelectorAll("[data-events]")].map((part) => part.getAttribute("data-events") ?? "");
-  const address = `/events?wait=true${[...new Set(wanted)].map((name) => `&event=${encodeURIComponent(name)}`).join("")}`;
-  if (stream && wanted.length && stream.url.endsWith(address)) return;
+  const parts = [...document.querySelectorAll("[data-events]")];
+  const names = [...new Set(parts.flatMap(namesOf))];
+  const path = parts[0]?.getAttribute("data-stream") ?? "/events";
+  const address = `${path}?wait=true${names.map((name) => `&event=${encodeURIComponent(name)}`).join("")}`;
+  const closed = stream?.readyState === EventSource.CLOSED && parts[0]?.hasAttribute("data-stream");
+  if (stream && !closed && names.length && stream.url.endsWith(address)) return;
   stream?.close();
   stream = undefined;
-  if (!wanted.length) return;
+  if (!names.length) return;
   stream = new EventSource(address);
-  for (const name of new Set(wanted)) {
-    stream.addEventListener(name, () => {
-      for (const part of document.querySelectorAll(`[data-events="${name}"]`)) part.dispatchEvent(new Event("happened"));
-    });
-  }
+  stream.addEventListener("open", () => {
+    if (wasOpen && document.querySelector("[data-stream]")) happened("gap");
+    wasOpen = true;
+  });
+  for (const name of [...names, "gap"]) stream.addEventListener(name, () => happened(name));
+}
+
+/** Without an open stream, the parts that have no rhythm of their own ask every ten seconds. */
+function askWithoutStream() {
+  if (!document.querySelector("[data-stream]") || stream?.readyState === EventSource.OPEN) return;
+  followEvents();
+  happened("gap");
 }
 
 document.addEventListener("submit", sendOnce, true);
@@ -58,3 +81,4 @@ document.addEventListener("htmx:after:swap", () => {
 });
 startToasts(document.body);
 followEvents();
+window.setInterval(askWithoutStream, 10_000);
