@@ -455,6 +455,12 @@ CREATE TABLE interventions (
     voided_by TEXT, 
     date_voided TIMESTAMP WITH TIME ZONE, 
     void_reason TEXT, 
+    result TEXT, 
+    result_on DATE, 
+    window_end DATE, 
+    settled BOOLEAN DEFAULT false NOT NULL, 
+    planned BOOLEAN DEFAULT false NOT NULL, 
+    expected_date DATE, 
     promised_for DATE, 
     new_phone_enc BYTEA, 
     wrong_phone_enc BYTEA, 
@@ -463,6 +469,7 @@ CREATE TABLE interventions (
     CONSTRAINT ck_interventions_status CHECK (status IN ('planned', 'assigned', 'in_progress', 'completed', 'cancelled', 'failed')), 
     CONSTRAINT ck_interventions_outcome CHECK (outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', 'died', 'refused')), 
     CONSTRAINT ck_interventions_attempts CHECK (attempts >= 0), 
+    CONSTRAINT ck_interventions_result CHECK (result IN ('returned_in_time', 'returned_late', 'iit', 'died', 'transferred_out', 'stopped', 'not_known')), 
     CONSTRAINT ck_interventions_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
 CREATE INDEX ix_interventions_created_at ON interventions (created_at, uuid);
@@ -1106,8 +1113,13 @@ CREATE TABLE worklist_entries (
     contacted_by TEXT, 
     outcome TEXT, 
     outcome_date DATE, 
+    result TEXT, 
+    result_on DATE, 
+    window_end DATE, 
+    settled BOOLEAN DEFAULT false NOT NULL, 
     CONSTRAINT pk_worklist_entries PRIMARY KEY (uuid), 
     CONSTRAINT uq_worklist_entries_worklist_uuid_patient_uuid UNIQUE (worklist_uuid, patient_uuid), 
+    CONSTRAINT ck_worklist_entries_result CHECK (result IN ('returned_in_time', 'returned_late', 'iit', 'died', 'transferred_out', 'stopped', 'not_known')), 
     CONSTRAINT fk_worklist_entries_worklist_uuid FOREIGN KEY(worklist_uuid) REFERENCES worklists (uuid)
 );
 CREATE INDEX ix_worklist_entries_patient_uuid ON worklist_entries (patient_uuid);

@@ -1,10 +1,15 @@
 """The registration of the feature ``followup`` with the platform."""
 
-from core.feature_registry import Feature, Permission
+from core.feature_registry import Feature, Permission, Schedule
 
 feature = Feature(
     name="followup",
-    routers=("tenants.followup.api:router", "tenants.followup.api_assignments:router"),
+    routers=(
+        "tenants.followup.api:router",
+        "tenants.followup.api_assignments:router",
+        "tenants.followup.api_interventions:router",
+    ),
+    jobs=("tenants.followup.jobs",),
     tables=("tenants.followup.models",),
     permissions=(
         Permission(
@@ -36,7 +41,17 @@ feature = Feature(
             ),
         ),
     ),
+    listeners={"imports.completed": "tenants.followup.learning:import_finished"},
+    schedules=(
+        Schedule(
+            "followup.learn",
+            "30 3 * * *",
+            "tenants.followup.learning:enqueue_learning",
+            "Looks at what became of the people on lists and of those for whom something was done.",
+        ),
+    ),
     audit_actions=(
+        "job:followup:learn",
         "followup:patient:assign",
         "followup:patient:unassign",
         "followup:attempt:record",
@@ -46,9 +61,14 @@ feature = Feature(
         "followup:attempt:read",
         "followup:attempt:list",
         "followup:today:read",
+        "followup:intervention:plan",
+        "followup:intervention:end",
+        "followup:intervention:read",
+        "followup:intervention:list",
     ),
     tags={
         "assignments": "Which colleague follows a patient.",
         "attempts": "Attempts to reach patients, and what became of them.",
+        "interventions": "What is planned for a patient, and what became of it.",
     },
 )

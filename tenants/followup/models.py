@@ -10,13 +10,18 @@ from sqlmodel import Field
 from core.clock import now
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
+from tenants.risk.results import RESULT_CHECK, ResultFields
 
 
-class Intervention(TenantBase, table=True):
+class Intervention(ResultFields, TenantBase, table=True):
     """One action, done or planned, to keep a patient in care or bring them back.
 
     Attributes:
         version_id: changes with every write; the row's ETag.
+        prediction_uuid: the prediction for which it was done, and ``worklist_entry_uuid`` the place on the list.
+        planned: whether it was planned first. An undo of its outcome makes it a plan again.
+        expected_date: the expected contact of the list, against which its result is judged.
+        completed_at: when it was done, failed or was cancelled, and ``completed_by`` by whom.
         assigned_cadre: case manager, tracking officer or clinician; shows which cadre succeeds.
         outcome: one of ``outcomes.OUTCOMES``; ``returned_on`` is the day of the contact that followed,
             ``promised_for`` the day on which the patient promised to come.
@@ -42,6 +47,7 @@ class Intervention(TenantBase, table=True):
             name="outcome",
         ),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint(RESULT_CHECK, name="result"),
         CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
         Index("ix_interventions_patient_uuid", "patient_uuid"),
         Index("ix_interventions_created_at", "created_at", "uuid"),
@@ -56,6 +62,8 @@ class Intervention(TenantBase, table=True):
     prediction_uuid: UUID | None = None
     alert_uuid: UUID | None = None
     worklist_entry_uuid: UUID | None = None
+    planned: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    expected_date: date | None = Field(default=None, sa_type=Date)
     intervention_type: str = Field(sa_type=Text)
     status: str = Field(default="planned", sa_type=Text)
     assigned_to: str | None = Field(default=None, sa_type=Text)

@@ -59,8 +59,10 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     )
 }
 
-Medium = Literal["phone_call", "home_visit", "sms", "in_person", "other"]
-"""How somebody tried to reach the patient."""
+Medium = Literal[
+    "phone_call", "home_visit", "sms", "in_person", "peer_support", "transport_support", "counselling", "other"
+]
+"""How somebody tried to reach or help the patient: the kinds of interventions."""
 
 ReasonName = Literal[
     "transport",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 from sqlalchemy import literal
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from core.web.keyset import Slice, read_slice
 from tenants.followup.models import Intervention
@@ -54,6 +54,71 @@ def wrong_phones(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID,
         return dict(cursor.execute(query, {"patients": list(patients)}).fetchall())
 
 
+_OF_LIST = sql.SQL("""
+SELECT e.uuid, e.expected_date, r.uuid FROM worklist_entries e
+JOIN worklists w ON w.uuid = e.worklist_uuid
+LEFT JOIN predictions r ON r.patient_uuid = e.patient_uuid AND r.as_of = w.as_of AND r.kind = w.kind
+WHERE e.patient_uuid = ANY(%(patients)s) AND w.as_of <= %(day)s AND w.as_of > %(day)s - %(days)s
+ORDER BY w.as_of DESC, w.issued_at DESC LIMIT 1
+""")
+_LIST_DAYS: Final = 60
+"""An intervention is for the newest list with the patient of at most this many days."""
+
+
+def link_to_list(session: TenantSession, row: Intervention, day: date) -> None:
+    """Note on a new intervention the newest list with its patient, and the prediction and expected contact there."""
+    canonical = canonical_of(session, row.patient_uuid)
+    values = {"patients": [canonical, *members_of(session, canonical)], "day": day, "days": _LIST_DAYS}
+    with session.cursor() as cursor:
+        entry = cursor.execute(_OF_LIST, values).fetchone()
+    if entry is not None:
+        row.worklist_entry_uuid, row.expected_date, row.prediction_uuid = entry
+
+
+def intervention(session: TenantSession, uuid: UUID, *, lock: bool = False) -> Intervention | None:
+    """One intervention, with or without an outcome, undone or not; None if there is none within reach.
+
+    ``lock`` locks it until the transaction ends.
+    """
+    query = select(Intervention).where(
+        Intervention.uuid == uuid,
+        within_reach(session, Intervention.facility_uuid, col(Intervention.patient_uuid)),
+    )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.exec(query).first()
+
+
+def interventions(
+    session: TenantSession,
+    paging: PageRequest,
+    *,
+    patient: UUID | None = None,
+    status: str | None = None,
+    kind: str | None = None,
+    person: str | None = None,
+    due_by: date | None = None,
+) -> Slice[Intervention]:
+    """One page of interventions without undone ones; those of a patient include the ones of merged patients."""
+    whose: Any = col(Intervention.patient_uuid) if patient is None else literal(patient)
+    wanted: list[Any] = [
+        col(Intervention.voided).is_(False),
+        within_reach(session, Intervention.facility_uuid, whose),
+    ]
+    if patient is not None:
+        wanted.append(col(Intervention.patient_uuid).in_([patient, *members_of(session, patient)]))
+    if status is not None:
+        wanted.append(Intervention.status == status)
+    if kind is not None:
+        wanted.append(Intervention.intervention_type == kind)
+    if person is not None:
+        wanted.append(Intervention.assigned_to == person)
+    if due_by is not None:
+        wanted.append(col(Intervention.due_date) <= due_by)
+    columns = {"created_at": col(Intervention.created_at)}
+    return read_slice(session, select(Intervention).where(*wanted), paging, columns, col(Intervention.uuid))
+
+
 def get(session: TenantSession, attempt: UUID, *, lock: bool = False) -> Intervention | None:
     """One attempt, undone or not, or None. ``lock`` locks it until the transaction ends."""
     query = select(Intervention).where(
@@ -89,7 +154,7 @@ def attempts(
     if since is not None:
         wanted.append(col(Intervention.outcome_date) >= since)
     if recorded_by is not None:
-        wanted.append(Intervention.created_by == recorded_by)
+        wanted.append(func.coalesce(col(Intervention.completed_by), col(Intervention.created_by)) == recorded_by)
     columns = {"recorded_at": col(Intervention.created_at)}
     return read_slice(session, select(Intervention).where(*wanted), paging, columns, col(Intervention.uuid))
 

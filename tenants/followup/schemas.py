@@ -15,17 +15,11 @@ from tenants.records.schemas import PhoneNumber, with_enough_digits
 NOTE_MAX = 2000
 
 
-class AttemptPost(BaseModel):
-    """An attempt to record. A body with the same ``id`` is the same attempt, and is recorded once."""
+class OutcomePost(BaseModel):
+    """What became of an intervention."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: UUID = Field(
-        description="Your identifier of the attempt, a new UUID: sending it twice records one attempt.",
-        examples=["019c2253-7220-70a7-a610-b4172b5ebaa0"],
-    )
-    patient_id: UUID = Field(description="The patient.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa1"])
-    medium: Medium = Field(default="phone_call", description="How somebody tried.", examples=["phone_call"])
     outcome: OutcomeName = Field(description="What became of it.", examples=["returned"])
     day: IsoDay | None = Field(default=None, description="Day of the attempt; today when left out.", examples=[None])
     promised_for: IsoDay | None = Field(
@@ -51,6 +45,17 @@ class AttemptPost(BaseModel):
     @classmethod
     def _enough_digits(cls, value: str | None) -> str | None:
         return with_enough_digits(value)
+
+
+class AttemptPost(OutcomePost):
+    """An attempt to record. A body with the same ``id`` is the same attempt, and is recorded once."""
+
+    id: UUID = Field(
+        description="Your identifier of the attempt, a new UUID: sending it twice records one attempt.",
+        examples=["019c2253-7220-70a7-a610-b4172b5ebaa0"],
+    )
+    patient_id: UUID = Field(description="The patient.", examples=["019c2253-7220-70a7-a610-b4172b5ebaa1"])
+    medium: Medium = Field(default="phone_call", description="How somebody tried.", examples=["phone_call"])
 
 
 class AttemptOut(BaseModel):

@@ -18,7 +18,7 @@ from core.web.cursors import Sort
 from core.web.paging import Page
 from tenants.followup import repository
 from tenants.followup.models import Intervention
-from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost
+from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost, OutcomePost
 from tenants.records.days import start_of_day
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_patient
@@ -57,41 +57,49 @@ def record(session: TenantSession, body: AttemptPost) -> RecordedAttempt:
         Conflict: another attempt has this id, or an attempt with this id was undone.
     """
     day = body.day or today(session.tenant.time_zone)
-    _check(session, body, day)
+    check(session, body, day)
     patient = patient_named(session, body.patient_id)
     lock_patient(session, patient.uuid)
     same = repository.get(session, body.id, lock=True)
     if same is not None:
         return RecordedAttempt(_repeated(session, same, body, day), new=False)
+    if repository.intervention(session, body.id) is not None:
+        raise Conflict(_TAKEN, remedy="Give each attempt an id of its own.")
     row = Intervention(
         uuid=body.id,
         patient_uuid=patient.uuid,
         facility_uuid=patient.facility_uuid,
         intervention_type=body.medium,
-        status="completed",
-        attempts=1,
-        completed_at=now(),
-        completed_by=session.actor,
-        outcome=body.outcome,
-        outcome_date=day,
-        promised_for=body.promised_for,
-        returned_on=_returned_on(body, day),
-        interruption_reason=body.reason,
-        notes_enc=_sealed(session, patient.uuid, body.id, NOTE, body.note),
         created_by=session.actor,
     )
+    repository.link_to_list(session, row, day)
+    return RecordedAttempt(finish(session, row, body, day), new=True)
+
+
+def finish(session: TenantSession, row: Intervention, body: OutcomePost, day: date) -> AttemptOut:
+    """Write an outcome to an intervention that has none, with its effects on lists, phone, audit and listeners.
+
+    The caller holds the patient's lock.
+    """
+    row.status, row.attempts, row.completed_at, row.completed_by = "completed", 1, now(), session.actor
+    row.outcome, row.outcome_date, row.promised_for = body.outcome, day, body.promised_for
+    row.returned_on, row.interruption_reason = _returned_on(body, day), body.reason
+    notes = "\n".join(filter(None, (opened(session, row, NOTE), (body.note or "").strip())))
+    row.notes_enc = sealed(session, row.patient_uuid, row.uuid, NOTE, notes)
     if body.new_phone is not None:
-        wrong = correct_phone(session, patient.uuid, body.new_phone, "body.new_phone")
-        row.new_phone_enc = _sealed(session, patient.uuid, body.id, NEW_PHONE, body.new_phone)
-        row.wrong_phone_enc = _sealed(session, patient.uuid, body.id, WRONG_PHONE, wrong)
-        audit.record(session, "followup:phone:correct", "patient", patient.uuid, {"attempt": str(body.id)})
+        wrong = correct_phone(session, row.patient_uuid, body.new_phone, "body.new_phone")
+        row.new_phone_enc = sealed(session, row.patient_uuid, row.uuid, NEW_PHONE, body.new_phone)
+        row.wrong_phone_enc = sealed(session, row.patient_uuid, row.uuid, WRONG_PHONE, wrong)
+        audit.record(session, "followup:phone:correct", "patient", row.patient_uuid, {"attempt": str(row.uuid)})
+    row.version_id, row.updated_at = new_uuid(), now()
     session.add(row)
     session.flush()
-    repository.note_on_lists(session, patient.uuid)
+    repository.note_on_lists(session, row.patient_uuid)
     audit.record(session, "followup:attempt:record", SUBJECT, row.uuid, _facts(row))
-    publish(session, "attempts.changed", {"patient_id": patient.uuid, "attempt_id": row.uuid, "outcome": row.outcome})
+    changed = {"patient_id": row.patient_uuid, "attempt_id": row.uuid, "outcome": row.outcome}
+    publish(session, "attempts.changed", changed)
     after_commit(session, partial(RECORDED.add, body.outcome))
-    return RecordedAttempt(_shown(session, row, repository.datim_id_of(session, row.facility_uuid)), new=True)
+    return _shown(session, row, repository.datim_id_of(session, row.facility_uuid))
 
 
 def undo(session: TenantSession, attempt: UUID) -> None:
@@ -107,16 +115,20 @@ def undo(session: TenantSession, attempt: UUID) -> None:
         row = repository.get(session, attempt, lock=True)
     if row is None:
         raise NotFound(_NO_SUCH)
-    if row.created_by != session.actor:
+    if (row.completed_by or row.created_by) != session.actor:
         detail = "somebody else recorded this attempt"
         raise Forbidden(detail, remedy="Ask who recorded it to undo it, or record what is true as a new attempt.")
     if row.voided:
         return
-    if row.created_at < start_of_day(session.tenant, today(session.tenant.time_zone)):
+    recorded_at = (row.completed_at if row.planned else None) or row.created_at
+    if recorded_at < start_of_day(session.tenant, today(session.tenant.time_zone)):
         detail = "the attempt was recorded on another day"
         raise Forbidden(detail, remedy="Record what is true as a new attempt.")
     _restore_phone(session, row)
-    row.voided, row.voided_by, row.date_voided, row.void_reason = True, session.actor, now(), "undone"
+    if row.planned:
+        _plan_again(row)
+    else:
+        row.voided, row.voided_by, row.date_voided, row.void_reason = True, session.actor, now(), "undone"
     row.version_id, row.updated_at = new_uuid(), now()
     session.add(row)
     session.flush()
@@ -163,9 +175,24 @@ def read_list(session: TenantSession, wanted: AttemptFilter, paging: PageRequest
 
 
 _NO_SUCH = "there is no such attempt"
+_TAKEN = "another attempt has this id"
 
 
-def _check(session: TenantSession, body: AttemptPost, day: date) -> None:
+def _plan_again(row: Intervention) -> None:
+    """Make a plan of an intervention whose outcome is undone. Notes stay."""
+    row.status, row.attempts, row.completed_at, row.completed_by = "planned", 0, None, None
+    row.outcome = row.outcome_date = row.promised_for = row.returned_on = row.interruption_reason = None
+    row.new_phone_enc = row.wrong_phone_enc = None
+    row.result = row.result_on = row.window_end = None
+    row.settled = False
+
+
+def check(session: TenantSession, body: OutcomePost, day: date) -> None:
+    """Check that an outcome's facts fit it, and that its days are possible.
+
+    Raises:
+        Invalid: they do not.
+    """
     present = today(session.tenant.time_zone)
     unfit = phrase("does not go with {outcome}", outcome=body.outcome)
     wrong = []
@@ -188,15 +215,15 @@ def _check(session: TenantSession, body: AttemptPost, day: date) -> None:
 
 def _restore_phone(session: TenantSession, row: Intervention) -> None:
     """Take back the phone that an attempt corrected, where nobody changed it since."""
-    corrected = _opened(session, row, NEW_PHONE)
+    corrected = opened(session, row, NEW_PHONE)
     if corrected is None:
         return
-    restored = restore_phone(session, row.patient_uuid, corrected, _opened(session, row, WRONG_PHONE))
+    restored = restore_phone(session, row.patient_uuid, corrected, opened(session, row, WRONG_PHONE))
     facts = {"attempt": str(row.uuid), "restored": restored}
     audit.record(session, "followup:phone:restore", "patient", row.patient_uuid, facts)
 
 
-def _returned_on(body: AttemptPost, day: date) -> date | None:
+def _returned_on(body: OutcomePost, day: date) -> date | None:
     return (body.returned_on or day) if body.outcome == "returned" else None
 
 
@@ -212,15 +239,15 @@ def _repeated(session: TenantSession, row: Intervention, body: AttemptPost, day:
     shown = _shown(session, row, repository.datim_id_of(session, row.facility_uuid))
     on_record = (row.patient_uuid, row.intervention_type, row.outcome, row.promised_for, row.returned_on)
     sent = (body.patient_id, body.medium, body.outcome, body.promised_for, _returned_on(body, row.outcome_date or day))
-    texts = (shown.note, _opened(session, row, NEW_PHONE))
+    texts = (shown.note, opened(session, row, NEW_PHONE))
     sent_texts = ((body.note or "").strip() or None, body.new_phone)
-    if on_record != sent or row.created_by != session.actor or texts != sent_texts:
-        detail = "another attempt has this id"
-        raise Conflict(detail, remedy="Give each attempt an id of its own.")
+    if on_record != sent or (row.completed_by or row.created_by) != session.actor or texts != sent_texts:
+        raise Conflict(_TAKEN, remedy="Give each attempt an id of its own.")
     return shown
 
 
-def _sealed(session: TenantSession, patient: UUID, attempt: UUID, column: str, text: str | None) -> bytes | None:
+def sealed(session: TenantSession, patient: UUID, attempt: UUID, column: str, text: str | None) -> bytes | None:
+    """Encrypt a text of an intervention with the patient's key; None if it is blank."""
     if not (text or "").strip():
         return None
     safe = vault(session)
@@ -241,19 +268,20 @@ def _shown(session: TenantSession, row: Intervention, datim_id: str) -> AttemptO
             "returned_on": row.returned_on,
             "reason": row.interruption_reason,
             "new_phone": row.new_phone_enc is not None,
-            "note": _opened(session, row, NOTE),
+            "note": opened(session, row, NOTE),
             "recorded_at": row.created_at,
-            "recorded_by": row.created_by,
+            "recorded_by": row.completed_by or row.created_by,
         }
     )
 
 
-def _opened(session: TenantSession, row: Intervention, column: str) -> str | None:
-    sealed: bytes | None = getattr(row, column)
-    if sealed is None:
+def opened(session: TenantSession, row: Intervention, column: str) -> str | None:
+    """Decrypt a text of an intervention; None if there is none, or it cannot be read."""
+    secret: bytes | None = getattr(row, column)
+    if secret is None:
         return None
     try:
-        return vault(session).decrypt(row.patient_uuid, TABLE, column, row.uuid, sealed)
+        return vault(session).decrypt(row.patient_uuid, TABLE, column, row.uuid, secret)
     except (CannotDecrypt, PatientErased):
         return None
 

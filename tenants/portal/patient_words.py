@@ -26,6 +26,9 @@ MEDIA: Final[dict[str, str]] = {
     "home_visit": marked("Home visit"),
     "sms": marked("SMS"),
     "in_person": marked("In person"),
+    "peer_support": marked("Peer support"),
+    "transport_support": marked("Help with transport"),
+    "counselling": marked("Counselling"),
     "other": marked("Another way"),
 }
 

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from core.database import TenantBase
+from tenants.risk.results import RESULT_CHECK, ResultFields
 
 STAMP = SaDateTime(timezone=True)
 
@@ -214,15 +215,16 @@ class Worklist(TenantBase, table=True):
     issued_at: datetime = Field(sa_type=STAMP)
 
 
-class WorklistEntry(TenantBase, table=True):
+class WorklistEntry(ResultFields, TenantBase, table=True):
     """One patient on an issued list.
 
-    Rank, score and reasons stay as issued; contact and outcome are filled in later.
+    Rank, score and reasons stay as issued; contact, outcome and result are filled in later.
     """
 
     __tablename__: ClassVar[str] = "worklist_entries"
     __table_args__ = (
         UniqueConstraint("worklist_uuid", "patient_uuid", name="uq_worklist_entries_worklist_uuid_patient_uuid"),
+        CheckConstraint(RESULT_CHECK, name="result"),
         Index("ix_worklist_entries_patient_uuid", "patient_uuid"),
     )
 

@@ -83,3 +83,33 @@ def get_attempt(world: World) -> Call:
 @case("DELETE", "/v1/attempts/{attempt_id}", kind="item")
 def undo_attempt(world: World) -> Call:
     return Call(path={"attempt_id": _attempt(world)["id"]})
+
+
+def _planned(world: World) -> Any:
+    body = {"id": str(uuid4()), "patient_id": _patient(world), "kind": "home_visit", "note": "by the market"}
+    return world.json("POST", "/v1/interventions", json=body)
+
+
+@case("GET", "/v1/interventions", kind="collection")
+def list_interventions(world: World) -> Call:
+    return Call(marks=[_planned(world)["id"]])
+
+
+@case("POST", "/v1/interventions", kind="item")
+def plan_intervention(world: World) -> Call:
+    return Call(json={"id": str(uuid4()), "patient_id": _patient(world), "kind": "counselling"}, rejected=422)
+
+
+@case("GET", "/v1/interventions/{intervention_id}", kind="item")
+def get_intervention(world: World) -> Call:
+    return Call(path={"intervention_id": _planned(world)["id"]})
+
+
+@case("POST", "/v1/interventions/{intervention_id}/complete", kind="item")
+def complete_intervention(world: World) -> Call:
+    return Call(path={"intervention_id": _planned(world)["id"]}, json={"outcome": "reached"})
+
+
+@case("POST", "/v1/interventions/{intervention_id}/end", kind="item")
+def end_intervention(world: World) -> Call:
+    return Call(path={"intervention_id": _planned(world)["id"]}, json={"state": "cancelled"})

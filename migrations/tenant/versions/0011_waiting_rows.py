@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 53 steps."""
+    """Take 65 steps."""
     op.create_table(
         "cache_changes",
         sa.Column("cache", sa.Text(), nullable=False),
@@ -104,6 +104,12 @@ def upgrade() -> None:
             "held_facilities", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False
         ),
     )
+    op.add_column("interventions", sa.Column("result", sa.Text(), nullable=True))
+    op.add_column("interventions", sa.Column("result_on", sa.Date(), nullable=True))
+    op.add_column("interventions", sa.Column("window_end", sa.Date(), nullable=True))
+    op.add_column("interventions", sa.Column("settled", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("interventions", sa.Column("planned", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("interventions", sa.Column("expected_date", sa.Date(), nullable=True))
     op.add_column("interventions", sa.Column("promised_for", sa.Date(), nullable=True))
     op.add_column("interventions", sa.Column("new_phone_enc", sa.LargeBinary(), nullable=True))
     op.add_column("interventions", sa.Column("wrong_phone_enc", sa.LargeBinary(), nullable=True))
@@ -120,6 +126,12 @@ def upgrade() -> None:
         op.f("ck_interventions_outcome"),
         "interventions",
         "outcome IN ('returned', 'promised', 'reached', 'not_reached', 'wrong_number', 'moved', 'transferred_out', 'died', 'refused')",
+    )
+    # allow: it names only columns that are new here, so every row passes; one look at one tenant's rows
+    op.create_check_constraint(
+        op.f("ck_interventions_result"),
+        "interventions",
+        "result IN ('returned_in_time', 'returned_late', 'iit', 'died', 'transferred_out', 'stopped', 'not_known')",
     )
     op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
     op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
@@ -311,7 +323,19 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
     )
+    op.add_column("worklist_entries", sa.Column("result", sa.Text(), nullable=True))
+    op.add_column("worklist_entries", sa.Column("result_on", sa.Date(), nullable=True))
+    op.add_column("worklist_entries", sa.Column("window_end", sa.Date(), nullable=True))
+    op.add_column(
+        "worklist_entries", sa.Column("settled", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
+    # allow: it names only columns that are new here, so every row passes; one look at one tenant's rows
+    op.create_check_constraint(
+        op.f("ck_worklist_entries_result"),
+        "worklist_entries",
+        "result IN ('returned_in_time', 'returned_late', 'iit', 'died', 'transferred_out', 'stopped', 'not_known')",
+    )
     op.create_table(
         "webhook_attempts",
         sa.Column("id", sa.Uuid(), nullable=False),
