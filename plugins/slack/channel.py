@@ -55,9 +55,21 @@ TRANSIENT = frozenset({"fatal_error", "internal_error", "request_timeout", "serv
 """Answers of ``chat.postMessage`` after which the message may have been posted."""
 
 
+SIGNING_SECRET: Mapping[str, Json] = {
+    "type": "string",
+    "title": "Signing secret",
+    "description": "Of your app. With it, messages have buttons.",
+    "pattern": "^[0-9a-f]{32}$",
+    "writeOnly": True,
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Slack:
-    """Slack. It recognizes no repetition, so an attempt whose end nobody knows is never sent again."""
+class SlackWebhook:
+    """A channel of Slack by its incoming webhook, which cannot answer in threads.
+
+    Slack recognizes no repetition, so an attempt whose end nobody knows is never sent again.
+    """
 
     name: str = "slack"
     title: str = "Slack"
@@ -65,70 +77,30 @@ class Slack:
     per_minute: int = 60
 
     def settings_schema(self) -> Mapping[str, Json]:
-        """JSON Schema of the settings: a webhook, or a bot and its channel."""
+        """JSON Schema of the settings."""
         return {
             "type": "object",
-            "anyOf": [{"required": ["webhook_url"]}, {"required": ["bot_token", "channel"]}],
+            "required": ["webhook_url"],
             "additionalProperties": False,
             "properties": {
                 "webhook_url": {
                     "type": "string",
                     "title": "Address of the incoming webhook",
-                    "description": "The simple way. It begins with https://hooks.slack.com/services/.",
+                    "description": "It begins with https://hooks.slack.com/services/.",
                     "format": "uri",
                     "writeOnly": True,
                 },
-                "bot_token": {
-                    "type": "string",
-                    "title": "Token of the bot",
-                    "description": "In place of a webhook: with the scope chat:write. Begins with xoxb-.",
-                    "pattern": "^xoxb-[A-Za-z0-9-]+$",
-                    "writeOnly": True,
-                },
-                "channel": {
-                    "type": "string",
-                    "title": "Channel of the bot",
-                    "description": "Its id, such as C0123456789. Invite the bot into it.",
-                    "pattern": "^[CGD][A-Z0-9]{8,}$",
-                },
-                "signing_secret": {
-                    "type": "string",
-                    "title": "Signing secret",
-                    "description": "Of your app. With it, messages have buttons.",
-                    "pattern": "^[0-9a-f]{32}$",
-                    "writeOnly": True,
-                },
-                "address": {
-                    "type": "string",
-                    "title": "Address of Slack",
-                    "description": "For the bot. Leave it as it is, but for tests.",
-                    "format": "uri",
-                    "default": "https://slack.com",
-                },
+                "signing_secret": SIGNING_SECRET,
             },
         }
 
     def requests(self, alert: Alert, settings: Mapping[str, Json]) -> Sequence[HttpRequest]:
-        """Return the message. A bot answers in the thread of the first message, if that is known."""
-        content: dict[str, Json] = {
-            "text": summary(alert),
-            "blocks": blocks(alert, has_buttons=bool(settings.get("signing_secret"))),
-            "unfurl_links": False,
-        }
-        if not settings.get("bot_token"):
-            return [HttpRequest("POST", secret("webhook_url"), json=content, repeatable=False)]
-        content["channel"] = settings["channel"]
-        if alert.act != "trigger" and alert.reference:
-            content |= {"thread_ts": alert.reference, "reply_broadcast": alert.act == "resolve"}
-        url = str(settings.get("address", "https://slack.com")).rstrip("/") + "/api/chat.postMessage"
-        headers = {"Authorization": f"Bearer {secret('bot_token')}"}
-        return [HttpRequest("POST", url, headers, json=content, repeatable=False)]
+        """Return the message."""
+        return [HttpRequest("POST", secret("webhook_url"), json=_message(alert, settings), repeatable=False)]
 
-    def outcome(self, response: HttpResponse, settings: Mapping[str, Json]) -> Outcome:
-        """A webhook answers ``ok`` or a code in text; a bot 200 and JSON that says whether it worked."""
+    def outcome(self, response: HttpResponse, settings: Mapping[str, Json]) -> Outcome:  # noqa: ARG002 - the same for all
+        """A webhook answers ``ok`` or a code, as text."""
         code = response.text.strip()
-        if settings.get("bot_token"):
-            return _bot_outcome(response)
         if code in WEBHOOK_ERRORS:
             return failed(code)
         if (known := common_outcome(response, repeatable=False)) is not None:
@@ -164,15 +136,76 @@ class Slack:
         return [ChannelAct(act, key, who=who) for act, key in pressed if act in BUTTONS and key]
 
 
-def _bot_outcome(response: HttpResponse) -> Outcome:
-    if (known := common_outcome(response, repeatable=False)) is not None:
-        return known
-    answer = json_object(response.text)
-    if response.status != HTTPStatus.OK or not isinstance(answer.get("ok"), bool):
-        return unknown("unreadable_answer") if response.status == HTTPStatus.OK else failed(f"http_{response.status}")
-    if answer["ok"]:
-        return sent(text_of(answer.get("ts")))
-    code = text_of(answer.get("error"))
+@dataclass(frozen=True, slots=True)
+class SlackBot(SlackWebhook):
+    """A channel of Slack by a bot, which answers in the thread of the first message."""
+
+    name: str = "slack-bot"
+    title: str = "Slack (with a bot)"
+
+    def settings_schema(self) -> Mapping[str, Json]:
+        """JSON Schema of the settings."""
+        return {
+            "type": "object",
+            "required": ["bot_token", "channel"],
+            "additionalProperties": False,
+            "properties": {
+                "bot_token": {
+                    "type": "string",
+                    "title": "Token of the bot",
+                    "description": "With the scope chat:write. It begins with xoxb-.",
+                    "pattern": "^xoxb-[A-Za-z0-9-]+$",
+                    "writeOnly": True,
+                },
+                "channel": {
+                    "type": "string",
+                    "title": "Channel",
+                    "description": "Its id, such as C0123456789. Invite the bot into it.",
+                    "pattern": "^[CGD][A-Z0-9]{8,}$",
+                },
+                "signing_secret": SIGNING_SECRET,
+                "address": {
+                    "type": "string",
+                    "title": "Address of Slack",
+                    "description": "Leave it as it is, but for tests.",
+                    "format": "uri",
+                    "default": "https://slack.com",
+                },
+            },
+        }
+
+    def requests(self, alert: Alert, settings: Mapping[str, Json]) -> Sequence[HttpRequest]:
+        """Return the message; an answer in the thread of the first message, if that is known."""
+        content = {**_message(alert, settings), "channel": settings["channel"]}
+        if alert.act != "trigger" and alert.reference:
+            content |= {"thread_ts": alert.reference, "reply_broadcast": alert.act == "resolve"}
+        url = str(settings.get("address", "https://slack.com")).rstrip("/") + "/api/chat.postMessage"
+        headers = {"Authorization": f"Bearer {secret('bot_token')}"}
+        return [HttpRequest("POST", url, headers, json=content, repeatable=False)]
+
+    def outcome(self, response: HttpResponse, settings: Mapping[str, Json]) -> Outcome:  # noqa: ARG002 - the same for all
+        """Slack answers 200, and JSON that says whether it worked; ``ts`` names the message."""
+        if (known := common_outcome(response, repeatable=False)) is not None:
+            return known
+        if response.status != HTTPStatus.OK:
+            return failed(f"http_{response.status}")
+        answer = json_object(response.text)
+        if answer.get("ok") is True:
+            return sent(text_of(answer.get("ts")))
+        if answer.get("ok") is not False:
+            return unknown("unreadable_answer")
+        return _refusal(text_of(answer.get("error")))
+
+
+def _message(alert: Alert, settings: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        "text": summary(alert),
+        "blocks": blocks(alert, has_buttons=bool(settings.get("signing_secret"))),
+        "unfurl_links": False,
+    }
+
+
+def _refusal(code: str) -> Outcome:
     if code in {"ratelimited", "rate_limited"}:
         return retry("rate_limited")
     return unknown(code) if code in TRANSIENT else failed(code if code.isidentifier() else "rejected")

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from plugins.opsgenie import JiraServiceManagement, Opsgenie
 from plugins.pagerduty import PagerDuty
 from plugins.sdk import Alert, AlertChannel, ChannelAct, HttpResponse, IncomingRequest, failed, retry, sent, unknown
-from plugins.slack import Slack
+from plugins.slack import SlackBot, SlackWebhook
 from plugins.slack.blocks import escaped
 from plugins.webhook import Webhook
 from tests.plugins.performing import marked, perform
 from tests.vendors import opsgenie, pagerduty, slack
 
-CHANNELS = [Slack(), PagerDuty(), Opsgenie(), JiraServiceManagement(), Webhook()]
-REPEATABLE = CHANNELS[1:]
-SLACK_BOT = {"bot_token": "{{secret:bot_token}}", "channel": "C0123456789"}
+CHANNELS = [SlackWebhook(), SlackBot(), PagerDuty(), Opsgenie(), JiraServiceManagement(), Webhook()]
+REPEATABLE = CHANNELS[2:]
 SETTINGS = {
+    "slack-bot": {"bot_token": "{{secret:bot_token}}", "channel": "C0123456789"},
     "slack": {"webhook_url": "{{secret:webhook_url}}", "signing_secret": "{{secret:signing_secret}}"},
     "pagerduty": {"routing_key": "{{secret:routing_key}}", "webhook_secret": "{{secret:webhook_secret}}"},
     "opsgenie": {"api_key": "{{secret:api_key}}"},
@@ -34,7 +34,7 @@ VENDORS = [
     (PagerDuty(), pagerduty.PagerDuty),
     (Opsgenie(), opsgenie.Opsgenie),
     (JiraServiceManagement(), opsgenie.JiraServiceManagement),
-    (Slack(), slack.Slack),
+    (SlackWebhook(), slack.Slack),
 ]
 IDS = [channel.name for channel, _ in VENDORS]
 
@@ -125,14 +125,14 @@ def test_a_request_that_never_left_is_repeated(channel):
     (Opsgenie(), 200, "[1]", failed("http_200")),
     (Webhook(), 204, "", sent()),
     (Webhook(), 410, "", failed("gone")),
-    (Slack(), 200, "ok", sent()),
-    (Slack(), 200, "<html>", unknown("unreadable_answer")),
-    (Slack(), 400, "invalid_payload", failed("invalid_payload")),
-    (Slack(), 403, "action_prohibited", failed("action_prohibited")),
-    (Slack(), 404, "channel_not_found", failed("channel_not_found")),
-    (Slack(), 404, "no_service", failed("no_service")),
-    (Slack(), 410, "channel_is_archived", failed("channel_is_archived")),
-    (Slack(), 410, "<script>", failed("http_410")),
+    (SlackWebhook(), 200, "ok", sent()),
+    (SlackWebhook(), 200, "<html>", unknown("unreadable_answer")),
+    (SlackWebhook(), 400, "invalid_payload", failed("invalid_payload")),
+    (SlackWebhook(), 403, "action_prohibited", failed("action_prohibited")),
+    (SlackWebhook(), 404, "channel_not_found", failed("channel_not_found")),
+    (SlackWebhook(), 404, "no_service", failed("no_service")),
+    (SlackWebhook(), 410, "channel_is_archived", failed("channel_is_archived")),
+    (SlackWebhook(), 410, "<script>", failed("http_410")),
 ])  # fmt: skip
 def test_what_the_answers_of_each_vendor_mean(channel, status, text, outcome):
     assert channel.outcome(HttpResponse(status, text=text), SETTINGS[channel.name]) == outcome
@@ -147,7 +147,7 @@ def test_what_the_answers_of_each_vendor_mean(channel, status, text, outcome):
     ("nonsense", unknown("unreadable_answer")),
 ])  # fmt: skip
 def test_what_the_answers_to_a_bot_of_slack_mean(text, outcome):
-    assert Slack().outcome(HttpResponse(200, text=text), SLACK_BOT) == outcome
+    assert SlackBot().outcome(HttpResponse(200, text=text), {}) == outcome
 
 
 @settings(max_examples=20)
@@ -160,7 +160,7 @@ def test_no_text_is_longer_than_the_vendor_takes(title, text, facility):
     assert len(message["message"]) <= 130
     assert len(message["description"]) <= 15_000
     assert len(message["entity"]) <= 512
-    for block in body_of(Slack(), **changes)["blocks"]:
+    for block in body_of(SlackWebhook(), **changes)["blocks"]:
         assert len(block.get("text", {}).get("text", "")) <= 3000
         assert len(block.get("fields", [])) <= 10
         assert all(len(field["text"]) <= 2000 for field in block.get("fields", []))
@@ -177,12 +177,12 @@ def test_slack_s_markup_is_escaped_within_the_limit(text, most):
 
 
 def test_a_title_cannot_notify_everybody_in_slack():
-    assert "<!channel>" not in json.dumps(body_of(Slack(), title="<!channel> now", text="<!here>"))
+    assert "<!channel>" not in json.dumps(body_of(SlackWebhook(), title="<!channel> now", text="<!here>"))
 
 
 def test_slack_shows_buttons_only_if_presses_can_be_verified():
     def buttons(own, **changes):
-        blocks = body_of(Slack(), own, **changes)["blocks"]
+        blocks = body_of(SlackWebhook(), own, **changes)["blocks"]
         return [each["action_id"] for block in blocks if block["type"] == "actions" for each in block["elements"]]
 
     assert buttons(SETTINGS["slack"]) == ["iit_acknowledge", "iit_snooze", "iit_resolve"]
@@ -192,8 +192,8 @@ def test_slack_shows_buttons_only_if_presses_can_be_verified():
 
 
 def test_a_bot_answers_in_the_thread_of_the_first_message():
-    assert "thread_ts" not in body_of(Slack(), SLACK_BOT)
-    reply = body_of(Slack(), SLACK_BOT, act="resolve", reference="1.2")
+    assert "thread_ts" not in body_of(SlackBot(), None)
+    reply = body_of(SlackBot(), None, act="resolve", reference="1.2")
     assert (reply["thread_ts"], reply["reply_broadcast"]) == ("1.2", True)
 
 
@@ -214,9 +214,9 @@ CLOSE = {"action": "Close", "alert": {"alias": "k", "username": "ada"}, "source"
 
 
 @pytest.mark.parametrize(("channel", "text", "acts"), [
-    (Slack(), urlencode({"payload": json.dumps(PRESS)}), [ChannelAct("snooze", "k", "U1")]),
-    (Slack(), urlencode({"payload": json.dumps({**PRESS, "type": "view_submission"})}), []),
-    (Slack(), urlencode({"payload": json.dumps({**PRESS, "actions": [{"action_id": "iit_open", "value": "k"}]})}), []),
+    (SlackWebhook(), urlencode({"payload": json.dumps(PRESS)}), [ChannelAct("snooze", "k", "U1")]),
+    (SlackWebhook(), urlencode({"payload": json.dumps({**PRESS, "type": "view_submission"})}), []),
+    (SlackWebhook(), urlencode({"payload": json.dumps(PRESS).replace("snooze", "open")}), []),
     (PagerDuty(), json.dumps({"event": PAGE}), [ChannelAct("resolve", "k", "P1")]),
     (PagerDuty(), json.dumps({"event": REOPENED}), [ChannelAct("reopen", "k", "P1")]),
     (PagerDuty(), json.dumps({"event": {**PAGE, "event_type": "pagey.ping"}}), []),
@@ -252,7 +252,6 @@ def test_garbage_is_an_outcome_and_no_act(value, status):
         assert channel.outcome(HttpResponse(status, text=text), SETTINGS[channel.name]).state
         for body in (text, quote(text), urlencode({"payload": text})):
             assert all(act.key for act in channel.acts(IncomingRequest({}, {}, body), SETTINGS[channel.name]))
-    assert Slack().outcome(HttpResponse(status, text=text), SLACK_BOT).state
 
 
 @pytest.fixture(params=VENDORS, ids=IDS)
@@ -320,12 +319,12 @@ def test_opsgenie_and_its_successor_open_one_alert_and_close_it(pair):
 
 def test_slack_says_by_a_webhook_and_by_a_bot_what_became_of_an_alert():
     with slack.Slack() as vendor:
-        assert tell(Slack(), vendor) == sent()
-        first = tell(Slack(), vendor, vendor.bot_settings)
-        assert tell(Slack(), vendor, vendor.bot_settings, act="resolve", reference=first.reference).state == "sent"
+        assert tell(SlackWebhook(), vendor) == sent()
+        first = tell(SlackBot(), vendor, vendor.bot_settings)
+        assert tell(SlackBot(), vendor, vendor.bot_settings, act="resolve", reference=first.reference).state == "sent"
         assert vendor.messages[2]["thread_ts"] == first.reference
         assert "Resolved" in vendor.messages[2]["text"]
         vendor.error = "channel_is_archived"
-        assert tell(Slack(), vendor) == failed("channel_is_archived")
+        assert tell(SlackWebhook(), vendor) == failed("channel_is_archived")
         wrong = {**vendor.bot_settings, "bot_token": "xoxb-wrong"}
-        assert tell(Slack(), vendor, wrong) == failed("invalid_auth")
+        assert tell(SlackBot(), vendor, wrong) == failed("invalid_auth")
