@@ -31,6 +31,7 @@ from plugins.sdk.http_types import (
 )
 from plugins.sdk.importer import Chosen, Entry, Importer, Location
 from plugins.sdk.json_types import Json
+from plugins.sdk.letters import letter, text_message
 from plugins.sdk.listener import Event, EventListener
 from plugins.sdk.maths import log_loss, logit, sigmoid
 from plugins.sdk.source import Document, RagSource
@@ -80,6 +81,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "json_object",
+    "letter",
     "log_loss",
     "logit",
     "retry",
@@ -89,6 +91,7 @@ __all__ = [
     "sent",
     "shorten",
     "sigmoid",
+    "text_message",
     "text_of",
     "unknown",
     "verify",

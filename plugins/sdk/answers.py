@@ -11,8 +11,6 @@ from urllib.parse import parse_qsl
 from plugins.sdk.http_types import HttpResponse, Outcome, failed, retry, retry_after, unknown
 from plugins.sdk.json_types import Json
 
-_ELLIPSIS = "…"
-
 
 def common_outcome(response: HttpResponse, *, repeatable: bool) -> Outcome | None:
     """Return what an answer means if it means the same for every HTTP API; None if its body must be read.
@@ -72,6 +70,6 @@ def text_of(value: Json) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def shorten(text: str, most: int) -> str:
-    """Return the text, cut to so many characters with an ellipsis at the end."""
-    return text if len(text) <= most else text[: most - len(_ELLIPSIS)].rstrip() + _ELLIPSIS
+def shorten(text: str, most: int, end: str = "…") -> str:
+    """Return the text, cut to so many characters with these at its end."""
+    return text if len(text) <= most else text[: most - len(end)].rstrip() + end

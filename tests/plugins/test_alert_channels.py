@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plugins.email import Email
 from plugins.opsgenie import JiraServiceManagement, Opsgenie
 from plugins.pagerduty import PagerDuty
 from plugins.sdk import Alert, AlertChannel, ChannelAct, HttpResponse, IncomingRequest, failed, retry, sent, unknown
 from plugins.slack import SlackBot, SlackWebhook
 from plugins.slack.blocks import escaped
+from plugins.sms_channel import SmsChannel
 from plugins.webhook import Webhook
 from tests.plugins.performing import marked, perform
 from tests.vendors import opsgenie, pagerduty, slack
@@ -201,6 +203,56 @@ def test_a_secret_is_only_ever_a_mark():
     for channel in CHANNELS:
         (request,) = channel.requests(alert(), SETTINGS[channel.name])
         assert "{{secret:" in f"{request.url}{request.headers}{request.json}{request.signature}" or request.signature
+
+
+LETTER = {"to": ["ada@example.org", "team@example.org"]}
+PHONE = {"phone": "{{secret:phone}}", "gateway": "Twilio"}
+
+
+@pytest.mark.parametrize(("channel", "valid"), [(Email(), LETTER), (SmsChannel(), {"phone": "+254700000001"})])
+def test_letters_and_texts_to_staff_have_a_valid_schema(channel, valid):
+    assert isinstance(channel, AlertChannel)
+    jsonschema.validate(valid, channel.settings_schema())
+    for wrong in ({"to": ["a b@example.org"]}, {"to": []}, {"phone": "0700000001"}, {}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, channel.settings_schema())
+    assert channel.outcome(HttpResponse(0, failure="no_connection"), valid) == retry("no_connection")
+    assert channel.outcome(HttpResponse(202), valid) == sent()
+    assert channel.signature(valid) is None
+    assert list(channel.acts(IncomingRequest({}, {}, '{"act": "resolve", "key": "k"}'), valid)) == []
+
+
+def test_a_letter_says_what_happened_and_a_repetition_does_no_harm():
+    (request,) = Email().requests(alert(), LETTER)
+
+    assert request.url == "mailto:ada@example.org,team@example.org"
+    assert request.json["subject"] == alert().title
+    assert {"Clinic: Kibera", "Severity: high", "Rule: On a list"} <= set(request.json["text"].splitlines())
+    assert request.json["text"].endswith(alert().url)
+    assert request.repeatable
+    (resolved,) = Email().requests(alert(act="resolve"), LETTER)
+    assert resolved.json["subject"].startswith("Resolved: ")
+    assert alert().text not in resolved.json["text"]
+    assert Email().requests(alert(act="resolve"), {**LETTER, "only_new": True}) == []
+
+
+@pytest.mark.parametrize("url", ["https://iit.example.org/a/1", "https://iit.example.org/" + "a" * 200])
+def test_an_sms_to_staff_fits_into_one_message(url):
+    (request,) = SmsChannel().requests(alert(title="t" * 500, url=url), PHONE)
+
+    text = request.json["text"]
+    assert (request.url, request.json["gateway"]) == ("sms:{{secret:phone}}", "Twilio")
+    assert len(text) <= 160
+    assert text.isascii()
+    assert (url in text) == (len(url) < 100)
+    assert not request.repeatable
+
+
+def test_an_sms_says_what_is_resolved_only_if_that_is_wanted():
+    assert SmsChannel().requests(alert(act="acknowledge"), PHONE) == []
+    assert SmsChannel().requests(alert(act="resolve"), PHONE) == []
+    (request,) = SmsChannel().requests(alert(act="resolve"), {**PHONE, "resolved": True})
+    assert request.json["text"].startswith("Resolved: ")
 
 
 PRESS = {"type": "block_actions", "user": {"id": "U1"}, "actions": [{"action_id": "iit_snooze", "value": "k"}]}
