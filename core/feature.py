@@ -1,7 +1,7 @@
 """The registration of the kernel's own rooms: their tables, routes, jobs and commands."""
 
 from core.events.kernel_types import KERNEL_TYPES
-from core.feature_registry import Command, Feature, Loop, Meter, Permission, SettingsGroup
+from core.feature_registry import Command, Feature, Loop, Meter, Permission, RetentionRule, SettingsGroup
 from core.webhooks.event_types import WEBHOOK_TYPES
 
 feature = Feature(
@@ -48,6 +48,7 @@ feature = Feature(
         "core.connections.models",
         "core.error_groups.models",
         "core.webhooks.models",
+        "core.plugins.instance_models",
         "core.schedules.models",
         "core.cache.models",
     ),
@@ -71,6 +72,11 @@ feature = Feature(
         Permission("events.read", "Receive the partner's events as they happen", roles=("data_officer", "service")),
         Permission("webhooks.read", "See the webhooks, without their secrets, and the log of their deliveries"),
         Permission("webhooks.write", "Create, change and remove webhooks, and send deliveries again"),
+        Permission(
+            "plugins.read",
+            "See the installed plugins, the partner's instances of them without their secrets, their log",
+        ),
+        Permission("plugins.write", "Set up, change, enable and remove instances of plugins, and test them"),
         Permission("retention.write", "Change how long to retain rows that are not part of the record"),
         Permission(
             "operations.read",
@@ -140,6 +146,11 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("create", "change", "remove", "enable", "disable", "rotate", "resend")
         ),
+        *(
+            f"{source}:plugin:{act}"
+            for source in ("api", "cli", "page")
+            for act in ("create", "change", "remove", "enable", "disable", "rotate", "test")
+        ),
         *(f"{source}:cache:empty" for source in ("cli", "page")),
         "job:webhook:disable",
         "cli:tenant:create",
@@ -179,7 +190,15 @@ feature = Feature(
         Meter(
             "storage_bytes", "byte", "Tables, indexes and stored files of a tenant, measured once a day.", gauge=True
         ),
+        Meter("plugin_requests", "request", "Requests that the platform sent for plugins.", dimensions=("plugin",)),
     ),
+    retention={
+        "plugin_failures": RetentionRule(
+            "core.plugins.instances:forget_failures",
+            30,
+            "The log of what failed in instances of plugins, for their authors.",
+        ),
+    },
     loops=(
         # Soon after a start: a worker that is restarted every half hour would else never look.
         Loop("retention", "core.retention.service:look", seconds=3600.0, first_seconds=60.0),
@@ -190,7 +209,11 @@ feature = Feature(
         Loop("error_groups", "core.error_groups.service:remove_unseen", seconds=3600.0, first_seconds=180.0),
         Loop("idempotency", "core.idempotency.clearing:remove_expired", seconds=3600.0, first_seconds=120.0),
     ),
-    dependencies=("core.error_groups.sentry:ERROR_TRACKER", "core.webhooks.dispatch:RECEIVERS"),
+    dependencies=(
+        "core.error_groups.sentry:ERROR_TRACKER",
+        "core.webhooks.dispatch:RECEIVERS",
+        "core.plugins.sending:RECEIVERS",
+    ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),
         "archive": Command("core.tenancy.archive.commands:archive", "Make the keys that archives are sealed to"),

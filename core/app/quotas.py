@@ -1,14 +1,12 @@
 """Quotas: how many requests a person, an API key, a tenant and an address may send within a minute.
 
-The counts are in Redis, so that they hold for all processes together: GCRA, in one script, with the clock of the
-server. While Redis is not there, reads are not limited, and each process limits the writes that it gets; the answers
-say so in ``X-Fallback``.
+The counts are in Redis, so that they hold for all processes together: see ``core.services.gcra``. While Redis is not
+there, reads are not limited, and each process limits the writes that it gets; the answers say so in ``X-Fallback``.
 Headers: draft-ietf-httpapi-ratelimit-headers.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -25,6 +23,7 @@ from core.resilience import fallback, guarded
 from core.resilience.dependencies import REDIS_QUOTAS
 from core.resilience.errors import NOT_CALLED
 from core.services import ensure
+from core.services.gcra import count, stored_as
 from core.web.public_routes import PublicRate
 
 if TYPE_CHECKING:
@@ -39,27 +38,6 @@ READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 NOT_LIMITED: Final = "requests-not-limited"
 COUNTED_HERE: Final = "writes-counted-by-one-process"
 _CONNECTIONS: Final = 16
-_SCRIPT: Final = """
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local answers, due, over = {}, {}, false
-for i, key in ipairs(KEYS) do
-  local window = tonumber(ARGV[i * 2])
-  local interval = window / tonumber(ARGV[i * 2 - 1])
-  local from = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  due[i] = from + interval
-  local wait = due[i] - now - window
-  if wait > 0 then over = true end
-  local left = math.max(0, math.floor((window - (due[i] - now)) / interval + 0.000001))
-  answers[i] = {string.format('%.0f', math.max(0, wait)), left, string.format('%.0f', due[i] - now)}
-end
-if not over then
-  for i, key in ipairs(KEYS) do
-    redis.call('SET', key, string.format('%.0f', due[i]), 'PX', math.ceil((due[i] - now) / 1000) + 1)
-  end
-end
-return answers
-"""
 
 log = telemetry.get_logger(__name__)
 
@@ -81,7 +59,7 @@ class Quota:
     @property
     def stored_as(self) -> str:
         """The key in Redis. It names nobody: an address is personal."""
-        return f"iit:quota:{hashlib.sha256(f'{self.name} {self.key}'.encode()).hexdigest()[:32]}"
+        return stored_as(self.name, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +137,10 @@ class Quotas:
 
     async def _count(self, quotas: Sequence[Quota]) -> list[QuotaState] | None:
         """Count in Redis; None while Redis does not answer."""
-        arguments = [value for quota in quotas for value in (quota.limit, WINDOW * 1_000_000)]
         try:
             names = [quota.stored_as for quota in quotas]
-            answers = await run_sync(self._run, names, arguments, limiter=self._threads)
+            limits = [quota.limit for quota in quotas]
+            answers = await run_sync(self._run, names, limits, limiter=self._threads)
         except NOT_CALLED:
             return None
         except (RedisError, OSError) as error:
@@ -182,8 +160,8 @@ class Quotas:
         ]
         return [QuotaState(quota, wait, 0, wait) for quota, wait in waits if wait]
 
-    def _run(self, names: list[str], arguments: list[int]) -> list[tuple[bytes, bytes, bytes]]:
-        """Run the script.
+    def _run(self, names: list[str], limits: list[int]) -> list[tuple[bytes, bytes, bytes]]:
+        """Count in Redis.
 
         Raises:
             RedisError: Redis does not answer in time.
@@ -195,8 +173,7 @@ class Quotas:
                 self._client = Redis.from_url(
                     ensure().redis_url, socket_timeout=seconds, socket_connect_timeout=seconds
                 )
-            answers: list[tuple[bytes, bytes, bytes]] = self._client.register_script(_SCRIPT)(names, arguments)
-            return answers
+            return count(self._client, names, limits, WINDOW)
 
 
 def headers_of(standings: Sequence[QuotaState]) -> list[tuple[bytes, bytes]]:

@@ -29,6 +29,7 @@ LABELS: Final = {
     "kind": 120,
     "method": 10,
     "outcome": 40,
+    "plugin": 60,
     "route": 600,
     "state": 20,
     "status": 60,

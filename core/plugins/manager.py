@@ -14,13 +14,13 @@ from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
-import pluggy
 import structlog
 
 from core.database import require_none
 from core.errors import AppError, NotFound
 from core.plugins.errors import PluginFailed
-from plugins.sdk import ENTRY_POINT_GROUP, PROJECT, SPEC_VERSION, ModelPlugin, PluginContext, hooks
+from core.plugins.hook_calls import call_hook
+from plugins.sdk import ENTRY_POINT_GROUP, ModelPlugin
 
 GROUP = ENTRY_POINT_GROUP
 DISTRIBUTION = "iit-platform"
@@ -93,26 +93,7 @@ def call_iit_models(point: EntryPoint) -> list[Any]:
         PluginFailed: it was written for another version of the hooks, implements an unknown hook, or gives no list.
         Exception: whatever the plugin raises.
     """
-    plugin = point.load()
-    version = getattr(plugin, hooks.VERSION_ATTRIBUTE, None)
-    if version != SPEC_VERSION[0]:
-        detail = (
-            f"plugin {point.name!r} is written for version {version} of the hooks, the platform offers "
-            f"{SPEC_VERSION[0]}: run the contract tests of that version, then set {hooks.VERSION_ATTRIBUTE}"
-        )
-        raise PluginFailed(detail)
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hooks)
-    manager.register(plugin, name=point.name)
-    manager.check_pending()
-    groups = manager.hook.iit_models(context=PluginContext())
-    offered: list[Any] = []
-    for group in groups:
-        if not isinstance(group, (list, tuple)):
-            detail = f"plugin {point.name!r}: iit_models gives {type(group).__name__}, not a list"
-            raise PluginFailed(detail)
-        offered.extend(group)
-    return offered
+    return call_hook(point, "iit_models")
 
 
 def is_first_party(point: EntryPoint) -> bool:

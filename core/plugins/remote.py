@@ -170,3 +170,18 @@ def describe(plugin: EntryPoint) -> list[RemoteModel]:
     except (KeyError, TypeError) as error:
         detail = f"plugin {plugin.name!r} gives no list of models"
         raise PluginFailed(detail) from error
+
+
+def describe_elsewhere(plugin: EntryPoint) -> list[dict[str, Json]]:
+    """Return what a third-party plugin offers besides models, unchecked. Runs the plugin in its own process.
+
+    Raises:
+        PluginFailed: it cannot be imported, or gives no list.
+    """
+    request = {"operation": "offers", "plugin": plugin.name, "reference": plugin.value}
+    with private_folder() as folder:
+        described = run(folder, plugin.name, request, Limits(DESCRIBE_SECONDS))
+    if not isinstance(described, list) or not all(isinstance(entry, dict) for entry in described):
+        detail = f"plugin {plugin.name!r} gives no list of what it offers"
+        raise PluginFailed(detail)
+    return described

@@ -58,6 +58,23 @@ def _describe(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
     return [{"name": str(model.name), "version": str(model.version)} for model in _models(request)]
 
 
+def _offers(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    from core.plugins.hook_calls import describe_offers
+    from core.plugins.manager import GROUP
+
+    return describe_offers(EntryPoint(request["plugin"], request["reference"], GROUP))
+
+
+def _call(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    from core.plugins.hook_calls import call_method, find_candidate
+    from core.plugins.manager import GROUP
+
+    candidate = find_candidate(
+        EntryPoint(request["plugin"], request["reference"], GROUP), request["kind"], request["name"]
+    )
+    return call_method(candidate, request["kind"], request["method"], request["arguments"])
+
+
 def _fit(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
     from core.plugins.artifacts import pack
     from core.plugins.exchange import ARTIFACT, read_data
@@ -102,6 +119,8 @@ def _explain(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 OPERATIONS: Mapping[str, Callable[[Path, Mapping[str, Any]], Any]] = {
     "describe": _describe,
+    "offers": _offers,
+    "call": _call,
     "fit": _fit,
     "load": _load,
     "predict": _predict,

@@ -727,6 +727,23 @@ CREATE INDEX ix_patients_state_province ON patients (state_province) WHERE known
 CREATE INDEX ix_patients_uuid ON patients (uuid);
 CREATE INDEX ix_patients_without_name_keys ON patients (uuid) WHERE (given_name_enc IS NOT NULL AND given_name_bidx IS NULL) OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL);
 CREATE UNIQUE INDEX uq_patients_uuid_open ON patients (uuid) WHERE known_to IS NULL;
+CREATE TABLE plugin_instances (
+    id UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    plugin TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    enabled BOOLEAN NOT NULL, 
+    settings JSONB NOT NULL, 
+    secrets_set JSONB NOT NULL, 
+    sealed_secrets TEXT NOT NULL, 
+    sealed_token TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    version_id UUID NOT NULL, 
+    CONSTRAINT pk_plugin_instances PRIMARY KEY (id), 
+    CONSTRAINT uq_plugin_instances_kind_name UNIQUE (kind, name)
+);
 CREATE TABLE predictions (
     uuid UUID NOT NULL, 
     patient_uuid UUID NOT NULL, 
@@ -1082,6 +1099,17 @@ CREATE TABLE worklists (
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)
 );
 CREATE INDEX ix_worklists_as_of_kind ON worklists (as_of, kind);
+CREATE TABLE plugin_failures (
+    id UUID NOT NULL, 
+    instance_id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    operation TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    output TEXT NOT NULL, 
+    CONSTRAINT pk_plugin_failures PRIMARY KEY (id), 
+    CONSTRAINT fk_plugin_failures_instance_id FOREIGN KEY(instance_id) REFERENCES plugin_instances (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_plugin_failures_instance ON plugin_failures (instance_id, at);
 CREATE TABLE webhook_deliveries (
     id UUID NOT NULL, 
     endpoint_id UUID NOT NULL, 
@@ -1137,7 +1165,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

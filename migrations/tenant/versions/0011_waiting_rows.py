@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 65 steps."""
+    """Take 68 steps."""
     op.create_table(
         "cache_changes",
         sa.Column("cache", sa.Text(), nullable=False),
@@ -172,6 +172,24 @@ def upgrade() -> None:
             "(given_name_enc IS NOT NULL AND given_name_bidx IS NULL) OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL)"
         ),
     )
+    op.create_table(
+        "plugin_instances",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("plugin", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("secrets_set", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("sealed_secrets", sa.Text(), nullable=False),
+        sa.Column("sealed_token", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plugin_instances")),
+        sa.UniqueConstraint("kind", "name", name=op.f("uq_plugin_instances_kind_name")),
+    )
     op.alter_column("predictions", "expected_date", existing_type=sa.Date(), nullable=True)
     op.drop_index("ix_predictions_patient_uuid", table_name="predictions")
     op.create_index("ix_predictions_as_of_uuid", "predictions", ["as_of", "uuid"], unique=False)
@@ -296,6 +314,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
     )
     op.create_table(
+        "plugin_failures",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("instance_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("output", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["plugin_instances.id"], name=op.f("fk_plugin_failures_instance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plugin_failures")),
+    )
+    op.create_index("ix_plugin_failures_instance", "plugin_failures", ["instance_id", "at"], unique=False)
+    op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("endpoint_id", sa.Uuid(), nullable=False),
@@ -362,12 +394,14 @@ def upgrade() -> None:
         "import_placements",
         "import_waiting_facts",
         "patient_assignments",
+        "plugin_instances",
         "report_files",
         "report_schedules",
         "roles",
         "schedules",
         "score_parts",
         "webhook_endpoints",
+        "plugin_failures",
         "webhook_deliveries",
         "webhook_attempts",
     )

@@ -1,0 +1,75 @@
+"""Calls of what plugins offer: first-party ones in this process, others in a process of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from core import tracing
+from core.database import require_none
+from core.metrics import Counter
+from core.plugins import manager
+from core.plugins.errors import PluginFailed
+from core.plugins.hook_calls import call_method
+from core.plugins.kinds import types_of
+from core.plugins.process import Limits, private_folder, run
+from core.plugins.wire import BadValueError, decode, encode
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
+    from core.plugins.catalogue import Offer
+
+CALL_SECONDS: Final = 10.0
+CALLS: Final = Counter("iit_plugin_calls_total", "Calls of plugins, by plugin and outcome.", ("plugin", "outcome"))
+
+
+def call(offer: Offer, tenant: TenantRef, method: str, *arguments: object) -> Any:  # noqa: ANN401, ARG001 - for now
+    """Call a method of an offer, and return its checked result.
+
+    Args:
+        offer: of an installed plugin.
+        tenant: for whom it is called: a process of a third-party plugin serves one tenant only.
+        method: of the offer's protocol.
+        arguments: values of the SDK's types.
+
+    Raises:
+        PluginFailed: it raised, died, took too long, or gave something of another type.
+        TransactionOpenError: a transaction is open.
+    """
+    require_none(f"plugin {offer.point.name!r} was called")
+    try:
+        with tracing.span(f"plugin {offer.name}", iit_plugin=offer.name, iit_plugin_operation=method):
+            result = _called(offer, method, [encode(each) for each in arguments])
+            value = decode(types_of(offer.kind, method)[1], result)
+    except PluginFailed as error:
+        CALLS.add(offer.name, "failed")
+        manager.count_failure(offer.name, method, error)
+        raise
+    except BadValueError as error:
+        CALLS.add(offer.name, "garbage")
+        manager.count_failure(offer.name, method, error)
+        detail = f"plugin {offer.name!r} gave something else than {method} gives: {error}"
+        raise PluginFailed(detail) from None
+    CALLS.add(offer.name, "done")
+    return value
+
+
+def _called(offer: Offer, method: str, arguments: list[Any]) -> Any:  # noqa: ANN401
+    if offer.first_party:
+        try:
+            return call_method(offer.implementation, offer.kind, method, arguments)
+        except BadValueError:
+            raise
+        except (Exception, SystemExit) as error:
+            detail = f"plugin {offer.name!r} raised {type(error).__name__} in {method}"
+            raise PluginFailed(detail) from error
+    request = {
+        "operation": "call",
+        "plugin": offer.point.name,
+        "reference": offer.point.value,
+        "kind": offer.kind,
+        "name": offer.name,
+        "method": method,
+        "arguments": arguments,
+    }
+    with private_folder() as folder:
+        return run(folder, offer.point.name, request, Limits(CALL_SECONDS))

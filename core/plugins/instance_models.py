@@ -1,0 +1,71 @@
+"""The tables of plugins: what a tenant has set up, and what failed."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, ForeignKey, Index, Text, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from core.clock import now
+from core.database import TenantBase
+
+STAMP: Any = DateTime(timezone=True)
+_LOCAL: dict[str, Any] = {"info": {"archive": "they send from this installation; its keys seal their secrets"}}
+
+
+class PluginInstance(TenantBase, table=True):
+    """One use of a plugin by the tenant, with its settings. A plugin may have several.
+
+    Attributes:
+        kind: a name of ``core.plugins.kinds.KINDS``, such as ``alert-channel``.
+        plugin: the name of the offer, such as ``slack``.
+        name: the name that the tenant gives it, unique in its kind.
+        enabled: whether the platform uses it.
+        settings: without the secrets.
+        secrets_set: names of the secrets that are set.
+        sealed_secrets: the secrets as JSON, sealed with the tenant's key.
+        sealed_token: the part of the address for a vendor's requests that nobody can guess, sealed likewise.
+        version_id: of what people choose.
+    """
+
+    __tablename__: ClassVar[str] = "plugin_instances"
+    __table_args__ = (UniqueConstraint("kind", "name"), _LOCAL)
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    kind: str = Field(sa_type=Text)
+    plugin: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    enabled: bool = Field(default=True)
+    settings: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    secrets_set: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    sealed_secrets: str = Field(sa_type=Text)
+    sealed_token: str = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=now, sa_type=STAMP)
+    created_by: str = Field(sa_type=Text)
+    updated_at: datetime = Field(default_factory=now, sa_type=STAMP)
+    version_id: UUID = Field(default_factory=uuid7)
+
+
+class PluginFailure(TenantBase, table=True):
+    """One failure of a plugin's instance, for the plugin's author.
+
+    Attributes:
+        operation: the method that was called, or ``send``.
+        reason: a short code, or what the platform found wrong.
+        output: the end of what the plugin wrote to its output; empty where that could name a person.
+    """
+
+    __tablename__: ClassVar[str] = "plugin_failures"
+    __table_args__ = (Index("ix_plugin_failures_instance", "instance_id", "at"), _LOCAL)
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    instance_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("plugin_instances.id", ondelete="CASCADE"), nullable=False)
+    )
+    at: datetime = Field(default_factory=now, sa_type=STAMP)
+    operation: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    output: str = Field(default="", sa_type=Text)

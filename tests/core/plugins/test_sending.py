@@ -1,0 +1,190 @@
+"""The platform sends what a plugin describes: secrets filled in, addresses guarded, every end an outcome."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from core.clock import now
+from core.database import TransactionOpenError, tenant_session
+from core.plugins import instances, sending
+from core.plugins.instances import InstanceIn
+from plugins.sdk import Alert, HttpRequest, secret
+from tests.core.outgoing.receivers import Receiver
+from tests.core.plugins.offers import Channel, offered
+
+TOKEN = "very-secret-token"
+
+
+@pytest.fixture(scope="module")
+def server():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def receiver(server):
+    server.requests.clear()
+    server.answers.clear()
+    return server
+
+
+@pytest.fixture
+def tenant(module_tenant):
+    with tenant_session(module_tenant, actor="test:1") as session:
+        for row in instances.list_instances(session):
+            session.delete(row)
+    return module_tenant
+
+
+def an_alert(**changes):
+    facts = {"id": "a1", "act": "trigger", "key": "k1", "severity": "high", "title": "Viral load", "text": ""}
+    rest = {"url": "https://iit.example/a1", "stream": "clinical", "facility": "", "count": 1, "occurred_at": now()}
+    return Alert(**{**facts, **rest, "facts": {}, **changes})
+
+
+def add(tenant, url, **settings):
+    with tenant_session(tenant, actor="test:1") as session:
+        given = InstanceIn("Nights", {"url": url, "token": TOKEN, **settings})
+        return instances.add_instance(session, "alert-channel", "sample", given, source="cli").id
+
+
+def failures(tenant, instance_id):
+    with tenant_session(tenant, actor="test:1") as session:
+        return [(row.operation, row.reason) for row in instances.list_failures(session, instance_id)]
+
+
+def send(tenant, receiver, channel=None, **changes):
+    with offered("alert-channel", channel or Channel()):
+        instance_id = add(tenant, f"{receiver.url}/in")
+        return instance_id, sending.send_alert(tenant, instance_id, an_alert(**changes))
+
+
+def test_a_channel_describes_and_the_platform_sends_with_the_secret(tenant, receiver):
+    receiver.answers.append((200, {"X-Id": f"m-{TOKEN}"}, b""))
+    _, outcome = send(tenant, receiver)
+    ((path, _, body),) = receiver.requests
+    assert path == "/in"
+    assert json.loads(body) == {"title": "Viral load", "room": "general", "token": TOKEN}
+    assert (outcome.state, outcome.reference) == ("sent", "m-******"), "the plugin sees no secret in the answer"
+
+
+def test_what_looks_like_a_mark_in_an_alert_is_no_mark(tenant, receiver):
+    send(tenant, receiver, title="{{secret:token}}")
+    assert TOKEN not in json.loads(receiver.requests[0][2])["title"]
+
+
+def test_an_answer_is_what_the_plugin_says_it_means(tenant, receiver):
+    receiver.answers.extend([(503, {}, b""), (404, {}, b"")])
+    assert send(tenant, receiver)[1].reason == "server_error"
+    with tenant_session(tenant, actor="test:1") as session:
+        session.delete(instances.list_instances(session)[0])
+    assert send(tenant, receiver)[1].state == "failed"
+
+
+def test_a_request_whose_end_nobody_knows_is_repeated_only_if_it_may_be(tenant):
+    class Once(Channel):
+        def requests(self, alert, settings):
+            return [HttpRequest("POST", settings["url"], json={}, repeatable=alert.severity == "low")]
+
+    import socket
+    from threading import Thread
+
+    with socket.create_server(("127.0.0.1", 0)) as closing, offered("alert-channel", Once()):
+
+        def hang_up():
+            for _ in range(2):
+                connection, _ = closing.accept()
+                connection.recv(65_536)
+                connection.close()
+
+        thread = Thread(target=hang_up, daemon=True)
+        thread.start()
+        instance_id = add(tenant, f"http://127.0.0.1:{closing.getsockname()[1]}/")
+        assert sending.send_alert(tenant, instance_id, an_alert(severity="low")).state == "retry"
+        assert sending.send_alert(tenant, instance_id, an_alert()).state == "unknown"
+        thread.join()
+    with offered("alert-channel", Once()):
+        assert sending.send_alert(tenant, instance_id, an_alert()).reason == "no_connection"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, SystemExit, None])
+def test_a_plugin_that_fails_delays_the_message_and_its_author_sees_why(tenant, receiver, fault):
+    class Broken(Channel):
+        def requests(self, alert, settings):
+            if fault:
+                raise fault
+            return "garbage"
+
+    instance_id, outcome = send(tenant, receiver, Broken())
+    assert (outcome.state, outcome.reason) == ("retry", "plugin_failed")
+    ((operation, reason),) = failures(tenant, instance_id)
+    assert operation == "requests"
+    assert (fault.__name__ if fault else "must be a list") in reason
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        (HttpRequest("POST", "https://{{secret:token}}.example.org/"), "bad_address"),
+        (HttpRequest("POST", "{{secret:token}}.example.org/"), "bad_address"),
+        (HttpRequest("POST", "https://example.org/", json={"x": secret("other")}), "secret_missing:other"),
+        (HttpRequest("POST", "https://example.org/", headers={"Host": "a"}), "bad_header"),
+        (HttpRequest("POST", "https://example.org/", headers={"X": "a\r\nb: c"}), "bad_header"),
+        (HttpRequest("POST", "https://example.org/", json={}, text=""), "two_bodies"),
+        (
+            HttpRequest("POST", "https://example.org/", headers={"Content-Type": "text/xml"}, text=secret("token")),
+            "secret_in_text",
+        ),
+        (HttpRequest("POST", "https://10.0.0.1/"), "address_not_allowed"),
+    ],
+)
+def test_the_platform_does_not_send_what_is_not_safe(tenant, receiver, described, reason):
+    class Careless(Channel):
+        def requests(self, alert, settings):
+            return [described]
+
+    instance_id, outcome = send(tenant, receiver, Careless())
+    assert (outcome.state, outcome.reason) == ("failed", reason)
+    assert failures(tenant, instance_id) == [("request", reason)]
+
+
+def test_secrets_go_only_to_the_hosts_that_the_schema_and_the_settings_name(tenant, receiver):
+    class Elsewhere(Channel):
+        def settings_schema(self):
+            return {**super().settings_schema(), "x-hosts": ["*.example.org"]}
+
+        def requests(self, alert, settings):
+            return [HttpRequest("POST", alert.url, json={"token": secret("token")})]
+
+    with offered("alert-channel", Elsewhere()):
+        instance_id = add(tenant, f"{receiver.url}/in")
+        outcome = sending.send_alert(tenant, instance_id, an_alert(url="https://evil.example/"))
+        assert outcome.reason == "host_not_allowed"
+        assert sending.send_alert(tenant, instance_id, an_alert(url=f"{receiver.url}/x")).state == "sent"
+
+
+def test_an_instance_sends_no_more_than_its_plugin_allows(tenant, receiver):
+    with offered("alert-channel", Channel(per_minute=2)):
+        instance_id = add(tenant, f"{receiver.url}/in")
+        outcomes = [sending.send_alert(tenant, instance_id, an_alert()) for _ in range(3)]
+    assert [outcome.state for outcome in outcomes] == ["sent", "sent", "retry"]
+    assert outcomes[2].retry_after > timedelta()
+
+
+def test_nothing_is_sent_for_an_instance_that_cannot_be_used(tenant, receiver):
+    with offered("alert-channel", Channel()):
+        instance_id = add(tenant, f"{receiver.url}/in")
+        with tenant_session(tenant, actor="test:1") as session:
+            instances.set_enabled(session, instance_id, enabled=False, source="cli")
+        assert sending.send_alert(tenant, instance_id, an_alert()).reason == "disabled"
+        with tenant_session(tenant, actor="test:1") as session:
+            instances.set_enabled(session, instance_id, enabled=True, source="cli")
+            with pytest.raises(TransactionOpenError):
+                sending.send_alert(tenant, instance_id, an_alert())
+    assert sending.send_alert(tenant, instance_id, an_alert()).reason == "plugin_missing"
+    assert receiver.requests == []
