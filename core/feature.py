@@ -16,6 +16,7 @@ feature = Feature(
         "core.webhooks.api:router",
         "core.events.api:router",
         "core.jobs.operator_api:router",
+        "core.jobs.rules_api:router",
         "core.preferences.api:router",
         "core.schedules.api:router",
         "core.tenancy.origins.api:router",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -71,19 +72,22 @@ def outbox_lags() -> list[OutboxLag]:
     return lags
 
 
-def newest_events(*, event: str | None = None, tenant: UUID | None = None, limit: int = 100) -> list[StoredEvent]:
-    """Return the newest events of all data databases that match, newest first.
+def newest_events(
+    *, event: str | None = None, tenant: UUID | None = None, limit: int = 100, of: Collection[str] | None = None
+) -> list[StoredEvent]:
+    """Return the newest events that match, newest first.
 
     Args:
         event: only events of this type.
         tenant: only events of this tenant.
         limit: most events to return.
+        of: the data databases to ask; all if None.
 
     Raises:
         Unavailable: a database is not there.
     """
     events: list[StoredEvent] = []
-    for name in databases():
+    for name in databases() if of is None else of:
         with node_session(name) as session:
             cursor = psycopg_connection(session).cursor(row_factory=class_row(StoredEvent))
             values = {"event": event, "tenant": tenant, "limit": limit}

@@ -13,7 +13,7 @@ from core.access.pages import Page, PageContext
 from core.errors import AppError, Conflict, Invalid, NotFound
 from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
-from core.jobs import decisions, operations, pauses
+from core.jobs import decisions, limits, operations, pauses
 from core.jobs.registry import kinds
 from core.jobs.scopes import JobScope
 from core.tenancy import describe_tenant, list_tenants
@@ -77,6 +77,8 @@ def _list_page(
         here="/operators/jobs?" + urlencode({"state": state, "tenant": tenant, "kind": kind}),
         retried=retried,
         pauses=pauses.list_pauses(),
+        limits=limits.list_limits(),
+        largest_limit=limits.LARGEST,
         longest_reason=decisions.LONGEST_REASON,
         most_retried=decisions.MOST_RETRIED,
         fastest=decisions.FASTEST,
@@ -135,6 +137,37 @@ def post_resume(
     scope = JobScope(describe_tenant(tenant).ref() if tenant else None, kind or None, platform=bool(platform))
     try:
         pauses.resume(scope, actor=principal.actor, source="page")
+    except NotFound as error:
+        return _list_page(page, principal, "queued", tenant, kind, problem=error)
+    return RedirectResponse("/operators/jobs?state=queued", SEE_OTHER)
+
+
+@router.post("/operators/jobs/limit")
+def post_limit(
+    page: Page,
+    principal: Writer,
+    at_once: Annotated[int, Form(ge=1, le=limits.LARGEST)],
+    kind: ShortText = "",
+    tenant: ShortText = "",
+    reason: LongText = "",
+) -> Response:
+    """Set how many jobs of a kind or a partner run at the same time."""
+    scope = JobScope(describe_tenant(tenant).ref() if tenant else None, kind or None)
+    try:
+        limits.set_limit(scope, at_once, reason, actor=principal.actor, source="page")
+    except Invalid as error:
+        return _list_page(page, principal, "queued", tenant, kind, problem=error)
+    return RedirectResponse("/operators/jobs?state=queued", SEE_OTHER)
+
+
+@router.post("/operators/jobs/unlimit")
+def post_unlimit(
+    page: Page, principal: Writer, kind: ShortText = "", tenant: ShortText = "", platform: ShortText = ""
+) -> Response:
+    """Remove a limit."""
+    scope = JobScope(describe_tenant(tenant).ref() if tenant else None, kind or None, platform=bool(platform))
+    try:
+        limits.remove_limit(scope, actor=principal.actor, source="page")
     except NotFound as error:
         return _list_page(page, principal, "queued", tenant, kind, problem=error)
     return RedirectResponse("/operators/jobs?state=queued", SEE_OTHER)

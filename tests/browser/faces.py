@@ -323,6 +323,7 @@ FACES: Final = (
     Face("operators-tenant", "GET /operators/tenants/{slug}", OPERATOR),
     Face("operators-jobs", "GET /operators/jobs", OPERATOR),
     Face("operators-jobs-none", "GET /operators/jobs", OPERATOR, "/operators/jobs?state=running&kind=imports.run"),
+    Face("operators-events", "GET /operators/events", OPERATOR),
     Face("operators-webhooks", "GET /operators/webhooks", OPERATOR),
     Face("operators-errors", "GET /operators/errors", OPERATOR),
     Face("operators-errors-none", "GET /operators/errors", OPERATOR, "/operators/errors?state=ignored"),

@@ -158,6 +158,7 @@ OPERATORS = [
     Row("POST", "/operators/errors/{error_id}", "operations.write", form={"state": "ignored"}, status=303),
     Row("GET", "/operators/databases", "operations.read"),
     Row("GET", "/operators/stream", "operations.read"),
+    Row("GET", "/operators/events", "operations.read"),
     Row("GET", "/operators/webhooks", "operations.read"),
     Row(
         "POST",
@@ -182,6 +183,14 @@ OPERATORS = [
         form={"kind": "quality.link", "reason": "x" * 201},
         status=422,
     ),
+    Row(
+        "POST",
+        "/operators/jobs/limit",
+        "operations.write",
+        form={"kind": "quality.link", "at_once": "1", "reason": "x" * 201},
+        status=422,
+    ),
+    Row("POST", "/operators/jobs/unlimit", "operations.write", form={"kind": "quality.link"}, status=404),
     Row("POST", "/operators/jobs/resume", "operations.write", form={"kind": "quality.link"}, status=404),
     Row("POST", "/operators/jobs/retry", "operations.write", form={"kind": "quality.link"}, status=303),
 ]

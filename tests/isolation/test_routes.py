@@ -31,13 +31,15 @@ OF_OPERATORS = {
     ("GET", "/v1/operators/errors/{error_id}"),
     ("PUT", "/v1/operators/errors/{error_id}"),
     ("GET", "/v1/operators/jobs"),
+    *((method, f"/v1/operators/job-{name}") for name in ("pauses", "limits") for method in ("GET", "PUT")),
+    *(("POST", f"/v1/operators/job-{name}/remove") for name in ("pauses", "limits")),
     ("GET", "/v1/operators/jobs/{job_id}"),
     ("POST", "/v1/operators/jobs/retry"),
     ("POST", "/v1/operators/jobs/{job_id}/retry"),
     ("POST", "/v1/operators/jobs/{job_id}/discard"),
 }
 """Operators call them, who have no tenant: tests/core/connections/test_connections.py,
-tests/core/jobs/test_decisions.py, tests/core/error_groups/test_error_groups.py."""
+tests/core/jobs/test_decisions.py, tests/core/jobs/test_rules_api.py, tests/core/error_groups/test_error_groups.py."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 

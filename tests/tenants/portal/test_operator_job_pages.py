@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from core.database import node_session, platform_session
+from core.database import node_session, platform_session, tenant_session
+from core.events.catalogue import type_of
+from core.events.outbox import publish_after_commit
 from core.identity.people import accounts, sessions
 from core.jobs import payloads
 from tests.browser.jobs import dead_job
@@ -104,3 +106,23 @@ def test_jobs_of_a_partner_are_paused_and_resumed(client, post, module_tenant):
     answer = post("/operators/jobs/resume", **form)
     assert "the store of files moves" not in client.get(answer.headers["location"]).text
     assert post("/operators/jobs/resume", **form).status_code == 404
+
+
+def test_a_limit_is_set_shown_and_removed(client, post):
+    answer = post("/operators/jobs/limit", kind="quality.link", at_once="2", reason="leaves room for imports")
+    assert answer.status_code == 303
+    assert "leaves room for imports" in client.get("/operators/jobs?state=queued").text
+    assert post("/operators/jobs/unlimit", kind="quality.link").status_code == 303
+    assert "leaves room for imports" not in client.get("/operators/jobs?state=queued").text
+
+
+def test_events_are_shown_without_what_they_carry(client, module_tenant):
+    with tenant_session(module_tenant, actor="test:1") as session:
+        example = type_of("risk.scored").example
+        publish_after_commit(session, "risk.scored", subject="hidden-subject", payload=example)
+    page = client.get(f"/operators/events?event=risk.scored&tenant={module_tenant.slug}").text
+    table = page.split("<tbody>")[-1]
+    assert table.count("risk.scored") == 1
+    assert "hidden-subject" not in page
+    assert not any(f'"{name}"' in table for name in example)
+    assert module_tenant.slug not in client.get("/operators/events?event=imports.completed").text.split("<tbody>")[-1]
