@@ -17,8 +17,8 @@ from core import audit
 from core.clock import now
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.plugins.catalogue import Offer, find_offer, get_offer
-from core.plugins.kinds import KINDS
 from core.plugins.instance_models import PluginFailure, PluginInstance
+from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_settings, secret_names
 from core.privacy.sealing import seal, unseal
 
