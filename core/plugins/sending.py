@@ -23,6 +23,7 @@ from core.plugins.catalogue import Offer, find_offer
 from core.plugins.errors import PluginFailed
 from core.plugins.filling import BadRequestError, Filling, fill, hide, without_marks
 from core.plugins.instance_models import PluginFailure
+from core.plugins.own_messages import gateway_named, letter_of, secrets_of_sms, send_letter, text_of_request
 from core.plugins.rates import wait_before
 from core.resilience import BreakerOpen, BulkheadFull, DeadlinePassed, Dependency
 from plugins.sdk import (
@@ -40,6 +41,7 @@ from plugins.sdk import (
     unknown,
 )
 from plugins.sdk.http_types import MOST_REQUESTS, MOST_TEXT, Failure
+from plugins.sdk.letters import MAIL, SMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,7 +149,7 @@ def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: s
     def requests(opened: Opened) -> Sequence[HttpRequest]:
         return [opened.call("request", marked, opened.settings)]
 
-    return _perform(tenant, instance_id, "sms-gateway", requests, sms.id, {"to": to, "text": text})
+    return _perform(tenant, instance_id, "sms-gateway", requests, sms.id, secrets_of_sms(to, text))
 
 
 def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:
@@ -318,6 +320,8 @@ def _perform(
 
 
 def _one_outcome(opened: Opened, request: HttpRequest, message_id: str, more: Mapping[str, str]) -> Outcome:
+    if request.url.startswith((MAIL, SMS)):
+        return _send_own(opened, request, message_id)
     response = send_one(opened, request, message_id, more)
     if isinstance(response, Outcome):
         return response
@@ -329,6 +333,23 @@ def _one_outcome(opened: Opened, request: HttpRequest, message_id: str, more: Ma
     if outcome.state == "retry" and not request.repeatable and arrived and not response.status:
         return unknown(outcome.reason, outcome.reference)
     return replace(outcome, reason=outcome.reason[:MOST_TEXT], reference=outcome.reference[:MOST_TEXT])
+
+
+def _send_own(opened: Opened, request: HttpRequest, message_id: str) -> Outcome:
+    """Send a letter by the platform's mail server, or an SMS by one of the tenant's gateways."""
+    wait = wait_before(opened.instance_id, opened.offer.per_minute)
+    if wait:
+        return retry("rate_limited_here", timedelta(seconds=wait))
+    try:
+        if request.url.startswith(MAIL):
+            _meter(opened)
+            return send_letter(letter_of(request, opened.settings), opened.instance_id, message_id)
+        text = text_of_request(request, opened.settings, opened.secrets)
+        gateway_id = gateway_named(opened.tenant, text.gateway)
+    except BadRequestError as error:
+        log_failure(opened.tenant, opened.instance_id, "request", error.reason)
+        return failed(error.reason)
+    return send_sms(opened.tenant, gateway_id, text.sms(message_id), to=text.to, text=text.text)
 
 
 def _meter(opened: Opened) -> None:

@@ -99,8 +99,20 @@ def _digest(signature: Signature, secret: str, signed: Signed) -> str:
         b"{url}": signed.url.encode(),
         b"{form}": _form(signed.body) if "{form}" in signature.text else b"",
     }
-    digest = hmac.new(secret.encode(), _filled(signature.text.encode(), parts), getattr(hashlib, signature.algorithm))
+    digest = hmac.new(
+        _key(signature, secret), _filled(signature.text.encode(), parts), getattr(hashlib, signature.algorithm)
+    )
     return digest.hexdigest() if signature.encoding == "hex" else base64.b64encode(digest.digest()).decode()
+
+
+def _key(signature: Signature, secret: str) -> bytes:
+    if signature.key == "text":
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        message = "the secret is no base64"
+        raise BadSignatureError(message) from None
 
 
 def _filled(text: bytes, parts: Mapping[bytes, bytes]) -> bytes:

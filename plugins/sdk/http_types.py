@@ -38,6 +38,7 @@ class Signature:
         prefix: text before the signature in the header, such as ``v0=``.
         algorithm: of the hash.
         encoding: of the signature.
+        key: of the HMAC: the secret's text, or the bytes that it says in base64, after ``whsec_`` if it begins so.
         timestamp_header: header with the time in Unix seconds; empty if none is sent.
         id_header: header with the message's id, the same in every attempt; empty if none is sent.
         tolerance_seconds: greatest age of a message that arrives with a time.
@@ -49,6 +50,7 @@ class Signature:
     prefix: str = ""
     algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
+    key: Literal["text", "base64"] = "text"
     timestamp_header: str = ""
     id_header: str = ""
     tolerance_seconds: int = 300

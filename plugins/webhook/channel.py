@@ -30,6 +30,7 @@ SIGNATURE = Signature(
     text="{id}.{timestamp}.{body}",
     prefix="v1,",
     encoding="base64",
+    key="base64",
     timestamp_header="webhook-timestamp",
     id_header="webhook-id",
 )
