@@ -159,6 +159,27 @@ class Counter(_Instrument):
         yield Reading(self.name.removesuffix("_total"), self.help, "counter", self.labels, samples)
 
 
+class Gauge(_Instrument):
+    """A value that goes up and down, as this process last knew it."""
+
+    def __init__(self, name: str, about: str, labels: Sequence[str] = ()) -> None:
+        self._values: dict[Key, float] = {}
+        super().__init__(name, about, labels)
+
+    def set(self, value: float, *values: str) -> None:
+        """Set the value with these values of the labels. Those over a label's bound have no value of their own."""
+        with self._lock:
+            key = self._key(values)
+            if OTHER not in key:
+                self._values[key] = value
+
+    def reading(self) -> Iterable[Reading]:
+        """Return the values."""
+        with self._lock:
+            samples = [Sample(key, value) for key, value in sorted(self._values.items())]
+        yield Reading(self.name, self.help, "gauge", self.labels, samples)
+
+
 class Histogram(_Instrument):
     """Counts how long something took, in buckets."""
 

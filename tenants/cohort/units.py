@@ -169,13 +169,13 @@ def units(
     day = origin + np.floor(draw * (expected - origin + 1)).astype(np.int64)
     known_day = np.maximum(origin, day - 1)
     unit, unit_snapshot = _pending(timelines, rules, episodes_now, patient, episode, day, known_day)
-    return _labelled(hindsight, rules, unit, ends[unit_snapshot], resolved_only=resolved_only)
+    return labelled(hindsight, rules, unit, ends[unit_snapshot], resolved_only=resolved_only)
 
 
 def known_on(timelines: Timelines, as_of: int) -> Timelines:
     """Everybody as known on a day, without measurements: the input of :func:`pending_units` and :func:`to_trace`."""
     everyone = np.arange(len(timelines))
-    return snapshot(_without_measurements(timelines), everyone, np.full(everyone.size, as_of, dtype=np.int32))
+    return snapshot(without_measurements(timelines), everyone, np.full(everyone.size, as_of, dtype=np.int32))
 
 
 def pending_units(
@@ -189,7 +189,7 @@ def pending_units(
     day_snapshot = known_on(timelines, as_of) if day_timelines is None else day_timelines
     day = np.full(len(timelines), as_of, dtype=np.int32)
     episodes_then = episodes(day_snapshot, rules)
-    episode = _open_episodes(day_snapshot, episodes_then, rules)
+    episode = open_episodes(day_snapshot, episodes_then, rules)
     patient = episodes_then.owner[episode]
     open_now = (
         still_in_care(day_snapshot, rules)[patient]
@@ -237,13 +237,13 @@ def to_trace(timelines: Timelines, as_of: int, rules: CohortSettings, day_timeli
     )
 
 
-def _without_measurements(timelines: Timelines) -> Timelines:
+def without_measurements(timelines: Timelines) -> Timelines:
     """The same timelines without observations, which do not bear on expected contacts."""
     rows = timelines.observations
     return replace(timelines, observations=keep(rows, np.zeros(len(rows), dtype=np.bool_)))
 
 
-def _open_episodes(day_snapshot: Timelines, episodes_then: Episodes, rules: CohortSettings) -> IntArray:
+def open_episodes(day_snapshot: Timelines, episodes_then: Episodes, rules: CohortSettings) -> IntArray:
     """The episodes that were still pending: each patient's last contact, or every undecided booking."""
     if rules.expected_from == "bookings":
         return np.flatnonzero(day_snapshot.bookings.status[episodes_then.row] == BOOKING_SCHEDULED)
@@ -261,7 +261,7 @@ def _pending(
     known_day: IntArray,
 ) -> tuple[Units, IntArray]:
     """Return the drawn units that were pending as far as was known on their day, and their indices in the draw."""
-    unit_snapshot = snapshot(_without_measurements(timelines), patient, known_day)
+    unit_snapshot = snapshot(without_measurements(timelines), patient, known_day)
     episodes_then = episodes(unit_snapshot, rules)
     if rules.expected_from == "bookings":
         entity = current(timelines).bookings.entity[hindsight.row[episode]]
@@ -295,7 +295,7 @@ def _pending(
     return pending_units_found, draw
 
 
-def _labelled(
+def labelled(
     hindsight: Timelines,
     rules: CohortSettings,
     unit: Units,
@@ -320,8 +320,8 @@ def _labelled(
     label = np.where(outcome == CAME, 0, np.where(outcome == NOT_COME, 1, -1))
     columns = {f.name: getattr(unit, f.name) for f in fields(unit)}
     columns |= {"label": label.astype(np.int8), "outcome": outcome.astype(np.int8)}
-    labelled = Units(**columns)
-    return labelled.where(is_resolved) if resolved_only else labelled
+    all_units = Units(**columns)
+    return all_units.where(is_resolved) if resolved_only else all_units
 
 
 def _unread(hindsight: Timelines, rules: CohortSettings, unit: Units, came: IntArray) -> BoolArray:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -22,6 +22,7 @@ from tenants.cohort.calendar import period_of
 from tenants.cohort.so_far import covered_part, data_date
 from tenants.portal import programme_view as views
 from tenants.portal import programme_words as words
+from tenants.portal.accuracy_view import accuracy_rows
 from tenants.portal.patient_words import STATUSES
 from tenants.portal.programme_view import View
 from tenants.portal.words import SEXES, unnamed
@@ -60,13 +61,15 @@ class ShownDisagreement:
 def show_programme(page: Page, principal: Reader, scope: TenantScope, view: Viewed) -> HTMLResponse:
     """Show the indicators of a period, with filters, over time, and how they reconcile."""
     may_open = "patients.read" in principal.permissions
+    sees_accuracy = "risk.read" in principal.permissions and principal.reach.everything
     shown = view if view.show in words.HEADLINES else View(view.period, view.facility, view.sex, view.age)
 
-    def read(session: TenantSession) -> tuple[View, views.Programme | None, list[tuple[str, str]], date]:
+    def read(session: TenantSession) -> tuple[View, views.Programme | None, list[tuple[str, str]], date, list[Any]]:
         narrowed, work = views.read_programme(session, shown, may_open=may_open)
-        return narrowed, work, views.clinic_choices(repository.facilities(session)), data_date(session)
+        accuracy = accuracy_rows(session) if sees_accuracy else []
+        return narrowed, work, views.clinic_choices(repository.facilities(session)), data_date(session), accuracy
 
-    seen, work, clinics, until = scope.read(read)
+    seen, work, clinics, until, accuracy = scope.read(read)
     sexes, ages = views.group_choices()
     return page.render(
         "portal/programme/index.html",
@@ -79,6 +82,7 @@ def show_programme(page: Page, principal: Reader, scope: TenantScope, view: View
         clinics=clinics,
         sexes=sexes,
         ages=ages,
+        accuracy=accuracy,
         may_open=may_open,
         words=words,
     )

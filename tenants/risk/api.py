@@ -23,10 +23,11 @@ from core.web.paging import Page, PageRequest, Paging, long_pages
 from core.web.streams import StreamedResponse, file_blocks
 from tenants.cohort.presenting import as_of_day
 from tenants.records.service import patient_named
-from tenants.risk import explain, list_files, presenting, repository, worklist, worklist_repository
+from tenants.risk import accuracy, explain, list_files, presenting, repository, worklist, worklist_repository
 from tenants.risk.jobs import TRAIN, request_scoring
 from tenants.risk.schemas import (
     MOST_DAYS,
+    AccuracyOut,
     Kind,
     Level,
     ModelCard,
@@ -71,6 +72,12 @@ def list_models(_: RiskRead, db: TenantDb, paging: Trained) -> Page[ModelOut]:
     """List models with their gates. The card of each model has the figures."""
     part = repository.list_models(db, paging)
     return Page.of([ModelOut.model_validate(row) for row in part.rows], paging, part.total, part.last)
+
+
+@router.get("/risk/accuracy", operation_id="list_accuracy", summary="Compare the predictions with what happened")
+def list_accuracy(_: RiskRead, db: TenantDb) -> list[AccuracyOut]:
+    """Return, by month of decision, how the predictions whose outcome is known turned out, the newest month first."""
+    return [AccuracyOut.model_validate(row) for row in accuracy.list_months(db)]
 
 
 @router.get("/risk/models/{model_id}", operation_id="get_model", summary="Get a model with its card")

@@ -39,3 +39,21 @@ CARD: Final[dict[str, Any]] = {
     "gates": GATES,
     "limits": ["It ranks people in care; it diagnoses nobody."],
 }
+
+ACCURACY: Final[dict[str, Any]] = {
+    "month": "2026-06-01",
+    "decisions": 4_210,
+    "patients": 3_985,
+    "interrupted": 463,
+    "listed": 900,
+    "listed_interrupted": 189,
+    "competing": 37,
+    "mean_risk": 0.118,
+    "figures": {
+        "base_rate": _estimate(0.11, 0.101, 0.119),
+        "roc_auc": _estimate(0.77, 0.75, 0.79),
+        "brier": _estimate(0.087, 0.082, 0.092),
+        "calibration_intercept": _estimate(-0.08, -0.17, 0.01),
+    },
+    "measured_at": "2026-11-29T03:30:07Z",
+}

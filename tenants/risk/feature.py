@@ -91,6 +91,12 @@ feature = Feature(
             "Scores everybody, and issues the lists of the day.",
             active=False,
         ),
+        Schedule(
+            "risk.accuracy",
+            "30 4 * * *",
+            "tenants.risk.jobs:enqueue_measure",
+            "Compares earlier predictions with what happened.",
+        ),
     ),
     tags={
         "risk": "Models, scores with reasons, and worklists.",

@@ -13,12 +13,15 @@ from tenants.risk import parts, repository
 from tenants.risk.staleness import day_to_score
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.database import TenantSession
     from core.jobs import JobContext, JobEnd
     from core.jobs.schemas import JobOut
 
 TRAIN = "risk.train"
 SCORE = "risk.score"
+MEASURE = "risk.measure"
 
 
 @job(TRAIN, retry=Retry(2))
@@ -27,6 +30,19 @@ def train(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - t
     from tenants.risk import service
 
     service.train(ctx.tenant, ctx.session, ctx.progress)
+
+
+@job(MEASURE, retry=Retry(3))
+def measure(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - it measures all that is known
+    """Compare the predictions with what happened."""
+    from tenants.risk import accuracy
+
+    accuracy.measure(ctx.tenant, ctx.session)
+
+
+def enqueue_measure(session: TenantSession, due: datetime) -> None:  # noqa: ARG001 - of every schedule
+    """Enqueue the comparison of the predictions with what happened."""
+    enqueue(session, MEASURE, {}, dedupe_key=MEASURE)
 
 
 def score_ended(session: TenantSession, end: JobEnd) -> None:

@@ -1,4 +1,4 @@
-"""Tables of the feature ``risk``: models, runs of scoring, predictions, issued lists.
+"""Tables of the feature ``risk``: models, runs of scoring, predictions, their accuracy, issued lists.
 
 They have no names, phones or programme identifiers: a patient is a UUID.
 """
@@ -179,6 +179,35 @@ class Prediction(TenantBase, table=True):
     calibration_note: str | None = None
     data_date: date | None = None
     stale: bool = False
+
+
+class AccuracyMonth(TenantBase, table=True):
+    """How the predictions of a month turned out, of those whose outcome is known; see ``accuracy``.
+
+    Attributes:
+        month: its first day; decisions are counted by their day.
+        decisions: predictions with an outcome, without competing ones.
+        patients: patients of these.
+        interrupted: decisions that ended in interruption.
+        listed: decisions about people whom an issued list had for the same expected contact.
+        listed_interrupted: those of them that ended in interruption.
+        competing: further decisions that ended in death, transfer, stop or cancellation.
+        mean_risk: mean of the predicted probabilities.
+        figures: name, as in ``metrics.METRICS`` -> value with its interval.
+    """
+
+    __tablename__: ClassVar[str] = "accuracy_months"
+
+    month: date = Field(primary_key=True)
+    decisions: int
+    patients: int
+    interrupted: int
+    listed: int
+    listed_interrupted: int
+    competing: int
+    mean_risk: float
+    figures: dict[str, Any] = _json()
+    measured_at: datetime = Field(sa_type=STAMP)
 
 
 class Worklist(TenantBase, table=True):

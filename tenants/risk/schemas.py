@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.web.days import IsoDay
 from tenants.cohort.schemas import StatusName
-from tenants.risk.examples import CARD, FIGURES, GATES
+from tenants.risk.examples import ACCURACY, CARD, FIGURES, GATES
 from tenants.risk.models import RiskModel
 
 Kind = Literal["at_risk", "to_trace"]
@@ -45,6 +45,26 @@ class ModelOut(BaseModel):
     trained_at: datetime = Field(description="When it was trained.")
     trained_through: date | None = Field(description="Last day of the data of fitting and calibration.")
     gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.", examples=[GATES])
+
+
+class AccuracyOut(BaseModel):
+    """How the predictions of a month turned out, of those whose outcome is known."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": ACCURACY})
+
+    month: date = Field(description="First day of the month in which the predictions were made.")
+    decisions: int = Field(description="Predictions whose outcome is known: one for each expected contact and month.")
+    patients: int = Field(description="Patients of these predictions.")
+    interrupted: int = Field(description="Predictions that ended in interruption.")
+    listed: int = Field(description="Predictions about patients whom an issued list had for the same contact.")
+    listed_interrupted: int = Field(description="Those of them that ended in interruption.")
+    competing: int = Field(description="Further predictions that ended in death, transfer, stop or cancellation.")
+    mean_risk: float = Field(description="Mean of the predicted probabilities; compare `figures.base_rate`.")
+    figures: dict[str, Any] = Field(
+        description="`base_rate` (share that interrupted), `roc_auc`, `brier` and `calibration_intercept` (log-odds to"
+        " add to every prediction; 0 is right), each with the bounds of its 95 % interval."
+    )
+    measured_at: datetime = Field(description="When they were last compared.")
 
 
 class ModelCard(ModelOut):

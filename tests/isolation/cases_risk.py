@@ -1,12 +1,13 @@
 """The routes of models, scores and lists."""
 
+import secrets
 from datetime import date
 from typing import Any
 from uuid import uuid4
 
 from core.clock import now
 from tenants.records.ids import new_uuid
-from tenants.risk.models import Prediction, RiskModel, Worklist, WorklistEntry
+from tenants.risk.models import AccuracyMonth, Prediction, RiskModel, Worklist, WorklistEntry
 from tests.isolation.routes import Call, World, case
 
 DAY = date(2025, 2, 1)
@@ -34,6 +35,17 @@ def _model(world: World) -> str:
     with world.session() as session:
         session.add(row)
     return str(row.uuid)
+
+
+def _accuracy(world: World) -> str:
+    decisions = 1_000_000_000 + secrets.randbelow(1_000_000_000)
+    row = AccuracyMonth(
+        month=DAY, decisions=decisions, patients=1, interrupted=1, listed=0, listed_interrupted=0, competing=0,
+        mean_risk=0.5, figures={}, measured_at=now(),
+    )  # fmt: skip
+    with world.session() as session:
+        session.merge(row)
+    return str(decisions)
 
 
 def _prediction(world: World) -> str:
@@ -81,6 +93,11 @@ def train_models(world: World) -> Call:
 @case("GET", "/v1/risk/models", kind="collection")
 def list_models(world: World) -> Call:
     return Call(marks=[_model(world)])
+
+
+@case("GET", "/v1/risk/accuracy", kind="collection")
+def list_accuracy(world: World) -> Call:
+    return Call(marks=[_accuracy(world)])
 
 
 @case("GET", "/v1/risk/models/{model_id}", kind="item")

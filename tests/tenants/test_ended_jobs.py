@@ -182,6 +182,7 @@ CASES = {
     "risk.night": Case(partial(begin_scoring, kind="risk.night"), of_scoring, "scoring", "failed", "failed"),
     "risk.score_part": Case(begin_part, of_part, "waiting", "failed", "failed"),
     "risk.train": leaves_nothing("risk.train"),
+    "risk.measure": leaves_nothing("risk.measure"),
     "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),
     "quality.report": Case(
         begin_report,

@@ -13,7 +13,21 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 68 steps."""
+    """Take 69 steps."""
+    op.create_table(
+        "accuracy_months",
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("decisions", sa.Integer(), nullable=False),
+        sa.Column("patients", sa.Integer(), nullable=False),
+        sa.Column("interrupted", sa.Integer(), nullable=False),
+        sa.Column("listed", sa.Integer(), nullable=False),
+        sa.Column("listed_interrupted", sa.Integer(), nullable=False),
+        sa.Column("competing", sa.Integer(), nullable=False),
+        sa.Column("mean_risk", sa.Float(), nullable=False),
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("month", name=op.f("pk_accuracy_months")),
+    )
     op.create_table(
         "cache_changes",
         sa.Column("cache", sa.Text(), nullable=False),
@@ -389,6 +403,7 @@ def upgrade() -> None:
     op.create_index("ix_webhook_attempts_endpoint", "webhook_attempts", ["endpoint_id", "at"], unique=False)
     grant_tenant(
         "SELECT, INSERT, UPDATE, DELETE",
+        "accuracy_months",
         "cache_changes",
         "idempotency_answers",
         "import_placements",

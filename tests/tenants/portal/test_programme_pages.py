@@ -5,9 +5,11 @@ from uuid import uuid4
 
 import pytest
 
+from core.clock import now
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from tenants.portal import programme_view
+from tenants.risk.models import AccuracyMonth
 from tests.keyed import KeyedClient
 
 NOTICE = "So far: the numbers run until 20 May 2025"
@@ -79,3 +81,29 @@ def test_a_period_that_the_records_do_not_reach_is_rejected(reader):
     answer = reader.get("/programme?period=2025Q3")
     assert answer.status_code == 422
     assert "2025Q1" in answer.text
+
+
+def test_the_page_shows_how_the_predictions_turned_out(reader, partner):
+    heading = "How the predictions turned out"
+    assert heading not in reader.get("/programme").text
+    estimate = {"value": 0.7712, "low": 0.75, "high": 0.79}
+    undefined = {"value": None, "low": None, "high": None}
+    with tenant_session(partner, actor="test:1") as session:
+        session.add(
+            AccuracyMonth(
+                month=date(2025, 3, 1),
+                decisions=200,
+                patients=190,
+                interrupted=20,
+                listed=50,
+                listed_interrupted=11,
+                competing=3,
+                mean_risk=0.124,
+                figures={"roc_auc": estimate, "brier": undefined},
+                measured_at=now(),
+            )
+        )
+    page = reader.get("/programme").text
+    assert heading in page
+    for shown in ("March 2025", "12.4%", "10.0%", "22.0%", "6.0%", "0.771 (0.75\N{EN DASH}0.79)"):
+        assert shown in page
