@@ -36,7 +36,8 @@ FOREIGN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "IIT_MASTER_KEY")
 """Settings of the developer's shell that would send tests to servers that are not theirs."""
 
 _RUN = "IIT_TEST_RUN"
-"""Folder of this run; workers inherit it from the process that started them."""
+"""Folder of this run; workers inherit it from the process that started them. ``make mutants`` gives many runs one."""
+_OWN = pytest.StashKey[bool]()
 
 
 # A machine may be busy: how long an example takes is never what a test promises.
@@ -75,7 +76,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Point every process of this run at its own folder, before anything reads the settings."""
-    if not hasattr(config, "workerinput"):
+    config.stash[_OWN] = not hasattr(config, "workerinput") and _RUN not in os.environ
+    if config.stash[_OWN]:
         folder = tempfile.mkdtemp(prefix="iit-tests-")
         Path(folder).chmod(0o755)  # when root, the servers run as an account that must be able to enter
         os.environ[_RUN] = folder
@@ -84,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers and remove the folder, once all workers are done."""
-    if hasattr(config, "workerinput") or _RUN not in os.environ:
+    if not config.stash.get(_OWN, False):
         return
     folder = Path(os.environ.pop(_RUN))
     if (folder / "state").exists():

@@ -251,3 +251,10 @@ def test_a_restored_tenant_and_an_erased_person_leave_no_answer(sample):
         publish(session, "tenant.restored", {})
     with sample.session(readonly=True) as session:
         assert generation(session, SAMPLES.name) != before
+
+
+def test_two_tenants_with_one_question_have_two_answers(sample, make_tenant):
+    assert sample.get() == [0, 0]
+    with tenant_session(make_tenant().ref, actor="test:1", readonly=True) as session:
+        assert read(session, SAMPLES, {}, lambda: [5, 5]) == [5, 5]
+    assert sample.get(never) == [0, 0]

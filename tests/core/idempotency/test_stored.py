@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from core.database import tenant_session
 from core.idempotency import clearing
+from core.idempotency.answers import key_digest_of
 from core.identity.keys import create_key
 
 KEY, REPLAYED = "Idempotency-Key", "idempotency-replayed"
@@ -101,3 +102,20 @@ def test_a_write_without_a_key_stores_nothing(api, stored):
     bare = TestClient(api.app, headers=api.headers)
     assert bare.put("/v1/origins", json={"origins": []}).status_code == 200
     assert stored("SELECT 1 FROM idempotency_answers") == []
+
+
+def test_a_person_with_one_key_in_two_tenants_never_meets():
+    digests = {key_digest_of(tenant, "person:1", "key") for tenant in (uuid4(), uuid4(), None)}
+    assert len(digests) == 3
+
+
+def test_an_answer_of_another_row_is_not_given(api, stored):
+    first, second = {KEY: str(uuid4())}, {KEY: str(uuid4())}
+    body = facility("First")
+    address = api.post("/v1/facilities", json=body, headers=first).headers["location"]
+    assert api.post("/v1/facilities", json=facility("Second"), headers=second).status_code == 201
+    stored(
+        "UPDATE idempotency_answers a SET answer = b.answer FROM idempotency_answers b WHERE a.location <> b.location"
+    )
+    again = api.post("/v1/facilities", json=body, headers=first, follow_redirects=False)
+    assert (again.status_code, again.headers["location"]) == (303, address)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from core.database import TransactionOpenError
@@ -63,3 +65,17 @@ def test_no_request_is_sent_within_a_transaction(receiver, module_tenant, open_s
     with open_session(module_tenant), pytest.raises(TransactionOpenError):
         send(OTHERS, Request("GET", parse_url(receiver.url)))
     assert receiver.requests == []
+
+
+def test_the_checked_address_is_the_one_that_is_dialled(receiver, monkeypatch):
+    """A name server that answers otherwise after the check has no effect."""
+    look_up, answers = socket.getaddrinfo, ["127.0.0.1", "192.0.2.1"]
+
+    def changing(host, *args, **options):
+        return look_up(answers.pop(0) if host == "localhost" else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    host = receiver.url.replace("127.0.0.1", "localhost")
+    assert send(OTHERS, Request("GET", parse_url(host))).status == 200
+    assert receiver.requests[0][1]["Host"] == host.removeprefix("http://")
+    assert answers == ["192.0.2.1"]

@@ -364,3 +364,25 @@ def test_another_tenant_reaches_no_endpoint_and_no_delivery(tenant, make_tenant,
         publish_after_commit(session, "risk.scored", subject="s", payload=type_of("risk.scored").example)
     drain(other)
     assert receiver.requests == []
+
+
+def test_an_endpoint_rests_longer_with_each_failure(tenant, receiver, add, publish, read, change):
+    receiver.answers += [(500, {}, b"")] * 3
+    add(receiver.url)
+    publish()
+    drain(tenant)
+    for _ in range(2):
+        run_again(tenant, change)
+    (row,) = read("SELECT failures, paused_until FROM webhook_endpoints")
+    assert row["failures"] == 3
+    assert timedelta(seconds=10) < row["paused_until"] - now() <= timedelta(seconds=20)
+
+
+def test_old_deliveries_leave_the_log(tenant, receiver, add, publish, read, change):
+    endpoint_id, _ = add(receiver.url)
+    publish()
+    drain(tenant)
+    change("UPDATE webhook_deliveries SET created_at = now() - interval '31 days'")
+    new = publish()
+    drain(tenant)
+    assert read("SELECT event_id FROM webhook_deliveries WHERE endpoint_id = %s", (endpoint_id,)) == [{"event_id": new}]
