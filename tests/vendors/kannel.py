@@ -43,10 +43,10 @@ class Kannel(Vendor):
     def report(self, index=0, kind=1):
         """Call the address of reports of a message; Kannel fills in its escape codes."""
         address = self.messages[index][0]["x-kannel-dlr-url"]
-        return self.post(address.replace("%d", str(kind)).replace("%I", f"smsc-{index}"), b"", {})
+        return self.get(address.replace("%d", str(kind)).replace("%I", f"smsc-{index}"))
 
     def send_sms(self, address, sender, text):
         """Call the ``get-url`` of a service, with the message of a person."""
         mark = "&" if "?" in address else "?"
         query = f"from={quote(sender, safe='')}&text={quote(text)}&id=smsc-in-1"
-        return self.post(f"{address}{mark}{query}", b"", {})
+        return self.get(f"{address}{mark}{query}")

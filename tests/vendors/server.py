@@ -136,12 +136,19 @@ class Vendor:
         """Never answer the next request."""
         self.faults.append(Fault(hangs=True, takes_effect=takes_effect))
 
-    def post(self, address, body, headers, *, path=""):
+    def post(self, address, body, headers):
         """Send a request to the platform, as the vendor does; return the status and the body of the answer."""
-        url = urlsplit(address + path)
+        return self._send("POST", address, body, headers)
+
+    def get(self, address):
+        """Call an address of the platform, as the vendor does; return the status and the body of the answer."""
+        return self._send("GET", address, None, {})
+
+    def _send(self, method, address, body, headers):
+        url = urlsplit(address)
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
         target = f"{url.path}?{url.query}" if url.query else url.path
-        connection.request("POST", target, body, headers)
+        connection.request(method, target, body, headers)
         response = connection.getresponse()
         try:
             return response.status, response.read()
