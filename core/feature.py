@@ -169,6 +169,7 @@ feature = Feature(
     subscribers={
         "people.link_created": "core.identity.people.link_mail:send_link",
         "people.second_factor_reset": "core.identity.people.factor_reset:send_notice",
+        "webhooks.endpoint_disabled": "core.webhooks.letters:send_notice",
     },
     settings={
         "retention": SettingsGroup(

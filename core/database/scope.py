@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import text
 
 from core.database.statements import several_statements
+from core.resilience.deadlines import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +27,14 @@ PATH = re.compile(rf'("{OPAQUE_NAME.pattern}", extensions, pg_temp)?')
 BEGIN = "BEGIN"
 _SCOPE = (
     "SELECT set_config('role', '{role}', true) AS role, set_config('search_path', '{path}', true) AS path,"
-    " set_config('transaction_read_only', {readonly}, true) AS readonly"
+    " set_config('transaction_read_only', {readonly}, true) AS readonly{timeout}"
 )
+_TIMEOUT = (
+    ", set_config('statement_timeout', (extract(epoch FROM least(nullif(current_setting('statement_timeout')::interval,"
+    " '0'), interval '{milliseconds} ms')) * 1000)::bigint::text, true) AS timeout"
+)
+SHORTEST_TIMEOUT = 5.0
+"""Seconds that a statement may take at least, whatever is left of the deadline."""
 # A move holds this lock alone; writers share it, and a transaction that does not get it may only read. So the move
 # waits for exactly the writing transactions, and no write can come after it.
 _UNLESS_MOVED = "CASE WHEN pg_try_advisory_xact_lock_shared({space}, {number}) THEN 'off' ELSE 'on' END"
@@ -116,4 +124,15 @@ def scope_of(*, role: str, path: str, readonly: bool) -> str:
     switch = "'on'" if readonly else "'off'"
     if not readonly and role != AS_LOGIN:
         switch = _UNLESS_MOVED.format(space=FENCES, number=fence_number(role))
-    return _SCOPE.format(role=role, path=path, readonly=switch)
+    return _SCOPE.format(role=role, path=path, readonly=switch, timeout=_timeout())
+
+
+def _timeout() -> str:
+    """Return the part of the scope that limits statements by the deadline of the request or job.
+
+    It is empty after the deadline: what goes on then, such as a long stream, has no limit but the server's.
+    """
+    left = seconds_left(inf)
+    if left == inf or not left:
+        return ""
+    return _TIMEOUT.format(milliseconds=int(max(left, SHORTEST_TIMEOUT) * 1000))

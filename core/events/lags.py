@@ -59,14 +59,23 @@ class StoredEvent:
     forwarded_at: datetime | None
 
 
+def outbox_lag(database: str) -> OutboxLag:
+    """Return the lag of one data database.
+
+    Raises:
+        Unavailable: the database is not there.
+    """
+    with node_session(database) as session:
+        cursor = psycopg_connection(session).cursor(row_factory=class_row(OutboxLag))
+        return cursor.execute(_LAG, {"database": database}).fetchall()[0]
+
+
 def outbox_lags() -> list[OutboxLag]:
     """Return the lag of each data database that answers, by its name."""
     lags = []
     for name in sorted(databases()):
         try:
-            with node_session(name) as session:
-                cursor = psycopg_connection(session).cursor(row_factory=class_row(OutboxLag))
-                lags += cursor.execute(_LAG, {"database": name}).fetchall()
+            lags.append(outbox_lag(name))
         except AppError:
             continue  # the health says which one does not answer
     return lags

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from core.events.lags import OutboxLag, outbox_lag
 from core.jobs.growth import open_letters
 from core.jobs.heartbeat import QueueAge, queue_age
 from core.metrics import Counter, Histogram, Reading, Sample, register
@@ -17,6 +18,7 @@ SECONDS: Final = Histogram("iit_job_seconds", "Seconds that tries of jobs took."
 
 _ages: dict[str, list[QueueAge]] = {}
 _letters: dict[str, int] = {}
+_lags: dict[str, OutboxLag] = {}
 _lock = Lock()
 
 
@@ -40,7 +42,9 @@ def refresh(database: str) -> None:
     """
     ages = queue_age(database)
     letters = open_letters(database)
+    lag = outbox_lag(database)
     with _lock:
+        _lags[database] = lag
         _ages[database] = ages
         _letters[database] = letters
 
@@ -49,12 +53,27 @@ def _read() -> Iterator[Reading]:
     with _lock:
         ages = [(database, age) for database, kinds in sorted(_ages.items()) for age in kinds]
         letters = sorted(_letters.items())
+        lags = [lag for _, lag in sorted(_lags.items())]
     yield Reading(
         "iit_dead_letters",
         "Dead letters that wait for an operator, as this worker last read; 10000 stands for more.",
         "gauge",
         ("database",),
         [Sample((database,), count) for database, count in letters],
+    )
+    yield Reading(
+        "iit_outbox_oldest_seconds",
+        "How long the oldest event has waited for the relay, as this worker last read; 0 if none waits.",
+        "gauge",
+        ("database",),
+        [Sample((lag.database,), lag.oldest_seconds or 0.0) for lag in lags],
+    )
+    yield Reading(
+        "iit_outbox_waiting",
+        "Events that wait for the relay, as this worker last read.",
+        "gauge",
+        ("database",),
+        [Sample((lag.database,), lag.waiting) for lag in lags],
     )
     yield Reading(
         "iit_jobs_present",

@@ -21,12 +21,16 @@ from core.errors import FieldError, Invalid
 from core.plugins.confinement import confinement
 from core.plugins.errors import PluginFailed, PluginTimedOut
 from core.plugins.exchange import MAX_REPLY, REPLY, REQUEST, read_bytes, write_json
+from core.resilience import seconds_left
 
 MEMORY_BYTES = 4 * 1024**3
 FILE_BYTES = 512 * 1024**2
 RUN_VARIABLE = "IIT_PLUGIN_RUN"
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 BAD_DATA = "BadDataError"
+OF_THE_PROCESS = frozenset({"describe", "offers"})
+"""Operations whose answers a process keeps."""
+
 MAX_THREADS = 8
 DEATH_SECONDS = 10
 HOME = "home"
@@ -79,7 +83,7 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
     write_json(folder / REQUEST, request)
     operation = str(request.get("operation"))
     with tracing.span(f"plugin {plugin}", iit_plugin=plugin, iit_plugin_operation=operation):
-        code = _run_to_end(folder, plugin, limits)
+        code = _run_to_end(folder, plugin, limits, _seconds(operation, limits))
         reply = _reply(folder, plugin, code)
     if reply.get("ok") is True:
         return reply.get("result")
@@ -91,7 +95,13 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
     raise PluginFailed(detail)
 
 
-def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
+def _seconds(operation: str, limits: Limits) -> float:
+    """Return the seconds of an operation: its limit, or what is left of the deadline of the request or job."""
+    # What a plugin offers is asked once for all: a request without time must not leave the plugin out for good.
+    return limits.seconds if operation in OF_THE_PROCESS else seconds_left(limits.seconds)
+
+
+def _run_to_end(folder: Path, plugin: str, limits: Limits, seconds: float) -> int:
     token = uuid4().hex
     (folder / HOME).mkdir()
     with (folder / "output.log").open("wb") as log:
@@ -106,9 +116,9 @@ def _run_to_end(folder: Path, plugin: str, limits: Limits) -> int:
             start_new_session=True,
         )
         try:
-            return process.wait(timeout=limits.seconds)
+            return process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            detail = f"plugin {plugin!r} was stopped after {limits.seconds:g} seconds"
+            detail = f"plugin {plugin!r} was stopped after {seconds:g} seconds"
             raise PluginTimedOut(detail) from None
         finally:
             _kill_group(process.pid)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from sqlmodel import select
 
 from core import telemetry
-from core.database import TenantSession, psycopg_connection, tenant_session
+from core.database import TenantSession, after_commit, psycopg_connection, tenant_session
 from core.errors import AppError
 from core.feature_registry import resolve
+from core.metrics import Counter
 from core.schedules.models import ScheduleRow
 from core.schedules.service import basis_of, schedules
 from core.schedules.times import next_time, settled
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from core.database import TenantRef
     from core.feature_registry import Schedule
 
+RUNS: Final = Counter("iit_schedules_total", "Due times of schedules, by what became of them.", ("kind", "outcome"))
+MOST_MISSED: Final = 100
+"""Most missed times that one look counts."""
 ACTOR: Final = "system:schedules"
 _ADD: Final = "INSERT INTO schedules (name, basis, next_run) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 
@@ -51,6 +55,7 @@ def _look_at(tenant: TenantRef) -> None:
         try:
             fire(tenant, name)
         except Exception as error:
+            RUNS.add(name, "failed")
             log.exception("a schedule failed", schedule=name, error=type(error).__name__)
 
 
@@ -90,14 +95,32 @@ def fire(tenant: TenantRef, name: str, moment: datetime | None = None) -> dateti
         if row.basis != basis_of(session, cron):  # a release or the tenant's time zone changed its times
             row.basis, row.next_run = basis_of(session, cron), next_time(cron, zone, present)
             return None
-        due, row.next_run = settled(row.next_run, cron, zone, present)
+        expected = row.next_run
+        due, row.next_run = settled(expected, cron, zone, present)
         if due is None or not _active(row, schedule):
             return None
         row.last_run = present
         session.flush()
         resolve(schedule.function)(session, due)
         log.info("schedule ran", schedule=name, due=due.isoformat())
+        missed = _missed(expected, due, cron, zone)
+
+        def count() -> None:
+            RUNS.add(name, "ran")
+            if missed:
+                RUNS.add(name, "missed", amount=missed)
+
+        after_commit(session, count)
         return due
+
+
+def _missed(expected: datetime, due: datetime, cron: str, zone: str) -> int:
+    """Return how many times before ``due`` passed without a run; ``MOST_MISSED`` stands for more."""
+    count = 0
+    while expected < due and count < MOST_MISSED:
+        count += 1
+        expected = next_time(cron, zone, expected)
+    return count
 
 
 def _active(row: ScheduleRow, schedule: Schedule) -> bool:

@@ -17,6 +17,7 @@ from core.clock import now
 from core.events.operator_events import WEBHOOKS, changed
 from core.events.outbox import publish_after_commit
 from core.jobs import Retry, enqueue, job
+from core.metrics import Counter
 from core.outgoing import AddressRejected, AnswerTooLarge, Request, parse_url, send
 from core.privacy.sealing import unseal
 from core.resilience import BreakerOpen, BreakerPolicy, BulkheadFull, DeadlinePassed, Dependency
@@ -43,6 +44,7 @@ ANNOUNCE: Final = "webhooks.announce"
 AT_ONCE: Final = 20
 """Deliveries of one job; then it waits for its tenant's turn."""
 PER_MINUTE: Final = 120
+DELIVERIES: Final = Counter("iit_webhook_deliveries_total", "Tries to deliver a webhook, by result.", ("outcome",))
 FAILING_DAYS: Final = timedelta(days=5)
 RETENTION: Final = timedelta(days=30)
 _LARGEST_ANSWER: Final = 4_096
@@ -114,7 +116,8 @@ def dispatch(context: JobContext, payload: dict[str, Any]) -> None:
             break
         outcome = _attempt(due.request, context.tenant.id, endpoint_id)
         with context.session() as session:
-            _record(session, endpoint_id, due, outcome)
+            result = _record(session, endpoint_id, due, outcome)
+        DELIVERIES.add(result)
         changed(WEBHOOKS)
     with context.session() as session:
         _finish(context, session, endpoint_id)
@@ -163,20 +166,20 @@ def _attempt(request: Request, tenant_id: UUID, endpoint_id: UUID) -> _Outcome:
     return _Outcome(status, error, pause, int((time.perf_counter() - began) * 1000))
 
 
-def _record(session: TenantSession, endpoint_id: UUID, due: _Due, outcome: _Outcome) -> None:
-    """Write the attempt into the log, and what follows from it."""
+def _record(session: TenantSession, endpoint_id: UUID, due: _Due, outcome: _Outcome) -> str:
+    """Write the attempt into the log, and what follows from it; return its result for the metric."""
     moment = now()
     with session.cursor() as cursor:
         if outcome.error == "not_sent":
             cursor.execute(_PAUSE, (moment + _NOT_SENT, endpoint_id))
-            return
+            return "not_sent"
         values = (uuid7(), endpoint_id, due.delivery_id, moment, outcome.status, outcome.error, outcome.milliseconds)
         cursor.execute(_ATTEMPT, values)
         sent, verdict = (due.delivery_id, due.attempts, due.due_at), verdict_of(outcome.status)
         if verdict == "delivered":
             cursor.execute(_RECORD, ("delivered", None, *sent))
             cursor.execute(_SUCCESS, (endpoint_id,))
-            return
+            return "delivered"
         pause = pause_before(due.attempts + 1, outcome.pause)
         due_at = None if pause is None else moment + pause
         cursor.execute(_RECORD, ("failed" if pause is None else "waiting", due_at, *sent))
@@ -186,6 +189,7 @@ def _record(session: TenantSession, endpoint_id: UUID, due: _Due, outcome: _Outc
         _disable(session, endpoint_id, "gone")
     elif row is not None and moment - row[0] >= FAILING_DAYS:
         _disable(session, endpoint_id, "failing")
+    return "gone" if verdict == "gone" else "failed" if pause is None else "retried"
 
 
 def _disable(session: TenantSession, endpoint_id: UUID, reason: str) -> None:

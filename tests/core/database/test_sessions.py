@@ -1,5 +1,6 @@
 """A session is one transaction: committed at a clean exit, rolled back otherwise, plain about a database away."""
 
+import re
 import threading
 from contextlib import suppress
 
@@ -16,10 +17,12 @@ from core.database import (
     owner_connection,
     platform_session,
     psycopg_connection,
+    scope,
     tenant_session,
 )
 from core.database.joining import joined
 from core.errors import Unavailable
+from core.resilience import deadline
 from core.tenancy.models import TenantSetting
 
 
@@ -191,3 +194,38 @@ def test_a_connection_that_died_in_the_pool_is_replaced_unseen(tenant, settings_
     with psycopg.connect(address, password=password) as own:
         own.execute("SELECT pg_terminate_backend(%s, 5000)", (number,))
     assert keys(tenant) == set()
+
+
+def test_statements_are_limited_by_the_deadline_and_by_the_shorter_limit_of_the_server(tenant):
+    def limit():
+        with tenant_session(tenant, actor="test:1") as session:
+            return session.scalar(text("SHOW statement_timeout"))
+
+    def limit_of_the_platform():
+        with platform_session() as session:
+            return session.scalar(text("SHOW statement_timeout"))
+
+    before = limit()
+    with deadline(90.0):
+        assert 80_000 < milliseconds(limit()) <= 90_000
+        assert 80_000 < milliseconds(limit_of_the_platform()) <= 90_000
+    with deadline(0.5):
+        assert limit() == "5s", "a statement has five seconds at least"
+    with deadline(0.0):
+        assert limit() == before, "what outlasts its deadline, such as a long stream, goes on"
+    assert limit() == before
+
+
+def milliseconds(shown):
+    number, unit = re.fullmatch(r"([0-9]+)(ms|s|min)", shown).groups()
+    return int(number) * {"ms": 1, "s": 1000, "min": 60_000}[unit]
+
+
+@pytest.mark.parametrize(("default", "limit"), [("30s", "30s"), ("2min", "1min"), ("0", "1min")])
+def test_the_shorter_limit_counts(tenant, default, limit):
+    # The same statement within a transaction that has a default of its own.
+    with owner_connection() as connection:
+        connection.execute(f"SET LOCAL statement_timeout = '{default}'")
+        shown = connection.execute("SELECT 1" + scope._TIMEOUT.format(milliseconds=60_000)).fetchone()
+        assert shown is not None
+        assert connection.execute("SHOW statement_timeout").fetchone() == (limit,)

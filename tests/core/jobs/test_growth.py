@@ -96,6 +96,8 @@ def test_the_metric_and_the_warning_count_open_letters(letters):
     job_metrics.refresh("default")
     (reading,) = [each for each in job_metrics._read() if each.name == "iit_dead_letters"]
     assert reading.samples[0].value >= 12
+    lags = {each.name: each.samples for each in job_metrics._read() if each.name.startswith("iit_outbox_")}
+    assert [samples[0].labels for samples in lags.values()] == [("default",), ("default",)]
     assert str(growth.open_letters()) in operator_words.growth_text()
     letters(-12)
     assert growth.open_letters() >= 10 or operator_words.growth_text() == ""

@@ -13,6 +13,7 @@ from core import scratch
 from core.errors import Invalid, NotFound
 from core.plugins import PluginFailed, PluginTimedOut, failures, fit_in_process, models
 from core.plugins.process import RUN_VARIABLE
+from core.resilience import deadline
 
 
 def processes(of: str) -> list[str]:
@@ -146,3 +147,10 @@ def test_nothing_is_left_in_the_temporary_folder(hostile, data, tmp_path, settin
         assert list(run.iterdir()) == []
 
     assert not run.exists()
+
+
+def test_it_is_killed_at_the_deadline_of_its_request_or_job(hostile, data):
+    with deadline(0.0):
+        assert "hang" in models(), "what a plugin offers is asked whatever is left of the deadline"
+        with pytest.raises(PluginTimedOut, match="stopped after 0 seconds"):
+            fit_in_process("hang", data, {}, 0, 600)

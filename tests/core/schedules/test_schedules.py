@@ -102,11 +102,15 @@ def test_what_is_no_time_of_cron_is_rejected(cron):
 
 def test_missed_runs_are_caught_up_once(tenant, begun, runs):
     late = START + timedelta(days=5, hours=6)
+    missed, ran = firing.RUNS.value(NAME, "missed"), firing.RUNS.value(NAME, "ran")
     assert firing.waiting(tenant, late) == [NAME]
     assert firing.fire(tenant, NAME, late) == datetime(2026, 3, 20, 1, tzinfo=UTC)
     assert firing.fire(tenant, NAME, late) is None
     assert firing.waiting(tenant, late) == []
     assert runs() == ["2026-03-20T01:00:00+00:00"]
+    first = next_time("0 2 * * *", tenant.time_zone, START)
+    days = (datetime(2026, 3, 20, 1, tzinfo=UTC) - first).days
+    assert (firing.RUNS.value(NAME, "missed") - missed, firing.RUNS.value(NAME, "ran") - ran) == (days, 1)
 
 
 def test_two_leaders_run_a_due_schedule_once(tenant, begun, runs):
