@@ -286,6 +286,17 @@ def test_what_people_did_in_the_channel(channel, text, acts):
     assert list(channel.acts(IncomingRequest({}, {}, text), SETTINGS[channel.name])) == acts
 
 
+@pytest.mark.parametrize(("channel", "text"), [
+    (SlackWebhook(), urlencode({"payload": json.dumps(PRESS)})),
+    (PagerDuty(), json.dumps({"event": PAGE})),
+])  # fmt: skip
+def test_what_nobody_signed_is_no_act(channel, text):
+    unsigned = {name: value for name, value in SETTINGS[channel.name].items() if name[-6:] != "secret"}
+
+    assert channel.signature(unsigned) is None
+    assert list(channel.acts(IncomingRequest({}, {}, text), unsigned)) == []
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([

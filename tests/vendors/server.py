@@ -72,11 +72,13 @@ class Vendor:
         url: of the server, without a slash at the end.
         calls: every request that arrived, in order.
         faults: what goes wrong with the next requests, in order.
+        client: of an application under test, which gets what the vendor sends back; None to send it over the network.
     """
 
     def __init__(self):
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
+        self.client = None
         self._lock = Lock()
         self._closing = Event()
         vendor = self
@@ -145,6 +147,9 @@ class Vendor:
         return self._send("GET", address, None, {})
 
     def _send(self, method, address, body, headers):
+        if self.client is not None:
+            response = self.client.request(method, address, content=body, headers=headers)
+            return response.status_code, response.content
         url = urlsplit(address)
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
         target = f"{url.path}?{url.query}" if url.query else url.path
