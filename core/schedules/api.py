@@ -3,20 +3,22 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import TenantDb, require
-from core.errors import NotFound
+from core.errors import NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.identity import Principal
 from core.schedules import service
 from core.schedules.times import LONGEST
+from core.web.etag import IfMatch, set_etag
 
 router = APIRouter(prefix="/schedules", tags=["settings"])
 
 SettingsRead = Annotated[Principal, Depends(require("settings.read"))]
 SettingsWrite = Annotated[Principal, Depends(require("settings.write"))]
+CHANGE = responses(NotFound, PreconditionFailed, PreconditionRequired)
 Name = Annotated[str, Path(description="Name of the schedule.", examples=["risk.night"], max_length=100)]
 
 _SCHEDULE: dict[str, Any] = {
@@ -68,8 +70,21 @@ def list_schedules(_: SettingsRead, db: TenantDb) -> list[TenantScheduleOut]:
     return [TenantScheduleOut.model_validate(state) for state in service.list_schedules(db)]
 
 
-@router.put("/{name}", operation_id="put_schedule", summary="Change or pause a schedule", responses=responses(NotFound))
-def put_schedule(_: SettingsWrite, db: TenantDb, name: Name, body: ScheduleIn) -> TenantScheduleOut:
+@router.get("/{name}", operation_id="get_schedule", summary="Get a schedule", responses=responses(NotFound))
+def get_schedule(_: SettingsRead, db: TenantDb, name: Name, response: Response) -> TenantScheduleOut:
+    """Return a schedule with its times, and its ETag."""
+    return _answer(response, service.get_schedule(db, name))
+
+
+@router.put("/{name}", operation_id="put_schedule", summary="Change or pause a schedule", responses=CHANGE)
+def put_schedule(
+    _: SettingsWrite, db: TenantDb, name: Name, body: ScheduleIn, if_match: IfMatch, response: Response
+) -> TenantScheduleOut:
     """Set the times of a schedule, and whether it runs. Missed times of a paused schedule are not made up for."""
-    state = service.change_schedule(db, name, cron=body.cron, active=body.active, source="api")
+    state = service.change_schedule(db, name, cron=body.cron, active=body.active, source="api", expected=if_match)
+    return _answer(response, state)
+
+
+def _answer(response: Response, state: service.ScheduleState) -> TenantScheduleOut:
+    set_etag(response, state.version, personal=False)
     return TenantScheduleOut.model_validate(state)

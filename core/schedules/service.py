@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlmodel import select
 
@@ -14,6 +16,7 @@ from core.errors.nearest import remedy_for
 from core.feature_registry import Schedule, declared
 from core.schedules.models import ScheduleRow
 from core.schedules.times import next_time
+from core.web.etag import ANY_VERSION, ExpectedVersions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +48,13 @@ class ScheduleState:
     changed_by: str | None
     changed_at: datetime | None
 
+    @property
+    def version(self) -> UUID:
+        """The version of the tenant's choice: a digest of what a change may replace, and of who made the last one."""
+        changed_at = None if self.changed_at is None else self.changed_at.timestamp()
+        parts = (self.name, self.cron, self.active, self.changed_by, changed_at)
+        return uuid5(NAMESPACE_URL, json.dumps(parts))
+
 
 def schedules() -> dict[str, Schedule]:
     """The schedules of all installed features by name.
@@ -71,7 +81,13 @@ def get_schedule(session: TenantSession, name: str) -> ScheduleState:
 
 
 def change_schedule(
-    session: TenantSession, name: str, *, cron: str | None, active: bool | None, source: str = "cli"
+    session: TenantSession,
+    name: str,
+    *,
+    cron: str | None,
+    active: bool | None,
+    source: str = "cli",
+    expected: ExpectedVersions = ANY_VERSION,
 ) -> ScheduleState:
     """Set the times of a schedule, and whether it runs. Times that pass while it is paused are not made up for.
 
@@ -83,9 +99,11 @@ def change_schedule(
         cron: its times; None for the declared ones.
         active: whether it runs; None for what is declared.
         source: ``cli``, ``api`` or ``page``.
+        expected: the versions that the caller agrees to change.
 
     Raises:
         NotFound: no feature declares it.
+        PreconditionFailed: somebody has changed it since the caller read it (412).
         Invalid: ``cron`` is no cron expression.
     """
     schedule = _known(name)
@@ -93,6 +111,7 @@ def change_schedule(
     present = now()
     row = session.exec(select(ScheduleRow).where(ScheduleRow.name == name).with_for_update()).first()
     before = _state(session, schedule, row)
+    expected.check(before.version)
     basis = basis_of(session, times or schedule.cron)
     due = next_time(times or schedule.cron, session.tenant.time_zone, present)
     if row is None:

@@ -55,14 +55,23 @@ def _reasons(world: World, reasons: int) -> list[str]:
 
 @case("GET", "/v1/schedules", kind="collection")
 def list_schedules(world: World) -> Call:
-    world.json("PUT", "/v1/schedules/risk.night", json={"cron": "17 4 * * *"})
+    world.json("PUT", "/v1/schedules/risk.night", json={"cron": "17 4 * * *"}, headers=ANY)
     return Call(marks=["17 4 * * *"])
+
+
+@case("GET", "/v1/schedules/{name}", kind="collection")
+def get_schedule(world: World) -> Call:
+    world.json("PUT", "/v1/schedules/risk.night", json={"cron": "19 4 * * *"}, headers=ANY)
+    return Call(path={"name": "risk.night"}, marks=["19 4 * * *"])
 
 
 @case("PUT", "/v1/schedules/{name}", kind="own")
 def put_schedule(world: World) -> Call:
     return Call(
-        path={"name": "risk.night"}, json={"cron": "18 4 * * *"}, state=lambda: world.json("GET", "/v1/schedules")
+        path={"name": "risk.night"},
+        json={"cron": "18 4 * * *"},
+        headers=ANY,
+        state=lambda: world.json("GET", "/v1/schedules"),
     )
 
 

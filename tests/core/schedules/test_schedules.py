@@ -13,11 +13,12 @@ from sqlalchemy import text
 
 from core.cli.main import run as iit
 from core.database import tenant_session
-from core.errors import Invalid, NotFound
+from core.errors import Invalid, NotFound, PreconditionFailed
 from core.feature import feature as kernel
 from core.feature_registry import Feature, Schedule
 from core.schedules import firing, service
 from core.schedules.times import next_time, settled
+from core.web.etag import ExpectedVersions, etag
 
 ZONES = ("Africa/Lagos", "Africa/Casablanca", "Europe/Lisbon", "America/Santiago", "Australia/Lord_Howe", "UTC")
 NAME = "testing.work"
@@ -180,3 +181,11 @@ def test_the_command_lists_and_changes(tenant, capsys):
     assert iit(["schedules", "set", tenant.slug, NAME, "--cron", "x"]) == 1
     with tenant_session(tenant, actor="test:1") as session, pytest.raises(NotFound):
         service.get_schedule(session, "testing.other")
+
+
+def test_nobody_overwrites_a_change_that_they_have_not_seen(tenant, begun):
+    with tenant_session(tenant, actor="test:1") as session:
+        seen = ExpectedVersions(frozenset({etag(begun.get_schedule(session, NAME).version)}))
+        begun.change_schedule(session, NAME, cron="0 4 * * *", active=True, expected=seen)
+    with pytest.raises(PreconditionFailed), tenant_session(tenant, actor="test:2") as session:
+        begun.change_schedule(session, NAME, cron="0 5 * * *", active=True, expected=seen)
