@@ -6,6 +6,7 @@
 #   make results   measure everything on held-out time                       DATA=folder
 #   make bench     ratios against the bare library or the bare database      SCALE=full  ONLY=import  RECORD=1
 #   make faults    kill every part at random under load; figures come last  ROUNDS=200  SEED=7  RECORD=1
+#   make mutants   remove each mechanism once, and run the test that must fail then  ONLY=retries  RECORD=1
 #   make docs      run the documentation's examples, follow its links
 #   make shots     a picture of every page, in build/shots                   README=1 for those of the README
 #   make texts     gather the pages' texts in the catalogues of translations
@@ -14,7 +15,7 @@
 #   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench results faults docs shots texts serve lock clean
+.PHONY: help setup demo test check bench results faults mutants docs shots texts serve lock clean
 MAKEFLAGS += --no-print-directory
 
 # Bytecode is wanted: without it every start compiles anew.
@@ -65,6 +66,9 @@ bench: setup
 
 faults: setup
 	@$(BIN)/python -m tests.faults.storm --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(filter 1,$(RECORD)),--record)
+
+mutants: setup
+	@$(BIN)/python -m tests.faults.mutants $(if $(ONLY),--only "$(ONLY)") $(if $(filter 1,$(RECORD)),--record)
 
 docs: setup
 	$(BIN)/python -m pytest -q tests/docs

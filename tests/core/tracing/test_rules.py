@@ -29,8 +29,9 @@ class TestTailRules:
             with pytest.raises(ValueError, match="Amina"), tracing.span("call mail_server", "client"):
                 raise ValueError("Amina Bello")
 
-        first = exported_by(NOTHING, act)[-1]
+        failed, first = exported_by(NOTHING, act)
         assert first.attributes["iit.kept"] == "error"
+        assert (failed.error, failed.attributes["error.type"]) == ("ValueError", "ValueError"), "never its text"
 
     def test_an_expected_error_of_a_call_is_no_failure(self):
         def act(_):
@@ -81,6 +82,13 @@ class TestTailRules:
         assert len(spans) == 1
         late[0].__exit__(None, None, None)
         assert len(spans) == 2
+
+    @pytest.mark.parametrize("slow", [0.0, 100.0])
+    def test_an_exemplar_that_comes_late_follows_the_decision(self, slow):
+        traces, marks = [], []
+        exported_by(tracing.Rules(share=0.0, slow_request=slow), lambda first: traces.append(first.trace))
+        traces[0].when_kept(marks.append)
+        assert marks == ([] if slow else [traces[0].id])
 
 
 class TestCallers:
