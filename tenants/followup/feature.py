@@ -8,6 +8,7 @@ feature = Feature(
         "tenants.followup.api:router",
         "tenants.followup.api_assignments:router",
         "tenants.followup.api_interventions:router",
+        "tenants.followup.api_funnel:router",
     ),
     jobs=("tenants.followup.jobs",),
     tables=("tenants.followup.models",),
@@ -40,6 +41,11 @@ feature = Feature(
                 "tracking_officer",
             ),
         ),
+        Permission(
+            "funnel.read",
+            "See how many people on lists were contacted, reached and returned",
+            roles=("data_officer", "clinician", "case_manager"),
+        ),
     ),
     listeners={"imports.completed": "tenants.followup.learning:import_finished"},
     schedules=(
@@ -61,6 +67,7 @@ feature = Feature(
         "followup:attempt:read",
         "followup:attempt:list",
         "followup:today:read",
+        "followup:funnel:read",
         "followup:intervention:plan",
         "followup:intervention:end",
         "followup:intervention:read",
@@ -69,6 +76,7 @@ feature = Feature(
     tags={
         "assignments": "Which colleague follows a patient.",
         "attempts": "Attempts to reach patients, and what became of them.",
+        "funnel": "How many people on lists were contacted, reached and returned.",
         "interventions": "What is planned for a patient, and what became of it.",
     },
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from core import audit
 from core.clock import now, today
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
@@ -17,10 +19,13 @@ from tenants.followup.schemas_interventions import InterventionOut
 from tenants.records.ids import new_uuid
 from tenants.records.locks import lock_patient
 from tenants.records.models import PatientAssignment
+from tenants.records.reach import within_reach
 from tenants.records.repository import datim_ids
 from tenants.records.service import patient_named
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from core.database import TenantSession
     from core.web.paging import PageRequest
     from tenants.followup.schemas import OutcomePost
@@ -153,6 +158,21 @@ def read_list(session: TenantSession, wanted: InterventionFilter, paging: PageRe
     places = datim_ids(session, (row.facility_uuid for row in part.rows))
     items = [_shown(session, row, places[row.facility_uuid]) for row in part.rows]
     return Page.of(items, paging, part.total, part.last)
+
+
+def open_plans(session: TenantSession, patients: Collection[UUID]) -> dict[UUID, Intervention]:
+    """The planned intervention of each of these patients that is due first. The caller writes the audit of the read."""
+    rows = session.exec(
+        select(Intervention)
+        .where(
+            col(Intervention.patient_uuid).in_(patients),
+            Intervention.status == "planned",
+            col(Intervention.voided).is_(False),
+            within_reach(session, Intervention.facility_uuid, col(Intervention.patient_uuid)),
+        )
+        .order_by(col(Intervention.due_date).desc(), col(Intervention.uuid).desc())
+    ).all()
+    return {row.patient_uuid: row for row in rows}
 
 
 def _locked(session: TenantSession, uuid: UUID) -> Intervention:

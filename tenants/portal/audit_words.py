@@ -38,6 +38,7 @@ ACTS: Final[dict[str, str]] = {
     "file:delete": marked("Deleted a report"),
     "file:download": marked("Downloaded a report"),
     "file:request": marked("Asked for a report"),
+    "funnel:read": marked("Saw the funnel of follow-up"),
     "group:change": marked("Changed settings"),
     "indicator_people:read": marked("Saw the people behind a number"),
     "followup:learn": marked("Looked at what became of people"),

@@ -8,6 +8,7 @@ feature = Feature(
     pages=(
         "tenants.portal.today_pages:router",
         "tenants.portal.assign_pages:router",
+        "tenants.portal.work_pages:router",
         "tenants.portal.patient_pages:router",
         "tenants.portal.data_pages:router",
         "tenants.portal.import_pages:router",
@@ -46,12 +47,13 @@ feature = Feature(
     sign_in="/sign-in",
     navigation=(
         NavigationEntry(marked("Today"), "/today", 1),
-        NavigationEntry(marked("Patients"), "/patients", 2),
-        NavigationEntry(marked("Data"), "/data", 3),
-        NavigationEntry(marked("Programme"), "/programme", 4),
-        NavigationEntry(marked("Reports"), "/reports", 5),
-        NavigationEntry(marked("Admin"), "/admin", 6),
-        NavigationEntry(marked("Operators"), "/operators", 7),
+        NavigationEntry(marked("Work"), "/work", 2),
+        NavigationEntry(marked("Patients"), "/patients", 3),
+        NavigationEntry(marked("Data"), "/data", 4),
+        NavigationEntry(marked("Programme"), "/programme", 5),
+        NavigationEntry(marked("Reports"), "/reports", 6),
+        NavigationEntry(marked("Admin"), "/admin", 7),
+        NavigationEntry(marked("Operators"), "/operators", 8),
     ),
     templates={"portal": "tenants.portal.feature:templates"},
 )

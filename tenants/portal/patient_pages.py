@@ -23,8 +23,9 @@ from core.web.paging import PageRequest
 from core.web.rejected_forms import RejectedForm
 from core.web.texts import gettext as _
 from core.web.texts import marked
-from tenants.followup import service
-from tenants.followup.schemas import NOTE_MAX, AttemptPost
+from tenants.followup import planning, service
+from tenants.followup.schemas import NOTE_MAX, AttemptPost, OutcomePost
+from tenants.followup.schemas_interventions import EndPost, InterventionPost
 from tenants.portal import patient_words
 from tenants.portal.patient_view import DAYS_ON_PAGE, read_view
 from tenants.portal.words import OUTCOMES, WRONG_PHONE, wrong_phone
@@ -43,6 +44,7 @@ MOST: Final = 50
 """The most patients that a search shows. A search with more matches has to be narrowed."""
 
 _SEARCHED: Final = ("hospital_number", "pepfar_id", "phone")
+_ENDS: Final = {"failed": marked("Could not be done"), "cancelled": marked("Not needed any more")}
 _WRONG: Final = {
     "outcome": marked("Choose what happened."),
     "medium": marked("Choose how you tried."),
@@ -155,6 +157,68 @@ def post_undo(_: Recorder, scope: TenantScope, patient_id: UUID, attempt_id: UUI
     return RedirectResponse(f"/patients/{patient_id}", SEE_OTHER)
 
 
+class PlanForm(BaseModel):
+    """The form of an intervention to plan; the page gave it its id."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: UUID
+    kind: str = Field(default="", max_length=40)
+    due: str = Field(default="", max_length=40)
+    note: str = Field(default="", max_length=2 * NOTE_MAX)
+
+
+class PlanEndForm(BaseModel):
+    """The form of a planned intervention's end: an outcome, or ``failed`` or ``cancelled``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    outcome: str = Field(default="", max_length=40)
+
+
+@router.post("/patients/{patient_id}/plans")
+def post_plan(
+    page: Page,
+    _reader: Reader,
+    _recorder: Recorder,
+    scope: TenantScope,
+    patient_id: UUID,
+    form: Annotated[PlanForm, Form()],
+) -> Response:
+    """Plan an intervention for the patient."""
+    sent = {name: value for name, value in form.model_dump().items() if value != ""}
+    try:
+        with scope.session() as session:
+            planning.plan(session, InterventionPost.model_validate({**sent, "patient_id": patient_id}))
+    except (ValidationError, Invalid, Conflict):
+        problem = _("Choose what to do, and a day from today on.")
+        return RejectedForm(lambda: _patient_page(page, scope, patient_id, plan_problem=problem))
+    return RedirectResponse(f"/patients/{patient_id}#plans", SEE_OTHER)
+
+
+@router.post("/patients/{patient_id}/plans/{intervention_id}/end")
+def post_plan_end(
+    page: Page,
+    _reader: Reader,
+    _recorder: Recorder,
+    scope: TenantScope,
+    patient_id: UUID,
+    intervention_id: UUID,
+    form: Annotated[PlanEndForm, Form()],
+) -> Response:
+    """Record what became of a planned intervention."""
+    try:
+        with scope.session() as session:
+            if form.outcome in ("failed", "cancelled"):
+                planning.end(session, intervention_id, EndPost.model_validate({"state": form.outcome}))
+                return RedirectResponse(f"/patients/{patient_id}", SEE_OTHER)
+            planning.complete(session, intervention_id, OutcomePost.model_validate({"outcome": form.outcome}))
+    except (ValidationError, Invalid, Conflict):
+        problem = _("Choose what happened. What has ended cannot be ended again.")
+        return RejectedForm(lambda: _patient_page(page, scope, patient_id, plan_problem=problem))
+    return RedirectResponse(f"/patients/{patient_id}?done={intervention_id}", SEE_OTHER)
+
+
 def _searches(text: str) -> list[PatientSearch]:
     """The searches for a text: by either number, by phone, and last by name, which may have digits too."""
     if not any(character.isalnum() for character in text):
@@ -209,19 +273,23 @@ def _patient_page(
     day: date | None = None,
     done: UUID | None = None,
     wrong: WrongForm | None = None,
+    plan_problem: str = "",
 ) -> HTMLResponse:
     view = read_view(scope, patient_id, day, number)
     return page.render(
         "portal/patient.html",
         scope.principal,
-        status=200 if wrong is None else Invalid.status,
+        status=200 if wrong is None and not plan_problem else Invalid.status,
         partner=scope.tenant.name,
         current="/patients",
         view=view,
+        plan_id=new_uuid(),
+        plan_problem=plan_problem,
         reasons=patient_words.reason_rows(view.risk.reasons if view.risk else ()),
         words=patient_words,
         wrong_phone=wrong_phone(view.wrong_phone_on) if view.patient.phone else "",
         outcomes={"": marked("Choose"), **OUTCOMES},
+        plan_outcomes={"": marked("Choose"), **OUTCOMES, **_ENDS},
         page_number=number,
         pages=-(-view.days // DAYS_ON_PAGE),
         done=done,

@@ -18,9 +18,11 @@ from core.web.paging import PageRequest
 from core.web.texts import shown_date
 from tenants.cohort.presenting import day_asked
 from tenants.cohort.service import patient_status
+from tenants.followup import planning
 from tenants.followup import service as attempts
 from tenants.followup.repository import wrong_phones
 from tenants.followup.schemas import AttemptFilter, AttemptOut
+from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
 from tenants.portal import patient_words as words
 from tenants.records import service as records
 from tenants.records.repository import facility_names
@@ -58,6 +60,7 @@ class PatientView:
         regimen: the regimen of the newest refill that has one.
         timeline: one page of days, newest first: the day as ISO text, the day in words, and what happened.
         days: the number of days in the whole timeline.
+        plans: planned interventions, newest first; empty if the reader may not see them.
         looks: who has read the record; None if the reader may not see it.
     """
 
@@ -71,6 +74,7 @@ class PatientView:
     regimen: str | None
     timeline: Sequence[tuple[str, str, str]]
     days: int
+    plans: Sequence[InterventionOut]
     looks: Sequence[tuple[str, str, str]] | None
 
 
@@ -101,14 +105,19 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         entries = read_timeline(session, patient_id, None, KINDS, PageRequest(1, _ALL)).items
         recorded: list[AttemptOut] = []
         wrong_phone_on = None
+        done: list[InterventionOut] = []
         if "attempts.read" in permissions:
             everything = PageRequest(1, _ALL, sort=attempts.NEWEST_FIRST)
             recorded = attempts.read_list(session, AttemptFilter(patient_id=patient_id), everything).items
+            sorted_page = PageRequest(1, _ALL, sort=planning.NEWEST_FIRST)
+            done = planning.read_list(session, InterventionFilter(patient_id=patient_id), sorted_page).items
             wrong_phone_on = wrong_phones(session, [patient_id]).get(patient_id)
         acts = _acts(session, patient_id) if "audit.read" in permissions else None
         clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
-    names = _names(scope, {attempt.recorded_by for attempt in recorded} | {act.actor for act in acts or ()})
-    days = _by_day(entries, recorded, names)
+    ended = [item for item in done if item.state in ("failed", "cancelled")]
+    actors = {attempt.recorded_by for attempt in recorded} | {item.ended_by or item.created_by for item in ended}
+    names = _names(scope, actors | {act.actor for act in acts or ()})
+    days = _by_day(entries, recorded, ended, names, ZoneInfo(scope.tenant.time_zone))
     first = (page - 1) * DAYS_ON_PAGE
     return PatientView(
         patient=patient,
@@ -121,6 +130,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         regimen=next((entry.facts["regimen"] for entry in entries if "regimen" in entry.facts), None),
         timeline=days[first : first + DAYS_ON_PAGE],
         days=len(days),
+        plans=[item for item in done if item.state == "planned"],
         looks=None if acts is None else words.looks(acts, names, ZoneInfo(scope.tenant.time_zone))[:_LOOKS],
     )
 
@@ -140,7 +150,11 @@ def _names(scope: Scope, actors: Collection[str]) -> dict[str, str]:
 
 
 def _by_day(
-    entries: Sequence[TimelineEntry], recorded: Sequence[AttemptOut], names: Mapping[str, str]
+    entries: Sequence[TimelineEntry],
+    recorded: Sequence[AttemptOut],
+    ended: Sequence[InterventionOut],
+    names: Mapping[str, str],
+    zone: ZoneInfo,
 ) -> list[tuple[str, str, str]]:
     """The events of each day, newest day first, without repeated lines."""
     days: dict[date, dict[str, None]] = defaultdict(dict)
@@ -148,4 +162,6 @@ def _by_day(
         days[entry.date][words.event_words(entry)] = None
     for attempt in recorded:
         days[attempt.day][words.attempt_words(attempt, names)] = None
+    for item in ended:
+        days[(item.ended_at or item.created_at).astimezone(zone).date()][words.ended_words(item, names)] = None
     return [(day.isoformat(), shown_date(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]

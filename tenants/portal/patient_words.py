@@ -14,11 +14,13 @@ from tenants.records.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
     from core.audit.models import AuditEvent
     from tenants.followup.schemas import AttemptOut
+    from tenants.followup.schemas_interventions import InterventionOut
     from tenants.records.schemas import PatientOut, TimelineEntry
 
 MEDIA: Final[dict[str, str]] = {
@@ -177,6 +179,21 @@ def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
         parts.append(_("reason: {reason}").format(reason=reason.lower()))
     parts.append(_("by {name}").format(name=names[attempt.recorded_by]))
     return f"{', '.join(parts)}{f'. “{attempt.note}”' if attempt.note else ''}"
+
+
+def ended_words(item: InterventionOut, names: Mapping[str, str]) -> str:
+    """A planned intervention that nobody did, in one line."""
+    text = _("{what} could not be done") if item.state == "failed" else _("{what} was cancelled")
+    by = _("by {name}").format(name=names[item.ended_by or item.created_by])
+    return f"{text.format(what=_(MEDIA[item.kind]))}, {by}{f'. “{item.note}”' if item.note else ''}"
+
+
+def plan_words(kind: str, due: date | None) -> str:
+    """A planned intervention, in one line."""
+    medium = _(MEDIA[kind]) if kind in MEDIA else kind
+    if due is None:
+        return _("Planned: {what}").format(what=medium)
+    return _("Planned: {what}, by {day}").format(what=medium, day=shown_date(due))
 
 
 def actor_words(actor: str, people: Mapping[UUID, str], own: str) -> str:

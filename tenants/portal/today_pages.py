@@ -16,12 +16,13 @@ from core.identity import Principal
 from core.identity.people import members
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
-from tenants.followup import rest, service, today
+from tenants.followup import planning, rest, service, today
 from tenants.followup.outcomes import OutcomeName
-from tenants.followup.schemas import AttemptPost
+from tenants.followup.schemas import AttemptPost, OutcomePost
 from tenants.followup.today import Today
 from tenants.followup.waiting import Counts
 from tenants.portal import words
+from tenants.portal.patient_words import plan_words
 from tenants.records.ids import new_uuid
 
 router = APIRouter()
@@ -77,6 +78,21 @@ class AttemptForm(ViewForm):
     outcome: OutcomeName
     title: str = Field(default="", max_length=200)
     new_phone: str = Field(default="", max_length=100)
+    plan: UUID | Literal[""] = ""
+
+    @property
+    def recorded_id(self) -> UUID:
+        """The identifier of the attempt once it is recorded: that of the plan that it ends, if there is one."""
+        return self.plan or self.id
+
+    @property
+    def result(self) -> OutcomePost:
+        """The outcome that the form says, for a planned intervention.
+
+        Raises:
+            ValidationError: the new phone is not a number.
+        """
+        return OutcomePost(outcome=self.outcome, new_phone=self.new_phone or None)
 
     @property
     def attempt(self) -> AttemptPost:
@@ -168,6 +184,7 @@ def _today_page(
         view=view,
         cards=[] if work is None else [words.shown_card(card, work) for card in work.people],
         assigned=_assigned(scope, work, own),
+        plans=_plans(principal, scope, work),
         may_assign="assignments.write" in principal.permissions,
         stale_days=0 if work is None else (work.day - work.as_of).days,
         clinics=_choices(work),
@@ -194,7 +211,10 @@ def post_attempt(
     """Record the attempt. Sending the same form again records nothing more."""
     try:
         with scope.session() as session:
-            service.record(session, form.attempt)
+            if form.plan:
+                planning.complete(session, form.plan, form.result)
+            else:
+                service.record(session, form.attempt)
     except Invalid as error:
         if any(problem.field.endswith("patient_id") for problem in error.errors):
             detail = "there is no such patient"
@@ -203,11 +223,11 @@ def post_attempt(
     except ValidationError:
         return _today_page(page, principal, scope, form.view, wrong=form)
     if "hx-request" not in request.headers:
-        return RedirectResponse(form.view.address(done=form.id), SEE_OTHER)
+        return RedirectResponse(form.view.address(done=form.recorded_id), SEE_OTHER)
     return page.render(
         "portal/done.html",
         principal,
-        attempt=form.id,
+        attempt=form.recorded_id,
         title=form.title,
         outcome=words.OUTCOMES[form.outcome],
         view=form.view,
@@ -233,6 +253,15 @@ def _counts(principal: Principal, scope: Scope, view: View) -> Counts | None:
         return None
     mine = _own(principal) if view.whose else None
     return today.read_counts(scope.tenant, scope.session, facility=view.facility or None, mine=mine)
+
+
+def _plans(principal: Principal, scope: Scope, work: Today | None) -> dict[UUID, tuple[UUID, str]]:
+    """The planned intervention of each patient on the page, if any: its identifier, and what it is in words."""
+    if work is None or "attempts.read" not in principal.permissions:
+        return {}
+    with scope.session() as session:
+        plans = planning.open_plans(session, [card.patient_id for card in work.people])
+    return {patient: (plan.uuid, plan_words(plan.intervention_type, plan.due_date)) for patient, plan in plans.items()}
 
 
 def _assigned(scope: Scope, work: Today | None, own: UUID | None) -> dict[UUID, str]:

@@ -113,3 +113,8 @@ def complete_intervention(world: World) -> Call:
 @case("POST", "/v1/interventions/{intervention_id}/end", kind="item")
 def end_intervention(world: World) -> Call:
     return Call(path={"intervention_id": _planned(world)["id"]}, json={"state": "cancelled"})
+
+
+@case("GET", "/v1/funnel", kind="catalogue")
+def get_funnel(_: World) -> Call:
+    return Call(params={"first": "1999-01-01", "last": "1999-12-31"})

@@ -71,6 +71,9 @@ ROWS = [
     Row("POST", "/today/attempts/{attempt_id}/undo", "attempts.write", names=("attempt_id",), status=303),
     Row("GET", "/assign/{patient_id}", "assignments.write", names=("patient_id",)),
     Row("POST", "/assign/{patient_id}", "assignments.write", names=("patient_id",), form={"person_id": ""}, status=303),
+    Row("GET", "/work", "attempts.read"),
+    Row("GET", "/work/funnel", "funnel.read"),
+    Row("GET", "/work/funnel.csv", "funnel.read"),
     Row("GET", "/patients", "patients.read"),
     Row("POST", "/patients", "patients.read", form={"text": "{number}"}),
     Row("GET", "/patients/{patient_id}", "patients.read", names=("patient_id",)),
@@ -87,6 +90,22 @@ ROWS = [
         "/patients/{patient_id}/attempts/{attempt_id}/undo",
         "attempts.write",
         names=("patient_id", "attempt_id"),
+        status=303,
+    ),
+    Row(
+        "POST",
+        "/patients/{patient_id}/plans",
+        "attempts.write",
+        names=("patient_id",),
+        form={"id": "{new_id}", "kind": "home_visit"},
+        status=303,
+    ),
+    Row(
+        "POST",
+        "/patients/{patient_id}/plans/{intervention_id}/end",
+        "attempts.write",
+        names=("patient_id", "intervention_id"),
+        form={"outcome": "cancelled"},
         status=303,
     ),
     Row("GET", "/programme", "cohort.read"),
@@ -177,7 +196,10 @@ class Things(dict):
 
     def __missing__(self, name):
         body = {"kind": "mer", "format": "csv", "facility": self.facility}
-        if name == "report_id":
+        if name == "intervention_id":
+            planned = {"id": str(uuid4()), "patient_id": self["patient_id"], "kind": "home_visit"}
+            answer = self.world.json("POST", "/v1/interventions", json=planned)
+        elif name == "report_id":
             answer = self.world.json("POST", "/v1/reports/files", json={**body, "period": "2025Q1"})
         else:
             assert name == "schedule_id", name

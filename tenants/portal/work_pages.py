@@ -1,0 +1,165 @@
+"""Pages of the work: what a person has to do, and the funnel of what was done."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Final, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, Response
+
+from core.access import Scope, TenantScope, require
+from core.access.pages import Page
+from core.clock import today
+from core.identity import Principal
+from core.web.days import IsoDay
+from core.web.paging import PageRequest
+from core.web.tables import MEDIA_TYPES
+from core.web.texts import gettext as _
+from core.web.texts import marked, shown_number
+from tenants.followup import funnel, planning
+from tenants.followup.funnel import FunnelRow, GroupName, ListKind
+from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
+from tenants.followup.today import read_counts
+from tenants.portal import patient_words
+from tenants.portal.words import unnamed
+from tenants.risk.identities import full_name, identities_of
+
+router = APIRouter()
+
+Worker = Annotated[Principal, Depends(require("attempts.read", confined=True, by_patient=True))]
+FunnelReader = Annotated[Principal, Depends(require("funnel.read", confined=True))]
+Group = Annotated[GroupName, Query()]
+Kind = Annotated[Literal["", "at_risk", "to_trace"], Query(alias="list")]
+
+MOST: Final = 50
+"""The most plans that the page shows."""
+FUNNEL_DAYS: Final = 90
+GROUPS: Final[dict[GroupName, str]] = {
+    "tenant": marked("All together"),
+    "facility": marked("By clinic"),
+    "officer": marked("By officer"),
+}
+KINDS: Final = {"": marked("Both lists"), "at_risk": marked("At risk"), "to_trace": marked("To be traced")}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """A planned intervention of the reader, as the page shows it."""
+
+    patient_id: UUID
+    title: str
+    text: str
+    late: bool
+
+
+@router.get("/work")
+def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse:
+    """Show what the reader has to do: their people on today's lists, and their planned interventions."""
+    own = UUID(principal.id) if principal.kind == "person" else None
+    day = today(scope.tenant.time_zone)
+    paging = PageRequest(1, MOST, "/work", sort=planning.NEWEST_FIRST)
+    with scope.session() as session:
+        plans = planning.read_list(session, InterventionFilter(state="planned", assigned_to="me"), paging).items
+        may_name = "patients.read" in principal.permissions
+        names = identities_of(session, [plan.patient_id for plan in plans]) if may_name else {}
+    may_lists = "worklists.read" in principal.permissions
+    counts = read_counts(scope.tenant, scope.session, mine=own) if may_lists else None
+    return page.render(
+        "portal/work/mine.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/work",
+        counts=counts,
+        plans=[
+            _shown_plan(plan, full_name(names[plan.patient_id]) if plan.patient_id in names else None, day)
+            for plan in sorted(plans, key=lambda plan: plan.due or day)
+        ],
+        may_open=may_name,
+        may_see_funnel=_may_see_funnel(principal),
+    )
+
+
+@router.get("/work/funnel")
+def show_funnel(
+    page: Page,
+    principal: FunnelReader,
+    scope: TenantScope,
+    first: IsoDay | None = None,
+    last: IsoDay | None = None,
+    by: Group = "tenant",
+    kind: Kind = "",
+) -> HTMLResponse:
+    """Show how many people on lists of a period were contacted, reached, returned and retained."""
+    begin, end, rows = _funnel(scope, first, last, by, kind)
+    query = urlencode({"first": begin, "last": end, "by": by, "list": kind})
+    return page.render(
+        "portal/work/funnel.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/work",
+        first=begin,
+        last=end,
+        by=by,
+        kind=kind,
+        groups=GROUPS,
+        kinds=KINDS,
+        rows=[_shown_row(row, by) for row in rows],
+        unsettled=sum(row.unsettled for row in rows),
+        file=f"/work/funnel.csv?{query}",
+    )
+
+
+@router.get("/work/funnel.csv")
+def download_funnel(
+    _principal: FunnelReader,
+    scope: TenantScope,
+    first: IsoDay | None = None,
+    last: IsoDay | None = None,
+    by: Group = "tenant",
+    kind: Kind = "",
+) -> Response:
+    """Download the funnel as CSV, without names of patients."""
+    begin, end, rows = _funnel(scope, first, last, by, kind)
+    headers = {"Content-Disposition": f'attachment; filename="funnel-{begin}-{end}.csv"'}
+    return Response(funnel.csv_of(rows), media_type=MEDIA_TYPES["csv"], headers=headers)
+
+
+def _funnel(
+    scope: Scope, first: date | None, last: date | None, by: GroupName, kind: Literal["", "at_risk", "to_trace"]
+) -> tuple[date, date, list[FunnelRow]]:
+    end = last or today(scope.tenant.time_zone)
+    begin = min(first or end - timedelta(days=FUNNEL_DAYS), end)
+    wanted: ListKind | None = kind or None
+    with scope.session() as session:
+        return begin, end, funnel.read_funnel(session, begin, end, by, wanted)
+
+
+def _may_see_funnel(principal: Principal) -> bool:
+    return "funnel.read" in principal.permissions and principal.assigned_to is None
+
+
+def _shown_plan(plan: InterventionOut, name: str | None, day: date) -> ShownPlan:
+    title = name or unnamed(plan.patient_id)
+    return ShownPlan(plan.patient_id, title, patient_words.plan_words(plan.kind, plan.due), (plan.due or day) < day)
+
+
+def _shown_row(row: FunnelRow, by: GroupName) -> dict[str, str]:
+    nobody = _("Nobody") if row.key is None else _("A program, or somebody who left")
+    name = _("All together") if by == "tenant" else row.name or nobody
+    shares = {step: _with_share(getattr(row, step), row.identified) for step in ("contacted", "reached", "returned")}
+    return {
+        "name": name,
+        "identified": shown_number(row.identified),
+        **shares,
+        "retained": _("{count} of {whole}").format(
+            count=shown_number(row.retained), whole=shown_number(row.retained_due)
+        ),
+        "unreached": shown_number(row.returned_unreached),
+        "unsettled": shown_number(row.unsettled),
+    }
+
+
+def _with_share(count: int, whole: int) -> str:
+    return f"{shown_number(count)} ({100 * count / whole:.0f} %)" if whole else shown_number(count)
