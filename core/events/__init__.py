@@ -21,6 +21,8 @@ Events for listeners, and their payloads:
 - ``jobs.retried``, ``jobs.discarded``: an operator decided so about a dead letter. The same without ``reason``.
 - ``jobs.cancelled``: somebody cancelled a job before its end. The same without ``reason``.
 - ``attempts.changed``: ``patient_id``, ``attempt_id``. ``outcome``: None if the attempt was undone.
+- ``statuses.verified``: a second person verified a death or transfer. ``patient_id``, ``state`` (``died`` or
+  ``transferred_out``) and ``happened_on``.
 - ``person.erased``: a person was erased. ``patient_ids``: all their records.
 - ``events.published``: a public event was published; its envelope, see ``core.events.outbox``.
 - ``imports.completed``: an import, or its undoing, is complete. ``import_id``, ``data_date``, and ``facility_ids``: the

@@ -279,6 +279,18 @@ CREATE TABLE facilities (
     CONSTRAINT uq_facilities_datim_id UNIQUE (datim_id)
 );
 CREATE INDEX ix_facilities_state_province ON facilities (state_province);
+CREATE TABLE facility_targets (
+    facility_uuid UUID NOT NULL, 
+    contacted FLOAT, 
+    reached FLOAT, 
+    returned FLOAT, 
+    set_by TEXT NOT NULL, 
+    set_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_facility_targets PRIMARY KEY (facility_uuid), 
+    CONSTRAINT ck_facility_targets_contacted CHECK (contacted BETWEEN 0 AND 1), 
+    CONSTRAINT ck_facility_targets_reached CHECK (reached BETWEEN 0 AND 1), 
+    CONSTRAINT ck_facility_targets_returned CHECK (returned BETWEEN 0 AND 1)
+);
 CREATE TABLE idempotency_answers (
     key_digest BYTEA NOT NULL, 
     principal TEXT NOT NULL, 
@@ -577,6 +589,28 @@ CREATE INDEX ix_observations_patient_uuid ON observations (patient_uuid, obs_dat
 CREATE INDEX ix_observations_uuid_closed ON observations (uuid) WHERE known_to IS NOT NULL;
 CREATE INDEX ix_observations_variable_name ON observations (variable_name);
 CREATE UNIQUE INDEX uq_observations_uuid_open ON observations (uuid) WHERE known_to IS NULL;
+CREATE TABLE officer_absences (
+    uuid UUID NOT NULL, 
+    person_id UUID NOT NULL, 
+    first_day DATE NOT NULL, 
+    last_day DATE NOT NULL, 
+    cover_id UUID, 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_officer_absences PRIMARY KEY (uuid), 
+    CONSTRAINT ck_officer_absences_days CHECK (first_day <= last_day), 
+    CONSTRAINT ck_officer_absences_cover CHECK (cover_id <> person_id)
+);
+CREATE INDEX ix_officer_absences_last_day ON officer_absences (last_day);
+CREATE TABLE officer_capacities (
+    person_id UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    people INTEGER NOT NULL, 
+    set_by TEXT NOT NULL, 
+    set_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_officer_capacities PRIMARY KEY (person_id, facility_uuid), 
+    CONSTRAINT ck_officer_capacities_people CHECK (people BETWEEN 0 AND 10000)
+);
 CREATE TABLE patient_assignments (
     patient_uuid UUID NOT NULL, 
     person_id UUID NOT NULL, 
@@ -993,6 +1027,27 @@ CREATE TABLE score_runs (
     CONSTRAINT ck_score_runs_state CHECK (state IN ('scoring', 'explaining', 'done', 'failed')), 
     CONSTRAINT uq_score_runs_as_of UNIQUE (as_of)
 );
+CREATE TABLE status_proposals (
+    uuid UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    state TEXT NOT NULL, 
+    happened_on DATE NOT NULL, 
+    decision TEXT NOT NULL, 
+    attempt_uuid UUID, 
+    proposed_by TEXT NOT NULL, 
+    proposed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_by TEXT, 
+    decided_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_status_proposals PRIMARY KEY (uuid), 
+    CONSTRAINT ck_status_proposals_state CHECK (state IN ('died', 'transferred_out')), 
+    CONSTRAINT ck_status_proposals_decision CHECK (decision IN ('proposed', 'verified', 'rejected')), 
+    CONSTRAINT ck_status_proposals_decided CHECK ((decision = 'proposed') = (decided_by IS NULL)), 
+    CONSTRAINT ck_status_proposals_second_person CHECK (decided_by <> proposed_by)
+);
+CREATE INDEX ix_status_proposals_patient_uuid ON status_proposals (patient_uuid);
+CREATE INDEX ix_status_proposals_proposed_at ON status_proposals (proposed_at, uuid);
+CREATE UNIQUE INDEX uq_status_proposals_attempt_uuid ON status_proposals (attempt_uuid);
 CREATE TABLE status_transitions (
     patient_uuid UUID NOT NULL, 
     seq SMALLINT NOT NULL, 
@@ -1178,7 +1233,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, officer_absences, officer_capacities, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -47,6 +47,7 @@ feature = Feature(
         "records.changed": "tenants.cohort.listeners:records_changed",
         "settings.changed": "tenants.cohort.listeners:settings_changed",
         "imports.completed": "tenants.cohort.listeners:import_finished",
+        "statuses.verified": "tenants.cohort.listeners:status_verified",
         "tenant.restored": "tenants.cohort.listeners:tenant_restored",
     },
     caches=("tenants.cohort.caches:PERIOD_COUNTS", "tenants.cohort.caches:DAY_STATUS"),

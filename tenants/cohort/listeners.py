@@ -47,3 +47,21 @@ def tenant_restored(session: TenantSession, _payload: Mapping[str, Any]) -> None
     from tenants.cohort.service import stop_rebuild
 
     stop_rebuild(session, "it was under way when the tenant's archive was written")
+
+
+def status_verified(session: TenantSession, payload: Mapping[str, Any]) -> None:
+    """Record a death or transfer that two people of follow-up agree on, and update the patient's status."""
+    from core.events import publish
+    from tenants.records import writing
+    from tenants.records.models import PatientState
+    from tenants.records.service import patient_of_id
+
+    patient = patient_of_id(session, payload["patient_id"])
+    content = {
+        "patient_uuid": patient.uuid,
+        "state": payload["state"],
+        "start_date": payload["happened_on"],
+        "reason": "verified by follow-up",
+    }
+    writing.create(session, PatientState, patient.facility_uuid, content)
+    publish(session, "records.changed", {"patient_ids": [patient.uuid]})

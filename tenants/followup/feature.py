@@ -9,9 +9,11 @@ feature = Feature(
         "tenants.followup.api_assignments:router",
         "tenants.followup.api_interventions:router",
         "tenants.followup.api_funnel:router",
+        "tenants.followup.api_team:router",
+        "tenants.followup.api_proposals:router",
     ),
     jobs=("tenants.followup.jobs",),
-    tables=("tenants.followup.models",),
+    tables=("tenants.followup.models", "tenants.followup.models_team"),
     permissions=(
         Permission(
             "attempts.read",
@@ -46,6 +48,16 @@ feature = Feature(
             "See how many people on lists were contacted, reached and returned",
             roles=("data_officer", "clinician", "case_manager"),
         ),
+        Permission(
+            "team.manage",
+            "Set what officers can do in a day and when they are away, and share out the lists",
+            roles=("clinician", "case_manager"),
+        ),
+        Permission(
+            "statuses.verify",
+            "Verify deaths and transfers that somebody else heard of",
+            roles=("data_officer", "clinician"),
+        ),
     ),
     listeners={"imports.completed": "tenants.followup.learning:import_finished"},
     schedules=(
@@ -67,7 +79,13 @@ feature = Feature(
         "followup:attempt:read",
         "followup:attempt:list",
         "followup:today:read",
+        "followup:absence:add",
+        "followup:absence:remove",
+        "followup:capacity:set",
         "followup:funnel:read",
+        "followup:status:decide",
+        "followup:status:list",
+        "followup:status:propose",
         "followup:intervention:plan",
         "followup:intervention:end",
         "followup:intervention:read",
@@ -77,6 +95,8 @@ feature = Feature(
         "assignments": "Which colleague follows a patient.",
         "attempts": "Attempts to reach patients, and what became of them.",
         "funnel": "How many people on lists were contacted, reached and returned.",
+        "officers": "What officers can do in a day, who is away, and the sharing out of the lists.",
+        "status-proposals": "Deaths and transfers that a second person verifies.",
         "interventions": "What is planned for a patient, and what became of it.",
     },
 )

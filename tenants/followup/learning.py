@@ -142,10 +142,10 @@ def learn_interventions(session: TenantSession, first: date, last: date) -> int:
     return _learn(session, "interventions", _OF_DAYS, {"first": first, "last": last})
 
 
-def _learn(session: TenantSession, table: str, made: sql.SQL, values: Mapping[str, object]) -> int:
+def _learn(session: TenantSession, table: str, rows: sql.SQL, values: Mapping[str, object]) -> int:
     rules = cohort_settings(session)
     zone = session.tenant.time_zone
     terms = {"grace": rules.grace_days, "lag": rules.reporting_lag_days, "zone": zone, **values}
-    query = _LEARN.format(made=made, table=sql.Identifier(table))
+    query = _LEARN.format(made=rows, table=sql.Identifier(table))
     with psycopg_connection(session).cursor() as cursor:
         return cursor.execute(query, terms).rowcount

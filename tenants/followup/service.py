@@ -16,7 +16,7 @@ from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
 from core.web.cursors import Sort
 from core.web.paging import Page
-from tenants.followup import repository
+from tenants.followup import proposals, repository
 from tenants.followup.models import Intervention
 from tenants.followup.schemas import AttemptFilter, AttemptOut, AttemptPost, OutcomePost
 from tenants.records.days import start_of_day
@@ -95,6 +95,7 @@ def finish(session: TenantSession, row: Intervention, body: OutcomePost, day: da
     session.add(row)
     session.flush()
     repository.note_on_lists(session, row.patient_uuid)
+    proposals.attempt_recorded(session, row)
     audit.record(session, "followup:attempt:record", SUBJECT, row.uuid, _facts(row))
     changed = {"patient_id": row.patient_uuid, "attempt_id": row.uuid, "outcome": row.outcome}
     publish(session, "attempts.changed", changed)
@@ -133,6 +134,7 @@ def undo(session: TenantSession, attempt: UUID) -> None:
     session.add(row)
     session.flush()
     repository.note_on_lists(session, row.patient_uuid)
+    proposals.attempt_undone(session, row.uuid)
     audit.record(session, "followup:attempt:undo", SUBJECT, row.uuid, {"patient": str(row.patient_uuid)})
     publish(session, "attempts.changed", {"patient_id": row.patient_uuid, "attempt_id": row.uuid, "outcome": None})
 

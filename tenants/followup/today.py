@@ -13,6 +13,7 @@ from core.clock import today
 from core.database import psycopg_connection, tenant_session
 from core.errors import NotFound
 from tenants.followup.repository import wrong_phones
+from tenants.followup.team import covered_by
 from tenants.followup.waiting import PAGE_SIZE, Clinic, Counts, Part, clinics_of, done_today, waiting_sql
 from tenants.records.reach import within_reach_sql
 from tenants.records.repository import completed_years
@@ -186,8 +187,8 @@ def read_today(
     if issued_lists is None:
         return None
     day, as_of, lists = issued_lists
-    part = Part(day, facility, mine)
     with open_session() as session:
+        part = Part(day, facility, mine, covered_by(session, mine, day))
         issued = worklist_repository.as_issued(session, lists[kind])
         people, place = _page(session, issued.uuid, part, start, identities=identities)
         return Today(
@@ -215,8 +216,8 @@ def read_counts(
     if issued_lists is None:
         return None
     day, as_of, lists = issued_lists
-    part = Part(day, facility, mine)
     with open_session() as session:
+        part = Part(day, facility, mine, covered_by(session, mine, day))
         return Counts(day, _clinics(session, lists, part), done_today(session, as_of, part), facility)
 
 

@@ -41,7 +41,7 @@ CROSS JOIN LATERAL (
 ) rest
 WHERE e.worklist_uuid = %(worklist)s AND {reach_of_entry} AND {reach_of_patient}
   AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
-  AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s)
+  AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s OR a.person_id = ANY(%(covered)s))
   AND (merged.canonical_uuid IS NULL OR NOT EXISTS (
     SELECT FROM worklist_entries o
     LEFT JOIN patient_identities same ON same.patient_uuid = o.patient_uuid AND same.known_to IS NULL
@@ -66,7 +66,7 @@ JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
 LEFT JOIN patient_assignments a ON a.patient_uuid = who.uuid
 WHERE w.as_of = %(as_of)s AND {reach_of_entry} AND {reach_of_patient}
   AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
-  AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s)
+  AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s OR a.person_id = ANY(%(covered)s))
   AND EXISTS (
     SELECT FROM interventions i WHERE i.patient_uuid = ANY(ARRAY(
       SELECT who.uuid UNION ALL
@@ -109,19 +109,27 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The part of a list that is read."""
+    """The part of a list that is read.
+
+    Attributes:
+        mine: a person: only patients who are assigned to them, to nobody, or to an officer in ``covered``; None for
+            all.
+        covered: officers who are away, and whose patients count as those of ``mine``.
+    """
 
     day: date
     facility: str | None
     mine: UUID | None
+    covered: Sequence[UUID] = ()
 
-    def values(self, worklist_id: UUID) -> dict[str, Any]:
+    def values(self, worklist_id: UUID | None) -> dict[str, Any]:
         """Return the parameters of the queries."""
         return {
             "worklist": worklist_id,
             "day": self.day,
             "facility": self.facility,
             "mine": self.mine,
+            "covered": list(self.covered),
             "rests": Jsonb({outcome.name: outcome.rests for outcome in OUTCOMES.values()}),
             "limit": PAGE_SIZE,
         }
@@ -136,7 +144,13 @@ def clinics_of(session: TenantSession, worklist_id: UUID, part: Part) -> list[Cl
 
 def done_today(session: TenantSession, as_of: date, part: Part) -> int:
     """The number of people on any list of a scored day who had an attempt today."""
-    values = {"as_of": as_of, "day": part.day, "facility": part.facility, "mine": part.mine}
+    values = {
+        "as_of": as_of,
+        "day": part.day,
+        "facility": part.facility,
+        "mine": part.mine,
+        "covered": list(part.covered),
+    }
     with session.cursor() as cursor:
         count: int = cursor.execute(_DONE.format(**_reach(session)), values).fetchall()[0][0]
     return count

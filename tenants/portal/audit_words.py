@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACTS: Final[dict[str, str]] = {
+    "absence:add": marked("Recorded that an officer is away"),
+    "absence:remove": marked("Removed an absence"),
+    "capacity:set": marked("Set the capacity of an officer"),
+    "status:decide": marked("Verified or rejected a death or transfer"),
+    "status:list": marked("Saw deaths and transfers to verify"),
+    "status:propose": marked("Proposed a death or transfer"),
     "api_key:create": marked("Created an API key"),
     "api_key:revoke": marked("Revoked an API key"),
     "appointment:list": marked("Saw appointments"),

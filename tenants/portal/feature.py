@@ -9,6 +9,8 @@ feature = Feature(
         "tenants.portal.today_pages:router",
         "tenants.portal.assign_pages:router",
         "tenants.portal.work_pages:router",
+        "tenants.portal.team_pages:router",
+        "tenants.portal.verify_pages:router",
         "tenants.portal.patient_pages:router",
         "tenants.portal.data_pages:router",
         "tenants.portal.import_pages:router",

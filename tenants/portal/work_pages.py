@@ -24,6 +24,7 @@ from tenants.followup.schemas_interventions import InterventionFilter, Intervent
 from tenants.followup.today import read_counts
 from tenants.portal import patient_words
 from tenants.portal.words import unnamed
+from tenants.portal.work_words import sections_of_work
 from tenants.risk.identities import full_name, identities_of
 
 router = APIRouter()
@@ -77,7 +78,7 @@ def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse
             for plan in sorted(plans, key=lambda plan: plan.due or day)
         ],
         may_open=may_name,
-        may_see_funnel=_may_see_funnel(principal),
+        sections_of_work=sections_of_work(principal, "/work"),
     )
 
 
@@ -99,6 +100,7 @@ def show_funnel(
         principal,
         partner=scope.tenant.name,
         current="/work",
+        sections_of_work=sections_of_work(principal, "/work/funnel"),
         first=begin,
         last=end,
         by=by,
@@ -134,10 +136,6 @@ def _funnel(
     wanted: ListKind | None = kind or None
     with scope.session() as session:
         return begin, end, funnel.read_funnel(session, begin, end, by, wanted)
-
-
-def _may_see_funnel(principal: Principal) -> bool:
-    return "funnel.read" in principal.permissions and principal.assigned_to is None
 
 
 def _shown_plan(plan: InterventionOut, name: str | None, day: date) -> ShownPlan:

@@ -1,10 +1,12 @@
 """The routes of attempts to reach patients."""
 
+from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from core.database import platform_session
 from core.identity.people import members
+from tenants.followup.proposals import propose
 from tests.isolation.routes import Call, World, case
 
 
@@ -118,3 +120,63 @@ def end_intervention(world: World) -> Call:
 @case("GET", "/v1/funnel", kind="catalogue")
 def get_funnel(_: World) -> Call:
     return Call(params={"first": "1999-01-01", "last": "1999-12-31"})
+
+
+def _away(world: World) -> Any:
+    body = {"first": "2190-01-01", "last": "2190-01-02"}
+    return world.json("POST", f"/v1/officers/{_colleague(world)}/absences", json=body)
+
+
+@case("GET", "/v1/officers", kind="collection")
+def list_officers(world: World) -> Call:
+    return Call(marks=[_colleague(world)])
+
+
+@case("PUT", "/v1/officers/{person_id}/capacity", kind="item")
+def set_capacity(world: World) -> Call:
+    datim_id = f"W{uuid4().hex[:10]}"
+    world.json("POST", "/v1/facilities", json={"datim_id": datim_id, "name": "Clinic"})
+    return Call(path={"person_id": _colleague(world)}, json={"facility": datim_id, "people": 9})
+
+
+@case("POST", "/v1/officers/{person_id}/absences", kind="item")
+def add_absence(world: World) -> Call:
+    return Call(path={"person_id": _colleague(world)}, json={"first": "2190-01-01", "last": "2190-01-02"})
+
+
+@case("DELETE", "/v1/officers/absences/{absence_id}", kind="item")
+def remove_absence(world: World) -> Call:
+    return Call(path={"absence_id": _away(world)["id"]})
+
+
+@case("POST", "/v1/officers/share-out", kind="own")
+def share_out_lists(world: World) -> Call:
+    return Call(state=lambda: world.json("GET", "/v1/officers"))
+
+
+def _proposed(world: World) -> Any:
+    """Return a proposal of another person, so that the owner may decide it."""
+    patient = UUID(_patient(world))
+    with world.session() as session:
+        return str(propose(session, patient, "died", date(2025, 2, 3)).uuid)
+
+
+@case("GET", "/v1/status-proposals", kind="collection")
+def list_status_proposals(world: World) -> Call:
+    return Call(marks=[_proposed(world)])
+
+
+@case("POST", "/v1/status-proposals", kind="item")
+def propose_status(world: World) -> Call:
+    body = {"patient_id": _patient(world), "state": "transferred_out", "happened_on": "2025-02-03"}
+    return Call(json=body, rejected=422)
+
+
+@case("POST", "/v1/status-proposals/{proposal_id}/verify", kind="item")
+def verify_status(world: World) -> Call:
+    return Call(path={"proposal_id": _proposed(world)}, json={"happened_on": "2025-02-02"})
+
+
+@case("POST", "/v1/status-proposals/{proposal_id}/reject", kind="item")
+def reject_status(world: World) -> Call:
+    return Call(path={"proposal_id": _proposed(world)})

@@ -31,6 +31,7 @@ WHOLE = {
     "GET /v1/imports/held-facilities": "At most 200, until somebody confirms them.",
     "GET /v1/quality/measures": "The measures that the code knows.",
     "GET /v1/assignments/{patient_id}/assignees": "The staff of one tenant who reach the patient.",
+    "GET /v1/officers": "The staff of one tenant who record attempts.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }
 """Lists that come whole: they are short by construction."""

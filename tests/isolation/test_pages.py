@@ -1,7 +1,8 @@
 """Every page, opened by who may, as nobody, by a role that may not, by another tenant, and from another facility."""
 
 import html
-from uuid import uuid4
+from datetime import date
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -18,6 +19,7 @@ from core.identity import permission_words
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
+from tenants.followup.proposals import propose
 from tests.core.error_groups.samples import stored_error
 from tests.isolation import pages_admin, pages_data
 from tests.isolation.pages import OWN, Row
@@ -74,6 +76,14 @@ ROWS = [
     Row("GET", "/work", "attempts.read"),
     Row("GET", "/work/funnel", "funnel.read"),
     Row("GET", "/work/funnel.csv", "funnel.read"),
+    Row("GET", "/work/verify", "statuses.verify"),
+    Row("POST", "/work/verify/{proposal_id}/verified", "statuses.verify", names=("proposal_id",), status=303),
+    Row("POST", "/work/verify/{proposal_id}/rejected", "statuses.verify", names=("proposal_id",), status=303),
+    Row("GET", "/work/team", "team.manage", confined=False),
+    Row("POST", "/work/team/capacity", "team.manage", form={"person_id": "{new_id}"}, status=404, confined=False),
+    Row("POST", "/work/team/absences", "team.manage", form={"person_id": "{new_id}"}, status=422, confined=False),
+    Row("POST", "/work/team/absences/{absence_id}/remove", "team.manage", status=404, confined=False),
+    Row("POST", "/work/team/share", "team.manage", status=303, confined=False),
     Row("GET", "/patients", "patients.read"),
     Row("POST", "/patients", "patients.read", form={"text": "{number}"}),
     Row("GET", "/patients/{patient_id}", "patients.read", names=("patient_id",)),
@@ -196,6 +206,10 @@ class Things(dict):
 
     def __missing__(self, name):
         body = {"kind": "mer", "format": "csv", "facility": self.facility}
+        if name == "proposal_id":
+            with self.world.session() as session:
+                self[name] = str(propose(session, UUID(self["patient_id"]), "died", date(2025, 2, 3)).uuid)
+            return self[name]
         if name == "intervention_id":
             planned = {"id": str(uuid4()), "patient_id": self["patient_id"], "kind": "home_visit"}
             answer = self.world.json("POST", "/v1/interventions", json=planned)
@@ -228,7 +242,7 @@ def things(world, places, signed_in, sso_domain):
         body = {"facility": places[0]["datim_id"], "hospital_number": number, "art_start_date": "2025-01-10"}
         patient = world.owner.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]
         named = {"patient_id": patient, "number": number, "new_id": str(uuid4()), "attempt_id": str(uuid4())}
-        named |= {name: str(uuid4()) for name in ("session_id", "tenant_id", "secret")}
+        named |= {name: str(uuid4()) for name in ("session_id", "tenant_id", "secret", "absence_id")}
         named["domain_id"] = sso_domain
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])

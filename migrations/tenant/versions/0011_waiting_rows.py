@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 69 steps."""
+    """Take 77 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -33,6 +33,19 @@ def upgrade() -> None:
         sa.Column("cache", sa.Text(), nullable=False),
         sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("cache", "mark", name=op.f("pk_cache_changes")),
+    )
+    op.create_table(
+        "facility_targets",
+        sa.Column("facility_uuid", sa.Uuid(), nullable=False),
+        sa.Column("contacted", sa.Float(), nullable=True),
+        sa.Column("reached", sa.Float(), nullable=True),
+        sa.Column("returned", sa.Float(), nullable=True),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("contacted BETWEEN 0 AND 1", name=op.f("ck_facility_targets_contacted")),
+        sa.CheckConstraint("reached BETWEEN 0 AND 1", name=op.f("ck_facility_targets_reached")),
+        sa.CheckConstraint("returned BETWEEN 0 AND 1", name=op.f("ck_facility_targets_returned")),
+        sa.PrimaryKeyConstraint("facility_uuid", name=op.f("pk_facility_targets")),
     )
     op.create_table(
         "idempotency_answers",
@@ -150,6 +163,30 @@ def upgrade() -> None:
     op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
     op.add_column("models", sa.Column("feature_set", sa.Text(), nullable=True))
     op.add_column("models", sa.Column("feature_set_version", sa.Integer(), nullable=True))
+    op.create_table(
+        "officer_absences",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("cover_id", sa.Uuid(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("cover_id <> person_id", name=op.f("ck_officer_absences_cover")),
+        sa.CheckConstraint("first_day <= last_day", name=op.f("ck_officer_absences_days")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_officer_absences")),
+    )
+    op.create_index("ix_officer_absences_last_day", "officer_absences", ["last_day"], unique=False)
+    op.create_table(
+        "officer_capacities",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("facility_uuid", sa.Uuid(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("people BETWEEN 0 AND 10000", name=op.f("ck_officer_capacities_people")),
+        sa.PrimaryKeyConstraint("person_id", "facility_uuid", name=op.f("pk_officer_capacities")),
+    )
     op.create_table(
         "patient_assignments",
         sa.Column("patient_uuid", sa.Uuid(), nullable=False),
@@ -309,6 +346,30 @@ def upgrade() -> None:
         op.f("ck_score_runs_state"), "score_runs", "state IN ('scoring', 'explaining', 'done', 'failed')"
     )
     op.create_table(
+        "status_proposals",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("patient_uuid", sa.Uuid(), nullable=False),
+        sa.Column("facility_uuid", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("happened_on", sa.Date(), nullable=False),
+        sa.Column("decision", sa.Text(), nullable=False),
+        sa.Column("attempt_uuid", sa.Uuid(), nullable=True),
+        sa.Column("proposed_by", sa.Text(), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(decision = 'proposed') = (decided_by IS NULL)", name=op.f("ck_status_proposals_decided")),
+        sa.CheckConstraint(
+            "decision IN ('proposed', 'verified', 'rejected')", name=op.f("ck_status_proposals_decision")
+        ),
+        sa.CheckConstraint("state IN ('died', 'transferred_out')", name=op.f("ck_status_proposals_state")),
+        sa.CheckConstraint("decided_by <> proposed_by", name=op.f("ck_status_proposals_second_person")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_status_proposals")),
+    )
+    op.create_index("ix_status_proposals_patient_uuid", "status_proposals", ["patient_uuid"], unique=False)
+    op.create_index("ix_status_proposals_proposed_at", "status_proposals", ["proposed_at", "uuid"], unique=False)
+    op.create_index("uq_status_proposals_attempt_uuid", "status_proposals", ["attempt_uuid"], unique=True)
+    op.create_table(
         "webhook_endpoints",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
@@ -405,9 +466,12 @@ def upgrade() -> None:
         "SELECT, INSERT, UPDATE, DELETE",
         "accuracy_months",
         "cache_changes",
+        "facility_targets",
         "idempotency_answers",
         "import_placements",
         "import_waiting_facts",
+        "officer_absences",
+        "officer_capacities",
         "patient_assignments",
         "plugin_instances",
         "report_files",
@@ -415,6 +479,7 @@ def upgrade() -> None:
         "roles",
         "schedules",
         "score_parts",
+        "status_proposals",
         "webhook_endpoints",
         "plugin_failures",
         "webhook_deliveries",

@@ -1,0 +1,153 @@
+"""The page of the team's work: capacity, absences and load of each officer, and the sharing out of today's lists."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.access import Scope, TenantScope, require
+from core.access.pages import Page, PageContext
+from core.clock import today
+from core.errors import Invalid
+from core.identity import Principal
+from core.web.pages import SEE_OTHER
+from core.web.rejected_forms import RejectedForm
+from core.web.texts import gettext as _
+from core.web.texts import shown_date, shown_number
+from tenants.cohort import repository as cohort_repository
+from tenants.followup import team
+from tenants.followup.api_team import AbsencePost, CapacityPut
+from tenants.followup.models_team import OfficerAbsence
+from tenants.portal.work_words import sections_of_work
+
+router = APIRouter()
+
+Manager = Annotated[Principal, Depends(require("team.manage"))]
+HOME: Final = "/work/team"
+
+
+class CapacityForm(BaseModel):
+    """The form of an officer's capacity; an empty number ends the officer's part at the clinic."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    person_id: UUID
+    facility: str = Field(default="", max_length=100)
+    people: str = Field(default="", max_length=10)
+
+
+class AbsenceForm(BaseModel):
+    """The form of an absence; an empty cover leaves the officer's people to everybody."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    person_id: UUID
+    first: str = Field(default="", max_length=40)
+    last: str = Field(default="", max_length=40)
+    cover_id: str = Field(default="", max_length=40)
+
+
+@router.get("/work/team")
+def show_team(
+    page: Page, _manager: Manager, scope: TenantScope, assigned: int | None = None, left: int | None = None
+) -> HTMLResponse:
+    """Show the officers. ``assigned`` and ``left`` say what a sharing out just did."""
+    return _team_page(page, scope, assigned=assigned, left=left)
+
+
+@router.post("/work/team/capacity")
+def post_capacity(page: Page, _manager: Manager, scope: TenantScope, form: Annotated[CapacityForm, Form()]) -> Response:
+    """Set an officer's capacity at a clinic."""
+    try:
+        body = CapacityPut.model_validate({"facility": form.facility, "people": form.people.strip() or None})
+        with scope.session() as session:
+            team.set_capacity(session, form.person_id, body.facility, body.people)
+    except (ValidationError, Invalid):
+        problem = _("Choose a clinic, and give a number of people from 0 to 10,000, or none.")
+        return RejectedForm(lambda: _team_page(page, scope, problem=problem))
+    return RedirectResponse(HOME, SEE_OTHER)
+
+
+@router.post("/work/team/absences")
+def post_absence(page: Page, _manager: Manager, scope: TenantScope, form: Annotated[AbsenceForm, Form()]) -> Response:
+    """Record that an officer is away."""
+    sent: dict[str, Any] = {"first": form.first, "last": form.last, "cover_id": form.cover_id or None}
+    try:
+        body = AbsencePost.model_validate(sent)
+        with scope.session() as session:
+            team.add_absence(session, form.person_id, body.first, body.last, body.cover_id)
+    except (ValidationError, Invalid):
+        problem = _("Give a first and a last day that is not past, and a cover who sees more than assigned patients.")
+        return RejectedForm(lambda: _team_page(page, scope, problem=problem))
+    return RedirectResponse(HOME, SEE_OTHER)
+
+
+@router.post("/work/team/absences/{absence_id}/remove")
+def post_absence_removal(_manager: Manager, scope: TenantScope, absence_id: UUID) -> RedirectResponse:
+    """Remove an absence."""
+    with scope.session() as session:
+        team.remove_absence(session, absence_id)
+    return RedirectResponse(HOME, SEE_OTHER)
+
+
+@router.post("/work/team/share")
+def post_share(_manager: Manager, scope: TenantScope) -> RedirectResponse:
+    """Share out the people of today's lists whom nobody follows."""
+    with scope.session() as session:
+        shared = team.share_out(session)
+    return RedirectResponse(f"{HOME}?assigned={shared.assigned}&left={shared.left}", SEE_OTHER)
+
+
+def _team_page(
+    page: PageContext, scope: Scope, *, assigned: int | None = None, left: int | None = None, problem: str = ""
+) -> HTMLResponse:
+    day = today(scope.tenant.time_zone)
+    with scope.session() as session:
+        officers = team.officers(session)
+        facilities = cohort_repository.facilities(session)
+    names = {officer.id: officer.name for officer in officers}
+    clinics = {row.uuid: row.name for row in facilities}
+    absences = [
+        (absence.uuid, _absence_words(names.get(absence.person_id, ""), absence, names))
+        for officer in officers
+        for absence in officer.absences
+    ]
+    return page.render(
+        "portal/work/team.html",
+        scope.principal,
+        status=Invalid.status if problem else 200,
+        partner=scope.tenant.name,
+        current="/work",
+        rows=[
+            {
+                "name": officer.name,
+                "assigned": shown_number(officer.assigned),
+                "tried": shown_number(officer.tried),
+                "capacity": ", ".join(
+                    f"{clinics.get(uuid, '')}: {shown_number(people)}" for uuid, people in officer.capacity.items()
+                )
+                or _("none"),
+                "away": _("away") if officer.is_away(day) else "",
+            }
+            for officer in officers
+        ],
+        officers=[(str(officer.id), officer.name) for officer in officers],
+        clinics=[(row.datim_id, row.name) for row in facilities],
+        absences=absences,
+        today=day,
+        assigned=assigned,
+        left=left,
+        problem=problem,
+        sections_of_work=sections_of_work(scope.principal, HOME),
+    )
+
+
+def _absence_words(name: str, absence: OfficerAbsence, names: dict[UUID, str]) -> str:
+    days = _("{name}: away from {first} to {last}").format(
+        name=name, first=shown_date(absence.first_day), last=shown_date(absence.last_day)
+    )
+    cover = names.get(absence.cover_id, "") if absence.cover_id else _("everybody")
+    covered = _("covered by {name}").format(name=cover)
+    return f"{days} · {covered}"
