@@ -14,6 +14,7 @@ feature = Feature(
         "core.identity.tenant_roles.api:router",
         "core.jobs.api:router",
         "core.webhooks.api:router",
+        "core.plugins.api:router",
         "core.events.api:router",
         "core.jobs.operator_api:router",
         "core.jobs.rules_api:router",
@@ -25,7 +26,7 @@ feature = Feature(
         "core.app.operator_health:router",
         "core.app.operator_events_api:router",
     ),
-    public_routers=("core.identity.oidc.back_channel:router",),
+    public_routers=("core.identity.oidc.back_channel:router", "core.integrations.hooks_api:router"),
     jobs=("core.jobs.announcing", "core.jobs.deliveries", "core.webhooks.dispatch"),
     credentials=("core.identity.keys:KIND", "core.identity.people.sessions:KIND"),
     tables=(
@@ -215,6 +216,7 @@ feature = Feature(
         "core.error_groups.sentry:ERROR_TRACKER",
         "core.webhooks.dispatch:RECEIVERS",
         "core.plugins.sending:RECEIVERS",
+        "core.plugins.hosts:PROCESSES",
     ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),
@@ -240,6 +242,7 @@ feature = Feature(
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "jobs": Command("core.jobs.commands:jobs", "Look at jobs; retry or discard dead letters"),
         "migrate": Command("core.database.commands:migrate", "Migrate every schema to its newest migration"),
+        "plugin": Command("core.plugins.commands:plugin", "See the installed plugins, and set them up for tenants"),
         "retention": Command("core.retention.commands:retention", "Delete rows that are older than their retention"),
         "tenant": Command("core.tenancy.commands:tenant", "Make, list, show, suspend and resume tenants"),
         "webhooks": Command("core.webhooks.commands:webhooks", "Send a tenant's events to other systems"),
@@ -255,6 +258,7 @@ feature = Feature(
         "jobs": "Work in the background: its state and progress.",
         "settings": "The tenant's settings, by group.",
         "events": "The tenant's public events as they happen.",
+        "plugins": "Installed plugins, and the tenant's instances of them: channels, gateways, listeners, importers.",
         "webhooks": "Addresses that receive the tenant's events, and the log of what was sent to them.",
     },
 )

@@ -25,6 +25,8 @@ Events for listeners, and their payloads:
   ``transferred_out``) and ``happened_on``.
 - ``person.erased``: a person was erased. ``patient_ids``: all their records.
 - ``events.published``: a public event was published; its envelope, see ``core.events.outbox``.
+- ``plugin.channel_acts``, ``plugin.sms_reports``, ``plugin.sms_received``: what vendors sent; see
+  ``core.integrations.incoming``.
 - ``imports.completed``: an import, or its undoing, is complete. ``import_id``, ``data_date``, and ``facility_ids``: the
   facilities that it had rows of. The outbox has an event of this name, too, for imports only.
 """

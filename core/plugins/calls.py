@@ -11,18 +11,16 @@ from core.plugins import manager
 from core.plugins.errors import PluginFailed
 from core.plugins.hook_calls import call_method
 from core.plugins.kinds import types_of
-from core.plugins.process import Limits, private_folder, run
 from core.plugins.wire import BadValueError, decode, encode
 
 if TYPE_CHECKING:
     from core.database import TenantRef
     from core.plugins.catalogue import Offer
 
-CALL_SECONDS: Final = 10.0
 CALLS: Final = Counter("iit_plugin_calls_total", "Calls of plugins, by plugin and outcome.", ("plugin", "outcome"))
 
 
-def call(offer: Offer, tenant: TenantRef, method: str, *arguments: object) -> Any:  # noqa: ANN401, ARG001 - for now
+def call(offer: Offer, tenant: TenantRef, method: str, *arguments: object) -> Any:  # noqa: ANN401 - see the method
     """Call a method of an offer, and return its checked result.
 
     Args:
@@ -38,7 +36,7 @@ def call(offer: Offer, tenant: TenantRef, method: str, *arguments: object) -> An
     require_none(f"plugin {offer.point.name!r} was called")
     try:
         with tracing.span(f"plugin {offer.name}", iit_plugin=offer.name, iit_plugin_operation=method):
-            result = _called(offer, method, [encode(each) for each in arguments])
+            result = _called(offer, tenant, method, [encode(each) for each in arguments])
             value = decode(types_of(offer.kind, method)[1], result)
     except PluginFailed as error:
         CALLS.add(offer.name, "failed")
@@ -53,7 +51,7 @@ def call(offer: Offer, tenant: TenantRef, method: str, *arguments: object) -> An
     return value
 
 
-def _called(offer: Offer, method: str, arguments: list[Any]) -> Any:  # noqa: ANN401
+def _called(offer: Offer, tenant: TenantRef, method: str, arguments: list[Any]) -> Any:  # noqa: ANN401
     if offer.first_party:
         try:
             return call_method(offer.implementation, offer.kind, method, arguments)
@@ -62,14 +60,6 @@ def _called(offer: Offer, method: str, arguments: list[Any]) -> Any:  # noqa: AN
         except (Exception, SystemExit) as error:
             detail = f"plugin {offer.name!r} raised {type(error).__name__} in {method}"
             raise PluginFailed(detail) from error
-    request = {
-        "operation": "call",
-        "plugin": offer.point.name,
-        "reference": offer.point.value,
-        "kind": offer.kind,
-        "name": offer.name,
-        "method": method,
-        "arguments": arguments,
-    }
-    with private_folder() as folder:
-        return run(folder, offer.point.name, request, Limits(CALL_SECONDS))
+    from core.plugins.hosts import call_in_process
+
+    return call_in_process(offer, tenant.id, method, arguments)

@@ -28,6 +28,10 @@ _lock = RLock()
 _installed: list[InstalledPlugin] | None = None
 
 
+class NotConfinedError(PluginFailed):
+    """A third-party plugin that this system cannot confine, and that the operator has not named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One thing that an installed plugin offers.
@@ -115,12 +119,12 @@ def get_offer(kind: str, name: str) -> Offer:
     Raises:
         NotFound: no plugin that is ready offers it (404).
     """
-    found = find_offer(kind, name)
-    if found is None:
+    offer = find_offer(kind, name)
+    if offer is None:
         names = ", ".join(sorted(offer.name for offer in offers(kind))) or "-"
         detail = f"no installed plugin offers {kind} {name!r}"
         raise NotFound(detail, remedy=f"Choose one of: {names}.")
-    return found
+    return offer
 
 
 def _discover() -> list[InstalledPlugin]:
@@ -140,6 +144,8 @@ def _look_at(point: EntryPoint, taken: set[tuple[str, str]]) -> InstalledPlugin:
     try:
         offered = _offers_of(point, first_party=first_party, taken=taken)
         taken.update((offer.kind, offer.name) for offer in offered)
+    except NotConfinedError as error:
+        state, reason = "not-confined", error.detail
     except OtherVersionError as error:
         state, reason = "other-version", error.detail
     except PluginFailed as error:
@@ -155,28 +161,35 @@ def _look_at(point: EntryPoint, taken: set[tuple[str, str]]) -> InstalledPlugin:
 
 def _offers_of(point: EntryPoint, *, first_party: bool, taken: set[tuple[str, str]]) -> list[Offer]:
     if not first_party:
+        from core.plugins.confinement import may_run
         from core.plugins.remote import describe_elsewhere
 
+        if not may_run(point.name):
+            detail = (
+                f"this system cannot confine plugin {point.name!r}: set IIT_PLUGINS_UNCONFINED to run it all the same"
+            )
+            raise NotConfinedError(detail)
+
         return _checked(point, [(facts, None) for facts in describe_elsewhere(point)], taken)
-    found = []
+    candidates = []
     for kind in KINDS.values():
         for candidate in call_hook(point, kind.hook):
             if not isinstance(candidate, kind.protocol):
                 detail = f"plugin {point.name!r}: {kind.hook} gives something that is no {kind.protocol.__name__}"
                 raise PluginFailed(detail)
-            found.append(({"kind": kind.name, **facts_of(candidate)}, candidate))
-    return _checked(point, found, taken)
+            candidates.append(({"kind": kind.name, **facts_of(candidate)}, candidate))
+    return _checked(point, candidates, taken)
 
 
 def _checked(
-    point: EntryPoint, found: Sequence[tuple[Mapping[str, Any], Any]], taken: set[tuple[str, str]]
+    point: EntryPoint, candidates: Sequence[tuple[Mapping[str, Any], Any]], taken: set[tuple[str, str]]
 ) -> list[Offer]:
     """Check the facts of offers, which are foreign."""
     result: list[Offer] = []
-    if len(found) > MOST_OFFERS:
+    if len(candidates) > MOST_OFFERS:
         detail = f"plugin {point.name!r} offers more than {MOST_OFFERS} things"
         raise PluginFailed(detail)
-    for facts, implementation in found:
+    for facts, implementation in candidates:
         offer = _offer(point, facts, implementation)
         if (offer.kind, offer.name) in taken | {(each.kind, each.name) for each in result}:
             detail = f"plugin {point.name!r} offers {offer.kind} {offer.name!r}, a name that is taken"

@@ -102,6 +102,12 @@ def gaps() -> tuple[str, ...]:
     return tuple(left if USER in done or FILES in done else [*left, SECRETS])
 
 
+def may_run(plugin: str) -> bool:
+    """Return whether a third-party plugin may run here: it can be confined, or the operator has named it."""
+    named = {name.strip() for name in get_settings().plugins_unconfined.split(",")}
+    return plugin in named or not {GAPS[FILES], GAPS[NETWORK]} & set(gaps())
+
+
 @cache
 def _measures() -> tuple[str, ...]:
     """The measures that confine a process whose user stays the same."""

@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from core.outgoing import AddressRejected, Request, parse_url
-from core.plugins.signatures import Signed, headers_of
+from core.plugins.signatures import SignedContent, headers_of
 from plugins.sdk import HttpRequest
 
 _MARK: Final = re.compile(r"\{\{secret:([A-Za-z_][A-Za-z0-9_]{0,79})\}\}")
@@ -91,7 +91,7 @@ def fill(request: HttpRequest, filling: Filling) -> Request:
     if kind and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = kind
     if request.signature is not None:
-        signed = Signed(content or b"", str(url), str(filling.timestamp), filling.message_id)
+        signed = SignedContent(content or b"", str(url), str(filling.timestamp), filling.message_id)
         headers.update(headers_of(request.signature, _secret(request.signature.secret, secrets), signed))
     auth = request.auth
     return Request(
@@ -139,8 +139,8 @@ def _matches(host: str, allowed: str) -> bool:
 
 
 def _body(request: HttpRequest, secrets: Mapping[str, str]) -> tuple[bytes | None, str]:
-    given = [each for each in (request.json, request.form, request.text) if each is not None]
-    if len(given) > 1:
+    bodies = [each for each in (request.json, request.form, request.text) if each is not None]
+    if len(bodies) > 1:
         reason = "two_bodies"
         raise BadRequestError(reason)
     if request.json is not None:

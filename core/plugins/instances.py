@@ -21,6 +21,7 @@ from core.plugins.instance_models import PluginFailure, PluginInstance
 from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_settings, secret_names
 from core.privacy.sealing import seal, unseal
+from core.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ def state_of(row: PluginInstance) -> InstanceState:
     return "ready" if row.enabled else "disabled"
 
 
-def add_instance(session: TenantSession, kind: str, plugin: str, given: InstanceIn, *, source: str) -> PluginInstance:
+def add_instance(session: TenantSession, kind: str, plugin: str, draft: InstanceIn, *, source: str) -> PluginInstance:
     """Set up a plugin for the tenant.
 
     Raises:
@@ -110,20 +111,20 @@ def add_instance(session: TenantSession, kind: str, plugin: str, given: Instance
         id=instance_id,
         kind=kind,
         plugin=plugin,
-        name=given.name,
+        name=draft.name,
         settings={},
         secrets_set=[],
         sealed_secrets="",
         sealed_token=seal(session, _purpose("token"), instance_id, _new_token()),
         created_by=session.actor,
     )
-    _apply(session, row, offer, given, {})
+    _apply(session, row, offer, draft, {})
     audit.record(session, f"{source}:plugin:create", "plugin_instance", instance_id, {"plugin": plugin, "kind": kind})
     return row
 
 
 def change_instance(
-    session: TenantSession, instance_id: UUID, given: InstanceIn, seen: ExpectedVersions, *, source: str
+    session: TenantSession, instance_id: UUID, draft: InstanceIn, seen: ExpectedVersions, *, source: str
 ) -> PluginInstance:
     """Change an instance's name and settings, and whether it is used.
 
@@ -137,7 +138,7 @@ def change_instance(
     seen.check(row.version_id)
     offer = get_offer(row.kind, row.plugin)
     before = (row.name, row.settings, row.enabled)
-    _apply(session, row, offer, given, secrets_of(session, row))
+    _apply(session, row, offer, draft, secrets_of(session, row))
     names = [
         name
         for name, old, new in zip(
@@ -209,6 +210,12 @@ def incoming_path(session: TenantSession, row: PluginInstance) -> str:
     return f"/v1/plugin-hooks/{session.tenant.id}/{row.id}/{token_of(session, row)}"
 
 
+def incoming_url(session: TenantSession, row: PluginInstance) -> str:
+    """Return the address to which the vendor sends requests; empty if the installation has no ``IIT_PUBLIC_URL``."""
+    public_url = get_settings().public_url
+    return public_url.rstrip("/") + incoming_path(session, row) if public_url else ""
+
+
 def list_failures(session: TenantSession, instance_id: UUID, most: int = 50) -> list[PluginFailure]:
     """Return the newest failures of an instance, newest first.
 
@@ -230,10 +237,10 @@ def forget_failures(session: TenantSession, before: datetime) -> int:
 
 
 def _apply(
-    session: TenantSession, row: PluginInstance, offer: Offer, given: InstanceIn, secrets: Mapping[str, str]
+    session: TenantSession, row: PluginInstance, offer: Offer, draft: InstanceIn, secrets: Mapping[str, str]
 ) -> None:
     """Put what a person chose into the row, and save it."""
-    name = given.name.strip()
+    name = draft.name.strip()
     if not _NAME.fullmatch(name):
         detail = phrase("the name needs 1 to 80 characters")
         raise Invalid(detail, errors=[FieldError("name", detail)])
@@ -241,15 +248,15 @@ def _apply(
         detail = phrase("another instance has the name {name}", name=name)
         raise Conflict(detail, remedy="Choose another name.")
     names = secret_names(offer.schema)
-    new = {each: value for each, value in given.settings.items() if each in names and value is not None}
+    new = {each: value for each, value in draft.settings.items() if each in names and value is not None}
     stays = {each: value for each, value in secrets.items() if each in names and each not in new}
-    plain = {each: value for each, value in given.settings.items() if each not in names}
+    plain = {each: value for each, value in draft.settings.items() if each not in names}
     if fault := next((each for each, value in new.items() if not isinstance(value, str)), None):
         detail = phrase("a secret must be a text")
         raise Invalid(detail, errors=[FieldError(f"settings.{fault}", detail)])
     sealed = {**stays, **{each: value for each, value in new.items() if value}}
     completed = check_settings(offer.schema, {**plain, **sealed})
-    row.name, row.enabled = name, given.enabled
+    row.name, row.enabled = name, draft.enabled
     row.settings = {each: value for each, value in completed.items() if each not in names}
     row.secrets_set = sorted(sealed)
     row.sealed_secrets = seal(session, _purpose("secrets"), row.id, json.dumps(sealed)) if sealed else ""

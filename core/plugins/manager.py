@@ -102,6 +102,7 @@ def is_first_party(point: EntryPoint) -> bool:
 
 
 def _discover() -> dict[str, ModelPlugin]:
+    from core.plugins.confinement import may_run
     from core.plugins.remote import describe
 
     by_name: dict[str, ModelPlugin] = {}
@@ -113,6 +114,9 @@ def _discover() -> dict[str, ModelPlugin]:
         _warn_of_gaps()
     for point in points:
         try:
+            if not is_first_party(point) and not may_run(point.name):
+                detail = f"this system cannot confine plugin {point.name!r}, and the operator has not named it"
+                raise PluginFailed(detail)  # noqa: TRY301 - counted below as any other
             offered = call_iit_models(point) if is_first_party(point) else describe(point)
             for each in offered:
                 _check(point, each, by_name)

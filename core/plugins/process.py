@@ -105,11 +105,11 @@ def _run_to_end(folder: Path, plugin: str, limits: Limits, seconds: float) -> in
     token = uuid4().hex
     (folder / HOME).mkdir()
     with (folder / "output.log").open("wb") as log:
-        confined = confinement(folder, limits.to_json(), python_path=_python_path())
+        confined = confinement(folder, limits.to_json(), python_path=python_path())
         process = subprocess.Popen(  # noqa: S603 - our own program, which confines itself before the plugin is imported
             [sys.executable, "-P", "-m", "core.processes.confined", confined.specification, "core.plugins.runner"],
             cwd=folder,
-            env=_environment(folder, token),
+            env=environment_of(folder, token),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -121,18 +121,23 @@ def _run_to_end(folder: Path, plugin: str, limits: Limits, seconds: float) -> in
             detail = f"plugin {plugin!r} was stopped after {seconds:g} seconds"
             raise PluginTimedOut(detail) from None
         finally:
-            _kill_group(process.pid)
-            process.wait()
-            _kill_strays(token)
+            kill_all(process, token)
 
 
-def _environment(folder: Path, token: str) -> dict[str, str]:
+def kill_all(process: subprocess.Popen[Any], token: str) -> None:
+    """Kill a run with all that it started, and wait for the end of all."""
+    _kill_group(process.pid)
+    process.wait()
+    _kill_strays(token)
+
+
+def environment_of(folder: Path, token: str) -> dict[str, str]:
     """Return an environment with only the path of Python's modules: no address, no password, no key."""
     inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     threads = str(min(os.cpu_count() or 1, MAX_THREADS))
     return {
         **inherited,
-        "PYTHONPATH": os.pathsep.join(map(str, _python_path())),
+        "PYTHONPATH": os.pathsep.join(map(str, python_path())),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder / HOME),
         "TMPDIR": str(folder / HOME),
@@ -144,7 +149,7 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
     }
 
 
-def _python_path() -> list[Path]:
+def python_path() -> list[Path]:
     """Return the folders of Python's modules, in this process and in a plugin's."""
     return [Path(entry).resolve() for entry in sys.path if entry and Path(entry).exists()]
 

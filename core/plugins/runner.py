@@ -65,16 +65,6 @@ def _offers(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
     return describe_offers(EntryPoint(request["plugin"], request["reference"], GROUP))
 
 
-def _call(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    from core.plugins.hook_calls import call_method, find_candidate
-    from core.plugins.manager import GROUP
-
-    candidate = find_candidate(
-        EntryPoint(request["plugin"], request["reference"], GROUP), request["kind"], request["name"]
-    )
-    return call_method(candidate, request["kind"], request["method"], request["arguments"])
-
-
 def _fit(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
     from core.plugins.artifacts import pack
     from core.plugins.exchange import ARTIFACT, read_data
@@ -120,7 +110,6 @@ def _explain(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 OPERATIONS: Mapping[str, Callable[[Path, Mapping[str, Any]], Any]] = {
     "describe": _describe,
     "offers": _offers,
-    "call": _call,
     "fit": _fit,
     "load": _load,
     "predict": _predict,

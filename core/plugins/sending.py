@@ -66,7 +66,7 @@ _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeou
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class UsableInstance:
     """An instance that can be used now, with its secrets.
 
     Attributes:
@@ -116,7 +116,7 @@ def send_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Outcome:
     Raises:
         TransactionOpenError: a transaction is open.
     """
-    told = replace(
+    alert = replace(
         alert,
         title=without_marks(alert.title),
         text=without_marks(alert.text),
@@ -124,8 +124,8 @@ def send_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Outcome:
         facts=without_marks(alert.facts),
     )
 
-    def requests(opened: Opened) -> Sequence[HttpRequest]:
-        described: Sequence[HttpRequest] = opened.call("requests", told, opened.settings)
+    def requests(opened: UsableInstance) -> Sequence[HttpRequest]:
+        described: Sequence[HttpRequest] = opened.call("requests", alert, opened.settings)
         return described
 
     return _perform(tenant, instance_id, "alert-channel", requests, f"{alert.id}-{alert.act}", {})
@@ -146,7 +146,7 @@ def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: s
     """
     marked = replace(sms, to=secret("to"), text=secret("text"), sender=without_marks(sms.sender))
 
-    def requests(opened: Opened) -> Sequence[HttpRequest]:
+    def requests(opened: UsableInstance) -> Sequence[HttpRequest]:
         return [opened.call("request", marked, opened.settings)]
 
     return _perform(tenant, instance_id, "sms-gateway", requests, sms.id, secrets_of_sms(to, text))
@@ -158,10 +158,10 @@ def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:
     Raises:
         TransactionOpenError: a transaction is open.
     """
-    told = replace(event, data=without_marks(event.data), subject=without_marks(event.subject))
+    event = replace(event, data=without_marks(event.data), subject=without_marks(event.subject))
 
-    def requests(opened: Opened) -> Sequence[HttpRequest]:
-        described: Sequence[HttpRequest] = opened.call("requests", told, opened.settings)
+    def requests(opened: UsableInstance) -> Sequence[HttpRequest]:
+        described: Sequence[HttpRequest] = opened.call("requests", event, opened.settings)
         return described
 
     return _perform(tenant, instance_id, "event-listener", requests, event.id, {})
@@ -187,7 +187,7 @@ def ask_status(tenant: TenantRef, instance_id: UUID, reference: str) -> Delivery
     return report
 
 
-def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> Opened:
+def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInstance:
     """Return an instance with its secrets, for one use.
 
     Raises:
@@ -213,7 +213,7 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> Opened:
         raise NotUsableError(reason)
     schema = offer.schema
     limited = not offer.first_party or settings_schema.HOSTS in schema
-    return Opened(
+    return UsableInstance(
         tenant,
         instance_id,
         offer,
@@ -224,7 +224,12 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> Opened:
 
 
 def send_one(
-    opened: Opened, request: HttpRequest, message_id: str, more: Mapping[str, str], *, largest: int = _LARGEST_ANSWER
+    opened: UsableInstance,
+    request: HttpRequest,
+    message_id: str,
+    more: Mapping[str, str],
+    *,
+    largest: int = _LARGEST_ANSWER,
 ) -> HttpResponse | Outcome:
     """Send one request of an instance. Return the response, or the outcome if the request was not sent.
 
@@ -319,7 +324,7 @@ def _perform(
     return outcome
 
 
-def _one_outcome(opened: Opened, request: HttpRequest, message_id: str, more: Mapping[str, str]) -> Outcome:
+def _one_outcome(opened: UsableInstance, request: HttpRequest, message_id: str, more: Mapping[str, str]) -> Outcome:
     if request.url.startswith((MAIL, SMS)):
         return _send_own(opened, request, message_id)
     response = send_one(opened, request, message_id, more)
@@ -335,7 +340,7 @@ def _one_outcome(opened: Opened, request: HttpRequest, message_id: str, more: Ma
     return replace(outcome, reason=outcome.reason[:MOST_TEXT], reference=outcome.reference[:MOST_TEXT])
 
 
-def _send_own(opened: Opened, request: HttpRequest, message_id: str) -> Outcome:
+def _send_own(opened: UsableInstance, request: HttpRequest, message_id: str) -> Outcome:
     """Send a letter by the platform's mail server, or an SMS by one of the tenant's gateways."""
     wait = wait_before(opened.instance_id, opened.offer.per_minute)
     if wait:
@@ -352,6 +357,6 @@ def _send_own(opened: Opened, request: HttpRequest, message_id: str) -> Outcome:
     return send_sms(opened.tenant, gateway_id, text.sms(message_id), to=text.to, text=text.text)
 
 
-def _meter(opened: Opened) -> None:
+def _meter(opened: UsableInstance) -> None:
     with tenant_session(opened.tenant, actor=ACTOR) as session:
         metering.record(session, METER, 1, key=str(uuid4()), dimensions={"plugin": opened.offer.name})

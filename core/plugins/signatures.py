@@ -21,7 +21,7 @@ class BadSignatureError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedContent:
     """What a signature is made of.
 
     Attributes:
@@ -37,12 +37,12 @@ class Signed:
     message_id: str = ""
 
 
-def sign(signature: Signature, secret: str, signed: Signed) -> str:
+def sign(signature: Signature, secret: str, signed: SignedContent) -> str:
     """Return the value of the signature's header."""
     return signature.prefix + _digest(signature, secret, signed)
 
 
-def headers_of(signature: Signature, secret: str, signed: Signed) -> dict[str, str]:
+def headers_of(signature: Signature, secret: str, signed: SignedContent) -> dict[str, str]:
     """Return the headers of a request that is signed."""
     headers = {signature.header: sign(signature, secret, signed)}
     if signature.timestamp_header:
@@ -77,9 +77,9 @@ def verify(
             message = "the message is too old"
             raise BadSignatureError(message)
     message_id = headers.get(signature.id_header.lower(), "") if signature.id_header else ""
-    expected = sign(signature, secret, Signed(body, url, timestamp, message_id)).encode()
-    given = headers.get(signature.header.lower(), "")
-    if not secret or not any(hmac.compare_digest(expected, each) for each in _candidates(given)):
+    expected = sign(signature, secret, SignedContent(body, url, timestamp, message_id)).encode()
+    header = headers.get(signature.header.lower(), "")
+    if not secret or not any(hmac.compare_digest(expected, each) for each in _candidates(header)):
         message = "the message is not signed with the secret"
         raise BadSignatureError(message)
     return expected.decode()
@@ -91,7 +91,7 @@ def _candidates(header: str) -> Iterator[bytes]:
         yield part.encode("utf-8", "replace")
 
 
-def _digest(signature: Signature, secret: str, signed: Signed) -> str:
+def _digest(signature: Signature, secret: str, signed: SignedContent) -> str:
     parts = {
         b"{body}": signed.body,
         b"{timestamp}": signed.timestamp.encode(),
@@ -119,11 +119,11 @@ def _filled(text: bytes, parts: Mapping[bytes, bytes]) -> bytes:
     """Fill each place once: what is filled in may look like a place."""
     pieces, rest = [], text
     while rest:
-        found = [(rest.find(mark), mark) for mark in parts if mark in rest]
-        if not found:
+        places = [(rest.find(mark), mark) for mark in parts if mark in rest]
+        if not places:
             pieces.append(rest)
             break
-        at, mark = min(found)
+        at, mark = min(places)
         pieces += [rest[:at], parts[mark]]
         rest = rest[at + len(mark) :]
     return b"".join(pieces)

@@ -117,9 +117,9 @@ def _dataclass(kind: type, value: Any, place: str) -> Any:  # noqa: ANN401
     unknown = value.keys() - hints.keys() - {_TAG}
     if unknown:
         raise _bad(place, f"{kind.__name__} without {min(unknown)[:40]!r}")
-    given = {name: decode(hints[name], each, f"{place}.{name}") for name, each in value.items() if name in hints}
+    values = {name: decode(hints[name], each, f"{place}.{name}") for name, each in value.items() if name in hints}
     try:
-        return kind(**given)
+        return kind(**values)
     except TypeError:
         raise _bad(place, f"{kind.__name__} with all its fields") from None
 

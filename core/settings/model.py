@@ -112,6 +112,11 @@ class Settings(ObservingSettings, ReplicaSettings):
         description="Addresses and networks of reverse proxies, separated by commas. Only their X-Forwarded-For,"
         " -Proto and -Host headers are used.",
     )
+    plugins_unconfined: str = Field(
+        default="",
+        description="Names of third-party plugins, separated by commas, that may run although this system cannot"
+        " confine them. See `iit plugin list`.",
+    )
     hosts: str = Field(
         default="",
         description="Host names of this server, separated by commas; `*.example.org` is every name under it."

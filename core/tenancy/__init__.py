@@ -12,6 +12,7 @@ from core.tenancy.service import (
     resume_tenant,
     suspend_tenant,
     suspension_of,
+    tenant_of_id,
     tenant_of_role,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "settings",
     "suspend_tenant",
     "suspension_of",
+    "tenant_of_id",
     "tenant_of_role",
 ]

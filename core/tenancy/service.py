@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -160,6 +161,20 @@ def describe_tenant(slug: str) -> Tenant:
         detail = f"there is no tenant {slug!r}"
         raise NotFound(detail, command="see `iit tenant list`")
     return row
+
+
+def tenant_of_id(tenant_id: UUID) -> TenantRef:
+    """Return the tenant with this id, whatever its state.
+
+    Raises:
+        NotFound: no tenant has this id.
+    """
+    with platform_session() as session:
+        row = session.get(Tenant, tenant_id)
+    if row is None:
+        detail = "there is no tenant with this id"
+        raise NotFound(detail)
+    return row.ref()
 
 
 def tenant_of_role(role: str) -> TenantRef:

@@ -39,6 +39,15 @@ def public_origin(request: Request) -> str:
     raise Conflict(detail, remedy="Ask the operator of the installation to set IIT_PUBLIC_URL.")
 
 
+def origin_for_caller(request: Request) -> str:
+    """Return scheme and host of this server for the sender of the request alone: that of ``IIT_PUBLIC_URL``, if set.
+
+    Never put it into what other people receive; see ``public_origin``.
+    """
+    public_url = get_settings().public_url
+    return public_url.rstrip("/") if public_url else own_origin(request)
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host, in lower case and without a port, is this machine."""
     try:

@@ -17,8 +17,13 @@ from tests.keyed import KeyedClient
 
 CASES = all_cases()
 PUBLIC = {("GET", path) for path in ("/health", "/health/live", "/health/ready", "/health/startup")}
-CALLBACKS = {("POST", "/v1/sso/back-channel/{tenant_id}")}
-"""Others call them, and what they sign is the credential: tests/core/identity/oidc/test_logout.py."""
+CALLBACKS = {
+    ("POST", "/v1/sso/back-channel/{tenant_id}"),
+    ("POST", "/v1/plugin-hooks/{tenant_id}/{instance_id}/{token}"),
+    ("GET", "/v1/plugin-hooks/{tenant_id}/{instance_id}/{token}"),
+}
+"""Others call them, and what they sign is the credential: tests/core/identity/oidc/test_logout.py,
+tests/core/integrations/test_incoming.py."""
 OF_PEOPLE = {("PUT", "/v1/me")}
 """Only people call them, with a session: tests/core/identity/people/test_account_rows.py."""
 OF_ONESELF = {("GET", "/v1/me")}

@@ -48,8 +48,8 @@ def an_alert(**changes):
 
 def add(tenant, url, **settings):
     with tenant_session(tenant, actor="test:1") as session:
-        given = InstanceIn("Nights", {"url": url, "token": TOKEN, **settings})
-        return instances.add_instance(session, "alert-channel", "sample", given, source="cli").id
+        draft = InstanceIn("Nights", {"url": url, "token": TOKEN, **settings})
+        return instances.add_instance(session, "alert-channel", "sample", draft, source="cli").id
 
 
 def failures(tenant, instance_id):
@@ -86,14 +86,14 @@ def test_an_answer_is_what_the_plugin_says_it_means(tenant, receiver):
 
 
 def test_a_request_whose_end_nobody_knows_is_repeated_only_if_it_may_be(tenant):
-    class Once(Channel):
+    class NotRepeatable(Channel):
         def requests(self, alert, settings):
             return [HttpRequest("POST", settings["url"], json={}, repeatable=alert.severity == "low")]
 
     import socket
     from threading import Thread
 
-    with socket.create_server(("127.0.0.1", 0)) as closing, offered("alert-channel", Once()):
+    with socket.create_server(("127.0.0.1", 0)) as closing, offered("alert-channel", NotRepeatable()):
 
         def hang_up():
             for _ in range(2):
@@ -107,7 +107,7 @@ def test_a_request_whose_end_nobody_knows_is_repeated_only_if_it_may_be(tenant):
         assert sending.send_alert(tenant, instance_id, an_alert(severity="low")).state == "retry"
         assert sending.send_alert(tenant, instance_id, an_alert()).state == "unknown"
         thread.join()
-    with offered("alert-channel", Once()):
+    with offered("alert-channel", NotRepeatable()):
         assert sending.send_alert(tenant, instance_id, an_alert()).reason == "no_connection"
 
 

@@ -1,0 +1,327 @@
+"""Processes of third-party plugins: one for each plugin and tenant, kept while it is used.
+
+A process gets a line of JSON and answers with one, and is killed at the deadline of a call, when it breaks that rule,
+when it was idle for long, or when others need its place. The next call starts a new one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections import OrderedDict
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+from core import scratch
+from core.plugins.confinement import confinement
+from core.plugins.errors import PluginFailed, PluginTimedOut
+from core.plugins.process import Limits, environment_of, kill_all, python_path
+from core.plugins.wire import MOST_BYTES
+from core.resilience import BreakerOpen, BreakerPolicy, BulkheadFull, DeadlinePassed, Dependency, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.plugins.catalogue import Offer
+
+CALL_SECONDS: Final = 10.0
+START_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 300.0
+MOST_PROCESSES: Final = 8
+_LIFETIME: Final = Limits(seconds=900.0, memory_bytes=2 * 1024**3, file_bytes=4 * 1024**2)
+"""Bounds of one process. Its processor time allows for a quarter of an hour of work; then it is started anew."""
+_OUTPUT: Final = 4_000
+PROCESSES: Final = Dependency(
+    "plugin_processes",
+    "Processes of third-party plugins. While one fails, its messages wait; others go on.",
+    timeout=CALL_SECONDS + START_SECONDS,
+    at_once=4,
+    at_once_per_tenant=4,
+    breaker=BreakerPolicy(failure_rate=0.6, calls=5, window_seconds=60, open_seconds=10.0, longest_open_seconds=300.0),
+    by_instance=True,
+)
+
+
+class CallFailedError(PluginFailed):
+    """A call of a third-party plugin failed.
+
+    Attributes:
+        output: the end of what its process wrote.
+    """
+
+    def __init__(self, detail: str, output: str = "") -> None:
+        super().__init__(detail)
+        self.output = output
+
+
+@dataclass
+class _Process:
+    plugin: str
+    child: subprocess.Popen[bytes]
+    folder: Path
+    token: str
+    closing: contextlib.ExitStack
+    lock: Lock = field(default_factory=Lock)
+    used_at: float = field(default_factory=time.monotonic)
+    answered: bool = False
+    buffer: bytearray = field(default_factory=bytearray)
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send one request and return the reply.
+
+        Raises:
+            PluginTimedOut: none came in time.
+            PluginFailed: the process ended, or gave something that is no reply.
+        """
+        line, until = json.dumps(request).encode() + b"\n", time.monotonic() + seconds
+        self._write(line, until)
+        reply = self._read(until)
+        try:
+            decoded = json.loads(reply)
+        except (ValueError, RecursionError):
+            decoded = None
+        if not isinstance(decoded, dict) or decoded.get("id") != request["id"]:
+            detail = f"plugin {self.plugin!r} gave an answer that cannot be read"
+            raise PluginFailed(detail)
+        self.answered, self.used_at = True, time.monotonic()
+        return decoded
+
+    def output(self) -> str:
+        """Return the end of what the process wrote."""
+        with contextlib.suppress(OSError), (self.folder / "output.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _OUTPUT))
+            return log.read(_OUTPUT).decode("utf-8", "replace").replace("\x00", "")
+        return ""
+
+    def output_is_full(self) -> bool:
+        """Return whether the process may soon write no more, which would break what it prints."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "output.log").stat().st_size > _LIFETIME.file_bytes // 2
+        return False
+
+    def end(self) -> None:
+        """Kill the process with all that it started, and remove its folder."""
+        kill_all(self.child, self.token)
+        for pipe in (self.child.stdin, self.child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self.closing.close()
+
+    def _write(self, line: bytes, until: float) -> None:
+        pipe = self.child.stdin.fileno()  # type: ignore[union-attr]  # it was opened with the process
+        while line:
+            if not select.select([], [pipe], [], max(0.0, until - time.monotonic()))[1]:
+                raise _late(self.plugin)
+            try:
+                line = line[os.write(pipe, line[: select.PIPE_BUF]) :]
+            except OSError:
+                raise _ended(self.plugin) from None
+
+    def _read(self, until: float) -> bytes:
+        pipe = self.child.stdout.fileno()  # type: ignore[union-attr]  # as above
+        while b"\n" not in self.buffer:
+            if len(self.buffer) > 2 * MOST_BYTES:
+                detail = f"plugin {self.plugin!r} gave an answer without an end"
+                raise PluginFailed(detail)
+            if not select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise _late(self.plugin)
+            piece = os.read(pipe, 65_536)
+            if not piece:
+                raise _ended(self.plugin)
+            self.buffer += piece
+        line, _, rest = bytes(self.buffer).partition(b"\n")
+        self.buffer = bytearray(rest)
+        return line
+
+
+_lock = Lock()
+_processes: OrderedDict[tuple[str, UUID], _Process] = OrderedDict()
+_orders: SimpleQueue[tuple[Future[_Process], Callable[[], _Process]]] = SimpleQueue()
+_starter: Thread | None = None
+_starter_pid = 0
+
+
+def call_in_process(offer: Offer, tenant_id: UUID, method: str, arguments: list[Any]) -> Any:  # noqa: ANN401 - JSON
+    """Call a method of a third-party offer in the plugin's process of the tenant. Return what it gave, unchecked.
+
+    Raises:
+        PluginTimedOut: it was killed at its deadline.
+        PluginFailed: it raised, ended or gave no answer; or it failed so often that it is not called for a while.
+    """
+    plugin = offer.point.name
+    request = {
+        "id": uuid4().hex,
+        "plugin": plugin,
+        "reference": offer.point.value,
+        "kind": offer.kind,
+        "name": offer.name,
+        "method": method,
+        "arguments": arguments,
+    }
+    try:
+        with guarded(PROCESSES, instance=f"{plugin} {tenant_id}", tenant=tenant_id):
+            return _answer_of(plugin, tenant_id, request)
+    except (BreakerOpen, BulkheadFull, DeadlinePassed) as error:
+        detail = f"plugin {plugin!r} is not called for a while: {type(error).__name__}"
+        raise PluginFailed(detail) from None
+
+
+def end_all() -> None:
+    """End every process, such as after a change of what is installed."""
+    with _lock:
+        ended = [*_processes.values()]
+        _processes.clear()
+    for process in ended:
+        process.end()
+
+
+def running() -> list[tuple[str, UUID]]:
+    """Return plugin and tenant of each process, the one that was not used for the longest time first."""
+    with _lock:
+        return list(_processes)
+
+
+def _answer_of(plugin: str, tenant_id: UUID, request: dict[str, Any]) -> Any:  # noqa: ANN401
+    key = (plugin, tenant_id)
+    process = _process_of(key)
+    if not process.lock.acquire(timeout=CALL_SECONDS):
+        raise _late(plugin)
+    try:
+        try:
+            reply = process.ask(request, CALL_SECONDS if process.answered else START_SECONDS)
+        except PluginFailed as error:
+            output = process.output()
+            _discard(key, process)
+            if isinstance(error, PluginTimedOut):
+                raise
+            raise CallFailedError(error.detail, output) from None
+        output = process.output() if reply.get("ok") is not True else ""
+        if process.output_is_full():
+            _discard(key, process)
+    finally:
+        process.lock.release()
+    if reply.get("ok") is True:
+        return reply.get("result")
+    detail = f"plugin {plugin!r} failed: {str(reply.get('error'))[:80]}: {str(reply.get('message'))[:300]}"
+    raise CallFailedError(detail, output)
+
+
+def _process_of(key: tuple[str, UUID]) -> _Process:
+    """Return the process of a plugin and a tenant; start one if there is none."""
+    with _lock:
+        process = _processes.get(key)
+        if process is not None and process.child.poll() is None:
+            _processes.move_to_end(key)
+            process.used_at = time.monotonic()
+            return process
+    # One thread starts them all: the system kills a child when the thread that started it ends.
+    order: Future[_Process] = Future()
+    _orders.put((order, lambda: _started(key)))
+    _have_starter()
+    return order.result(timeout=START_SECONDS)
+
+
+def _started(key: tuple[str, UUID]) -> _Process:
+    with _lock:
+        present = _processes.get(key)
+        if present is not None and present.child.poll() is None:
+            return present
+    process = _start(key[0])
+    with _lock:
+        replaced = [_processes.pop(key, None)]
+        while len(_processes) >= MOST_PROCESSES:
+            free = next((each for each, other in _processes.items() if not other.lock.locked()), None)
+            replaced.append(_processes.pop(free if free is not None else next(iter(_processes))))
+        _processes[key] = process
+    for old in replaced:
+        if old is not None:
+            old.end()
+    return process
+
+
+def _start(plugin: str) -> _Process:
+    closing = contextlib.ExitStack()
+    folder = closing.enter_context(scratch.temporary("iit-plugin-"))
+    token = uuid4().hex
+    try:
+        confined = confinement(folder, _LIFETIME.to_json(), python_path=python_path())
+        log = closing.enter_context((folder / "output.log").open("wb"))
+        child = subprocess.Popen(  # noqa: S603 - our own program, which confines itself before the plugin is imported
+            [sys.executable, "-P", "-m", "core.processes.confined", confined.specification, "core.plugins.host_runner"],
+            cwd=folder,
+            env=environment_of(folder, token),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+        os.set_blocking(child.stdin.fileno(), False)  # type: ignore[union-attr]  # it was opened with the process
+    except BaseException:
+        closing.close()
+        raise
+    return _Process(plugin, child, folder, token, closing)
+
+
+def _discard(key: tuple[str, UUID], process: _Process) -> None:
+    with _lock:
+        if _processes.get(key) is process:
+            del _processes[key]
+    process.end()
+
+
+def _have_starter() -> None:
+    global _starter, _starter_pid  # noqa: PLW0603 - one thread per process
+    with _lock:
+        if _starter is None or not _starter.is_alive() or _starter_pid != os.getpid():
+            _starter_pid = os.getpid()
+            _starter = Thread(target=_start_and_reap, name="plugin-processes", daemon=True)
+            _starter.start()
+            atexit.register(end_all)
+
+
+def _start_and_reap() -> None:
+    while True:
+        try:
+            order, start = _orders.get(timeout=IDLE_SECONDS / 10)
+        except Empty:
+            end_idle(IDLE_SECONDS)
+            continue
+        try:
+            order.set_result(start())
+        except Exception as error:  # noqa: BLE001 - the caller gets it
+            order.set_exception(error)
+
+
+def end_idle(seconds: float) -> None:
+    """End the processes that were not used for so many seconds."""
+    with _lock:
+        idle = [
+            key
+            for key, process in _processes.items()
+            if time.monotonic() - process.used_at >= seconds and not process.lock.locked()
+        ]
+        ended = [_processes.pop(key) for key in idle]
+    for process in ended:
+        process.end()
+
+
+def _late(plugin: str) -> PluginTimedOut:
+    detail = f"plugin {plugin!r} was stopped after {CALL_SECONDS:g} seconds"
+    return PluginTimedOut(detail)
+
+
+def _ended(plugin: str) -> PluginFailed:
+    detail = f"plugin {plugin!r} ended without an answer"
+    return PluginFailed(detail)
