@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from redis import Redis
@@ -211,6 +212,8 @@ def test_readers_with_another_reach_have_other_answers(sample):
     assert sample.get() == [0, 0]
     with sample.session(readonly=True, reach=Reach(states=frozenset({"Benue"}))) as session:
         assert read(session, SAMPLES, {}, lambda: [5, 5]) == [5, 5]
+    with sample.session(readonly=True, reach=Reach(facility_ids=frozenset({UUID(int=1)}))) as session:
+        assert read(session, SAMPLES, {}, lambda: [6, 6]) == [6, 6]
     assert sample.get(never) == [0, 0]
 
 
@@ -254,7 +257,23 @@ def test_a_restored_tenant_and_an_erased_person_leave_no_answer(sample):
 
 
 def test_two_tenants_with_one_question_have_two_answers(sample, make_tenant):
+    assert len({store.key_of(tenant, SAMPLES.name, "digest") for tenant in (UUID(int=1), UUID(int=2))}) == 2
     assert sample.get() == [0, 0]
     with tenant_session(make_tenant().ref, actor="test:1", readonly=True) as session:
         assert read(session, SAMPLES, {}, lambda: [5, 5]) == [5, 5]
     assert sample.get(never) == [0, 0]
+
+
+def test_an_answer_is_not_given_after_its_end(sample, monkeypatch):
+    monkeypatch.setattr(reading, "_ends_soon", lambda _: False)
+    assert sample.get(lambda: [1, 1]) == [1, 1]
+    end = now() + timedelta(seconds=SAMPLES.seconds)
+    monkeypatch.setattr(reading, "now", lambda: end)
+    assert sample.get(lambda: [2, 2]) == [2, 2]
+
+
+def test_an_answer_is_renewed_early_by_luck(monkeypatch):
+    stored = reading.Answer(now().timestamp() + 1, 0.1, b"")
+    for luck, early in ((0.0, False), (1.0 - 1e-16, True)):
+        monkeypatch.setattr(reading.random, "random", lambda luck=luck: luck)
+        assert reading._ends_soon(stored) is early
