@@ -27,7 +27,7 @@ feature = Feature(
         "core.app.operator_events_api:router",
     ),
     public_routers=("core.identity.oidc.back_channel:router", "core.integrations.hooks_api:router"),
-    jobs=("core.jobs.announcing", "core.jobs.deliveries", "core.webhooks.dispatch"),
+    jobs=("core.jobs.announcing", "core.jobs.deliveries", "core.webhooks.dispatch", "core.integrations.listeners"),
     credentials=("core.identity.keys:KIND", "core.identity.people.sessions:KIND"),
     tables=(
         "core.tenancy.models",
@@ -186,7 +186,7 @@ feature = Feature(
         "person.erased": "core.idempotency.clearing:forget_bodies",
         "settings.changed": "core.identity.people.factor_rules:copy_rule",
         "tenant.restored": "core.identity.people.factor_rules:copy_rule",
-        "events.published": "core.webhooks.fan_out:event_published",
+        "events.published": "core.integrations.listeners:event_published",
     },
     observers=("core.cache.generations:event_published",),
     meters=(

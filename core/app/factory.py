@@ -22,6 +22,7 @@ from core.connections.sharing import sharing
 from core.error_groups.tracking import tracked
 from core.feature_registry import Feature, features, resolve
 from core.metrics.exposition import exposed
+from core.plugins.catalogue import installed
 from core.services import ensure
 from core.settings import get_settings
 from core.tracing import traced
@@ -79,6 +80,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Find or start the servers before the first request, and close the connections after the last one."""
     telemetry.configure_from_settings()
     await run_sync(ensure)
+    await run_sync(installed)  # finds the plugins now: no request may wait for that in its transaction
     settings = get_settings()
     try:
         with exposed(settings.metrics_host, settings.metrics_port), sharing("api"), tracked("api"), traced("api"):

@@ -23,6 +23,7 @@ from core.jobs.relay import Relay
 from core.jobs.runner import Runner, describe
 from core.metrics.exposition import exposed
 from core.plugins import models
+from core.plugins.catalogue import installed
 from core.settings import get_settings
 from core.startup import check_start
 from core.tenancy import list_tenants
@@ -64,6 +65,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     if left:
         log.info("temporary folders of killed processes removed", processes=left)
     models()  # finds the plugins now, and warns where they cannot be confined
+    installed()
     threads = threads or settings.jobs_threads
     messages, runner, stopping = DramatiqMessages(), Runner(isolating=True, threads=threads), Event()
     attendance = Attendance(

@@ -24,6 +24,7 @@ class PluginInstance(TenantBase, table=True):
         plugin: the name of the offer, such as ``slack``.
         name: the name that the tenant gives it, unique in its kind.
         enabled: whether the platform uses it.
+        events: the events that it listens to, of a listener.
         settings: without the secrets.
         secrets_set: names of the secrets that are set.
         sealed_secrets: the secrets as JSON, sealed with the tenant's key.
@@ -39,6 +40,7 @@ class PluginInstance(TenantBase, table=True):
     plugin: str = Field(sa_type=Text)
     name: str = Field(sa_type=Text)
     enabled: bool = Field(default=True)
+    events: list[str] = Field(sa_column=Column(JSONB, nullable=False))
     settings: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     secrets_set: list[str] = Field(sa_column=Column(JSONB, nullable=False))
     sealed_secrets: str = Field(sa_type=Text)

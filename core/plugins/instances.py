@@ -112,6 +112,7 @@ def add_instance(session: TenantSession, kind: str, plugin: str, draft: Instance
         kind=kind,
         plugin=plugin,
         name=draft.name,
+        events=[],
         settings={},
         secrets_set=[],
         sealed_secrets="",
@@ -256,6 +257,7 @@ def _apply(
         raise Invalid(detail, errors=[FieldError(f"settings.{fault}", detail)])
     sealed = {**stays, **{each: value for each, value in new.items() if value}}
     completed = check_settings(offer.schema, {**plain, **sealed})
+    row.events = list(offer.events)
     row.name, row.enabled = name, draft.enabled
     row.settings = {each: value for each, value in completed.items() if each not in names}
     row.secrets_set = sorted(sealed)

@@ -780,6 +780,7 @@ CREATE TABLE plugin_instances (
     plugin TEXT NOT NULL, 
     name TEXT NOT NULL, 
     enabled BOOLEAN NOT NULL, 
+    events JSONB NOT NULL, 
     settings JSONB NOT NULL, 
     secrets_set JSONB NOT NULL, 
     sealed_secrets TEXT NOT NULL, 

@@ -230,6 +230,7 @@ def upgrade() -> None:
         sa.Column("plugin", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("secrets_set", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("sealed_secrets", sa.Text(), nullable=False),
