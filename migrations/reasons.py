@@ -17,6 +17,8 @@ REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_imports_state"): _WIDENED,
     ("tenant", "ck_import_staging_state"): _WIDENED,
     ("tenant", "ck_score_runs_state"): _WIDENED,
+    ("tenant", "ck_communications_status"): _EMPTY,
+    ("tenant", "ix_communications_recipient_bidx"): _EMPTY,
     ("tenant", "ck_interventions_intervention_type"): _EMPTY,
     ("tenant", "ck_interventions_outcome"): _EMPTY,
     ("tenant", "ix_interventions_created_at"): _EMPTY,

@@ -156,9 +156,15 @@ CREATE TABLE communications (
     voided_by TEXT, 
     date_voided TIMESTAMP WITH TIME ZONE, 
     void_reason TEXT, 
+    purpose TEXT, 
+    contact_date DATE, 
+    segments INTEGER, 
+    gateway_uuid UUID, 
+    job_uuid UUID, 
+    answer TEXT, 
     CONSTRAINT pk_communications PRIMARY KEY (uuid), 
     CONSTRAINT ck_communications_communication_type CHECK (communication_type IN ('sms', 'whatsapp', 'voice', 'ussd', 'email', 'letter', 'in_person')), 
-    CONSTRAINT ck_communications_status CHECK (status IN ('queued', 'held', 'sending', 'sent', 'delivered', 'failed', 'cancelled', 'received', 'read')), 
+    CONSTRAINT ck_communications_status CHECK (status IN ('queued', 'held', 'waiting', 'sending', 'sent', 'delivered', 'failed', 'unknown', 'cancelled', 'received', 'read')), 
     CONSTRAINT ck_communications_direction CHECK (direction IN ('outbound', 'inbound')), 
     CONSTRAINT ck_communications_consent_basis CHECK (direction = 'inbound' OR consent_basis IS NOT NULL), 
     CONSTRAINT ck_communications_cost CHECK (cost IS NULL OR currency IS NOT NULL), 
@@ -166,6 +172,7 @@ CREATE TABLE communications (
 );
 CREATE INDEX ix_communications_communication_type ON communications (communication_type);
 CREATE INDEX ix_communications_patient_uuid ON communications (patient_uuid);
+CREATE INDEX ix_communications_recipient_bidx ON communications (recipient_bidx, sent_at);
 CREATE INDEX ix_communications_status ON communications (status, scheduled_for);
 CREATE UNIQUE INDEX uq_communications_dedupe_key ON communications (dedupe_key) WHERE dedupe_key IS NOT NULL;
 CREATE UNIQUE INDEX uq_communications_provider_message_id ON communications (provider, provider_message_id) WHERE provider_message_id IS NOT NULL;
@@ -521,6 +528,32 @@ CREATE TABLE linkage_candidates (
 );
 CREATE INDEX ix_linkage_candidates_state ON linkage_candidates (state, probability);
 CREATE UNIQUE INDEX uq_linkage_candidates_pair ON linkage_candidates (first_uuid, second_uuid);
+CREATE TABLE message_phones (
+    phone_bidx BYTEA NOT NULL, 
+    opted_out_at TIMESTAMP WITH TIME ZONE, 
+    opted_out_by TEXT, 
+    wrong_since TIMESTAMP WITH TIME ZONE, 
+    wrong_reason TEXT, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_message_phones PRIMARY KEY (phone_bidx)
+);
+CREATE TABLE message_templates (
+    uuid UUID NOT NULL, 
+    purpose TEXT NOT NULL, 
+    language TEXT NOT NULL, 
+    version INTEGER NOT NULL, 
+    body TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    retired_at TIMESTAMP WITH TIME ZONE, 
+    retired_by TEXT, 
+    CONSTRAINT pk_message_templates PRIMARY KEY (uuid), 
+    CONSTRAINT ck_patient_consents_purpose CHECK (purpose IN ('reminders', 'follow_up', 'surveys')), 
+    CONSTRAINT ck_message_templates_state CHECK (state IN ('active', 'retired')), 
+    CONSTRAINT uq_message_templates_version UNIQUE (purpose, language, version)
+);
+CREATE UNIQUE INDEX uq_message_templates_active ON message_templates (purpose, language) WHERE state = 'active';
 CREATE TABLE models (
     uuid UUID NOT NULL, 
     name TEXT NOT NULL, 
@@ -620,6 +653,23 @@ CREATE TABLE patient_assignments (
     CONSTRAINT pk_patient_assignments PRIMARY KEY (patient_uuid)
 );
 CREATE INDEX ix_patient_assignments_person_id ON patient_assignments (person_id);
+CREATE TABLE patient_consents (
+    uuid UUID NOT NULL, 
+    patient_uuid UUID NOT NULL, 
+    facility_uuid UUID NOT NULL, 
+    purpose TEXT NOT NULL, 
+    agrees BOOLEAN NOT NULL, 
+    day DATE NOT NULL, 
+    source TEXT NOT NULL, 
+    language TEXT, 
+    shared_phone BOOLEAN DEFAULT false NOT NULL, 
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    recorded_by TEXT NOT NULL, 
+    CONSTRAINT pk_patient_consents PRIMARY KEY (uuid), 
+    CONSTRAINT ck_patient_consents_purpose CHECK (purpose IN ('reminders', 'follow_up', 'surveys')), 
+    CONSTRAINT ck_patient_consents_source CHECK (source IN ('paper_form', 'verbal', 'sms', 'import'))
+);
+CREATE INDEX ix_patient_consents_patient_uuid ON patient_consents (patient_uuid, purpose, recorded_at);
 CREATE TABLE patient_identities (
     uuid UUID NOT NULL, 
     patient_uuid UUID NOT NULL, 
@@ -1079,6 +1129,20 @@ CREATE TABLE tenant_settings (
     updated_by TEXT NOT NULL, 
     CONSTRAINT pk_tenant_settings PRIMARY KEY (key)
 );
+CREATE TABLE unmatched_messages (
+    uuid UUID NOT NULL, 
+    gateway_uuid UUID NOT NULL, 
+    sealed_sender TEXT, 
+    sealed_text TEXT, 
+    candidates UUID[] NOT NULL, 
+    state TEXT NOT NULL, 
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    settled_at TIMESTAMP WITH TIME ZONE, 
+    settled_by TEXT, 
+    CONSTRAINT pk_unmatched_messages PRIMARY KEY (uuid), 
+    CONSTRAINT ck_unmatched_messages_state CHECK (state IN ('waiting', 'settled'))
+);
+CREATE INDEX ix_unmatched_messages_state ON unmatched_messages (state, received_at);
 CREATE TABLE unread_contacts (
     patient_uuid UUID NOT NULL, 
     source TEXT NOT NULL, 
@@ -1234,7 +1298,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, models, observations, officer_absences, officer_capacities, patient_assignments, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -1,1 +1,1 @@
-"""Follow-up: interventions for patients, and communications with them."""
+"""Follow-up: interventions for patients."""

@@ -1,10 +1,9 @@
-"""Tables of follow-up: interventions for patients, and communications with them."""
+"""The table of follow-up: interventions for patients."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, DateTime, Index, LargeBinary, Numeric, Text, text
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from core.clock import now
@@ -82,90 +81,6 @@ class Intervention(ResultFields, TenantBase, table=True):
     notes_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
     new_phone_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
     wrong_phone_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
-    created_by: str = Field(sa_type=Text)
-    updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
-    voided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    voided_by: str | None = Field(default=None, sa_type=Text)
-    date_voided: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    void_reason: str | None = Field(default=None, sa_type=Text)
-
-
-class Communication(TenantBase, table=True):
-    """One message or call in either direction, with the provider's answer.
-
-    Attributes:
-        version_id: changes with every write; the row's ETag.
-        channel: name of the channel's plugin; ``communication_type`` is the medium.
-        template: name of the approved text; ``body_enc`` is the text that was sent, encrypted with the patient's key.
-        consent_basis: the consent for this message, such as ``opt_in:2026-01-05``; outbound rows must have one.
-        provider_message_id: the provider's identifier; delivery reports find the row by it.
-        cost: the provider's charge, in ``currency`` (ISO 4217).
-    """
-
-    __tablename__ = "communications"
-    __table_args__ = (
-        CheckConstraint(
-            "communication_type IN ('sms', 'whatsapp', 'voice', 'ussd', 'email', 'letter', 'in_person')",
-            name="communication_type",
-        ),
-        CheckConstraint(
-            "status IN ('queued', 'held', 'sending', 'sent', 'delivered', 'failed', 'cancelled', 'received', 'read')",
-            name="status",
-        ),
-        CheckConstraint("direction IN ('outbound', 'inbound')", name="direction"),
-        CheckConstraint("direction = 'inbound' OR consent_basis IS NOT NULL", name="consent_basis"),
-        CheckConstraint("cost IS NULL OR currency IS NOT NULL", name="cost"),
-        CheckConstraint("NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL)", name="voided"),
-        Index("ix_communications_patient_uuid", "patient_uuid"),
-        Index("ix_communications_status", "status", "scheduled_for"),
-        Index("ix_communications_communication_type", "communication_type"),
-        Index(
-            "uq_communications_provider_message_id",
-            "provider",
-            "provider_message_id",
-            unique=True,
-            postgresql_where=text("provider_message_id IS NOT NULL"),
-        ),
-        Index(
-            "uq_communications_dedupe_key",
-            "dedupe_key",
-            unique=True,
-            postgresql_where=text("dedupe_key IS NOT NULL"),
-        ),
-    )
-
-    uuid: UUID = Field(default_factory=new_uuid, primary_key=True)
-    version_id: UUID = Field(default_factory=new_uuid)
-    patient_uuid: UUID
-    facility_uuid: UUID
-    prediction_uuid: UUID | None = None
-    alert_uuid: UUID | None = None
-    intervention_uuid: UUID | None = None
-    reply_to_uuid: UUID | None = None
-    communication_type: str = Field(sa_type=Text)
-    direction: str = Field(default="outbound", sa_type=Text)
-    status: str = Field(default="queued", sa_type=Text)
-    channel: str | None = Field(default=None, sa_type=Text)
-    template: str | None = Field(default=None, sa_type=Text)
-    template_version: str | None = Field(default=None, sa_type=Text)
-    language: str | None = Field(default=None, sa_type=Text)
-    consent_basis: str | None = Field(default=None, sa_type=Text)
-    recipient_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    recipient_bidx: bytes | None = Field(default=None, sa_type=LargeBinary)
-    body_enc: bytes | None = Field(default=None, sa_type=LargeBinary)
-    dedupe_key: str | None = Field(default=None, sa_type=Text)
-    provider: str | None = Field(default=None, sa_type=Text)
-    provider_message_id: str | None = Field(default=None, sa_type=Text)
-    provider_status: str | None = Field(default=None, sa_type=Text)
-    error_code: str | None = Field(default=None, sa_type=Text)
-    attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    cost: Decimal | None = Field(default=None, sa_type=Numeric(14, 6))
-    currency: str | None = Field(default=None, sa_type=Text)
-    scheduled_for: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    delivered_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    failed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     created_by: str = Field(sa_type=Text)
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))

@@ -12,6 +12,8 @@ feature = Feature(
         "tenants.portal.team_pages:router",
         "tenants.portal.verify_pages:router",
         "tenants.portal.patient_pages:router",
+        "tenants.portal.message_pages:router",
+        "tenants.portal.template_pages:router",
         "tenants.portal.data_pages:router",
         "tenants.portal.import_pages:router",
         "tenants.portal.candidate_pages:router",

@@ -254,6 +254,7 @@ def _search_page(
         text=text,
         patients=patients,
         more=more,
+        may_see_messages="messages.read" in scope.principal.permissions,
         problem=problem,
         clinics=names,
         words=patient_words,
@@ -298,4 +299,5 @@ def _patient_page(
         errors={} if wrong is None else {field: _(_WRONG[field]).format(count=NOTE_MAX) for field in wrong.fields},
         note_max=NOTE_MAX,
         may_record="attempts.write" in scope.principal.permissions,
+        may_see_consent="consents.read" in scope.principal.permissions,
     )

@@ -23,7 +23,10 @@ from tenants.followup import service as attempts
 from tenants.followup.repository import wrong_phones
 from tenants.followup.schemas import AttemptFilter, AttemptOut
 from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
+from tenants.messages import service as messages
+from tenants.messages.schemas import MessageFilter, MessageOut
 from tenants.portal import patient_words as words
+from tenants.portal.message_words import history_words
 from tenants.records import service as records
 from tenants.records.repository import facility_names
 from tenants.records.schemas import PatientOut, TimelineEntry
@@ -112,12 +115,20 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
             sorted_page = PageRequest(1, _ALL, sort=planning.NEWEST_FIRST)
             done = planning.read_list(session, InterventionFilter(patient_id=patient_id), sorted_page).items
             wrong_phone_on = wrong_phones(session, [patient_id]).get(patient_id)
+        exchanged: list[MessageOut] = []
+        if "messages.read" in permissions:
+            newest = PageRequest(1, _ALL, sort=messages.NEWEST_FIRST)
+            exchanged = messages.read_list(session, MessageFilter(patient_id=patient_id), newest).items
         acts = _acts(session, patient_id) if "audit.read" in permissions else None
         clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
     ended = [item for item in done if item.state in ("failed", "cancelled")]
     actors = {attempt.recorded_by for attempt in recorded} | {item.ended_by or item.created_by for item in ended}
     names = _names(scope, actors | {act.actor for act in acts or ()})
     days = _by_day(entries, recorded, ended, names, ZoneInfo(scope.tenant.time_zone))
+    for message in exchanged:
+        moment = (message.sent_at or message.created_at).astimezone(ZoneInfo(scope.tenant.time_zone))
+        days[moment.date()][history_words(message)] = None
+    lines = [(day.isoformat(), shown_date(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]
     first = (page - 1) * DAYS_ON_PAGE
     return PatientView(
         patient=patient,
@@ -128,7 +139,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         risk=risk,
         wrong_phone_on=wrong_phone_on,
         regimen=next((entry.facts["regimen"] for entry in entries if "regimen" in entry.facts), None),
-        timeline=days[first : first + DAYS_ON_PAGE],
+        timeline=lines[first : first + DAYS_ON_PAGE],
         days=len(days),
         plans=[item for item in done if item.state == "planned"],
         looks=None if acts is None else words.looks(acts, names, ZoneInfo(scope.tenant.time_zone))[:_LOOKS],
@@ -155,8 +166,8 @@ def _by_day(
     ended: Sequence[InterventionOut],
     names: Mapping[str, str],
     zone: ZoneInfo,
-) -> list[tuple[str, str, str]]:
-    """The events of each day, newest day first, without repeated lines."""
+) -> dict[date, dict[str, None]]:
+    """The events of each day, without repeated lines."""
     days: dict[date, dict[str, None]] = defaultdict(dict)
     for entry in entries:
         days[entry.date][words.event_words(entry)] = None
@@ -164,4 +175,4 @@ def _by_day(
         days[attempt.day][words.attempt_words(attempt, names)] = None
     for item in ended:
         days[(item.ended_at or item.created_at).astimezone(zone).date()][words.ended_words(item, names)] = None
-    return [(day.isoformat(), shown_date(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]
+    return days

@@ -35,9 +35,9 @@ class SettingField:
         text: its value as the form shows it; several values are on a line each.
         default: its default as the form shows it.
         meaning: what it is for.
-        kind: ``choice``; ``number``; ``text``; ``lines``, a list; ``pairs``, names and values; ``bands``, a list of
-            pairs of numbers; ``many``, several choices; ``variants``, a choice with fields of its own for each value;
-            ``document``, a mapping made elsewhere.
+        kind: ``choice``; ``number``; ``text``; ``lines``, a list; ``numbers``, a list of whole numbers; ``pairs``,
+            names and values; ``bands``, a list of pairs of numbers; ``many``, several choices; ``variants``, a choice
+            with fields of its own for each value; ``document``, a mapping made elsewhere.
         options: the values to choose from.
         least, most: bounds of a number; None for none.
         whole: whether the number has no decimals.
@@ -222,15 +222,15 @@ def _form_of(own: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
 
 
 def _kind_of_list(items: Mapping[str, Any]) -> str:
-    if items.get("type") == "string":
-        return "lines"
+    if items.get("type") in ("string", "integer"):
+        return "lines" if items["type"] == "string" else "numbers"
     return "bands" if set(items.get("properties", ())) == {"start", "days"} else "document"
 
 
 def _text(field: SettingField, value: object) -> str:
     if value is None:
         return ""
-    if field.kind == "lines" and isinstance(value, list):
+    if field.kind in ("lines", "numbers") and isinstance(value, list):
         return "\n".join(map(str, value))
     if field.kind == "pairs" and isinstance(value, dict):
         return "\n".join(f"{name} = {text}" for name, text in value.items())
@@ -255,7 +255,7 @@ def _value(field: SettingField) -> object:
         return {"kind": text} | {part.name.rpartition(".")[2]: _value(part) for part in inner if part.text.strip()}
     if field.kind == "number":
         return _number(text, whole=field.whole)
-    if field.kind in ("lines", "many", "pairs", "bands"):
+    if field.kind in ("lines", "numbers", "many", "pairs", "bands"):
         return _of_lines(field, [line.strip() for line in text.splitlines() if line.strip()])
     if field.kind == "document" or field.options == ("true", "false"):
         try:
@@ -268,6 +268,8 @@ def _value(field: SettingField) -> object:
 def _of_lines(field: SettingField, lines: list[str]) -> object:
     if field.kind in ("lines", "many"):
         return lines
+    if field.kind == "numbers":
+        return [_number(line, whole=True) for line in lines]
     pairs = [_pair(field, line) for line in lines]
     if field.kind == "pairs":
         return dict(pairs)

@@ -306,6 +306,20 @@ FACES: Final = (
     ),
     Face("admin-webhook-change", "GET /admin/webhooks/{webhook_id}/change", ADMIN),
     Face("admin-key-created", "POST /admin/keys/new", ADMIN, "/admin/keys/new", _key),
+    Face("messages", "GET /messages", OFFICER),
+    Face("messages-empty", "GET /messages", f"{ADMIN}@new-partner"),
+    Face("patient-messages", "GET /patients/{patient_id}/messages", OFFICER, "/patients/{texted_id}/messages"),
+    Face(
+        "patient-consent-wrong", "POST /patients/{patient_id}/consents", OFFICER, "/patients/{texted_id}/messages",
+        send("Save", day="2999-01-01"),
+    ),
+    Face("admin-texts", "GET /admin/message-texts", ADMIN),
+    Face("admin-texts-empty", "GET /admin/message-texts", f"{ADMIN}@new-partner"),
+    Face("admin-text", "GET /admin/message-texts/new", ADMIN),
+    Face(
+        "admin-text-wrong", "POST /admin/message-texts/new", ADMIN, "/admin/message-texts/new",
+        send("Save", body="Your ARV refill is ready on {date}"),
+    ),
     Face("admin-settings", "GET /admin/settings", ADMIN),
     Face("admin-schedules", "GET /admin/schedules", ADMIN),
     Face(

@@ -10,17 +10,26 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 import httpx
+from sqlmodel import col, select
 
-from core.clock import today
+from core.clock import now, today
 from core.database import tenant_session
 from core.errors import NotFound
 from core.identity.keys import create_key
 from core.identity.people import links, members
 from core.jobs.worker import drain
 from core.preferences import registry, service
+from core.privacy import vault
 from core.tenancy import create_tenant, list_tenants
+from core.tenancy import settings as tenant_settings
+from plugins.sdk import IncomingSms
+from tenants.messages import incoming
+from tenants.messages.models import Communication
+from tenants.messages.settings import MessageSettings
+from tenants.messages.templates import EXAMPLES
 from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
+from tenants.records.models import Patient
 from tests.browser import people
 from tests.browser.jobs import dead_job
 from tests.browser.radet import ago, write_pair
@@ -103,6 +112,7 @@ class Stage:
         _id_of(api.post("/v1/reports/schedules", json=monthly))
         _id_of(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
         self._prepare_webhooks(api, tenant)
+        self._prepare_messages(api, tenant)
         invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
         self.things["person_id"] = _id_of(
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
@@ -121,6 +131,26 @@ class Stage:
         with tenant_session(tenant, actor=ACTOR) as session:
             statement = "UPDATE webhook_endpoints SET state = 'disabled', reason = 'failing' WHERE id = %s"
             session.cursor().execute(statement, (stopped,))
+
+    def _prepare_messages(self, api: httpx.Client, tenant: TenantRef) -> None:
+        """A patient who consents, a message of which nobody knows whether it arrived, and one that has to be read."""
+        with tenant_session(tenant, actor=ACTOR) as session:
+            tenant_settings.put(session, MessageSettings(code_word="Sunrise", phone="0803 000 0000"))
+            patient = session.exec(select(Patient).where(col(Patient.known_to).is_(None)).limit(1)).one()
+            self.things["texted_id"] = str(patient.uuid)
+            row = Communication(
+                patient_uuid=patient.uuid, facility_uuid=patient.facility_uuid, communication_type="sms",
+                status="unknown", purpose="reminders", consent_basis="verbal", segments=1, error_code="timeout",
+                sent_at=now(), created_by=ACTOR,
+            )  # fmt: skip
+            text = "Sunrise: see you on 03/02. Reply 1 if you come, 2 if we should call you."
+            row.body_enc = vault(session).encrypt(patient.uuid, "communications", "body_enc", row.uuid, text)
+            session.add(row)
+            incoming.take(session, uuid4(), IncomingSms("+2348030000001", "I am on a journey until Friday", ""))
+        body = {"purpose": "reminders", "language": "en", "body": EXAMPLES["en"]}
+        _id_of(api.post("/v1/message-templates", json=body))
+        consent = {"purpose": "reminders", "agrees": True, "source": "verbal", "language": "ha"}
+        _id_of(api.post(f"/v1/patients/{self.things['texted_id']}/consents", json=consent))
 
     def _prepare_south(self, api: httpx.Client) -> None:
         provider = {"issuer": "https://sign-in.partner-south.example.org", "client_id": "iit"}

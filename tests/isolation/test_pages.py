@@ -21,7 +21,7 @@ from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
 from tenants.followup.proposals import propose
 from tests.core.error_groups.samples import stored_error
-from tests.isolation import pages_admin, pages_data
+from tests.isolation import pages_admin, pages_data, pages_messages
 from tests.isolation.pages import OWN, Row
 from tests.keyed import KeyedClient
 
@@ -136,6 +136,7 @@ ROWS = [
     ),
     Row("POST", "/reports/schedules/{schedule_id}/delete", "reports.write", names=("schedule_id",), status=303),
     *pages_data.ROWS,
+    *pages_messages.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
@@ -246,6 +247,7 @@ def things(world, places, signed_in, sso_domain):
         named["domain_id"] = sso_domain
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
+        named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
         if recorder is not None:
             recorded = next(row for row in ROWS if row.path == "/today/attempts")
             assert recorded.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == recorded.status

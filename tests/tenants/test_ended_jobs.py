@@ -26,6 +26,7 @@ from tenants.cohort import service as cohort
 from tenants.imports.given_up import shown_state
 from tenants.imports.models import Import
 from tenants.imports.report import summary
+from tenants.messages.models import Communication
 from tenants.quality import service as quality
 from tenants.records.ids import new_uuid
 from tenants.reports.files import MAKE_JOB, state_of
@@ -156,6 +157,24 @@ def of_report_file(session: TenantSession) -> tuple[str, str | None]:
     return state_of(row), row.problem
 
 
+def begin_message(session: TenantSession) -> UUID:
+    row = Communication(
+        patient_uuid=new_uuid(),
+        facility_uuid=new_uuid(),
+        communication_type="sms",
+        consent_basis="verbal:2026-01-05",
+        created_by="test:1",
+    )
+    session.add(row)
+    session.flush()
+    return enqueue(session, "messages.send", {"message_id": str(row.uuid)})
+
+
+def of_message(session: TenantSession) -> tuple[str, str | None]:
+    row = session.exec(select(Communication)).one()
+    return row.status, row.error_code
+
+
 def leaves_nothing(kind: str) -> Case:
     """A kind whose job writes all that it writes in its last step."""
     return Case(lambda session: enqueue(session, kind, {}), lambda _: None, None, None, None)
@@ -183,6 +202,10 @@ CASES = {
     "risk.score_part": Case(begin_part, of_part, "waiting", "failed", "failed"),
     "risk.train": leaves_nothing("risk.train"),
     "risk.measure": leaves_nothing("risk.measure"),
+    "messages.send": Case(begin_message, of_message, ("waiting", None), ("failed", "given_up"), ("failed", "given_up")),
+    "messages.plan": leaves_nothing("messages.plan"),
+    "messages.ask": leaves_nothing("messages.ask"),
+    "messages.report": leaves_nothing("messages.report"),
     "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),
     "quality.report": Case(
         begin_report,
@@ -241,6 +264,7 @@ def test_what_a_job_works_on_says_how_the_job_ended(
     [
         ("imports.undo", ("stalled", "it was being undone when the tenant's archive was written", UNDO)),
         ("risk.score", "failed"),
+        ("messages.send", ("cancelled", "restored")),
         ("cohort.rebuild", (True, "it was under way when the tenant's archive was written")),
         ("reports.make", ("failed", "it was not made yet when the tenant's archive was written: request it again")),
     ],

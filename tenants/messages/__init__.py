@@ -1,0 +1,1 @@
+"""Messages to patients: consent, covert templates, reminders, deliveries, and what patients answer."""

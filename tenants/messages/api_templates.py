@@ -1,0 +1,63 @@
+"""Routes of the texts of messages."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from core.access import TenantDb, require
+from core.errors import Conflict, NotFound
+from core.errors.problem import responses
+from core.identity import Principal
+from core.web.location import set_location
+from tenants.messages import templates
+from tenants.messages.schemas import TemplateOut, TemplatePost, TemplatePreview, TemplateText
+
+router = APIRouter(prefix="/message-templates", tags=["messages"])
+
+Reader = Annotated[Principal, Depends(require("templates.read", confined=True, by_patient=True))]
+Writer = Annotated[Principal, Depends(require("templates.write"))]
+
+
+@router.get("", operation_id="list_message_templates", summary="List the texts of messages by purpose and language")
+def list_message_templates(
+    _: Reader, db: TenantDb, *, retired: Annotated[bool, Query(description="Also earlier versions.")] = False
+) -> list[TemplateOut]:
+    """Return the active versions, with `retired` also all earlier ones."""
+    return [templates.shown(db, row) for row in templates.list_templates(db, retired=retired)]
+
+
+@router.post("", operation_id="save_message_template", status_code=201, summary="Save a new version of a text")
+def save_message_template(_: Writer, db: TenantDb, body: TemplatePost, response: Response) -> TemplateOut:
+    """Save a text. It replaces the version before it. A text that is not covert, or too long, is rejected."""
+    row = templates.save(db, body)
+    set_location(response, f"/v1/message-templates/{row.uuid}")
+    return templates.shown(db, row)
+
+
+@router.post("/preview", operation_id="preview_message_template", summary="Show how a text looks and what it costs")
+def preview_message_template(_: Reader, db: TenantDb, body: TemplateText) -> TemplatePreview:
+    """Return the text with example values, its parts, and why it cannot be saved. Nothing is stored."""
+    return templates.preview(db, body.body)
+
+
+@router.get(
+    "/{template_id}",
+    operation_id="get_message_template",
+    summary="Get a version of a text",
+    responses=responses(NotFound),
+)
+def get_message_template(_: Reader, db: TenantDb, template_id: UUID) -> TemplateOut:
+    """Return a version, active or retired."""
+    return templates.shown(db, templates.get(db, template_id))
+
+
+@router.post(
+    "/{template_id}/retire",
+    operation_id="retire_message_template",
+    summary="Send a text no longer",
+    responses=responses(NotFound, Conflict),
+)
+def retire_message_template(_: Writer, db: TenantDb, template_id: UUID) -> TemplateOut:
+    """Retire the active version. Messages that need it are cancelled when they are due."""
+    return templates.shown(db, templates.retire(db, template_id))

@@ -1,0 +1,50 @@
+"""The gateway that sends messages: a plugin instance, which the platform calls while no transaction is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.plugins import sending
+from plugins.sdk import Sms, secret
+from tenants.messages.segments import size_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.database import TenantRef
+    from plugins.sdk import DeliveryReport, Outcome
+
+
+def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: str) -> Outcome:
+    """Send one message.
+
+    Args:
+        tenant: the tenant.
+        gateway: the plugin instance.
+        message_id: the message, the same in every attempt.
+        to: the phone in E.164.
+        text: what it says.
+
+    Raises:
+        TransactionOpenError: a transaction is open.
+    """
+    size = size_of(text)
+    sms = Sms(
+        id=str(message_id),
+        to=secret("to"),
+        text=secret("text"),
+        unicode=size.unicode,
+        segments=size.segments,
+        sender="",
+        report_url="",
+    )
+    return sending.send_sms(tenant, gateway, sms, to=to, text=text)
+
+
+def ask(tenant: TenantRef, gateway: UUID, reference: str) -> DeliveryReport | None:
+    """Ask the gateway what became of a message; None if it cannot be asked, or says nothing.
+
+    Raises:
+        TransactionOpenError: a transaction is open.
+    """
+    return sending.ask_status(tenant, gateway, reference)

@@ -1,0 +1,112 @@
+"""Words of the pages about messages to patients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from core.web.texts import LANGUAGES, marked
+from core.web.texts import gettext as _
+
+if TYPE_CHECKING:
+    from tenants.messages.schemas import MessageOut
+
+PURPOSES: Final = {
+    "reminders": marked("Reminders of the expected contact"),
+    "follow_up": marked("Messages after a missed contact"),
+    "surveys": marked("Questions about the service"),
+}
+SOURCES: Final = {
+    "paper_form": marked("Signed on paper"),
+    "verbal": marked("Said at the clinic"),
+    "sms": marked("By SMS"),
+    "import": marked("From an import"),
+}
+STATES: Final = {
+    "waiting": marked("Waiting"),
+    "sending": marked("Being sent"),
+    "sent": marked("Sent"),
+    "delivered": marked("Delivered"),
+    "failed": marked("Failed"),
+    "unknown": marked("Not known"),
+    "cancelled": marked("Not sent"),
+    "received": marked("To read"),
+    "read": marked("Received"),
+}
+LEVELS: Final = {"delivered": "low", "sent": "low", "unknown": "medium", "received": "medium", "failed": "high"}
+ANSWERS: Final = {
+    "coming": marked("Is coming"),
+    "call": marked("Asks for a call"),
+    "stop": marked("Wants no messages"),
+    "start": marked("Wants messages again"),
+    "nothing": marked("Nothing to do"),
+}
+REASONS: Final = {
+    "switched_off": marked("messages are switched off"),
+    "no_patient": marked("the patient is not on record"),
+    "no_consent": marked("the patient does not consent"),
+    "left_care": marked("the patient has left care or does not want to come"),
+    "came": marked("the patient came, or is expected on another day"),
+    "too_late": marked("the expected day is here"),
+    "no_phone": marked("no phone that receives messages"),
+    "wrong_number": marked("the phone is a wrong number"),
+    "opted_out": marked("the phone asked for no messages"),
+    "shared_phone": marked("other patients have the same phone"),
+    "daily_limit": marked("the phone had enough messages today"),
+    "no_template": marked("no text in this language"),
+    "not_covert": marked("the text would tell too much"),
+    "too_long": marked("the text is too long"),
+    "quiet": marked("no day permits messages"),
+    "person": marked("somebody cancelled it"),
+    "restored": marked("it was unfinished in a restored archive"),
+    "interrupted": marked("the platform stopped while it was sent"),
+    "given_up": marked("the platform gave it up"),
+    "timeout": marked("the gateway did not answer in time"),
+    "invalid_number": marked("the number does not exist"),
+    "unsubscribed": marked("the phone asked the network for no messages"),
+    "disabled": marked("the gateway is switched off"),
+    "no_instance": marked("the gateway was removed"),
+    "plugin_missing": marked("the gateway's plugin is missing"),
+}
+DONE: Final = {
+    "consent": marked("The decision is recorded."),
+    "sent": marked("The message goes out as soon as it is permitted."),
+    "settled": marked("The message is settled."),
+    "cancelled": marked("The message will not be sent."),
+    "saved": marked("The text is saved."),
+    "retired": marked("The text is no longer sent."),
+}
+OTHER_LANGUAGES: Final = {"sw": "Kiswahili", "ha": "Hausa", "ig": "Igbo", "yo": "Yorùbá", "am": "አማርኛ", "zu": "isiZulu"}
+"""Languages of texts besides those of pages, by their own names."""
+
+
+def languages() -> dict[str, str]:
+    """Code -> own name of the languages of texts."""
+    return {**LANGUAGES, **OTHER_LANGUAGES}
+
+
+def language_name(code: str) -> str:
+    """The own name of a language; the code of one that the pages do not know."""
+    return languages().get(code, code)
+
+
+def reason_words(reason: str | None) -> str:
+    """Why a message was not sent; a gateway's own code as it is."""
+    if not reason:
+        return ""
+    return _(REASONS[reason]) if reason in REASONS else reason.replace("_", " ")
+
+
+def state_words(message: MessageOut) -> str:
+    """The state of a message, with the reason or the answer."""
+    words = _(STATES[message.state])
+    more = _(ANSWERS[message.answer]) if message.answer else reason_words(message.reason)
+    return f"{words}: {more}" if more else words
+
+
+def history_words(message: MessageOut) -> str:
+    """A message in the timeline of its patient, in one line."""
+    text = f" “{message.text}”" if message.text else ""
+    if message.direction == "inbound":
+        return _("Message from the patient: {state}").format(state=state_words(message)) + text
+    purpose = _(PURPOSES[message.purpose]) if message.purpose else ""
+    return _("Message ({purpose}): {state}").format(purpose=purpose, state=state_words(message)) + text
