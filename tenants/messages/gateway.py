@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.plugins import sending
+from core.errors import NotFound
+from core.plugins import instances, sending
 from plugins.sdk import Sms, secret
 from tenants.messages.segments import size_of
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from core.database import TenantRef
+    from core.database import TenantRef, TenantSession
     from plugins.sdk import DeliveryReport, Outcome
 
 
-def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: str) -> Outcome:
+def report_address(session: TenantSession, gateway: UUID) -> str:
+    """Return the address to which the gateway sends reports; empty if the installation has no public address."""
+    try:
+        return instances.incoming_url(session, instances.get_instance(session, gateway))
+    except NotFound:
+        return ""
+
+
+def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: str, report_url: str) -> Outcome:
     """Send one message.
 
     Args:
@@ -24,6 +33,7 @@ def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: s
         message_id: the message, the same in every attempt.
         to: the phone in E.164.
         text: what it says.
+        report_url: where the gateway sends reports; empty if nowhere.
 
     Raises:
         TransactionOpenError: a transaction is open.
@@ -36,7 +46,7 @@ def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: s
         unicode=size.unicode,
         segments=size.segments,
         sender="",
-        report_url="",
+        report_url=report_url,
     )
     return sending.send_sms(tenant, gateway, sms, to=to, text=text)
 

@@ -88,9 +88,10 @@ def send(ctx: JobContext, payload: dict[str, Any]) -> None:
         ready, instance = _prepare(session, message_id, ctx.job_id)
         if ready is None or instance is None:
             ctx.finish(session)
+        report_url = "" if instance is None else gateway.report_address(session, instance)
     if ready is None or instance is None:
         return
-    outcome = gateway.send(ctx.tenant, instance, message_id, to=ready.to, text=ready.text)
+    outcome = gateway.send(ctx.tenant, instance, message_id, to=ready.to, text=ready.text, report_url=report_url)
     with ctx.session() as session:
         _record(session, message_id, outcome)
         ctx.finish(session)

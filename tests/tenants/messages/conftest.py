@@ -43,8 +43,8 @@ class Network:
     reports: dict[str, object] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def send(self, tenant, instance, message_id, *, to, text):
-        assert instance == GATEWAY
+    def send(self, tenant, instance, message_id, *, to, text, report_url):
+        assert (instance, report_url) == (GATEWAY, "")
         self.sent.append((message_id, to, text))
         answer = self.answers.pop(0) if self.answers else Outcome("sent", reference=f"ref-{message_id}")
         if isinstance(answer, Exception):
