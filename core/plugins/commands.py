@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -179,6 +180,22 @@ def test(slug: str, instance_id: UUID, *, as_json: bool) -> None:
         click.echo(outcome.state if not outcome.reason else f"{outcome.state}: {outcome.reason}")
     if outcome.state != "sent":
         raise SystemExit(1)
+
+
+@plugin.command()
+@click.argument("name")
+@click.option(
+    "--kind", required=True, help="alert-channel, sms-gateway, event-listener, importer, rag-source or model."
+)
+def new(name: str, kind: str) -> None:
+    """Write a new plugin NAME into the current folder. Its tests pass at once."""
+    from plugins.sdk.new_plugin import write_plugin
+
+    try:
+        folder = write_plugin(Path.cwd(), name, kind)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(str(folder))
 
 
 def _values(settings: tuple[str, ...]) -> Mapping[str, Any]:

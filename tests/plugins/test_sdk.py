@@ -23,13 +23,16 @@ from plugins.sdk import (
     BadArtifactError,
     BadDataError,
     FeatureSpec,
+    HttpRequest,
     TrainingData,
     logit,
     seal,
+    secret,
+    sent,
     sigmoid,
     verify,
 )
-from plugins.sdk.testing import CHECKS
+from plugins.sdk.testing import CHECKS, AlertChannelContract, ContractError
 
 SDK = Path(plugins.sdk.__file__).parent
 FEATURE = FeatureSpec("days_late", "continuous", unit="days")
@@ -253,3 +256,67 @@ def test_any_bytes_are_rejected_or_verify(content):
         return
     verify(artifact, "x/1")
     assert artifact.files["a.bin"] == content, base64.b64encode(content)
+
+
+@pytest.fixture(scope="module")
+def bare_site(wheel, tmp_path_factory):
+    """A folder with the wheel alone."""
+    folder = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_a_new_plugin_of_each_kind_passes_its_tests_at_once_with_the_wheel_alone(bare_site, tmp_path):
+    script = f"""
+import sys
+from pathlib import Path
+checkout, folder = {str(SDK.parents[1])!r}, Path({str(tmp_path)!r})
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+sys.path_hooks[:] = [hook for hook in sys.path_hooks if "editable" not in str(hook)]
+sys.path[:] = [{str(bare_site)!r}, *(p for p in sys.path if p and p != checkout and "editable" not in p)]
+import iit_sdk, plugins.sdk, pytest
+from plugins.sdk.new_plugin import KINDS, write_plugin
+assert iit_sdk.Alert is plugins.sdk.Alert and iit_sdk.__file__.startswith({str(bare_site)!r})
+folders = [write_plugin(folder, "my-" + kind, kind) for kind in KINDS]
+sys.path[:0] = [str(each) for each in folders]
+code = pytest.main(["-q", "-p", "no:cacheprovider", "--import-mode=importlib", *map(str, folders)])
+assert "core" not in sys.modules
+sys.exit(code)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("my-*/pyproject.toml"))) == 6
+
+
+def test_a_contract_names_the_promise_that_is_broken():
+    class Forgetful:
+        name, title, version, per_minute = "forgetful", "Forgetful", "1", 1
+
+        def settings_schema(self):
+            return {"type": "object", "properties": {"key": {"type": "string", "writeOnly": True, "title": "Key"}}}
+
+        def requests(self, alert, settings):
+            return [HttpRequest("POST", "https://" + settings["key"] + ".example.org/")]
+
+        def outcome(self, response, settings):
+            return sent()
+
+        def signature(self, settings):
+            return None
+
+        def acts(self, request, settings):
+            raise ValueError
+
+    class Contract(AlertChannelContract):
+        plugin, settings = Forgetful(), {"key": secret("key")}
+
+    contract = Contract()
+    contract.test_says_what_it_is()
+    with pytest.raises(ContractError, match="a host"):
+        contract.test_describes_requests_for_every_act()
+    with pytest.raises(ContractError, match="no answer came"):
+        contract.test_understands_every_answer()
+    with pytest.raises(ValueError):  # noqa: PT011 - the plugin's own
+        contract.test_reads_any_request_of_its_vendor()
