@@ -153,6 +153,7 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("create", "change", "remove", "enable", "disable", "rotate", "test")
         ),
+        "cli:plugin:address",
         *(f"{source}:cache:empty" for source in ("cli", "page")),
         "job:webhook:disable",
         "cli:tenant:create",
@@ -224,6 +225,7 @@ feature = Feature(
         "audit": Command("core.audit.commands:audit", "Seal and verify the audit of a tenant"),
         "breaker": Command("core.connections.commands:breaker", "The breakers of connections: see, open, close"),
         "cache": Command("core.cache.commands:cache_commands", "Answers that Redis stores: see, empty"),
+        "channel": Command("core.plugins.channel_commands:channel", "List and test the alert channels of a tenant"),
         "errors": Command("core.error_groups.commands:errors", "Unexpected errors: list, resolve, ignore"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
         "people": Command(
