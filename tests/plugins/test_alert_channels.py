@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plugins.email import Email
@@ -153,6 +153,7 @@ def test_what_the_answers_to_a_bot_of_slack_mean(text, outcome):
 
 
 @settings(max_examples=20)
+@example(title="t" * 5000, text="<&" * 10_000, facility="f" * 2000)
 @given(title=st.text(min_size=1, max_size=5000), text=st.text(max_size=20_000), facility=st.text(max_size=2000))
 def test_no_text_is_longer_than_the_vendor_takes(title, text, facility):
     changes = {"title": title, "text": text, "facility": facility, "facts": {f"f{n}": text for n in range(12)}}
