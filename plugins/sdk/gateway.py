@@ -16,7 +16,8 @@ class Sms:
 
     Attributes:
         id: the message's id, the same in every attempt.
-        to: mark of the number (``secret("to")``), which the platform fills in: a gateway sees no phone.
+        to: mark of the number (``secret("to")``), which the platform fills in: a gateway sees no phone. The mark
+            ``secret("to_digits")`` stands for the number without the plus sign.
         text: mark of the text (``secret("text")``), likewise.
         unicode: whether the text needs UCS-2.
         segments: in which the text is sent.
