@@ -54,7 +54,7 @@ def listen(context: JobContext, payload: dict[str, Any]) -> None:
     if event is not None and usable:
         outcome = send_event(context.tenant, instance_id, event)
         if outcome.state == "retry":
-            detail = f"a listener could not be told of an event: {outcome.reason}"
+            detail = f"an event could not be sent to a listener: {outcome.reason}"
             raise Unavailable(detail)
         if outcome.state != "sent":
             log_failure(context.tenant, instance_id, "outcome", outcome.reason or outcome.state)
