@@ -41,7 +41,8 @@ WITH listed AS (
   LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
   CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
   LEFT JOIN patient_assignments a ON a.patient_uuid = who.uuid
-  WHERE w.as_of BETWEEN %(first)s AND %(last)s AND (%(kind)s::text IS NULL OR w.kind = %(kind)s) AND {reach}
+  WHERE w.as_of BETWEEN %(first)s AND %(last)s AND (%(kind)s::text IS NULL OR w.kind = %(kind)s)
+    AND NOT e.held_out AND {reach}
   ORDER BY who.uuid, w.as_of, w.issued_at
 ),
 tried AS (
@@ -95,7 +96,7 @@ class FunnelRow:
     Attributes:
         key: DATIM id of the facility, or the actor; None for the tenant, and for people whom nobody followed.
         name: name of the facility or officer; None where there is none.
-        identified: people on lists of the period, held-out people included.
+        identified: people on lists of the period, without held-out ones.
         contacted: those of them whom somebody tried to reach; ``reached`` those who were spoken with.
         returned: those reached who had a contact on that day or later, by the records.
         retained: those returned who were on treatment six months later, out of ``retained_due``, whose

@@ -33,14 +33,14 @@ SELECT a.person_id, e.facility_uuid, count(DISTINCT a.patient_uuid),
 FROM worklist_entries e
 LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
 JOIN patient_assignments a ON a.patient_uuid = coalesce(merged.canonical_uuid, e.patient_uuid)
-WHERE e.worklist_uuid = ANY(%(lists)s) GROUP BY 1, 2
+WHERE e.worklist_uuid = ANY(%(lists)s) AND NOT e.held_out GROUP BY 1, 2
 """
 _UNASSIGNED = """
 SELECT DISTINCT ON (who.uuid) who.uuid, e.facility_uuid, e.rank FROM worklist_entries e
 LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
 CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
 JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
-WHERE e.worklist_uuid = ANY(%(lists)s) AND e.outcome IS NULL
+WHERE e.worklist_uuid = ANY(%(lists)s) AND NOT e.held_out AND e.outcome IS NULL
   AND NOT EXISTS (SELECT FROM patient_assignments a WHERE a.patient_uuid = who.uuid)
 ORDER BY who.uuid, e.rank
 """

@@ -46,7 +46,7 @@ SELECT count(*), (array_agg(e.uuid ORDER BY {key} DESC))[%(limit)s] {waiting} AN
 _PLACE: Final = "SELECT rank, score FROM worklist_entries WHERE uuid = %s AND worklist_uuid = %s"
 _EQUALS: Final = sql.SQL("""
 SELECT e.facility_uuid, e.score, count(*) FROM worklist_entries e
-WHERE e.worklist_uuid = %(worklist)s AND e.facility_uuid = ANY(%(facilities)s) AND {reach}
+WHERE e.worklist_uuid = %(worklist)s AND e.facility_uuid = ANY(%(facilities)s) AND NOT e.held_out AND {reach}
 GROUP BY e.facility_uuid, e.score HAVING count(*) > 1
 """)
 

@@ -39,7 +39,7 @@ CROSS JOIN LATERAL (
     coalesce(last.promised_for, last.outcome_date + (%(rests)s::jsonb ->> last.outcome)::int) > %(day)s, false
   ) AS rests
 ) rest
-WHERE e.worklist_uuid = %(worklist)s AND {reach_of_entry} AND {reach_of_patient}
+WHERE e.worklist_uuid = %(worklist)s AND NOT e.held_out AND {reach_of_entry} AND {reach_of_patient}
   AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
   AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s OR a.person_id = ANY(%(covered)s))
   AND (merged.canonical_uuid IS NULL OR NOT EXISTS (
@@ -64,7 +64,7 @@ CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uu
 JOIN facilities f ON f.uuid = e.facility_uuid
 JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
 LEFT JOIN patient_assignments a ON a.patient_uuid = who.uuid
-WHERE w.as_of = %(as_of)s AND {reach_of_entry} AND {reach_of_patient}
+WHERE w.as_of = %(as_of)s AND NOT e.held_out AND {reach_of_entry} AND {reach_of_patient}
   AND (%(facility)s::text IS NULL OR f.datim_id = %(facility)s)
   AND (%(mine)s::uuid IS NULL OR a.person_id IS NULL OR a.person_id = %(mine)s OR a.person_id = ANY(%(covered)s))
   AND EXISTS (

@@ -5,9 +5,9 @@ from tenants.risk.event_types import RISK_TYPES
 
 feature = Feature(
     name="risk",
-    routers=("tenants.risk.api:router",),
+    routers=("tenants.risk.api:router", "tenants.risk.api_holdout:router"),
     jobs=("tenants.risk.jobs", "tenants.risk.night"),
-    tables=("tenants.risk.models",),
+    tables=("tenants.risk.models", "tenants.risk.models_holdout"),
     permissions=(
         Permission(
             "risk.read",
@@ -29,6 +29,7 @@ feature = Feature(
                 "service",
             ),
         ),
+        Permission("holdout.manage", "Record the ethics approval of a hold-out, and end it"),
         Permission("risk.settings", "Change how models are trained and how scores are shown"),
         Permission(
             "worklists.read",
@@ -57,6 +58,8 @@ feature = Feature(
         "risk:patients:score",
         "risk:prediction:read",
         "risk:explanation:read",
+        "risk:holdout:approve",
+        "risk:holdout:end",
         "risk:worklist:issue",
         "risk:worklist:read",
     ),
@@ -99,6 +102,7 @@ feature = Feature(
         ),
     ),
     tags={
+        "holdout": "The random hold-out from lists, and its ethics approval.",
         "risk": "Models, scores with reasons, and worklists.",
     },
 )

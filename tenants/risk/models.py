@@ -214,7 +214,8 @@ class Worklist(TenantBase, table=True):
     """An issued list. It never changes, because a list that works changes the outcomes by which it is judged.
 
     ``capacity_share`` gives its levels their meaning, ``usual_risk`` is the risk to compare with, and ``note`` says
-    whether the preferred model failed and another one scored.
+    whether the preferred model failed and another one scored. ``entries`` and ``facilities`` count the people shown;
+    ``held_out`` those whom chance kept off.
     """
 
     __tablename__: ClassVar[str] = "worklists"
@@ -240,6 +241,7 @@ class Worklist(TenantBase, table=True):
     usual_risk: float | None = None
     note: str | None = None
     facilities: list[dict[str, Any]] = _json()
+    held_out: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     issued_by: str
     issued_at: datetime = Field(sa_type=STAMP)
 
@@ -247,7 +249,8 @@ class Worklist(TenantBase, table=True):
 class WorklistEntry(ResultFields, TenantBase, table=True):
     """One patient on an issued list.
 
-    Rank, score and reasons stay as issued; contact, outcome and result are filled in later.
+    Rank, score and reasons stay as issued; contact, outcome and result are filled in later. Whoever is ``held_out``
+    is on the record of the list alone: nobody is shown them.
     """
 
     __tablename__: ClassVar[str] = "worklist_entries"
@@ -271,3 +274,4 @@ class WorklistEntry(ResultFields, TenantBase, table=True):
     contacted_by: str | None = None
     outcome: str | None = None
     outcome_date: date | None = None
+    held_out: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

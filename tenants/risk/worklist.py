@@ -17,7 +17,7 @@ from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort.service import cohort_settings
 from tenants.records.ids import new_uuid
-from tenants.risk import repository, serving, worklist_repository
+from tenants.risk import holdout, repository, serving, worklist_repository
 from tenants.risk.failures import ModelFailed
 from tenants.risk.models import Prediction, Worklist, WorklistEntry
 from tenants.risk.reasons import reasons_of
@@ -26,7 +26,7 @@ from tenants.risk.settings import RiskSettings
 from tenants.risk.staleness import is_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
     from uuid import UUID
 
@@ -98,6 +98,7 @@ class _Draft:
     worklist: Worklist
     rows: Sequence[Prediction]
     rates: Mapping[str, Any]
+    held_out: Collection[UUID]
 
 
 def _head(session: TenantSession, order: Order) -> tuple[Worklist, Mapping[str, Any]]:
@@ -138,22 +139,29 @@ def _cut(session: TenantSession, order: Order, head: Worklist, rates: Mapping[st
     rows, everyone = worklist_repository.candidates(
         session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
     )
-    head.candidates, head.entries = sum(everyone.values()), len(rows)
-    head.facilities = _facilities(session, order, rows, everyone)
-    return _Draft(head, rows, rates)
+    approval = holdout.in_force(session) if order.kind == "at_risk" else None
+    held_out = {row.uuid for row in rows if holdout.is_held_out(approval, row.patient_uuid, row.expected_date)}
+    shown = [row for row in rows if row.uuid not in held_out]
+    head.candidates, head.entries, head.held_out = sum(everyone.values()), len(shown), len(held_out)
+    head.facilities = _facilities(session, order, shown, everyone)
+    return _Draft(head, rows, rates, held_out)
 
 
 def _store(session: TenantSession, order: Order, draft: _Draft, reasons: Mapping[UUID, list[dict[str, Any]]]) -> UUID:
     worklist = draft.worklist
     session.add(worklist)
     session.flush()
-    session.add_all([_entry(worklist, row, place, reasons) for row, place in _placed(draft.rows)])
+    for row, place in _placed(draft.rows):
+        entry = _entry(worklist, row, place, reasons)
+        entry.held_out = row.uuid in draft.held_out
+        session.add(entry)
     session.flush()
     facts = {
         "kind": order.kind,
         "as_of": order.as_of.isoformat(),
         "capacity": order.capacity,
-        "entries": len(draft.rows),
+        "entries": worklist.entries,
+        "held_out": worklist.held_out,
     }
     audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, facts)
     return worklist.uuid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Uuid, cast, or_
+from sqlalchemy import ColumnElement, Uuid, and_, cast, or_
 from sqlmodel import col, func, select
 
 from core.errors import NotFound
@@ -203,5 +203,6 @@ def facilities_of(session: TenantSession, uuid: UUID) -> Sequence[UUID]:
 
 
 def _of_reach(session: TenantSession) -> ColumnElement[bool]:
-    """The condition that a person of a list is within reach."""
-    return within_reach(session, WorklistEntry.facility_uuid, col(WorklistEntry.patient_uuid))
+    """The condition that a person of a list is shown, and within reach."""
+    shown = col(WorklistEntry.held_out).is_(False)
+    return and_(shown, within_reach(session, WorklistEntry.facility_uuid, col(WorklistEntry.patient_uuid)))

@@ -180,3 +180,8 @@ def verify_status(world: World) -> Call:
 @case("POST", "/v1/status-proposals/{proposal_id}/reject", kind="item")
 def reject_status(world: World) -> Call:
     return Call(path={"proposal_id": _proposed(world)})
+
+
+@case("GET", "/v1/effect", kind="catalogue")
+def get_effect(_: World) -> Call:
+    return Call(params={"first": "1999-01-01", "last": "1999-12-31"})

@@ -146,3 +146,23 @@ def get_worklist(world: World) -> Call:
 @case("GET", "/v1/worklists/{worklist_id}/file", kind="item")
 def get_worklist_file(world: World) -> Call:
     return Call(path={"worklist_id": _worklist(world)})
+
+
+HOLDOUT = {"share": 0.1, "reference": "NHREC/1", "approved_on": "2025-02-03", "approved_by": "Committee"}
+
+
+@case("GET", "/v1/holdout", kind="collection")
+def get_holdout(world: World) -> Call:
+    reference = f"NHREC/{uuid4().hex}"
+    world.json("PUT", "/v1/holdout", json={**HOLDOUT, "reference": reference})
+    return Call(marks=[reference])
+
+
+@case("PUT", "/v1/holdout", kind="own")
+def approve_holdout(world: World) -> Call:
+    return Call(json=HOLDOUT, state=lambda: world.json("GET", "/v1/holdout"))
+
+
+@case("DELETE", "/v1/holdout", kind="own")
+def end_holdout(world: World) -> Call:
+    return Call(state=lambda: world.json("GET", "/v1/holdout"))
