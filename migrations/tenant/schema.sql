@@ -298,6 +298,19 @@ CREATE TABLE facility_targets (
     CONSTRAINT ck_facility_targets_reached CHECK (reached BETWEEN 0 AND 1), 
     CONSTRAINT ck_facility_targets_returned CHECK (returned BETWEEN 0 AND 1)
 );
+CREATE TABLE holdout_approvals (
+    uuid UUID NOT NULL, 
+    share FLOAT NOT NULL, 
+    reference TEXT NOT NULL, 
+    approved_on DATE NOT NULL, 
+    approved_by TEXT NOT NULL, 
+    recorded_by TEXT NOT NULL, 
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    ended_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_holdout_approvals PRIMARY KEY (uuid), 
+    CONSTRAINT ck_holdout_approvals_share CHECK (share > 0 AND share <= 0.5)
+);
+CREATE UNIQUE INDEX uq_holdout_approvals_in_force ON holdout_approvals ((ended_at IS NULL)) WHERE ended_at IS NULL;
 CREATE TABLE idempotency_answers (
     key_digest BYTEA NOT NULL, 
     principal TEXT NOT NULL, 
@@ -1227,6 +1240,7 @@ CREATE TABLE worklists (
     capacity_share NUMERIC(5, 4), 
     usual_risk FLOAT, 
     note TEXT, 
+    held_out INTEGER DEFAULT 0 NOT NULL, 
     CONSTRAINT pk_worklists PRIMARY KEY (uuid), 
     CONSTRAINT ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)
@@ -1278,6 +1292,7 @@ CREATE TABLE worklist_entries (
     result_on DATE, 
     window_end DATE, 
     settled BOOLEAN DEFAULT false NOT NULL, 
+    held_out BOOLEAN DEFAULT false NOT NULL, 
     CONSTRAINT pk_worklist_entries PRIMARY KEY (uuid), 
     CONSTRAINT uq_worklist_entries_worklist_uuid_patient_uuid UNIQUE (worklist_uuid, patient_uuid), 
     CONSTRAINT ck_worklist_entries_result CHECK (result IN ('returned_in_time', 'returned_late', 'iit', 'died', 'transferred_out', 'stopped', 'not_known')), 
@@ -1298,7 +1313,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

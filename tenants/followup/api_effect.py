@@ -62,7 +62,7 @@ def get_effect(
 ) -> EffectOut:
     """Return which share of the people at risk returned in time, and what can be said about the lists' effect."""
     report = effect.read_effect(db, first, last)
-    found = report.difference
+    contrast = report.difference
     return EffectOut(
         first=first,
         last=last,
@@ -72,7 +72,9 @@ def get_effect(
         held_out=_shown(report.held_out),
         tried=_shown(report.tried),
         untried=_shown(report.untried),
-        difference=None if found is None else DifferenceOut(value=found.value, low=found.low, high=found.high),
+        difference=None
+        if contrast is None
+        else DifferenceOut(value=contrast.value, low=contrast.low, high=contrast.high),
     )
 
 

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import Field
 
 from core.access import TenantScope, require
 from core.access.pages import Page
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
 from tenants.followup import assignments
@@ -21,6 +22,13 @@ from tenants.records.service import read_patient
 router = APIRouter()
 
 Assigner = Annotated[Principal, Depends(require("assignments.write", confined=True, by_patient=True))]
+
+
+class AssignManyForm(ViewForm):
+    """The form of an assignment of the chosen patients of a page; an empty ``person_id`` ends theirs."""
+
+    person_id: UUID | Literal[""] = ""
+    patient_id: list[UUID] = Field(default_factory=list, max_length=100)
 
 
 class AssignForm(ViewForm):
@@ -67,3 +75,20 @@ def post_assign(
         else:
             assignments.end(session, patient_id)
     return RedirectResponse(form.view.address(), SEE_OTHER)
+
+
+@router.post("/today/assignments")
+def post_assignments(_: Assigner, scope: TenantScope, form: Annotated[AssignManyForm, Form()]) -> RedirectResponse:
+    """Assign the chosen patients to a colleague, or to nobody, and return to the list, which says how many it was."""
+    assigned = 0
+    with scope.session() as session:
+        for patient in sorted(set(form.patient_id)):
+            if not form.person_id:
+                assignments.end(session, patient)
+            else:
+                try:
+                    assignments.assign(session, patient, form.person_id)
+                except Invalid:
+                    continue  # the colleague does not reach this patient's clinic
+            assigned += 1
+    return RedirectResponse(form.view.address(assigned=assigned), SEE_OTHER)

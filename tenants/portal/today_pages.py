@@ -14,9 +14,10 @@ from core.access.pages import Page, PageContext
 from core.errors import Invalid, NotFound
 from core.identity import Principal
 from core.identity.people import members
+from core.identity.people.colleagues import colleagues
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
-from tenants.followup import planning, rest, service, today
+from tenants.followup import assignments, planning, rest, service, today
 from tenants.followup.outcomes import OutcomeName
 from tenants.followup.schemas import AttemptPost, OutcomePost
 from tenants.followup.today import Today
@@ -121,10 +122,18 @@ Viewed = Annotated[View, Depends(view_of)]
 
 @router.get("/today")
 def show_today(
-    page: Page, principal: Tracker, scope: TenantScope, view: Viewed, done: UUID | None = None
+    page: Page,
+    principal: Tracker,
+    scope: TenantScope,
+    view: Viewed,
+    done: UUID | None = None,
+    assigned: Annotated[int | None, Query(ge=0, le=100)] = None,
 ) -> HTMLResponse:
-    """Show one page of today's list. ``done`` is the attempt that was just recorded, and can be undone."""
-    return _today_page(page, principal, scope, view, done=done)
+    """Show one page of today's list.
+
+    ``done`` is the attempt that was just recorded, and can be undone; ``assigned`` says how many were just assigned.
+    """
+    return _today_page(page, principal, scope, view, done=done, just_assigned=assigned)
 
 
 @router.get("/today/rest")
@@ -161,6 +170,7 @@ def _today_page(
     view: View,
     *,
     done: UUID | None = None,
+    just_assigned: int | None = None,
     wrong: AttemptForm | None = None,
 ) -> HTMLResponse:
     own = _own(principal)
@@ -186,6 +196,8 @@ def _today_page(
         assigned=_assigned(scope, work, own),
         plans=_plans(principal, scope, work),
         may_assign="assignments.write" in principal.permissions,
+        just_assigned=just_assigned,
+        colleagues=_colleagues(principal, scope),
         stale_days=0 if work is None else (work.day - work.as_of).days,
         clinics=_choices(work),
         new_id=new_uuid,
@@ -253,6 +265,14 @@ def _counts(principal: Principal, scope: Scope, view: View) -> Counts | None:
         return None
     mine = _own(principal) if view.whose else None
     return today.read_counts(scope.tenant, scope.session, facility=view.facility or None, mine=mine)
+
+
+def _colleagues(principal: Principal, scope: Scope) -> list[tuple[str, str]]:
+    """The people to whom the chosen patients of the page can be assigned; none for who may not assign."""
+    if "assignments.write" not in principal.permissions:
+        return []
+    people = [(str(one.id), one.name) for one in colleagues(scope.tenant, assignments.NEEDED)]
+    return [*people, ("", _("Nobody: leave it to all"))] if people else []
 
 
 def _plans(principal: Principal, scope: Scope, work: Today | None) -> dict[UUID, tuple[UUID, str]]:

@@ -62,7 +62,7 @@ WITH people AS MATERIALIZED (
 SELECT patient_uuid, as_of, expected_date, risk, EXISTS (
     SELECT FROM worklist_entries AS e JOIN worklists AS w ON w.uuid = e.worklist_uuid
     WHERE e.patient_uuid = chosen.patient_uuid AND e.expected_date = chosen.expected_date
-        AND w.kind = 'at_risk' AND w.as_of <= chosen.expected_date
+        AND NOT e.held_out AND w.kind = 'at_risk' AND w.as_of <= chosen.expected_date
 )
 FROM chosen ORDER BY patient_uuid
 """

@@ -84,6 +84,7 @@ ROWS = [
     Row("POST", "/work/team/absences", "team.manage", form={"person_id": "{new_id}"}, status=422, confined=False),
     Row("POST", "/work/team/absences/{absence_id}/remove", "team.manage", status=404, confined=False),
     Row("POST", "/work/team/share", "team.manage", status=303, confined=False),
+    Row("POST", "/today/assignments", "assignments.write", names=("patient_id",), form={"person_id": ""}, status=303),
     Row("GET", "/patients", "patients.read"),
     Row("POST", "/patients", "patients.read", form={"text": "{number}"}),
     Row("GET", "/patients/{patient_id}", "patients.read", names=("patient_id",)),

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 93 steps."""
+    """Take 97 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -60,6 +60,26 @@ def upgrade() -> None:
         sa.CheckConstraint("reached BETWEEN 0 AND 1", name=op.f("ck_facility_targets_reached")),
         sa.CheckConstraint("returned BETWEEN 0 AND 1", name=op.f("ck_facility_targets_returned")),
         sa.PrimaryKeyConstraint("facility_uuid", name=op.f("pk_facility_targets")),
+    )
+    op.create_table(
+        "holdout_approvals",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("approved_on", sa.Date(), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=False),
+        sa.Column("recorded_by", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("share > 0 AND share <= 0.5", name=op.f("ck_holdout_approvals_share")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_holdout_approvals")),
+    )
+    op.create_index(
+        "uq_holdout_approvals_in_force",
+        "holdout_approvals",
+        [sa.literal_column("(ended_at IS NULL)")],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
         "idempotency_answers",
@@ -478,6 +498,7 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('active', 'disabled')", name=op.f("ck_webhook_endpoints_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
     )
+    op.add_column("worklists", sa.Column("held_out", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.create_table(
         "plugin_failures",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -527,6 +548,9 @@ def upgrade() -> None:
         "worklist_entries", sa.Column("settled", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
     op.alter_column("worklist_entries", "expected_date", existing_type=sa.Date(), nullable=True)
+    op.add_column(
+        "worklist_entries", sa.Column("held_out", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
     # allow: it names only columns that are new here, so every row passes; one look at one tenant's rows
     op.create_check_constraint(
         op.f("ck_worklist_entries_result"),
@@ -557,6 +581,7 @@ def upgrade() -> None:
         "accuracy_months",
         "cache_changes",
         "facility_targets",
+        "holdout_approvals",
         "idempotency_answers",
         "import_placements",
         "import_waiting_facts",

@@ -17,8 +17,8 @@ APPROVAL = {"share": 0.5, "reference": "NHREC/7", "approved_on": str(DAY), "appr
 
 def test_the_intervals_are_those_of_the_literature():
     # Newcombe, Statistics in Medicine 17 (1998) 873-890, table II: 56/70 and 48/80.
-    found = difference(Share(70, 56), Share(80, 48))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    contrast = difference(Share(70, 56), Share(80, 48))
+    assert (contrast.value, contrast.low, contrast.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
     assert Share(263, 81).interval == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert Share(0, 0).interval == (0.0, 1.0)
 
@@ -105,7 +105,7 @@ def test_only_a_hold_out_with_enough_people_supports_a_claim(partner):
             {"day": DAY, "last": 80 + ENOUGH},
         )
     with tenant_session(tenant, actor="test:1") as session:
-        found = read_effect(session, DAY, DAY)
-    assert (found.claim, found.shown.people, found.held_out.people) == ("causal", 79, ENOUGH)
-    assert found.difference == difference(found.shown, found.held_out)
-    assert found.difference.low < found.difference.value < found.difference.high
+        contrast = read_effect(session, DAY, DAY)
+    assert (contrast.claim, contrast.shown.people, contrast.held_out.people) == ("causal", 79, ENOUGH)
+    assert contrast.difference == difference(contrast.shown, contrast.held_out)
+    assert contrast.difference.low < contrast.difference.value < contrast.difference.high

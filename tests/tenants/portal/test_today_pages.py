@@ -98,3 +98,28 @@ def test_an_attempt_recorded_without_a_new_page_brings_the_new_numbers(reader):
     assert re.search(r'<p id="done-today" hx-swap-oob="true">[^<]* · 1 done today</p>', answer.text)
     lists = answer.text.split('<div id="lists" hx-swap-oob="true">')[1]
     assert re.findall(r'<span class="number">(\d+)', lists) == ["22", "1"]
+
+
+def test_the_chosen_patients_are_assigned_at_once_and_counted(reader, owner):
+    chosen = re.findall(r'id="card-([0-9a-f-]+)"', reader.get("/today").text)[:3]
+    email = f"c{uuid4().hex[:8]}@example.org"
+    person = members.add_member(owner.ref, email, "Grace Cole", members.Grant(["tracking_officer"]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, owner.ref.id)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', reader.get("/me").text)[1]
+    form = {"csrf_token": token, "person_id": str(person), "patient_id": chosen}
+    answer = reader.post("/today/assignments", data=form, headers={"Origin": "http://testserver"})
+    assert "3 patients were assigned." in answer.text
+    assert answer.text.count("Assigned to Grace Cole") == 3
+
+
+def test_what_is_planned_shows_on_the_card_and_ends_there(reader, owner, api):
+    patient = re.findall(r'id="card-([0-9a-f-]+)"', reader.get("/today").text)[0]
+    body = {"id": str(uuid4()), "patient_id": patient, "kind": "home_visit"}
+    assert api.post("/v1/interventions", json=body).status_code == 201
+    text = reader.get("/today").text
+    assert "Planned: Home visit, by" in text
+    assert text.count(f'name="plan" value="{body["id"]}"') == 2
+    answer = record(reader, patient, start="", plan=body["id"])
+    assert f"done={body['id']}" in answer.headers["location"]
+    assert api.get(f"/v1/interventions/{body['id']}").json()["outcome"] == "not_reached"
