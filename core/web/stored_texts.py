@@ -194,6 +194,10 @@ def _parsed(form: str, forms: tuple[str, ...]) -> _Template | None:
         parts = [(literal, name) for literal, name, _, _ in Formatter().parse(form)]
     except ValueError:
         return None
-    literals = [literal for literal, _ in parts] + ([""] if parts[-1][1] is not None else [])
-    names = [name for _, name in parts if name is not None]
+    literals, names = [""], []
+    for literal, name in parts:
+        literals[-1] += literal  # the parser ends a literal at each brace that the form shows as "{{" or "}}"
+        if name is not None:
+            names.append(name)
+            literals.append("")
     return _Template(forms, literals[0], tuple(zip(names, literals[1:], strict=True)))

@@ -46,6 +46,11 @@ def plain(text):
             "question : le jour ou le mois vient-il d'abord dans 'Date' ? La ligne 3 est 1 févr. 2026",
         ),
         ("fr", "its job was given up: it failed too often (KeyError at x)", "sa tâche a été abandonnée : elle a"),
+        (
+            "pt",
+            "There is no variable name. Use {date}, {code_word} and {phone}.",
+            "Não há nenhuma variável name. Use {date}, {code_word} e {phone}.",
+        ),
         ("fr", "a text of a later version", "a text of a later version"),
         ("fr", "", ""),
     ],
