@@ -12,7 +12,7 @@ from core.privacy import vault
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.service import patient_status
 from tenants.followup.outcomes import OUTCOMES
-from tenants.messages import consents, phones, templates
+from tenants.messages import consents, gateway, phones, templates
 from tenants.messages.segments import size_of
 from tenants.messages.settings import MessageSettings
 from tenants.records.days import start_of_day
@@ -61,6 +61,7 @@ class ReadyMessage:
         segments: parts of the text.
         template_version, language: of the template.
         basis: the consent that permits it.
+        gateway: the plugin instance that sends it.
     """
 
     to: str
@@ -70,6 +71,7 @@ class ReadyMessage:
     template_version: str
     language: str
     basis: str
+    gateway: UUID
 
 
 def check(session: TenantSession, row: Communication) -> ReadyMessage:
@@ -79,7 +81,8 @@ def check(session: TenantSession, row: Communication) -> ReadyMessage:
         CancellationError: it must not be sent.
     """
     settings = tenant_settings.get(session, MessageSettings)
-    if not settings.active or settings.gateway is None:
+    gateway_id = gateway.gateway_of(session, settings)
+    if gateway_id is None:
         raise CancellationError("switched_off")
     patient_id = canonical_of(session, row.patient_uuid)
     patient = patient_as_of(session, patient_id, None)
@@ -108,7 +111,7 @@ def check(session: TenantSession, row: Communication) -> ReadyMessage:
     if segments > settings.most_segments:
         raise CancellationError("too_long")
     basis = consents.basis_of(consent)
-    return ReadyMessage(to, index, text, segments, str(template.version), template.language, basis)
+    return ReadyMessage(to, index, text, segments, str(template.version), template.language, basis, gateway_id)
 
 
 def _check_care(session: TenantSession, patient: UUID, row: Communication) -> None:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef, TenantSession
     from plugins.sdk import DeliveryReport, Outcome
+    from tenants.messages.settings import MessageSettings
+
+
+def gateway_of(session: TenantSession, settings: MessageSettings) -> UUID | None:
+    """Return the gateway that sends messages: the chosen one, else the tenant's only enabled one; None for none."""
+    if not settings.active:
+        return None
+    if settings.gateway is not None:
+        return settings.gateway
+    enabled = [row.id for row in instances.list_instances(session, "sms-gateway") if row.enabled]
+    return enabled[0] if len(enabled) == 1 else None
 
 
 def report_address(session: TenantSession, gateway: UUID) -> str:

@@ -19,6 +19,7 @@ from tenants.cohort.status import ACTIVE, status_at, transitions
 from tenants.cohort.timelines import day_number, to_date
 from tenants.cohort.waiting import pending
 from tenants.messages import consents, sending
+from tenants.messages.gateway import gateway_of
 from tenants.messages.hours import next_allowed
 from tenants.messages.models import Communication
 from tenants.messages.settings import MessageSettings
@@ -58,7 +59,7 @@ def plan(ctx: JobContext, payload: dict[str, Any]) -> None:
 def plan_part(session: TenantSession, patients: Sequence[UUID], day: date) -> int:
     """Plan the reminders of some patients for a day; return how many are new."""
     settings = tenant_settings.get(session, MessageSettings)
-    if not settings.active or settings.gateway is None:
+    if gateway_of(session, settings) is None:
         return 0
     return sum(
         _add(session, patient, contact, (contact - day).days, settings)

@@ -85,27 +85,27 @@ def send(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Send one message, if everything still permits it."""
     message_id = UUID(payload["message_id"])
     with ctx.session() as session:
-        ready, instance = _prepare(session, message_id, ctx.job_id)
-        if ready is None or instance is None:
+        ready = _prepare(session, message_id, ctx.job_id)
+        if ready is None:
             ctx.finish(session)
-        report_url = "" if instance is None else gateway.report_address(session, instance)
-    if ready is None or instance is None:
+        report_url = "" if ready is None else gateway.report_address(session, ready.gateway)
+    if ready is None:
         return
-    outcome = gateway.send(ctx.tenant, instance, message_id, to=ready.to, text=ready.text, report_url=report_url)
+    outcome = gateway.send(ctx.tenant, ready.gateway, message_id, to=ready.to, text=ready.text, report_url=report_url)
     with ctx.session() as session:
         _record(session, message_id, outcome)
         ctx.finish(session)
 
 
-def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> tuple[ReadyMessage | None, UUID | None]:
+def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> ReadyMessage | None:
     row = _locked(session, message_id)
     if row is None or row.status not in ("waiting", "sending"):
-        return None, None
+        return None
     if row.status == "sending":
         if row.job_uuid == job_id:
             _unknown(session, row, "interrupted")
             _store(session, row)
-        return None, None
+        return None
     settings, moment = tenant_settings.get(session, MessageSettings), now()
     when = next_allowed(moment, settings, session.tenant.time_zone)
     try:
@@ -121,17 +121,17 @@ def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> tuple[Re
         if when is None:
             _end(row, "cancelled", reason)
             _store(session, row)
-            return None, None
+            return None
         ready = None
     if ready is None:
         _postpone(session, row, when)
-        return None, None
+        return None
     row.recipient_bidx, row.segments, row.language = ready.index, ready.segments, ready.language
     row.template, row.template_version = f"{row.purpose}:{ready.language}", ready.template_version
-    row.consent_basis, row.gateway_uuid, row.provider = ready.basis, settings.gateway, str(settings.gateway)
+    row.consent_basis, row.gateway_uuid, row.provider = ready.basis, ready.gateway, str(ready.gateway)
     row.status, row.job_uuid, row.sent_at, row.attempts = "sending", job_id, moment, row.attempts + 1
     _store(session, row)
-    return ready, settings.gateway
+    return ready
 
 
 def _postpone(session: TenantSession, row: Communication, when: datetime | None) -> None:

@@ -85,6 +85,11 @@ def _wrong_webhook(page: Page, stage: Stage) -> None:
     send("Add the webhook", url="http://emr.example.org/hooks")(page, stage)
 
 
+def _wrong_consent(page: Page, stage: Stage) -> None:
+    click("Record a decision")(page, stage)
+    send("Save", day="2999-01-01")(page, stage)
+
+
 def _people_file(content: str) -> Act:
     def act(page: Page, _stage: Stage) -> None:
         file = {"name": "people.csv", "mimeType": "text/csv", "buffer": content.encode()}
@@ -311,7 +316,7 @@ FACES: Final = (
     Face("patient-messages", "GET /patients/{patient_id}/messages", OFFICER, "/patients/{texted_id}/messages"),
     Face(
         "patient-consent-wrong", "POST /patients/{patient_id}/consents", OFFICER, "/patients/{texted_id}/messages",
-        send("Save", day="2999-01-01"),
+        _wrong_consent,
     ),
     Face("admin-texts", "GET /admin/message-texts", ADMIN),
     Face("admin-texts-empty", "GET /admin/message-texts", f"{ADMIN}@new-partner"),

@@ -110,7 +110,7 @@ def test_quiet_hours_put_a_message_off(partner, network):
     assert network.sent == []
     with partner.session() as session:
         row = session.get(Communication, UUID(sent.json()["id"]))
-        assert sending._prepare(session, row.uuid, uuid4()) == (None, None)
+        assert sending._prepare(session, row.uuid, uuid4()) is None
         assert row.status == "waiting"
     answer = partner.api.post(f"/v1/messages/{sent.json()['id']}/cancel")
     assert (answer.json()["state"], answer.json()["reason"]) == ("cancelled", "person")
@@ -149,13 +149,12 @@ def test_an_unknown_message_is_asked_for_and_never_sent_again(partner, network, 
 def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(partner, network, message):
     job = uuid4()
     with partner.session() as session:
-        ready, _ = sending._prepare(session, UUID(message["id"]), job)
-        assert ready is not None
+        assert sending._prepare(session, UUID(message["id"]), job) is not None
     with partner.session() as session:
-        assert sending._prepare(session, UUID(message["id"]), uuid4()) == (None, None)
+        assert sending._prepare(session, UUID(message["id"]), uuid4()) is None
     assert state_of(partner, message)[0] == "sending"
     with partner.session() as session:
-        assert sending._prepare(session, UUID(message["id"]), job) == (None, None)
+        assert sending._prepare(session, UUID(message["id"]), job) is None
     assert state_of(partner, message) == ("unknown", "interrupted")
     drain(partner.tenant)
     assert network.sent == []
