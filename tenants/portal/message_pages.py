@@ -17,6 +17,7 @@ from core.identity import Principal
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
+from core.web.texts import shown_date
 from tenants.messages import consents, incoming, service
 from tenants.messages.schemas import (
     ConsentPost,
@@ -172,7 +173,7 @@ def _patient_page(
     done: str = "",
     problem: AppError | None = None,
 ) -> HTMLResponse:
-    permissions = scope.principal.permissions
+    permissions, zone = scope.principal.permissions, ZoneInfo(scope.tenant.time_zone)
     title = unnamed(patient_id)
     if "patients.read" in permissions:
         title = patient_words.title_of(PatientOut.model_validate_json(read_patient(scope, patient_id, None)[1]))
@@ -192,8 +193,8 @@ def _patient_page(
         patient_id=patient_id,
         title=title,
         consents=current,
-        history=[consents.shown(row) for row in part.rows],
-        messages=messages,
+        history=[(row.day.isoformat(), shown_date(row.day), words.decision_words(row)) for row in part.rows],
+        messages=[words.line(message, zone) for message in messages],
         form=form,
         message_id=new_uuid(),
         problem=None if problem is None else admin_words.problem_of(problem),
@@ -201,7 +202,6 @@ def _patient_page(
         done=done,
         today=today(scope.tenant.time_zone),
         languages={"": _("As usual at the partner"), **words.languages()},
-        zone=ZoneInfo(scope.tenant.time_zone),
         may_write="consents.write" in permissions,
         may_send="messages.send" in permissions,
     )

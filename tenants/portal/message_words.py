@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from core.web.texts import LANGUAGES, marked
+from core.web.texts import LANGUAGES, marked, shown_time
 from core.web.texts import gettext as _
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from tenants.messages.models import PatientConsent
     from tenants.messages.schemas import MessageOut
 
 PURPOSES: Final = {
@@ -101,6 +104,17 @@ def state_words(message: MessageOut) -> str:
     words = _(STATES[message.state])
     more = _(ANSWERS[message.answer]) if message.answer else reason_words(message.reason)
     return f"{words}: {more}" if more else words
+
+
+def line(message: MessageOut, zone: ZoneInfo) -> tuple[str, str, str]:
+    """A message in a timeline: its moment, the moment in words, and what it says."""
+    moment = (message.sent_at or message.created_at).astimezone(zone)
+    return moment.isoformat(timespec="minutes"), shown_time(moment, zone), history_words(message)
+
+
+def decision_words(row: PatientConsent) -> str:
+    """A decision about messages, in one line."""
+    return f"{_(PURPOSES[row.purpose])}: {_('Yes') if row.agrees else _('No')} ({_(SOURCES[row.source])})"
 
 
 def history_words(message: MessageOut) -> str:

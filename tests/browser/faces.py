@@ -312,6 +312,7 @@ FACES: Final = (
     Face("admin-webhook-change", "GET /admin/webhooks/{webhook_id}/change", ADMIN),
     Face("admin-key-created", "POST /admin/keys/new", ADMIN, "/admin/keys/new", _key),
     Face("messages", "GET /messages", OFFICER),
+    Face("messages-to-read", "GET /messages", ADMIN),
     Face("messages-empty", "GET /messages", f"{ADMIN}@new-partner"),
     Face("patient-messages", "GET /patients/{patient_id}/messages", OFFICER, "/patients/{texted_id}/messages"),
     Face(
