@@ -18,7 +18,8 @@ def test_a_permission_that_nobody_declares_is_rejected_when_the_module_is_import
 def test_every_route_but_that_of_oneself_and_the_public_ones_declares_a_permission(application):
     open_routes = [route for route in api_routes(application) if not permissions_of(route)]
     assert [route.path for route in open_routes if not is_public(route)] == ["/v1/me", "/v1/me"]
-    assert [route.path for route in open_routes if is_public(route)] == ["/v1/sso/back-channel/{tenant_id}"]
+    hook = "/v1/plugin-hooks/{tenant_id}/{instance_id}/{token}"
+    assert [route.path for route in open_routes if is_public(route)] == ["/v1/sso/back-channel/{tenant_id}", hook, hook]
 
 
 def test_an_application_with_a_route_that_declares_none_is_rejected():
