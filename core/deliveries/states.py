@@ -8,11 +8,11 @@ from sqlmodel import col, select
 
 from core.clock import now
 from core.deliveries.models import DeliveryColumns
-from core.deliveries.schedule import pause_before
+from core.deliveries.schedule import PAUSES, pause_before
 from plugins.sdk import Outcome
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from core.database import TenantSession
@@ -21,14 +21,24 @@ ENDED: Final = ("sent", "failed", "unknown")
 OUT_OF_ATTEMPTS: Final = "out_of_attempts"
 INTERRUPTED: Final = "interrupted"
 """Why a delivery is unknown whose worker died while it sent."""
+NOT_TRIED: Final = frozenset({"rate_limited_here", "BreakerOpen", "BulkheadFull", "DeadlinePassed"})
+"""Reasons of ``core.plugins.sending`` for waiting before it sends: such a try does not count."""
 
 _Row = TypeVar("_Row", bound=DeliveryColumns)
 
 
-def begin(session: TenantSession, table: type[_Row], delivery_id: UUID) -> _Row | None:
+def begin(
+    session: TenantSession, table: type[_Row], delivery_id: UUID, *, repeatable: bool | None = None
+) -> _Row | None:
     """Begin a try: the row says ``sending`` once the session commits, and only then may the caller send.
 
     Only the job of the delivery calls this, so a row in ``sending`` belongs to an earlier try of that job.
+
+    Args:
+        session: a step of the job.
+        table: of the delivery.
+        delivery_id: the delivery.
+        repeatable: whether the receiver recognizes a repetition of this try; None: as the row says.
 
     Returns:
         The delivery, or None if there is nothing to send: it is gone, has ended, is due later, or became ``unknown``.
@@ -42,6 +52,7 @@ def begin(session: TenantSession, table: type[_Row], delivery_id: UUID) -> _Row 
     if row.state == "waiting" and row.due_at > now():
         return None
     row.state, row.attempts = "sending", row.attempts + 1
+    row.repeatable = row.repeatable if repeatable is None else repeatable
     session.add(row)
     session.flush()
     return row
@@ -58,7 +69,11 @@ def record(
     row = _locked(session, table, delivery_id)
     if row is None or row.state != "sending":
         return None  # a report of the receiver was faster
-    pause = pause_before(row.attempts, outcome.retry_after) if outcome.state == "retry" else None
+    if outcome.state == "retry" and outcome.reason in NOT_TRIED:
+        row.attempts -= 1
+        pause: timedelta | None = outcome.retry_after or PAUSES[0]
+    else:
+        pause = pause_before(row.attempts, outcome.retry_after) if outcome.state == "retry" else None
     if pause is None:
         given_up = outcome.state == "retry"
         _end(session, row, Outcome("failed", outcome.reason or OUT_OF_ATTEMPTS) if given_up else outcome)

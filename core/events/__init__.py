@@ -30,6 +30,9 @@ Events for listeners, and their payloads:
   ``core.integrations.incoming``.
 - ``imports.completed``: an import, or its undoing, is complete. ``import_id``, ``data_date``, and ``facility_ids``: the
   facilities that it had rows of. The outbox has an event of this name, too, for imports only.
+- ``plugin.channel_acts``: people acted on alerts in a channel. ``instance_id``; ``acts``: the SDK's ``ChannelAct``.
+- ``models.drift``, ``plugins.failing``, ``quotas.near``: a signal about the platform begins, goes on or ends.
+  ``subject``: what it is about, without personal data. ``value``: a whole number. ``ended``: whether it has ended.
 """
 
 from __future__ import annotations

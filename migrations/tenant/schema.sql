@@ -14,11 +14,66 @@ CREATE TABLE accuracy_months (
     measured_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_accuracy_months PRIMARY KEY (month)
 );
+CREATE TABLE alert_policies (
+    id UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    steps JSONB DEFAULT '[]' NOT NULL, 
+    repeats INTEGER NOT NULL, 
+    version_id UUID NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_alert_policies PRIMARY KEY (id)
+);
+CREATE TABLE alert_routes (
+    id UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    stream TEXT, 
+    facilities UUID[] DEFAULT '{}' NOT NULL, 
+    severity TEXT NOT NULL, 
+    days JSONB DEFAULT '[]' NOT NULL, 
+    from_minute INTEGER NOT NULL, 
+    until_minute INTEGER NOT NULL, 
+    channel_id UUID, 
+    policy_id UUID, 
+    version_id UUID NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_alert_routes PRIMARY KEY (id), 
+    CONSTRAINT ck_alert_routes_severity CHECK (severity IN ('info', 'low', 'medium', 'high', 'critical')), 
+    CONSTRAINT ck_alert_routes_target CHECK ((channel_id IS NULL) <> (policy_id IS NULL))
+);
+CREATE TABLE alert_rules (
+    kind TEXT NOT NULL, 
+    enabled BOOLEAN NOT NULL, 
+    severity TEXT NOT NULL, 
+    threshold INTEGER NOT NULL, 
+    repeat_hours INTEGER NOT NULL, 
+    version_id UUID NOT NULL, 
+    changed_by TEXT NOT NULL, 
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_alert_rules PRIMARY KEY (kind), 
+    CONSTRAINT ck_alert_rules_severity CHECK (severity IN ('info', 'low', 'medium', 'high', 'critical')), 
+    CONSTRAINT ck_alert_rules_threshold CHECK (threshold >= 0)
+);
+CREATE TABLE alert_silences (
+    id UUID NOT NULL, 
+    rule TEXT, 
+    facility_uuid UUID, 
+    stream TEXT, 
+    since TIMESTAMP WITH TIME ZONE NOT NULL, 
+    until TIMESTAMP WITH TIME ZONE NOT NULL, 
+    reason TEXT NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    ended_by TEXT, 
+    CONSTRAINT pk_alert_silences PRIMARY KEY (id), 
+    CONSTRAINT ck_alert_silences_order CHECK (until > since)
+);
 CREATE TABLE alerts (
     uuid UUID NOT NULL, 
     version_id UUID NOT NULL, 
-    patient_uuid UUID NOT NULL, 
-    facility_uuid UUID NOT NULL, 
+    patient_uuid UUID, 
+    facility_uuid UUID, 
     prediction_uuid UUID, 
     alert_type TEXT NOT NULL, 
     severity TEXT NOT NULL, 
@@ -42,13 +97,28 @@ CREATE TABLE alerts (
     voided_by TEXT, 
     date_voided TIMESTAMP WITH TIME ZONE, 
     void_reason TEXT, 
+    stream TEXT DEFAULT 'clinical' NOT NULL, 
+    subject TEXT DEFAULT '' NOT NULL, 
+    patients UUID[] DEFAULT '{}' NOT NULL, 
+    count INTEGER DEFAULT 0 NOT NULL, 
+    facts JSONB DEFAULT '{}' NOT NULL, 
+    snoozed_until TIMESTAMP WITH TIME ZONE, 
+    notify_at TIMESTAMP WITH TIME ZONE, 
+    notified_at TIMESTAMP WITH TIME ZONE, 
+    policy_id UUID, 
+    step INTEGER DEFAULT 0 NOT NULL, 
+    step_at TIMESTAMP WITH TIME ZONE, 
+    round INTEGER DEFAULT 0 NOT NULL, 
     CONSTRAINT pk_alerts PRIMARY KEY (uuid), 
     CONSTRAINT ck_alerts_status CHECK (status IN ('open', 'acknowledged', 'assigned', 'resolved', 'dismissed', 'expired')), 
+    CONSTRAINT ck_alerts_stream CHECK (stream IN ('clinical', 'platform')), 
     CONSTRAINT ck_alerts_severity CHECK (severity IN ('info', 'low', 'medium', 'high', 'critical')), 
+    CONSTRAINT ck_alerts_count CHECK (count >= 0), 
     CONSTRAINT ck_alerts_voided CHECK (NOT voided OR (voided_by IS NOT NULL AND date_voided IS NOT NULL))
 );
 CREATE INDEX ix_alerts_alert_type ON alerts (alert_type);
 CREATE INDEX ix_alerts_created_at ON alerts (created_at);
+CREATE INDEX ix_alerts_facility_uuid ON alerts (facility_uuid);
 CREATE INDEX ix_alerts_patient_uuid ON alerts (patient_uuid);
 CREATE INDEX ix_alerts_severity ON alerts (severity);
 CREATE INDEX ix_alerts_status ON alerts (status, created_at);
@@ -657,6 +727,20 @@ CREATE TABLE officer_capacities (
     CONSTRAINT pk_officer_capacities PRIMARY KEY (person_id, facility_uuid), 
     CONSTRAINT ck_officer_capacities_people CHECK (people BETWEEN 0 AND 10000)
 );
+CREATE TABLE on_call_rotas (
+    id UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    members JSONB DEFAULT '[]' NOT NULL, 
+    first_day DATE NOT NULL, 
+    shift_days INTEGER NOT NULL, 
+    handover_minute INTEGER NOT NULL, 
+    version_id UUID NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_on_call_rotas PRIMARY KEY (id), 
+    CONSTRAINT ck_on_call_rotas_shift CHECK (shift_days BETWEEN 1 AND 31), 
+    CONSTRAINT ck_on_call_rotas_handover CHECK (handover_minute BETWEEN 0 AND 1439)
+);
 CREATE TABLE patient_assignments (
     patient_uuid UUID NOT NULL, 
     person_id UUID NOT NULL, 
@@ -1246,6 +1330,52 @@ CREATE TABLE worklists (
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)
 );
 CREATE INDEX ix_worklists_as_of_kind ON worklists (as_of, kind);
+CREATE TABLE alert_deliveries (
+    id UUID NOT NULL, 
+    state TEXT NOT NULL, 
+    repeatable BOOLEAN NOT NULL, 
+    attempts INTEGER NOT NULL, 
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    reason TEXT, 
+    reference TEXT, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    ended_at TIMESTAMP WITH TIME ZONE, 
+    alert_uuid UUID NOT NULL, 
+    channel_id UUID NOT NULL, 
+    act TEXT NOT NULL, 
+    round INTEGER NOT NULL, 
+    CONSTRAINT pk_alert_deliveries PRIMARY KEY (id), 
+    CONSTRAINT ck_alert_deliveries_state CHECK (state IN ('waiting', 'sending', 'sent', 'failed', 'unknown')), 
+    CONSTRAINT ck_alert_deliveries_attempts CHECK (attempts >= 0), 
+    CONSTRAINT ck_alert_deliveries_act CHECK (act IN ('trigger', 'acknowledge', 'resolve')), 
+    CONSTRAINT fk_alert_deliveries_alert_uuid FOREIGN KEY(alert_uuid) REFERENCES alerts (uuid) ON DELETE CASCADE
+);
+CREATE INDEX ix_alert_deliveries_channel_id ON alert_deliveries (channel_id, created_at);
+CREATE UNIQUE INDEX uq_alert_deliveries_once ON alert_deliveries (alert_uuid, channel_id, act, round);
+CREATE TABLE alert_events (
+    id UUID NOT NULL, 
+    alert_uuid UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    act TEXT NOT NULL, 
+    actor TEXT NOT NULL, 
+    detail JSONB DEFAULT '{}' NOT NULL, 
+    CONSTRAINT pk_alert_events PRIMARY KEY (id), 
+    CONSTRAINT fk_alert_events_alert_uuid FOREIGN KEY(alert_uuid) REFERENCES alerts (uuid) ON DELETE CASCADE
+);
+CREATE INDEX ix_alert_events_alert_uuid ON alert_events (alert_uuid, at);
+CREATE TABLE on_call_overrides (
+    id UUID NOT NULL, 
+    rota_id UUID NOT NULL, 
+    person_id UUID NOT NULL, 
+    since TIMESTAMP WITH TIME ZONE NOT NULL, 
+    until TIMESTAMP WITH TIME ZONE NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_on_call_overrides PRIMARY KEY (id), 
+    CONSTRAINT ck_on_call_overrides_order CHECK (until > since), 
+    CONSTRAINT fk_on_call_overrides_rota_id FOREIGN KEY(rota_id) REFERENCES on_call_rotas (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_on_call_overrides_rota_id ON on_call_overrides (rota_id);
 CREATE TABLE plugin_failures (
     id UUID NOT NULL, 
     instance_id UUID NOT NULL, 
@@ -1313,7 +1443,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

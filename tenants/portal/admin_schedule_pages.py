@@ -22,8 +22,11 @@ Writer = Annotated[Principal, Depends(require("settings.write"))]
 Name = Annotated[str, Path(max_length=100)]
 Text = Annotated[str, Form(max_length=1000)]
 
-NAMES: Final = {"risk.night": marked("Night")}
-PURPOSES: Final = {"risk.night": marked("Scores everybody, and issues the lists of the day.")}
+NAMES: Final = {"risk.night": marked("Night"), "alerts.check": marked("Check of alerts")}
+PURPOSES: Final = {
+    "risk.night": marked("Scores everybody, and issues the lists of the day."),
+    "alerts.check": marked("Looks for missing data, failed jobs and viral loads that are not suppressed."),
+}
 
 
 def name_of(state: service.ScheduleState) -> str:

@@ -64,10 +64,16 @@ LABELS: Final[dict[str, str]] = {
     "unmatched_messages": marked("days that messages of unknown phones stay"),
     "reasons": marked("reasons shown with a score"),
     "horizon_days": marked("days ahead of the list at risk"),
+    "quiet_hours": marked("wait for the end of quiet hours"),
+    "quiet_from": marked("quiet hours begin"),
+    "quiet_until": marked("quiet hours end"),
+    "quiet_weekends": marked("quiet weekends"),
+    "channel_language": marked("language of alerts in channels"),
 }
 """Dotted name -> label, where the name alone would not be understood."""
 
 GROUPS: Final[dict[str, str]] = {
+    "alerts": marked("Alerts"),
     "cohort": marked("Contacts and status"),
     "facilities": marked("Facilities"),
     "reports": marked("Reports"),

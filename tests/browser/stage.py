@@ -23,13 +23,16 @@ from core.privacy import vault
 from core.tenancy import create_tenant, list_tenants
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import IncomingSms
+from tenants.alerts.models import Alert
+from tenants.alerts.rules import get_rule
+from tenants.alerts.signals import Signal, apply_signals
 from tenants.messages import incoming
 from tenants.messages.models import Communication
 from tenants.messages.settings import MessageSettings
 from tenants.messages.templates import EXAMPLES
 from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
-from tenants.records.models import Patient
+from tenants.records.models import Facility, Patient
 from tests.browser import people
 from tests.browser.jobs import dead_job
 from tests.browser.radet import ago, write_pair
@@ -113,6 +116,7 @@ class Stage:
         _id_of(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
         self._prepare_webhooks(api, tenant)
         self._prepare_messages(api, tenant)
+        self.things["alert_id"] = str(_raised(tenant))
         invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
         self.things["person_id"] = _id_of(
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
@@ -208,3 +212,13 @@ def _pair(tenant: TenantRef) -> UUID:
         session.add_all(pairs)
         session.flush()
         return UUID(str(pairs[0].uuid))
+
+
+def _raised(tenant: TenantRef) -> UUID:
+    """An alert about a facility and one about the platform; the facility's is returned."""
+    with tenant_session(tenant, actor=ACTOR) as session:
+        place = session.exec(select(Facility.uuid).order_by(col(Facility.datim_id))).first()
+        drift = get_rule(session, "drift")
+        apply_signals(session, drift, [Signal(subject="additive-3", count=1)], whole=False)
+        apply_signals(session, get_rule(session, "viral_load"), [Signal(facility=place, count=12)], whole=False)
+        return session.exec(select(Alert.uuid).where(Alert.alert_type == "viral_load")).one()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from sqlmodel import select
+
 from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
+from tenants.records.models import Facility
+from tests.isolation.cases_alerts import new_alert
 from tests.isolation.cases_imports import imported
 from tests.isolation.pages import Row
 
@@ -52,6 +56,10 @@ def things_of(world: World, names: Collection[str], facility: str) -> dict[str, 
         things["import_id"] = imported(world)
     if "candidate_id" in names:
         things["candidate_id"] = str(_pair(world, facility))
+    if "alert_id" in names:
+        with world.session() as session:
+            place = session.exec(select(Facility.uuid).where(Facility.datim_id == facility)).one()
+        things["alert_id"] = new_alert(world, facility=place)
     return things
 
 

@@ -32,6 +32,12 @@ WHOLE = {
     "GET /v1/quality/measures": "The measures that the code knows.",
     "GET /v1/assignments/{patient_id}/assignees": "The staff of one tenant who reach the patient.",
     "GET /v1/officers": "The staff of one tenant who record attempts.",
+    "GET /v1/alert-rules": "The rules that the code knows.",
+    "GET /v1/alert-routes": "At most 100.",
+    "GET /v1/alert-policies": "At most 100.",
+    "GET /v1/alert-silences": "At most 100 that have not ended.",
+    "GET /v1/on-call": "At most 100.",
+    "GET /v1/on-call/{rota_id}/overrides": "At most 100 that have not ended.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }
 """Lists that come whole: they are short by construction."""

@@ -28,6 +28,16 @@ from tests.keyed import KeyedClient
 _PROVIDER = {"issuer": "http://127.0.0.1:9", "client_id": "iit", "version": "*"}
 ROWS = [
     Row("GET", "/sign-in", "public", status=303),
+    Row("GET", "/alerts", "alerts.read"),
+    Row("GET", "/alerts/{alert_id}", "alerts.read", names=("alert_id",)),
+    Row(
+        "POST",
+        "/alerts/{alert_id}/act",
+        "alerts.act",
+        names=("alert_id",),
+        form={"act": "acknowledge"},
+        status=303,
+    ),
     Row("POST", "/sign-in", "public", form={"email": "nobody@example.org", "password": "wrong"}, status=401),
     Row("GET", "/sign-in/sso", "public", status=403),
     Row("GET", "/sign-in/sso/callback", "public", status=403),

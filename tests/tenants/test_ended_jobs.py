@@ -22,6 +22,7 @@ from core.jobs import decisions, enqueue, registry
 from core.jobs.registry import kinds
 from core.jobs.worker import drain
 from core.tenancy import settings as tenant_settings
+from tenants.alerts.models import Alert, AlertDelivery
 from tenants.cohort import service as cohort
 from tenants.imports.given_up import shown_state
 from tenants.imports.models import Import
@@ -180,6 +181,21 @@ def leaves_nothing(kind: str) -> Case:
     return Case(lambda session: enqueue(session, kind, {}), lambda _: None, None, None, None)
 
 
+def begin_delivery(session: TenantSession) -> UUID:
+    alert = Alert(alert_type="drift", severity="high", created_by="test:1")
+    session.add(alert)
+    session.flush()
+    row = AlertDelivery(alert_uuid=alert.uuid, channel_id=new_uuid(), act="trigger", round=1)
+    session.add(row)
+    session.flush()
+    return enqueue(session, "alerts.deliver", {"delivery_id": str(row.id)})
+
+
+def of_delivery(session: TenantSession) -> tuple[str, str | None]:
+    row = session.exec(select(AlertDelivery)).one()
+    return row.state, row.reason
+
+
 RESUME = "send the same files again to resume it"
 UNDO = "undo the import again to resume it"
 CASES = {
@@ -206,6 +222,12 @@ CASES = {
     "messages.plan": leaves_nothing("messages.plan"),
     "messages.ask": leaves_nothing("messages.ask"),
     "messages.report": leaves_nothing("messages.report"),
+    "alerts.check": leaves_nothing("alerts.check"),
+    "alerts.deliver": Case(
+        begin_delivery, of_delivery, ("waiting", None), ("failed", "given_up"), ("failed", "discarded")
+    ),
+    "alerts.escalate": leaves_nothing("alerts.escalate"),
+    "alerts.notify": leaves_nothing("alerts.notify"),
     "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),
     "quality.report": Case(
         begin_report,

@@ -168,6 +168,11 @@ VERBS |= {
     "Discard",
     "Edit",
     "Void",
+    "Plan",
+    "Acknowledge",
+    "Snooze",
+    "Resolve",
+    "Reopen",
 }
 
 

@@ -11,6 +11,7 @@ OTHER_PATH_PARAMETERS = {
     "indicator": "name of an indicator",
     "name": "name of a schedule",
     "role_name": "name of a role",
+    "rule": "kind of a rule of alerts",
 }
 """Path parameters that are no identifiers of records, with what they are."""
 

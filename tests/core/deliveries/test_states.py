@@ -71,6 +71,18 @@ def test_it_is_tried_again_later_and_given_up_in_the_end(session):
 
 
 @pytest.mark.usefixtures("table")
+def test_a_try_that_never_left_does_not_count(session):
+    row = new(session)
+    for _ in range(len(PAUSES) + 3):
+        row.due_at = now() - timedelta(seconds=1)
+        session.add(row)
+        session.flush()
+        begin(session, Delivery, row.id)
+        record(session, Delivery, row.id, Outcome("retry", "rate_limited_here", retry_after=timedelta(seconds=3)))
+    assert (row.state, row.attempts) == ("waiting", 0)
+
+
+@pytest.mark.usefixtures("table")
 def test_a_report_settles_what_is_unknown_and_nothing_sends_it_again(session):
     row = new(session, repeatable=False)
     begin(session, Delivery, row.id)

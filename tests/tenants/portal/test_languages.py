@@ -140,7 +140,7 @@ def test_single_sign_on_and_settings(reader):
     reader.check(admin.post("/admin/sso", data={**form, "issuer": "http://x", "client_id": "c", "default_role": "x"}))
     reader.check(admin.post("/admin/sso/domains", data={**form, "domain": "no domain"}))
     reader.check(admin.post("/admin/sso/test", data=form), 404)
-    for group in ("cohort", "facilities", "reports", "retention", "risk", "sign_in"):
+    for group in ("alerts", "cohort", "facilities", "reports", "retention", "risk", "sign_in"):
         reader.check(admin.get(f"/admin/settings/{group}"), 200)
     reader.check(admin.get("/admin/settings"), 200)
     version = re.search(r'name="version" value="([^"]*)"', admin.get("/admin/settings/risk").text)[1]

@@ -1,0 +1,92 @@
+"""What the rules look for: queries that give the signals of a rule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from tenants.alerts.signals import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date
+
+    from core.database import TenantSession
+    from tenants.alerts.rules import Rule
+
+_MONTHS: Final = 12
+_ON_LISTS: Final = """
+SELECT facility_uuid, array_agg(patient_uuid) FROM predictions
+WHERE as_of = %(as_of)s AND NOT stale AND {condition}
+GROUP BY facility_uuid HAVING count(*) >= %(least)s ORDER BY facility_uuid
+"""
+_HIGH: Final = _ON_LISTS.format(condition="risk_level = 'high' AND within_capacity")
+_LATE: Final = _ON_LISTS.format(condition="risk_level = 'late'")
+_IIT: Final = _ON_LISTS.format(condition="risk_level = 'iit' AND days_late BETWEEN 1 AND %(latest)s")
+# A sample without a result does not hide the result before it.
+_VIRAL_LOADS: Final = """
+SELECT p.facility_uuid, array_agg(p.uuid) FROM patients p
+JOIN patient_states s ON s.patient_uuid = p.uuid
+JOIN LATERAL (
+    SELECT o.value_numeric FROM observations o
+    WHERE o.patient_uuid = p.uuid AND o.variable_name = 'viral_load' AND o.known_to IS NULL AND NOT o.voided
+        AND o.value_numeric IS NOT NULL AND o.obs_datetime::date BETWEEN %(since)s AND %(as_of)s
+    ORDER BY o.obs_datetime DESC, o.value_numeric DESC LIMIT 1
+) latest ON latest.value_numeric >= %(least)s
+WHERE p.known_to IS NULL AND p.facility_uuid IS NOT NULL
+GROUP BY p.facility_uuid ORDER BY p.facility_uuid
+"""
+_NO_DATA: Final = """
+SELECT uuid, complete_through FROM facilities
+WHERE coalesce(complete_through, data_date) < %(since)s ORDER BY uuid
+"""
+_DEAD: Final = (
+    "SELECT kind, count(*) FROM node.jobs WHERE state = 'dead' GROUP BY kind HAVING count(*) >= %s ORDER BY kind"
+)
+
+
+def on_lists(session: TenantSession, rule: Rule, as_of: date, grace_days: int) -> list[Signal]:
+    """Return the facilities whose people a scoring put where the rule looks: ``risk_high``, ``late`` or ``iit``."""
+    query = {"risk_high": _HIGH, "late": _LATE, "iit": _IIT}[rule.kind.name]
+    values: dict[str, Any] = {"as_of": as_of, "least": max(1, rule.threshold)}
+    if rule.kind.name == "iit":
+        values |= {"least": 1, "latest": grace_days + rule.threshold}
+    return _by_facility(session, query, values)
+
+
+def viral_loads(session: TenantSession, rule: Rule, day: date) -> list[Signal]:
+    """Return the facilities with people whose latest viral load is at the threshold or above."""
+    since = day - timedelta(days=round(_MONTHS * 365.25 / 12))
+    return _by_facility(session, _VIRAL_LOADS, {"as_of": day, "since": since, "least": rule.threshold})
+
+
+def without_data(session: TenantSession, rule: Rule, day: date) -> list[Signal]:
+    """Return one signal for all facilities whose records end too early, so that a silent server is one alert."""
+    with session.cursor() as cursor:
+        rows = cursor.execute(_NO_DATA, {"since": day - timedelta(days=rule.threshold)}).fetchall()
+    if not rows:
+        return []
+    ends = min((row[1] for row in rows if row[1] is not None), default=None)
+    facts = {"oldest": None if ends is None else ends.isoformat(), "days": rule.threshold}
+    return [Signal(subject="facilities", count=len(rows), facts=facts)]
+
+
+def dead_jobs(session: TenantSession, rule: Rule, _: date) -> list[Signal]:
+    """Return the kinds of the tenant's jobs that were given up."""
+    with session.cursor() as cursor:
+        rows = cursor.execute(_DEAD, (max(1, rule.threshold),)).fetchall()
+    return [Signal(subject=kind, count=count) for kind, count in rows]
+
+
+FOUND_BY: Final[Mapping[str, Callable[[TenantSession, Rule, date], list[Signal]]]] = {
+    "viral_load": viral_loads,
+    "no_data": without_data,
+    "dead_jobs": dead_jobs,
+}
+"""The rules that the check at intervals looks at."""
+
+
+def _by_facility(session: TenantSession, query: str, values: Mapping[str, Any]) -> list[Signal]:
+    with session.cursor() as cursor:
+        rows = cursor.execute(query, values).fetchall()
+    return [Signal(facility=place, people=frozenset(people), count=len(people)) for place, people in rows]

@@ -1,0 +1,55 @@
+"""The history of an alert, and the public events about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlmodel import col, select
+
+from core.clock import now
+from core.events.outbox import publish_after_commit
+from tenants.alerts.models import Alert, AlertDelivery, AlertEvent
+from tenants.records.ids import new_uuid
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+Published = Literal["opened", "acknowledged", "resolved"]
+
+
+def note(
+    session: TenantSession, alert: Alert, act: str, detail: dict[str, Any] | None = None, *, actor: str | None = None
+) -> None:
+    """Add an entry to the history, and save the alert with a new version."""
+    alert.version_id, alert.updated_at = new_uuid(), now()
+    session.add(alert)
+    session.flush()
+    session.add(AlertEvent(alert_uuid=alert.uuid, act=act, actor=actor or session.actor, detail=detail or {}))
+    session.flush()
+
+
+def announce(session: TenantSession, alert: Alert, act: Published) -> None:
+    """Publish what happened to an alert, with the commit."""
+    payload = {
+        "alert_id": str(alert.uuid),
+        "rule": alert.alert_type,
+        "stream": alert.stream,
+        "severity": alert.severity,
+        "facility_id": None if alert.facility_uuid is None else str(alert.facility_uuid),
+        "count": alert.count,
+    }
+    publish_after_commit(session, f"alert.{act}", subject=str(alert.uuid), payload=payload)
+
+
+def history_of(session: TenantSession, alert_id: UUID) -> list[AlertEvent]:
+    """Return the history of an alert, oldest first."""
+    query = select(AlertEvent).where(AlertEvent.alert_uuid == alert_id)
+    return list(session.exec(query.order_by(col(AlertEvent.at), col(AlertEvent.id))))
+
+
+def deliveries_of(session: TenantSession, alert_id: UUID) -> list[AlertDelivery]:
+    """Return what channels were notified of an alert, oldest first."""
+    query = select(AlertDelivery).where(AlertDelivery.alert_uuid == alert_id)
+    return list(session.exec(query.order_by(col(AlertDelivery.id))))

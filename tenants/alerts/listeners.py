@@ -1,0 +1,98 @@
+"""What alerts do when other rooms publish: signals about the platform, acts in channels, failed jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from core import telemetry
+from core.clock import now
+from core.errors import AppError
+from core.jobs import enqueue
+from tenants.alerts import acts
+from tenants.alerts.jobs import CHECK
+from tenants.alerts.messages import PREFIX
+from tenants.alerts.rules import get_rule
+from tenants.alerts.signals import Signal, apply_signals, end_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.database import TenantSession
+
+LONGEST_SUBJECT: Final = 100
+_SOON: Final = timedelta(minutes=1)
+"""Jobs that fail in one minute are one look."""
+
+log = telemetry.get_logger(__name__)
+
+
+def job_given_up(session: TenantSession, event: Mapping[str, Any]) -> None:
+    """Have the rules checked soon. Listens to ``jobs.given_up``, and to what ends it.
+
+    A failure of the check itself must not ask for another one.
+    """
+    if event["kind"] != CHECK:
+        enqueue(session, CHECK, {}, run_after=now() + _SOON, dedupe_key=CHECK)
+
+
+def drifted(session: TenantSession, event: Mapping[str, Any]) -> None:
+    """Raise or end an alert about drift. Listens to ``models.drift``."""
+    signal(session, "drift", event)
+
+
+def plugin_failing(session: TenantSession, event: Mapping[str, Any]) -> None:
+    """Raise or end an alert about a plugin. Listens to ``plugins.failing``."""
+    signal(session, "plugin_failing", event)
+
+
+def quota_near(session: TenantSession, event: Mapping[str, Any]) -> None:
+    """Raise or end an alert about a quota. Listens to ``quotas.near``."""
+    signal(session, "quota_near", event)
+
+
+def signal(session: TenantSession, rule_name: str, event: Mapping[str, Any]) -> None:
+    """Apply a signal of the platform.
+
+    Args:
+        session: the publisher's transaction.
+        rule_name: the rule.
+        event: ``subject``: what it is about, a code or name without personal data; ``value``: a whole number, compared
+            with the threshold; ``ended``: whether the cause has ended.
+    """
+    rule = get_rule(session, rule_name)
+    subject, value = str(event["subject"])[:LONGEST_SUBJECT], int(event.get("value", 0))
+    if event.get("ended") or value < rule.threshold:
+        end_signal(session, rule, subject)
+        return
+    apply_signals(session, rule, [Signal(subject=subject, count=value)], whole=False)
+
+
+def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:
+    """Do what people did in a channel. Listens to ``plugin.channel_acts``.
+
+    Args:
+        session: the publisher's transaction.
+        event: ``instance_id``: the channel; ``acts``: what was done, each a ``plugins.sdk.ChannelAct``.
+    """
+    for act in event["acts"]:
+        try:
+            _do(session, event["instance_id"], act)
+        except (AppError, ValueError) as error:
+            log.info("an act in a channel was not done", act=act.act, error=type(error).__name__)
+
+
+def _do(session: TenantSession, instance_id: UUID | str, act: Any) -> None:  # noqa: ANN401 - of the SDK
+    if not act.key.startswith(PREFIX):
+        return
+    alert_id, actor = UUID(act.key.removeprefix(PREFIX)), f"channel:{instance_id}"
+    if act.act in ("acknowledge", "assign"):
+        acts.acknowledge(session, alert_id, source="channel", actor=actor)
+    elif act.act == "resolve":
+        acts.resolve(session, alert_id, source="channel", actor=actor)
+    elif act.act == "snooze":
+        minutes = min(max(act.minutes, 0) or acts.SNOOZE_MINUTES, acts.LONGEST_SNOOZE)
+        acts.snooze(session, alert_id, minutes, source="channel", actor=actor)
+    elif act.act == "reopen":
+        acts.reopen(session, alert_id, source="channel", actor=actor)

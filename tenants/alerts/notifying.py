@@ -1,0 +1,183 @@
+"""Whom an alert notifies, and when: silences, snoozes, quiet hours, routes, and the deliveries that follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlmodel import col, or_, select
+
+from core.clock import now
+from core.jobs import enqueue
+from core.tenancy import settings as tenant_settings
+from tenants.alerts import channels
+from tenants.alerts.history import note
+from tenants.alerts.kinds import at_least
+from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute, AlertSilence
+from tenants.alerts.quiet import quiet_until
+from tenants.alerts.settings import AlertSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from core.database import TenantSession
+
+DELIVER: Final = "alerts.deliver"
+NOTIFY: Final = "alerts.notify"
+ESCALATE: Final = "alerts.escalate"
+UNROUTED: Final = "medium"
+"""The least severity of alerts that every channel gets where a tenant has no route."""
+_MOST_DEFERRALS: Final = 50
+
+
+@dataclass(slots=True)
+class Targets:
+    """Where an alert goes: channels, and at most one escalation policy."""
+
+    channels: set[UUID] = field(default_factory=set)
+    policy: UUID | None = None
+
+
+def notify(session: TenantSession, alert: Alert, *, moment: datetime | None = None) -> None:
+    """Notify channels that an alert is there: now, or when a silence, a snooze or quiet hours end."""
+    present = moment or now()
+    until, why = deferred_until(session, alert, present)
+    if until is not None:
+        alert.notify_at = until
+        note(session, alert, "deferred", {"until": until.isoformat(), "why": why})
+        enqueue(session, NOTIFY, {"alert_id": str(alert.uuid)}, run_after=until, dedupe_key=str(alert.uuid))
+        return
+    targets = targets_of(session, alert, present)
+    alert.notify_at, alert.notified_at = None, present
+    policy = None if targets.policy is None else session.get(AlertPolicy, targets.policy)
+    if policy is not None and policy.steps:
+        alert.policy_id, alert.step = policy.id, 0
+        alert.step_at = present + timedelta(minutes=policy.steps[0]["after_minutes"])
+        ask_step(session, alert)
+    deliver(session, alert, "trigger", targets.channels)
+    note(session, alert, "notified", {"channels": len(targets.channels), "policy": policy is not None})
+
+
+def deliver(session: TenantSession, alert: Alert, act: str, chosen: Iterable[UUID]) -> None:
+    """Write a delivery of an act for each channel, and ask for its job."""
+    if act == "trigger":
+        alert.round += 1
+        session.add(alert)
+        session.flush()
+    for channel_id in sorted(chosen):
+        row = AlertDelivery(alert_uuid=alert.uuid, channel_id=channel_id, act=act, round=alert.round)
+        session.add(row)
+        session.flush()
+        ask(session, row.id)
+
+
+def notify_of_act(session: TenantSession, alert: Alert, act: str) -> None:
+    """Notify the channels that were notified of the alert that it was acknowledged or resolved."""
+    query: Any = select(AlertDelivery.channel_id).where(
+        AlertDelivery.alert_uuid == alert.uuid, AlertDelivery.act == "trigger"
+    )
+    done: Any = select(AlertDelivery.channel_id).where(
+        AlertDelivery.alert_uuid == alert.uuid, AlertDelivery.act == act, AlertDelivery.round == alert.round
+    )
+    deliver(session, alert, act, set(session.exec(query)) - set(session.exec(done)))
+
+
+def ask(session: TenantSession, delivery_id: UUID, due: datetime | None = None) -> None:
+    """Have a delivery sent, once this transaction commits."""
+    enqueue(session, DELIVER, {"delivery_id": str(delivery_id)}, run_after=due, dedupe_key=str(delivery_id))
+
+
+def ask_step(session: TenantSession, alert: Alert) -> None:
+    """Have the next step of an alert's escalation taken when it is due."""
+    payload = {"alert_id": str(alert.uuid), "step": alert.step}
+    enqueue(session, ESCALATE, payload, run_after=alert.step_at, dedupe_key=f"{alert.uuid}:{alert.round}:{alert.step}")
+
+
+def look_again(session: TenantSession) -> None:
+    """Let alerts that wait look again now: what they wait for may have ended."""
+    query = select(Alert).where(Alert.status == "open", col(Alert.notify_at).is_not(None)).with_for_update()
+    for row in session.exec(query).all():
+        row.notify_at = now()
+        session.add(row)
+        session.flush()
+        enqueue(session, NOTIFY, {"alert_id": str(row.uuid)}, dedupe_key=str(row.uuid))
+
+
+def deferred_until(session: TenantSession, alert: Alert, moment: datetime) -> tuple[datetime | None, str]:
+    """Return until when nobody is notified of an alert, and why; None if somebody is notified now."""
+    at, why = moment, ""
+    settings = tenant_settings.get(session, AlertSettings)
+    for _ in range(_MOST_DEFERRALS):
+        later = [
+            (until, reason)
+            for until, reason in (
+                (alert.snoozed_until, "snoozed"),
+                (_silent_until(session, alert, at), "silenced"),
+                (_quiet_until(settings, session, alert, at), "quiet"),
+            )
+            if until is not None and until > at
+        ]
+        if not later:
+            break
+        at, why = max(later)
+    return (at, why) if at > moment else (None, "")
+
+
+def targets_of(session: TenantSession, alert: Alert, moment: datetime) -> Targets:
+    """Return where an alert goes at a moment. Without any route, every channel gets it unless it is minor."""
+    routes = session.exec(select(AlertRoute).order_by(col(AlertRoute.id))).all()
+    usable = {each.id for each in channels.list_channels(session)}
+    targets = Targets()
+    if not routes:
+        if at_least(alert.severity, UNROUTED):
+            targets.channels = usable
+        return targets
+    for route in routes:
+        if not matches(route, alert, moment, session.tenant.time_zone):
+            continue
+        if route.channel_id is not None and route.channel_id in usable:
+            targets.channels.add(route.channel_id)
+        if route.policy_id is not None and targets.policy is None:
+            targets.policy = route.policy_id
+    return targets
+
+
+def matches(route: AlertRoute, alert: Alert, moment: datetime, zone: str) -> bool:
+    """Return whether a route takes an alert at a moment."""
+    if route.stream not in (None, alert.stream) or not at_least(alert.severity, route.severity):
+        return False
+    if route.facilities and alert.facility_uuid not in route.facilities:
+        return False
+    local = moment.astimezone(ZoneInfo(zone))
+    minute, begin, end = local.hour * 60 + local.minute, route.from_minute, route.until_minute
+    day = local.isoweekday()
+    if begin > end and minute < end:
+        day = (day - 2) % 7 + 1  # the night belongs to the day on which it began
+    if route.days and day not in route.days:
+        return False
+    if begin == end:
+        return True
+    return begin <= minute < end if begin < end else minute >= begin or minute < end
+
+
+def _silent_until(session: TenantSession, alert: Alert, moment: datetime) -> datetime | None:
+    silence: Any = AlertSilence
+    query = select(silence.until).where(
+        silence.since <= moment,
+        silence.until > moment,
+        or_(silence.rule.is_(None), silence.rule == alert.alert_type),
+        or_(silence.stream.is_(None), silence.stream == alert.stream),
+        or_(silence.facility_uuid.is_(None), silence.facility_uuid == alert.facility_uuid),
+    )
+    ends: list[datetime] = list(session.exec(query))
+    return max(ends, default=None)
+
+
+def _quiet_until(settings: AlertSettings, session: TenantSession, alert: Alert, moment: datetime) -> datetime | None:
+    if alert.severity == "critical":
+        return None
+    return quiet_until(settings, session.tenant.time_zone, moment)

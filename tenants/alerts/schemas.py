@@ -1,0 +1,108 @@
+"""Bodies and answers of the API about alerts."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from tenants.alerts.acts import LONGEST_SNOOZE, SNOOZE_MINUTES
+from tenants.alerts.kinds import Kind, Severity, Stream
+
+Status = Literal["open", "acknowledged", "resolved"]
+_ID = "019c2253-7220-70a7-a610-b4172b5ebaa0"
+_CHANNEL, _PERSON = (f"{_ID[:-4]}c0d{digit}" for digit in "12")
+
+
+class AlertOut(BaseModel):
+    """An alert, without the people whom it groups."""
+
+    id: UUID = Field(description="The alert.", examples=[_ID])
+    title: str = Field(
+        description="The alert in one line, in the reader's language.", examples=["12 people to call first (Clinic A)"]
+    )
+    rule: Kind = Field(description="The rule that raised it.", examples=["risk_high"])
+    stream: Stream = Field(description="Whether it is about patients or about the platform.")
+    severity: Severity = Field(description="From the least, `info`, to the greatest, `critical`.")
+    status: Status = Field(description="`acknowledged`: somebody looks after it.")
+    facility: str | None = Field(
+        description="DATIM id of the facility; null if it concerns none.", examples=["hZ7mJp5xUQq"]
+    )
+    subject: str = Field(description="What it is about, where it concerns no facility.", examples=[""])
+    count: int = Field(description="People or things that it groups.", examples=[12])
+    data_date: date | None = Field(description="The date to which its data run.", examples=["2026-02-03"])
+    assigned_to: str | None = Field(description="Who looks after it.", examples=[f"person:{_PERSON}"])
+    acknowledged_by: str | None = Field(description="Who acknowledged it.", examples=[f"person:{_PERSON}"])
+    acknowledged_at: datetime | None = Field(description="When.", examples=[None])
+    snoozed_until: datetime | None = Field(description="Nobody is notified of it until then.", examples=[None])
+    notify_at: datetime | None = Field(
+        description="When channels are notified, if quiet hours, a silence or a snooze defer it.", examples=[None]
+    )
+    resolved_at: datetime | None = Field(description="When it ended.", examples=[None])
+    resolution: Literal["person", "channel", "cause_ended"] | None = Field(description="Why it ended.", examples=[None])
+    created_at: datetime = Field(description="When it was raised.")
+
+
+class AlertEventOut(BaseModel):
+    """One entry of an alert's history."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime = Field(description="When.")
+    act: str = Field(description="What happened.", examples=["acknowledged"])
+    actor: str = Field(description="Who did it.", examples=[f"person:{_PERSON}"])
+    detail: dict[str, Any] = Field(description="Codes, figures and times.", examples=[{"count": 12}])
+
+
+class AlertDeliveryOut(BaseModel):
+    """One message about an alert for one channel."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    channel_id: UUID = Field(description="The channel.", examples=[_CHANNEL])
+    act: Literal["trigger", "acknowledge", "resolve"] = Field(description="What it says.")
+    state: Literal["waiting", "sending", "sent", "failed", "unknown"] = Field(
+        description="`unknown`: nobody knows whether it arrived, so it is not sent again."
+    )
+    attempts: int = Field(description="Tries so far.", examples=[1])
+    reason: str | None = Field(description="A code of the last failure.", examples=[None])
+    created_at: datetime = Field(description="When it was written.")
+    ended_at: datetime | None = Field(description="When it was sent or given up.", examples=[None])
+
+
+class AlertDetail(AlertOut):
+    """An alert with its history and its messages."""
+
+    history: list[AlertEventOut] = Field(description="What happened to it, oldest first.")
+    deliveries: list[AlertDeliveryOut] = Field(description="What channels were notified, oldest first.")
+
+
+class AssignIn(BaseModel):
+    """Who is to look after an alert."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person_id: UUID = Field(description="A colleague who acts on alerts and reaches the facility.", examples=[_PERSON])
+
+
+class SnoozeIn(BaseModel):
+    """How long nobody is notified of an alert."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minutes: int = Field(
+        default=SNOOZE_MINUTES, ge=1, le=LONGEST_SNOOZE, description="Minutes, at most two weeks.", examples=[240]
+    )
+
+
+@dataclass(frozen=True)
+class AlertFilter:
+    """Query parameters that filter alerts."""
+
+    status: Annotated[Status | None, Query(description="With this status.")] = None
+    stream: Annotated[Stream | None, Query(description="Of this stream.")] = None
+    severity: Annotated[Severity | None, Query(description="Of this severity.")] = None
+    rule: Annotated[Kind | None, Query(description="Raised by this rule.")] = None
+    facility: Annotated[str | None, Query(description="DATIM id of the facility.", max_length=100)] = None

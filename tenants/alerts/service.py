@@ -1,0 +1,117 @@
+"""Lists of alerts, and the people to whom one can be assigned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlmodel import col, select
+
+from core.errors import FieldError, Invalid
+from core.identity.people.colleagues import Colleague, colleagues
+from core.web.keyset import Slice, read_slice
+from tenants.alerts import acts
+from tenants.alerts.acts import find_alert, within_reach
+from tenants.alerts.history import deliveries_of, history_of
+from tenants.alerts.models import Alert
+from tenants.alerts.schemas import AlertDeliveryOut, AlertDetail, AlertEventOut, AlertFilter, AlertOut
+from tenants.alerts.words import title_of
+from tenants.records.models import Facility
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from core.web.paging import PageRequest
+
+ACT: Final = "alerts.act"
+"""The permission that a person needs to whom an alert is assigned."""
+
+
+def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest) -> Slice[AlertOut]:
+    """Return one page of alerts within reach."""
+    wanted: list[Any] = [within_reach(session)]
+    wanted += [
+        column == value
+        for column, value in (
+            (Alert.status, chosen.status),
+            (Alert.stream, chosen.stream),
+            (Alert.severity, chosen.severity),
+            (Alert.alert_type, chosen.rule),
+        )
+        if value is not None
+    ]
+    if chosen.facility is not None:
+        wanted.append(col(Alert.facility_uuid).in_(select(Facility.uuid).where(Facility.datim_id == chosen.facility)))
+    columns = {"created_at": col(Alert.created_at)}
+    part = read_slice(session, select(Alert).where(*wanted), paging, columns, col(Alert.uuid))
+    return Slice(shown(session, part.rows), part.total, part.last)
+
+
+def get_detail(session: TenantSession, alert_id: UUID) -> AlertDetail:
+    """Return an alert with its history and its messages.
+
+    Raises:
+        NotFound: there is no such alert within reach (404).
+    """
+    row = find_alert(session, alert_id)
+    head = shown(session, [row])[0]
+    history = [AlertEventOut.model_validate(each) for each in history_of(session, alert_id)]
+    deliveries = [AlertDeliveryOut.model_validate(each) for each in deliveries_of(session, alert_id)]
+    return AlertDetail(**head.model_dump(), history=history, deliveries=deliveries)
+
+
+def assignees(session: TenantSession, alert: Alert) -> list[Colleague]:
+    """Return the people to whom the alert can be assigned, by name: they act on alerts, and reach its facility."""
+    place = None if alert.facility_uuid is None else session.get(Facility, alert.facility_uuid)
+    return [
+        one
+        for one in colleagues(session.tenant, ACT)
+        if one.reach.everything
+        or (
+            place is not None
+            and one.reach.assigned_to is None
+            and (one.reach.facility_ids is None or place.uuid in one.reach.facility_ids)
+            and (one.reach.states is None or place.state_province in one.reach.states)
+        )
+    ]
+
+
+def assign(session: TenantSession, alert_id: UUID, person_id: UUID, *, source: str) -> Alert:
+    """Give the alert to a colleague.
+
+    Raises:
+        NotFound: there is no such alert (404).
+        Conflict: it is resolved (409).
+        Invalid: the person cannot look after it (422).
+    """
+    if person_id not in {one.id for one in assignees(session, find_alert(session, alert_id))}:
+        detail = "the alert cannot be assigned to this person"
+        remedy = "Choose a colleague who acts on alerts and reaches the facility."
+        raise Invalid(detail, errors=[FieldError("body.person_id", detail, remedy)])
+    return acts.assign(session, alert_id, person_id, source=source)
+
+
+def shown(session: TenantSession, rows: Sequence[Alert]) -> list[AlertOut]:
+    """Return alerts as the API shows them."""
+    places = facilities_of(session, {row.facility_uuid for row in rows if row.facility_uuid is not None})
+    return [_shown(row, places.get(row.facility_uuid) if row.facility_uuid else None) for row in rows]
+
+
+def facilities_of(session: TenantSession, ids: Collection[UUID]) -> dict[UUID, Facility]:
+    """Return facilities by id."""
+    if not ids:
+        return {}
+    return {row.uuid: row for row in session.exec(select(Facility).where(col(Facility.uuid).in_(ids)))}
+
+
+def _shown(row: Alert, place: Facility | None) -> AlertOut:
+    values = {name: getattr(row, name) for name in AlertOut.model_fields if hasattr(row, name)}
+    name = "" if place is None else place.name or place.datim_id
+    return AlertOut(
+        **values,
+        id=row.uuid,
+        title=title_of(row, name),
+        rule=row.alert_type,  # type: ignore[arg-type]  # a kind
+        facility=None if place is None else place.datim_id,
+    )

@@ -1,0 +1,41 @@
+"""The words of alerts, for channels and pages: figures and facilities, never a person's data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.web.texts import gettext as _
+from core.web.texts import ngettext, shown_number
+
+if TYPE_CHECKING:
+    from tenants.alerts.models import Alert
+
+
+def title_of(alert: Alert, facility: str) -> str:
+    """Return an alert in one line, in the reader's language.
+
+    Args:
+        alert: the alert.
+        facility: name of its facility; empty if it has none.
+    """
+    count = shown_number(alert.count)
+    if alert.alert_type == "risk_high":
+        text = ngettext("{count} person to call first", "{count} people to call first", alert.count)
+    elif alert.alert_type == "late":
+        text = ngettext("{count} person is late", "{count} people are late", alert.count)
+    elif alert.alert_type == "iit":
+        text = ngettext("{count} person newly interrupted", "{count} people newly interrupted", alert.count)
+    elif alert.alert_type == "viral_load":
+        text = ngettext("{count} laboratory result to act on", "{count} laboratory results to act on", alert.count)
+    elif alert.alert_type == "no_data":
+        text = ngettext("{count} facility sends no data", "{count} facilities send no data", alert.count)
+    elif alert.alert_type == "dead_jobs":
+        text = ngettext("{count} job failed: {subject}", "{count} jobs failed: {subject}", alert.count)
+    elif alert.alert_type == "drift":
+        text = _("Records or scores have drifted: {subject}")
+    elif alert.alert_type == "plugin_failing":
+        text = _("A plugin keeps failing: {subject}")
+    else:
+        text = _("{count} % of a quota are used: {subject}")
+    line = text.format(count=count, subject=alert.subject)
+    return f"{line} ({facility})" if facility else line

@@ -1,0 +1,129 @@
+"""Pages of alerts: what is open, one alert with its history, and what people do about it."""
+
+from typing import Annotated, Final, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Form, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from core.access import Scope, TenantScope, require
+from core.access.pages import Page
+from core.identity import Principal
+from core.identity.people.members import names_of
+from core.identity.principal import actor_of_person, people_of_actors
+from core.web.cursors import Sort
+from core.web.pages import SEE_OTHER
+from core.web.paging import PageRequest
+from core.web.texts import gettext as _
+from tenants.alerts import acts, channels, service
+from tenants.alerts.kinds import KINDS
+from tenants.alerts.schemas import AlertFilter
+from tenants.portal import alert_words as words
+
+router = APIRouter()
+
+Reader = Annotated[Principal, Depends(require("alerts.read", confined=True))]
+Actor = Annotated[Principal, Depends(require("alerts.act", confined=True))]
+PageNumber = Annotated[int, Query(ge=1, le=10_000)]
+PAGE_SIZE: Final = 25
+NEWEST: Final = Sort("created_at", descending=True)
+LIVE: Final = "alert.opened alert.acknowledged alert.resolved"
+"""The events after which the list renews itself."""
+
+
+@router.get("/alerts")
+def show_alerts(
+    page: Page,
+    principal: Reader,
+    scope: TenantScope,
+    status: str = "open",
+    stream: str = "",
+    severity: str = "",
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+) -> HTMLResponse:
+    """Show the alerts within reach, newest first; the open ones unless another status is chosen."""
+    chosen = AlertFilter(
+        status=status if status in words.STATUSES else None,  # type: ignore[arg-type]  # a status
+        stream=stream if stream in words.STREAMS else None,  # type: ignore[arg-type]  # a stream
+        severity=severity if severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
+    )
+    with scope.session(readonly=True) as session:
+        part = service.list_alerts(session, chosen, PageRequest(number, PAGE_SIZE, sort=NEWEST))
+    filters = {"status": status, "stream": stream, "severity": severity}
+    return page.render(
+        "portal/alerts/alerts.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/alerts",
+        alerts=part.rows,
+        total=part.total,
+        filters=filters,
+        number=number,
+        pages=max(1, -(-part.total // PAGE_SIZE)),
+        address=lambda at: f"/alerts?{urlencode({**filters, 'page': at})}",
+        words=words,
+        kinds=KINDS,
+        events=LIVE if "events.read" in principal.permissions and principal.reach.everything else "",
+        zone=ZoneInfo(scope.tenant.time_zone),
+        may_act="alerts.act" in principal.permissions,
+    )
+
+
+@router.get("/alerts/{alert_id}")
+def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID, done: str = "") -> HTMLResponse:
+    """Show an alert with its history, what channels received, and what can be done."""
+    may_act = "alerts.act" in principal.permissions
+    with scope.session(readonly=True) as session:
+        detail = service.get_detail(session, alert_id)
+        colleagues = service.assignees(session, acts.find_alert(session, alert_id)) if may_act else []
+        names = {each.id: each.name for each in channels.list_channels(session)}
+    return page.render(
+        "portal/alerts/alert.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/alerts",
+        alert=detail,
+        kind=KINDS[detail.rule],
+        people=_names(scope, [each.actor for each in detail.history] + [detail.assigned_to or ""]),
+        channels=names,
+        colleagues=[(str(each.id), each.name) for each in colleagues],
+        words=words,
+        done=done,
+        zone=ZoneInfo(scope.tenant.time_zone),
+        may_act=may_act,
+    )
+
+
+@router.post("/alerts/{alert_id}/act")
+def post_act(
+    _: Actor,
+    scope: TenantScope,
+    alert_id: UUID,
+    act: Annotated[Literal["acknowledge", "assign", "snooze", "resolve", "reopen"], Form()],
+    person_id: Annotated[UUID | None, Form()] = None,
+    minutes: Annotated[int, Form(ge=1, le=acts.LONGEST_SNOOZE)] = acts.SNOOZE_MINUTES,
+    back: Annotated[Literal["list", "alert"], Form()] = "alert",
+) -> Response:
+    """Acknowledge, assign, snooze, resolve or reopen an alert."""
+    with scope.session() as session:
+        if act == "acknowledge":
+            acts.acknowledge(session, alert_id, source="page")
+        elif act == "assign" and person_id is not None:
+            service.assign(session, alert_id, person_id, source="page")
+        elif act == "snooze":
+            acts.snooze(session, alert_id, minutes, source="page")
+        elif act == "resolve":
+            acts.resolve(session, alert_id, source="page")
+        elif act == "reopen":
+            acts.reopen(session, alert_id, source="page")
+    return RedirectResponse("/alerts" if back == "list" else f"/alerts/{alert_id}?done={act}", SEE_OTHER)
+
+
+def _names(scope: Scope, actors: list[str]) -> dict[str, str]:
+    """Return what the page calls each actor."""
+    people = names_of(scope.tenant, people_of_actors(actors))
+    known = {actor_of_person(person): name for person, name in people.items()}
+    kinds = {"channel": _("a channel"), "system": _("the platform")}
+    return {actor: known.get(actor) or kinds.get(actor.partition(":")[0], actor) for actor in actors}

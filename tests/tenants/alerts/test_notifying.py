@@ -1,0 +1,189 @@
+"""Each alert reaches its channels once: through silences, quiet hours, escalation and the death of a worker."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import select
+
+from core.clock import now
+from core.database import node_session, tenant_session
+from core.events import publish
+from core.jobs.worker import drain
+from core.tenancy import settings as tenant_settings
+from plugins.sdk import ChannelAct, Outcome
+from tenants.alerts import acts, channels, management
+from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute
+from tenants.alerts.settings import AlertSettings
+from tests.tenants.alerts.conftest import awake
+
+
+@pytest.fixture(scope="module")
+def place(make_tenant):
+    return make_tenant().ref
+
+
+@pytest.fixture
+def raised(place, receiver):
+    """Raises an alert by a signal; gives its id. Other alerts end first."""
+    awake(place)
+    with tenant_session(place, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("DELETE FROM alerts")
+        cursor.execute("DELETE FROM alert_routes")
+        cursor.execute("DELETE FROM alert_silences")
+
+    def signal(subject="", *, ended=False):
+        name = subject or uuid4().hex
+        with tenant_session(place, actor="test:1") as session:
+            publish(session, "models.drift", {"subject": name, "value": 1, "ended": ended})
+            return session.exec(select(Alert.uuid).where(Alert.subject == name)).one()
+
+    return signal
+
+
+def run(place):
+    """Run all jobs, those of later times too."""
+    with node_session(place.database) as session:
+        session.execute(text("UPDATE node.jobs SET run_after = now() WHERE state = 'queued'"))
+    drain(place)
+
+
+def state_of(place, alert_id):
+    with tenant_session(place, actor="test:1") as session:
+        row = session.get(Alert, alert_id)
+        session.expunge(row)
+        return row
+
+
+def deliveries(place):
+    with tenant_session(place, actor="test:1") as session:
+        rows = session.exec(select(AlertDelivery).order_by(AlertDelivery.id)).all()
+        return [(row.act, row.state, row.reason) for row in rows]
+
+
+def change(place, **values):
+    with tenant_session(place, actor="test:1") as session:
+        for row in session.exec(select(Alert)).all():
+            for name, value in values.items():
+                setattr(row, name, value)
+            session.add(row)
+
+
+def test_a_signal_that_goes_on_is_one_alert_and_its_end_resolves_it(place, raised, receiver):
+    first = raised("scores")
+    assert raised("scores") == first
+    drain(place)
+    raised("scores", ended=True)
+    drain(place)
+    assert receiver.acts == ["trigger", "resolve"]
+    assert len({key for _, _, key, _ in receiver.calls}) == 1
+    assert state_of(place, first).resolution == "cause_ended"
+
+
+@pytest.mark.parametrize(("repeatable", "calls", "state"), [(True, 2, "sent"), (False, 1, "unknown")])
+def test_a_message_whose_worker_died_is_repeated_only_where_the_receiver_recognizes_it(
+    place, raised, receiver, repeatable, calls, state
+):
+    receiver.repeatable, receiver.answers = repeatable, [SystemError("the worker dies while it sends")]
+    raised()
+    drain(place)
+    run(place)
+    assert len(receiver.calls) == calls
+    assert deliveries(place)[0][:2] == ("trigger", state)
+
+
+def test_a_refused_message_is_tried_again_later_and_the_acts_after_it_wait(place, raised, receiver):
+    receiver.answers = [Outcome("retry", "rate_limited")]
+    alert = raised()
+    drain(place)
+    with tenant_session(place, actor="test:1") as session:
+        acts.acknowledge(session, alert, source="api")
+    drain(place)
+    assert receiver.acts == ["trigger"]
+    for _ in range(3):
+        with tenant_session(place, actor="test:1") as session, session.cursor() as cursor:
+            cursor.execute("UPDATE alert_deliveries SET due_at = now() - interval '1 second'")
+        run(place)
+    assert receiver.acts == ["trigger", "trigger", "acknowledge"]
+
+
+def test_who_was_never_notified_learns_nothing_of_the_end(place, raised, receiver):
+    receiver.answers = [Outcome("failed", "channel_not_found")]
+    raised("x")
+    raised("x", ended=True)
+    drain(place)
+    assert receiver.acts == []  # resolved before anybody could be notified
+    assert [(act, state) for act, state, _ in deliveries(place)] == [("trigger", "failed"), ("resolve", "failed")]
+
+
+def test_quiet_hours_defer_and_never_lose_and_a_critical_alert_passes(place, raised, receiver):
+    minute = (now() + timedelta(hours=1)).strftime("%H:%M")  # the partner's zone is an hour ahead of UTC
+    quiet = AlertSettings(quiet_from=minute, quiet_until=(now() + timedelta(hours=2)).strftime("%H:%M"))
+    with tenant_session(place, actor="test:1") as session:
+        tenant_settings.put(session, quiet)
+        session.exec(select(Alert)).all()
+    alert = raised()
+    drain(place)
+    assert receiver.acts == []
+    assert now() < state_of(place, alert).notify_at <= now() + timedelta(hours=1, minutes=1)
+    change(place, severity="critical", notify_at=now() - timedelta(seconds=1))
+    run(place)
+    assert receiver.acts == ["trigger"]
+
+
+def test_a_silence_defers_until_somebody_ends_it(place, raised, receiver):
+    values = {"rule": "drift", "until": now() + timedelta(days=1), "reason": "The server moves"}
+    with tenant_session(place, actor="test:1") as session:
+        silence = management.add_silence(session, values, source="api").id
+    raised()
+    drain(place)
+    assert receiver.acts == []
+    with tenant_session(place, actor="test:1") as session:
+        management.end_silence(session, silence, source="api")
+    run(place)
+    assert receiver.acts == ["trigger"]
+
+
+def test_nobody_acknowledges_so_the_next_step_is_taken_until_somebody_does(place, raised, receiver):
+    receiver.channels.append(channels.Channel(uuid4(), "Lead", "pagerduty"))
+    first, lead = (each.id for each in receiver.channels)
+    steps = [{"after_minutes": 0, "channel_id": str(first)}, {"after_minutes": 15, "channel_id": str(lead)}]
+    with tenant_session(place, actor="test:1") as session:
+        policy = AlertPolicy(name="p", steps=steps, repeats=1, created_by="t")
+        session.add(policy)
+        session.flush()
+        session.add(AlertRoute(name="r", policy_id=policy.id, created_by="t"))
+    alert = raised()
+    drain(place)
+    assert [call[0] for call in receiver.calls] == [first]
+    run(place)
+    assert [call[0] for call in receiver.calls] == [first]  # not before its time
+    change(place, step_at=now() - timedelta(seconds=1))
+    run(place)
+    assert [call[0] for call in receiver.calls] == [first, lead]
+    with tenant_session(place, actor="test:1") as session:
+        act = ChannelAct("acknowledge", f"iit-{alert}", who="U1")
+        publish(session, "plugin.channel_acts", {"instance_id": lead, "acts": [act]})
+    change(place, step_at=now() - timedelta(seconds=1))
+    run(place)
+    assert receiver.acts == ["trigger", "trigger", "acknowledge", "acknowledge"]
+    assert state_of(place, alert).acknowledged_by == f"channel:{lead}"
+
+
+def test_a_snooze_ends_with_another_message_and_reopening_notifies_again(place, raised, receiver):
+    alert = raised()
+    drain(place)
+    with tenant_session(place, actor="test:1") as session:
+        assert acts.snooze(session, alert, 60, source="api").notify_at is not None
+    run(place)
+    assert receiver.acts == ["trigger"]
+    change(place, snoozed_until=now(), notify_at=now() - timedelta(seconds=1))
+    run(place)
+    with tenant_session(place, actor="test:1") as session:
+        acts.resolve(session, alert, source="api")
+    drain(place)
+    with tenant_session(place, actor="test:1") as session:
+        acts.reopen(session, alert, source="api")
+    drain(place)
+    assert receiver.acts == ["trigger", "trigger", "resolve", "trigger"]
