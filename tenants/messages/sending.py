@@ -13,11 +13,10 @@ from uuid import UUID
 
 from sqlmodel import select
 
-from core import audit
+from core import audit, metering
 from core.clock import now, today
 from core.deliveries import pause_before
 from core.jobs import Retry, enqueue, job
-from core.metering import record as meter
 from core.privacy import vault
 from core.privacy.errors import PatientErased
 from core.tenancy import settings as tenant_settings
@@ -278,7 +277,7 @@ def _cost(row: Communication, cost: str, currency: str) -> None:
 def _meter(session: TenantSession, row: Communication) -> None:
     if row.segments:
         dimensions = {"purpose": row.purpose or ""}
-        meter(session, "sms_segments", row.segments, key=f"{row.uuid}:{row.attempts}", dimensions=dimensions)
+        metering.record(session, "sms_segments", row.segments, key=f"{row.uuid}:{row.attempts}", dimensions=dimensions)
 
 
 def cancel(session: TenantSession, row: Communication) -> None:
