@@ -52,7 +52,7 @@ feature = Feature(
     sign_in="/sign-in",
     navigation=(
         NavigationEntry(marked("Today"), "/today", 1),
-        NavigationEntry(marked("Work"), "/work", 2),
+        NavigationEntry(marked("Work"), "/follow-up", 2),
         NavigationEntry(marked("Patients"), "/patients", 3),
         NavigationEntry(marked("Alerts"), "/alerts", 4),
         NavigationEntry(marked("Data"), "/data", 5),

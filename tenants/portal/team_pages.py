@@ -25,7 +25,7 @@ from tenants.portal.work_words import sections_of_work
 router = APIRouter()
 
 Manager = Annotated[Principal, Depends(require("team.manage"))]
-HOME: Final = "/work/team"
+HOME: Final = "/follow-up/team"
 
 
 class CapacityForm(BaseModel):
@@ -49,7 +49,7 @@ class AbsenceForm(BaseModel):
     cover_id: str = Field(default="", max_length=40)
 
 
-@router.get("/work/team")
+@router.get("/follow-up/team")
 def show_team(
     page: Page, _manager: Manager, scope: TenantScope, assigned: int | None = None, left: int | None = None
 ) -> HTMLResponse:
@@ -57,7 +57,7 @@ def show_team(
     return _team_page(page, scope, assigned=assigned, left=left)
 
 
-@router.post("/work/team/capacity")
+@router.post("/follow-up/team/capacity")
 def post_capacity(page: Page, _manager: Manager, scope: TenantScope, form: Annotated[CapacityForm, Form()]) -> Response:
     """Set an officer's capacity at a clinic."""
     try:
@@ -70,7 +70,7 @@ def post_capacity(page: Page, _manager: Manager, scope: TenantScope, form: Annot
     return RedirectResponse(HOME, SEE_OTHER)
 
 
-@router.post("/work/team/absences")
+@router.post("/follow-up/team/absences")
 def post_absence(page: Page, _manager: Manager, scope: TenantScope, form: Annotated[AbsenceForm, Form()]) -> Response:
     """Record that an officer is away."""
     sent: dict[str, Any] = {"first": form.first, "last": form.last, "cover_id": form.cover_id or None}
@@ -84,7 +84,7 @@ def post_absence(page: Page, _manager: Manager, scope: TenantScope, form: Annota
     return RedirectResponse(HOME, SEE_OTHER)
 
 
-@router.post("/work/team/absences/{absence_id}/remove")
+@router.post("/follow-up/team/absences/{absence_id}/remove")
 def post_absence_removal(_manager: Manager, scope: TenantScope, absence_id: UUID) -> RedirectResponse:
     """Remove an absence."""
     with scope.session() as session:
@@ -92,7 +92,7 @@ def post_absence_removal(_manager: Manager, scope: TenantScope, absence_id: UUID
     return RedirectResponse(HOME, SEE_OTHER)
 
 
-@router.post("/work/team/share")
+@router.post("/follow-up/team/share")
 def post_share(_manager: Manager, scope: TenantScope) -> RedirectResponse:
     """Share out the people of today's lists whom nobody follows."""
     with scope.session() as session:
@@ -115,11 +115,11 @@ def _team_page(
         for absence in officer.absences
     ]
     return page.render(
-        "portal/work/team.html",
+        "portal/follow_up/team.html",
         scope.principal,
         status=Invalid.status if problem else 200,
         partner=scope.tenant.name,
-        current="/work",
+        current="/follow-up",
         rows=[
             {
                 "name": officer.name,

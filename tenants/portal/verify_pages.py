@@ -24,12 +24,12 @@ from tenants.risk.identities import full_name, identities_of
 router = APIRouter()
 
 Verifier = Annotated[Principal, Depends(require("statuses.verify", confined=True, by_patient=True))]
-HOME: Final = "/work/verify"
+HOME: Final = "/follow-up/verify"
 MOST: Final = 50
 STATES: Final = {"died": marked("Died on {day}"), "transferred_out": marked("In care elsewhere since {day}")}
 
 
-@router.get("/work/verify")
+@router.get("/follow-up/verify")
 def show_proposals(page: Page, principal: Verifier, scope: TenantScope) -> HTMLResponse:
     """Show the deaths and transfers that wait for a second person."""
     may_open = "patients.read" in principal.permissions
@@ -51,17 +51,17 @@ def show_proposals(page: Page, principal: Verifier, scope: TenantScope) -> HTMLR
         for row in rows
     ]
     return page.render(
-        "portal/work/verify.html",
+        "portal/follow_up/verify.html",
         principal,
         partner=scope.tenant.name,
-        current="/work",
+        current="/follow-up",
         sections_of_work=sections_of_work(principal, HOME),
         proposals=cards,
         may_open=may_open,
     )
 
 
-@router.post("/work/verify/{proposal_id}/verified")
+@router.post("/follow-up/verify/{proposal_id}/verified")
 def post_verified(_principal: Verifier, scope: TenantScope, proposal_id: UUID) -> RedirectResponse:
     """Verify a proposal of somebody else."""
     with scope.session() as session:
@@ -69,7 +69,7 @@ def post_verified(_principal: Verifier, scope: TenantScope, proposal_id: UUID) -
     return RedirectResponse(HOME, SEE_OTHER)
 
 
-@router.post("/work/verify/{proposal_id}/rejected")
+@router.post("/follow-up/verify/{proposal_id}/rejected")
 def post_rejected(_principal: Verifier, scope: TenantScope, proposal_id: UUID) -> RedirectResponse:
     """Reject a proposal of somebody else."""
     with scope.session() as session:

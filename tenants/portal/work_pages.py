@@ -55,12 +55,12 @@ class ShownPlan:
     late: bool
 
 
-@router.get("/work")
+@router.get("/follow-up")
 def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse:
     """Show what the reader has to do: their people on today's lists, and their planned interventions."""
     own = UUID(principal.id) if principal.kind == "person" else None
     day = today(scope.tenant.time_zone)
-    paging = PageRequest(1, MOST, "/work", sort=planning.NEWEST_FIRST)
+    paging = PageRequest(1, MOST, "/follow-up", sort=planning.NEWEST_FIRST)
     with scope.session() as session:
         plans = planning.read_list(session, InterventionFilter(state="planned", assigned_to="me"), paging).items
         may_name = "patients.read" in principal.permissions
@@ -68,21 +68,21 @@ def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse
     may_lists = "worklists.read" in principal.permissions
     counts = read_counts(scope.tenant, scope.session, mine=own) if may_lists else None
     return page.render(
-        "portal/work/mine.html",
+        "portal/follow_up/mine.html",
         principal,
         partner=scope.tenant.name,
-        current="/work",
+        current="/follow-up",
         counts=counts,
         plans=[
             _shown_plan(plan, full_name(names[plan.patient_id]) if plan.patient_id in names else None, day)
             for plan in sorted(plans, key=lambda plan: plan.due or day)
         ],
         may_open=may_name,
-        sections_of_work=sections_of_work(principal, "/work"),
+        sections_of_work=sections_of_work(principal, "/follow-up"),
     )
 
 
-@router.get("/work/funnel")
+@router.get("/follow-up/funnel")
 def show_funnel(
     page: Page,
     principal: FunnelReader,
@@ -96,11 +96,11 @@ def show_funnel(
     begin, end, rows = _funnel(scope, first, last, by, kind)
     query = urlencode({"first": begin, "last": end, "by": by, "list": kind})
     return page.render(
-        "portal/work/funnel.html",
+        "portal/follow_up/funnel.html",
         principal,
         partner=scope.tenant.name,
-        current="/work",
-        sections_of_work=sections_of_work(principal, "/work/funnel"),
+        current="/follow-up",
+        sections_of_work=sections_of_work(principal, "/follow-up/funnel"),
         first=begin,
         last=end,
         by=by,
@@ -109,11 +109,11 @@ def show_funnel(
         kinds=KINDS,
         rows=[_shown_row(row, by) for row in rows],
         unsettled=sum(row.unsettled for row in rows),
-        file=f"/work/funnel.csv?{query}",
+        file=f"/follow-up/funnel.csv?{query}",
     )
 
 
-@router.get("/work/funnel.csv")
+@router.get("/follow-up/funnel.csv")
 def download_funnel(
     _principal: FunnelReader,
     scope: TenantScope,

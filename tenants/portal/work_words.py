@@ -14,8 +14,8 @@ def sections_of_work(principal: Principal, current: str) -> list[tuple[str, str,
     """The address and name of each section that the principal may open, and whether it is the one shown."""
     whole_clinics = principal.assigned_to is None
     whole_tenant = whole_clinics and principal.facility_ids is None and principal.states is None
-    pages = [("/work", _("My work"), "attempts.read" in principal.permissions)]
-    pages.append(("/work/verify", _("To verify"), "statuses.verify" in principal.permissions))
-    pages.append(("/work/team", _("Team"), whole_tenant and "team.manage" in principal.permissions))
-    pages.append(("/work/funnel", _("Funnel"), whole_clinics and "funnel.read" in principal.permissions))
+    pages = [("/follow-up", _("My work"), "attempts.read" in principal.permissions)]
+    pages.append(("/follow-up/verify", _("To verify"), "statuses.verify" in principal.permissions))
+    pages.append(("/follow-up/team", _("Team"), whole_tenant and "team.manage" in principal.permissions))
+    pages.append(("/follow-up/funnel", _("Funnel"), whole_clinics and "funnel.read" in principal.permissions))
     return [(path, name, path == current) for path, name, opens in pages if opens]

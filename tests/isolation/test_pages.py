@@ -1,8 +1,7 @@
 """Every page, opened by who may, as nobody, by a role that may not, by another tenant, and from another facility."""
 
 import html
-from datetime import date
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -19,9 +18,8 @@ from core.identity import permission_words
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
-from tenants.followup.proposals import propose
 from tests.core.error_groups.samples import stored_error
-from tests.isolation import pages_admin, pages_data, pages_messages
+from tests.isolation import pages_admin, pages_data, pages_followup, pages_messages
 from tests.isolation.pages import OWN, Row
 from tests.keyed import KeyedClient
 
@@ -81,31 +79,10 @@ ROWS = [
         status=303,
     ),
     Row("POST", "/today/attempts/{attempt_id}/undo", "attempts.write", names=("attempt_id",), status=303),
-    Row("GET", "/assign/{patient_id}", "assignments.write", names=("patient_id",)),
-    Row("POST", "/assign/{patient_id}", "assignments.write", names=("patient_id",), form={"person_id": ""}, status=303),
-    Row("GET", "/work", "attempts.read"),
-    Row("GET", "/work/funnel", "funnel.read"),
-    Row("GET", "/work/funnel.csv", "funnel.read"),
-    Row("GET", "/work/verify", "statuses.verify"),
-    Row("POST", "/work/verify/{proposal_id}/verified", "statuses.verify", names=("proposal_id",), status=303),
-    Row("POST", "/work/verify/{proposal_id}/rejected", "statuses.verify", names=("proposal_id",), status=303),
-    Row("GET", "/work/team", "team.manage", confined=False),
-    Row("POST", "/work/team/capacity", "team.manage", form={"person_id": "{new_id}"}, status=404, confined=False),
-    Row("POST", "/work/team/absences", "team.manage", form={"person_id": "{new_id}"}, status=422, confined=False),
-    Row("POST", "/work/team/absences/{absence_id}/remove", "team.manage", status=404, confined=False),
-    Row("POST", "/work/team/share", "team.manage", status=303, confined=False),
     Row("POST", "/today/assignments", "assignments.write", names=("patient_id",), form={"person_id": ""}, status=303),
     Row("GET", "/patients", "patients.read"),
     Row("POST", "/patients", "patients.read", form={"text": "{number}"}),
     Row("GET", "/patients/{patient_id}", "patients.read", names=("patient_id",)),
-    Row(
-        "POST",
-        "/patients/{patient_id}/attempts",
-        "attempts.write",
-        names=("patient_id",),
-        form={"id": "{new_id}", "outcome": "reached"},
-        status=303,
-    ),
     Row(
         "POST",
         "/patients/{patient_id}/attempts/{attempt_id}/undo",
@@ -113,22 +90,7 @@ ROWS = [
         names=("patient_id", "attempt_id"),
         status=303,
     ),
-    Row(
-        "POST",
-        "/patients/{patient_id}/plans",
-        "attempts.write",
-        names=("patient_id",),
-        form={"id": "{new_id}", "kind": "home_visit"},
-        status=303,
-    ),
-    Row(
-        "POST",
-        "/patients/{patient_id}/plans/{intervention_id}/end",
-        "attempts.write",
-        names=("patient_id", "intervention_id"),
-        form={"outcome": "cancelled"},
-        status=303,
-    ),
+    *pages_followup.ROWS,
     Row("GET", "/programme", "cohort.read"),
     Row("GET", "/programme/people", "patients.read"),
     Row("GET", "/programme/disagreements", "cohort.read"),
@@ -218,14 +180,10 @@ class Things(dict):
 
     def __missing__(self, name):
         body = {"kind": "mer", "format": "csv", "facility": self.facility}
-        if name == "proposal_id":
-            with self.world.session() as session:
-                self[name] = str(propose(session, UUID(self["patient_id"]), "died", date(2025, 2, 3)).uuid)
+        if name in pages_followup.NAMED:
+            self[name] = pages_followup.thing_of(self.world, name, self["patient_id"])
             return self[name]
-        if name == "intervention_id":
-            planned = {"id": str(uuid4()), "patient_id": self["patient_id"], "kind": "home_visit"}
-            answer = self.world.json("POST", "/v1/interventions", json=planned)
-        elif name == "report_id":
+        if name == "report_id":
             answer = self.world.json("POST", "/v1/reports/files", json={**body, "period": "2025Q1"})
         else:
             assert name == "schedule_id", name
