@@ -18,7 +18,7 @@ from uuid import UUID
 
 from core.clock import now
 from core.database import tenant_session
-from core.errors import AppError, Forbidden, NotFound
+from core.errors import AppError, Forbidden, NotFound, phrase
 from core.events import publish
 from core.jobs.inbox import first_time
 from core.plugins import instances
@@ -113,7 +113,7 @@ def _verified(opened: UsableInstance, signature: Signature, raw: RawRequest) -> 
         secret = opened.secrets.get(signature.secret, "")
         name = verify(signature, secret, raw.headers, raw.body, raw.url, now())
     except BadSignatureError as error:
-        detail = f"the request is not accepted: {error}"
+        detail = phrase("the request is not accepted: {reason}", reason=str(error))
         raise Forbidden(detail, remedy="Check the signing secret in the settings of the instance.") from None
     return hashlib.sha256(name.encode() + b"\0" + raw.body).hexdigest()
 

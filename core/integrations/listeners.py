@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from core.database import node_session, psycopg_connection
-from core.errors import NotFound, Unavailable
+from core.errors import NotFound, Unavailable, phrase
 from core.events.catalogue import type_of
 from core.jobs import Retry, enqueue, job
 from core.plugins import instances
@@ -54,7 +54,7 @@ def listen(context: JobContext, payload: dict[str, Any]) -> None:
     if event is not None and usable:
         outcome = send_event(context.tenant, instance_id, event)
         if outcome.state == "retry":
-            detail = f"an event could not be sent to a listener: {outcome.reason}"
+            detail = phrase("an event could not be sent to a listener: {reason}", reason=outcome.reason or "")
             raise Unavailable(detail)
         if outcome.state != "sent":
             log_failure(context.tenant, instance_id, "outcome", outcome.reason or outcome.state)

@@ -107,7 +107,7 @@ def delete_instance(_: PluginsWrite, db: TenantDb, instance_id: UUID, if_match: 
 @router.post(
     _ONE + "/address",
     operation_id="get_plugin_address",
-    summary="Show the address for the vendor's requests",
+    summary="Get the address for the vendor's requests",
     responses=responses(NotFound, Conflict),
 )
 def post_address(_: PluginsWrite, db: TenantDb, instance_id: UUID, request: Request) -> PluginAddress:

@@ -45,12 +45,12 @@ class EffectOut(BaseModel):
     first: date = Field(description="First day of lists.", examples=["2026-01-01"])
     last: date = Field(description="Last day of lists.", examples=["2026-03-31"])
     claim: Claim = Field(description="Whether the report says what a list causes.", examples=["none"])
-    meaning: str = Field(description="What it can and cannot say.")
+    meaning: str = Field(description="What it can and cannot say.", examples=[CLAIMS["none"]])
     shown: ShareOut = Field(description="People whom lists showed.")
     held_out: ShareOut = Field(description="People whom chance kept off the shown lists.")
     tried: ShareOut = Field(description="Shown people whom somebody tried to reach.")
     untried: ShareOut = Field(description="Shown people whom nobody tried to reach.")
-    difference: DifferenceOut | None = Field(description="Shown minus held out; null without a claim.")
+    difference: DifferenceOut | None = Field(description="Shown minus held out; null without a claim.", examples=[None])
 
 
 @router.get("", operation_id="get_effect", summary="Get the effect report")

@@ -23,7 +23,9 @@ _CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 class FunnelRowOut(BaseModel):
     """The funnel of one group."""
 
-    key: str | None = Field(description="DATIM id, or the officer as in the audit; null: the tenant, or nobody.")
+    key: str | None = Field(
+        description="DATIM id, or the officer as in the audit; null: the tenant, or nobody.", examples=["hZ7mJp5xUQq"]
+    )
     name: str | None = Field(description="Name of the facility or officer.", examples=["Hope Clinic"])
     identified: int = Field(description="People on lists of the period.", examples=[120])
     contacted: int = Field(description="Those whom somebody tried to reach.", examples=[100])

@@ -132,7 +132,7 @@ def remove_absence(_: TeamManage, db: TenantDb, absence_id: UUID) -> None:
     team.remove_absence(db, absence_id)
 
 
-@router.post("/share-out", operation_id="share_out_lists", summary="Share out the people of today's lists")
+@router.post("/share-out", operation_id="share_out_lists", summary="Assign the people of today's lists to officers")
 def share_out_lists(_: TeamManage, db: TenantDb) -> SharedOutOut:
     """Assign those whom nobody follows to officers with capacity, by load. Again: only those who are left."""
     shared = team.share_out(db)

@@ -27,7 +27,7 @@ def list_message_templates(
     return [templates.shown(db, row) for row in templates.list_templates(db, retired=retired)]
 
 
-@router.post("", operation_id="save_message_template", status_code=201, summary="Save a new version of a text")
+@router.post("", operation_id="save_message_template", status_code=201, summary="Add a new version of a text")
 def save_message_template(_: Writer, db: TenantDb, body: TemplatePost, response: Response) -> TemplateOut:
     """Save a text. It replaces the version before it. A text that is not covert, or too long, is rejected."""
     row = templates.save(db, body)
@@ -35,7 +35,7 @@ def save_message_template(_: Writer, db: TenantDb, body: TemplatePost, response:
     return templates.shown(db, row)
 
 
-@router.post("/preview", operation_id="preview_message_template", summary="Show how a text looks and what it costs")
+@router.post("/preview", operation_id="preview_message_template", summary="Check how a text looks and what it costs")
 def preview_message_template(_: Reader, db: TenantDb, body: TemplateText) -> TemplatePreview:
     """Return the text with example values, its parts, and why it cannot be saved. Nothing is stored."""
     return templates.preview(db, body.body)

@@ -50,7 +50,9 @@ class ConsentOut(BaseModel):
     agrees: bool = Field(description="Whether the patient consents.")
     day: date = Field(description="Day of the decision.", examples=["2026-02-03"])
     source: SourceName = Field(description="Where the decision comes from.")
-    language: str | None = Field(description="Language of the patient's messages; null: the partner's own.")
+    language: str | None = Field(
+        description="Language of the patient's messages; null: the partner's own.", examples=["en"]
+    )
     shared_phone: bool = Field(description="Whether it covers a phone that other patients have too.")
     recorded_at: datetime = Field(description="When it was recorded.")
     recorded_by: str = Field(description="Who recorded it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"])
@@ -93,12 +95,12 @@ class TemplateOut(BaseModel):
     purpose: PurposeName = Field(description="What the text is for.")
     language: str = Field(description="Its language.", examples=["en"])
     version: int = Field(description="From 1, of the purpose and language.", examples=[1])
-    body: str = Field(description="The text, with its variables.")
+    body: str = Field(description="The text, with its variables.", examples=["{code_word}: see you on {date}."])
     state: Literal["active", "retired"] = Field(description="The active version is sent.")
     segments: int = Field(description="Parts that the network charges, with example values.", examples=[1])
     created_at: datetime = Field(description="When it was saved.")
-    created_by: str = Field(description="Who saved it.")
-    retired_at: datetime | None = Field(description="When a newer version or a person retired it.")
+    created_by: str = Field(description="Who saved it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"])
+    retired_at: datetime | None = Field(description="When a newer version or a person retired it.", examples=[None])
 
 
 class MessagePost(BaseModel):
@@ -128,17 +130,21 @@ class MessageOut(BaseModel):
     template_version: str | None = Field(description="Version of the text.", examples=["1"])
     language: str | None = Field(description="Its language.", examples=["en"])
     contact_date: date | None = Field(description="The expected contact of which it reminds.")
-    text: str | None = Field(description="What was sent or received; null: not sent yet, or it cannot be read.")
+    text: str | None = Field(
+        description="What was sent or received; null: not sent yet, or it cannot be read.", examples=[None]
+    )
     segments: int | None = Field(description="Parts that the network charges.", examples=[1])
-    cost: str | None = Field(description="The gateway's charge, if it says one.", examples=["2.8"])
-    currency: str | None = Field(description="Currency of the charge, ISO 4217.", examples=["NGN"])
+    cost: str | None = Field(description="The gateway's charge, if it says one.", examples=[None])
+    currency: str | None = Field(description="Currency of the charge, ISO 4217.", examples=[None])
     reason: str | None = Field(description="Why it failed, is unknown or was cancelled.", examples=[None])
-    answer: AnswerName | None = Field(description="What an inbound one says; null: not clear.")
+    answer: AnswerName | None = Field(description="What an inbound one says; null: not clear.", examples=[None])
     scheduled_for: datetime | None = Field(description="When it is sent at the earliest.")
-    sent_at: datetime | None = Field(description="When the gateway took it.")
-    delivered_at: datetime | None = Field(description="When it arrived.")
+    sent_at: datetime | None = Field(description="When the gateway took it.", examples=[None])
+    delivered_at: datetime | None = Field(description="When it arrived.", examples=[None])
     created_at: datetime = Field(description="When it was planned or received.")
-    created_by: str = Field(description="Who or what planned it.")
+    created_by: str = Field(
+        description="Who or what planned it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"]
+    )
 
 
 class IncomingOut(BaseModel):

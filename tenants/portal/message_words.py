@@ -114,7 +114,8 @@ def line(message: MessageOut, zone: ZoneInfo) -> tuple[str, str, str]:
 
 def decision_words(row: PatientConsent) -> str:
     """A decision about messages, in one line."""
-    return f"{_(PURPOSES[row.purpose])}: {_('Yes') if row.agrees else _('No')} ({_(SOURCES[row.source])})"
+    purpose, answer, source = _(PURPOSES[row.purpose]), _("Yes") if row.agrees else _("No"), _(SOURCES[row.source])
+    return f"{purpose}: {answer} ({source})"
 
 
 def history_words(message: MessageOut) -> str:

@@ -185,7 +185,8 @@ def ended_words(item: InterventionOut, names: Mapping[str, str]) -> str:
     """A planned intervention that nobody did, in one line."""
     text = _("{what} could not be done") if item.state == "failed" else _("{what} was cancelled")
     by = _("by {name}").format(name=names[item.ended_by or item.created_by])
-    return f"{text.format(what=_(MEDIA[item.kind]))}, {by}{f'. “{item.note}”' if item.note else ''}"
+    words = text.format(what=_(MEDIA[item.kind]))
+    return f"{words}, {by}{f'. “{item.note}”' if item.note else ''}"
 
 
 def plan_words(kind: str, due: date | None) -> str:

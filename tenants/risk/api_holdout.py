@@ -38,8 +38,10 @@ class HoldoutOut(BaseModel):
     share: float = Field(description="Share of the people on lists at risk; 0: nobody is held out.", examples=[0.1])
     reference: str | None = Field(description="The committee's reference.", examples=["NHREC/2026/114"])
     approved_on: date | None = Field(description="Day of the approval.", examples=["2026-02-03"])
-    approved_by: str | None = Field(description="Who approved it.")
-    recorded_by: str | None = Field(description="Who recorded it.", examples=["person:019c2253-7220-70a7"])
+    approved_by: str | None = Field(description="Who approved it.", examples=["National Ethics Committee"])
+    recorded_by: str | None = Field(
+        description="Who recorded it.", examples=["person:019c2253-7220-70a7-a610-b4172b5ebaa2"]
+    )
     recorded_at: datetime | None = Field(description="When it was recorded.")
 
 
@@ -55,7 +57,7 @@ def approve_holdout(_: HoldoutManage, db: TenantDb, body: HoldoutPut) -> Holdout
     return _shown(holdout.approve(db, body.share, body.reference, body.approved_on, body.approved_by))
 
 
-@router.delete("", operation_id="end_holdout", status_code=204, summary="Hold nobody out from now on")
+@router.delete("", operation_id="end_holdout", status_code=204, summary="End the hold-out")
 def end_holdout(_: HoldoutManage, db: TenantDb) -> None:
     """End the approval in force. Lists that were issued stay as they are."""
     holdout.end(db)

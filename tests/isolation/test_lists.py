@@ -17,6 +17,7 @@ SHORT = {
     "GET /v1/people": "They are the staff of one tenant.",
     "GET /v1/roles": "A tenant has at most 100 roles of its own.",
     "GET /v1/webhooks": "A tenant has at most 20.",
+    "GET /v1/plugin-instances": "A tenant has at most 100.",
     "GET /v1/sso/domains": "A tenant claims at most 50 domains.",
     "GET /v1/quality/trend": "A page is cut from all points, which are computed anew: as few as imports or quarters.",
     "GET /v1/patients/{patient_id}/timeline": "A page is cut from one patient's care, merged from seven tables.",
@@ -38,6 +39,10 @@ WHOLE = {
     "GET /v1/alert-silences": "At most 100 that have not ended.",
     "GET /v1/on-call": "At most 100.",
     "GET /v1/on-call/{rota_id}/overrides": "At most 100 that have not ended.",
+    "GET /v1/plugin-instances/{instance_id}/failures": "The newest 50.",
+    "GET /v1/incoming-messages": "The oldest 200 that wait for a person.",
+    "GET /v1/message-templates": "People write each version by hand.",
+    "GET /v1/risk/accuracy": "One row for each month of decisions.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }
 """Lists that come whole: they are short by construction."""

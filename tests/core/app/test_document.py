@@ -173,6 +173,10 @@ VERBS |= {
     "Snooze",
     "Resolve",
     "Reopen",
+    "Propose",
+    "Verify",
+    "Reject",
+    "Receive",
 }
 
 

@@ -12,6 +12,7 @@ OTHER_PATH_PARAMETERS = {
     "name": "name of a schedule",
     "role_name": "name of a role",
     "rule": "kind of a rule of alerts",
+    "token": "secret part of an address that a vendor calls",
 }
 """Path parameters that are no identifiers of records, with what they are."""
 
