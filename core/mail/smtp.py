@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
-_OF_THE_LETTER: Final = (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
+
+
+class _AddressNotSupportedError(smtplib.SMTPException):
+    """The server takes no address with letters beyond ASCII."""
+
+
+_OF_THE_LETTER: Final = (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, _AddressNotSupportedError)
 """Errors that concern one letter: the server works."""
 
 
@@ -49,11 +55,19 @@ def send(letter: EmailMessage) -> None:
         ):
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(letter)
+            _hand_over(server, letter)
     except (smtplib.SMTPException, OSError) as error:
         # The server's own words may repeat the recipient's address.
         detail = phrase("the mail server did not take a letter ({kind})", kind=type(error).__name__)
         raise Unavailable(detail, remedy="Check IIT_SMTP_URL and the mail server.") from None
+
+
+def _hand_over(server: smtplib.SMTP, letter: EmailMessage) -> None:
+    try:
+        server.send_message(letter)
+    except smtplib.SMTPNotSupportedError:
+        # A server without STARTTLS or a login raises the same error, but before this: that one is the server's fault.
+        raise _AddressNotSupportedError from None
 
 
 def _connected(scheme: str, host: str, port: int, seconds: float) -> smtplib.SMTP:

@@ -7,6 +7,7 @@ import pytest
 
 from core import mail
 from core.errors import Unavailable
+from core.resilience.dependencies import MAIL_SERVER
 from core.settings import get_settings
 from tests.core.mail.server import certificate, postbox
 
@@ -58,6 +59,18 @@ def test_an_error_names_nobody(use, letter):
             mail.send(letter)
     assert "ann" not in f"{error.value.detail} {error.value.remedy}"
     assert error.value.__cause__ is None
+
+
+def test_an_address_that_the_server_does_not_support_says_nothing_about_the_server(use, letter):
+    letter.replace_header("To", "ü@example.org")
+    with postbox() as box:
+        use(f"smtp://127.0.0.1:{box.port}")
+        for _ in range(MAIL_SERVER.breaker.calls + 1):
+            with pytest.raises(Unavailable):
+                mail.send(letter)
+        letter.replace_header("To", "ann@example.org")
+        mail.send(letter)
+    assert len(box.letters) == 1
 
 
 def test_a_server_that_is_away_is_an_error(use, letter):
