@@ -22,7 +22,7 @@ from core.errors import AppError, Forbidden, NotFound, phrase
 from core.events import publish
 from core.jobs.inbox import first_time
 from core.plugins import instances
-from core.plugins.filling import without_marks
+from core.plugins.filling import foreign_text
 from core.plugins.sending import ACTOR, NotUsableError, UsableInstance, open_instance
 from core.plugins.signatures import BadSignatureError, verify
 from core.tenancy import tenant_of_id
@@ -70,15 +70,22 @@ def receive(tenant_id: UUID, instance_id: UUID, token: str, raw: RawRequest) -> 
         raise _not_there() from None
     signature: Signature | None = opened.call("signature", opened.settings)
     signed = None if signature is None else _verified(opened, signature, raw)
-    query = dict(parse_qsl(urlsplit(raw.url).query, keep_blank_values=True))
-    text = raw.body.decode("utf-8", "replace")
-    request = IncomingRequest(dict(raw.headers), without_marks(query), without_marks(text))
+    request = _readable(raw)
     events = _read(opened, kind, request)
     with tenant_session(tenant, actor=ACTOR) as session:
         if signed is not None and not first_time(session, f"plugin:{instance_id}", signed):
             return
         for event, payload in events.items():
             publish(session, event, {"instance_id": instance_id, **payload})
+
+
+def _readable(raw: RawRequest) -> IncomingRequest:
+    query = parse_qsl(urlsplit(raw.url).query, keep_blank_values=True)
+    return IncomingRequest(
+        {name: foreign_text(value) for name, value in raw.headers.items()},
+        {foreign_text(name): foreign_text(value) for name, value in query},
+        foreign_text(raw.body.decode("utf-8", "replace")),
+    )
 
 
 def _read(opened: UsableInstance, kind: str, request: IncomingRequest) -> dict[str, dict[str, Any]]:

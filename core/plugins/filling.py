@@ -70,20 +70,38 @@ def without_marks(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return value
 
 
+def storable(text: str) -> str:
+    """Return the text as a database and a plugin take it: with no character 0 and no half of a character."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def foreign_text(text: str) -> str:
+    """Return what a vendor wrote, as a plugin may read it and copy it into a request."""
+    return str(without_marks(storable(text)))
+
+
 def fill(request: HttpRequest, filling: Filling) -> Request:
     """Return the request as it is sent.
 
     Raises:
         BadRequestError: a secret is not set, the host may not get it, or the request cannot be sent as described.
     """
+    try:
+        return _filled_request(request, filling)
+    except BadRequestError:
+        raise
+    except (TypeError, ValueError, RecursionError):
+        # Half a character, a number of more than 64 bits, JSON that is too deep: the types of the SDK admit them.
+        reason = "bad_request"
+        raise BadRequestError(reason) from None
+
+
+def _filled_request(request: HttpRequest, filling: Filling) -> Request:
     secrets = filling.secrets
     url = _url(request.url, filling)
     headers = {"User-Agent": "iit-plugins/1"}
     for name, value in request.headers.items():
-        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
-            reason = "bad_header"
-            raise BadRequestError(reason)
-        headers[name] = _header(_filled(value, secrets))
+        headers[_header_name(name)] = _header(_filled(value, secrets))
     content, kind = _body(request, secrets)
     if content is not None and len(content) > _LARGEST_BODY:
         reason = "too_large"
@@ -92,15 +110,13 @@ def fill(request: HttpRequest, filling: Filling) -> Request:
         headers["Content-Type"] = kind
     if request.signature is not None:
         signed = SignedContent(content or b"", str(url), str(filling.timestamp), filling.message_id)
-        headers.update(headers_of(request.signature, _secret(request.signature.secret, secrets), signed))
-    auth = request.auth
-    return Request(
-        request.method,
-        url,
-        headers=headers,
-        content=content,
-        auth=None if auth is None else (_filled(auth[0], secrets), _filled(auth[1], secrets)),
-    )
+        signing = headers_of(request.signature, _secret(request.signature.secret, secrets), signed)
+        headers.update({_header_name(name): _header(value) for name, value in signing.items()})
+    auth = None
+    if request.auth is not None:
+        auth = (_filled(request.auth[0], secrets), _filled(request.auth[1], secrets))
+        "".join(auth).encode()  # raises here, before anything is counted as sent
+    return Request(request.method, url, headers=headers, content=content, auth=auth)
 
 
 def hide(text: str, secrets: Mapping[str, str]) -> str:
@@ -165,6 +181,13 @@ def _in_json(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - a
     if isinstance(value, (list, tuple)):
         return [_in_json(each, secrets) for each in value]
     return value
+
+
+def _header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
+        reason = "bad_header"
+        raise BadRequestError(reason)
+    return name
 
 
 def _header(value: str) -> str:

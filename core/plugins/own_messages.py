@@ -17,7 +17,7 @@ from core.database import tenant_session
 from core.errors import Unavailable
 from core.mail.letters import compose
 from core.plugins import instances
-from core.plugins.filling import BadRequestError
+from core.plugins.filling import BadRequestError, storable
 from plugins.sdk import HttpRequest, Outcome, Sms, failed, retry, secret, sent
 from plugins.sdk.letters import MAIL, SMS
 
@@ -29,7 +29,8 @@ MOST_ADDRESSES: Final = 10
 MOST_SUBJECT: Final = 300
 MOST_TEXT: Final = 20_000
 MOST_SMS: Final = 1_000
-_ADDRESS: Final = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}", re.ASCII)
+_ADDRESS: Final = re.compile(r"[!#-+\-./0-9:=?A-~]{1,64}@[!#-+\-./0-9:=?A-~]{1,255}")
+"""Printable ASCII without what separates or quotes addresses: few mail servers take other letters."""
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _GSM: Final = re.compile(r"[A-Za-z0-9 \r\n@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!\"#¤%&'()*+,\-./:;<=>?¡ÄÖÑÜ§¿äöñüà]*")
 _LETTERS: Final = UUID("3f0c1c2e-6f0b-4f57-9a0e-0f6a2f6f5d55")
@@ -83,7 +84,7 @@ def letter_of(request: HttpRequest, settings: Mapping[str, Any]) -> Letter:
     if not isinstance(subject, str) or not isinstance(text, str) or len(addresses) > MOST_ADDRESSES:
         raise BadRequestError("bad_letter")
     _require_known(addresses, _ADDRESS, settings, {})
-    return Letter(addresses, subject[:MOST_SUBJECT], text[:MOST_TEXT])
+    return Letter(addresses, storable(subject)[:MOST_SUBJECT], storable(text)[:MOST_TEXT])
 
 
 def send_letter(letter: Letter, instance_id: UUID, message_id: str) -> Outcome:
@@ -115,7 +116,7 @@ def text_of_request(request: HttpRequest, settings: Mapping[str, Any], secrets: 
     if not isinstance(text, str) or not text or len(text) > MOST_SMS or not isinstance(gateway, str):
         raise BadRequestError("bad_sms")
     _require_known((to,), _PHONE, settings, secrets)
-    return StaffText(to, text, gateway)
+    return StaffText(to, storable(text), gateway)
 
 
 def gateway_named(tenant: TenantRef, name: str) -> UUID:

@@ -5,6 +5,7 @@ No transaction may be open. An outcome is returned for whatever happens; what to
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,7 @@ from core.plugins import instances, settings_schema
 from core.plugins.calls import call
 from core.plugins.catalogue import Offer, find_offer
 from core.plugins.errors import PluginFailed
-from core.plugins.filling import BadRequestError, Filling, fill, hide, without_marks
+from core.plugins.filling import BadRequestError, Filling, fill, foreign_text, hide, storable, without_marks
 from core.plugins.instance_models import PluginFailure
 from core.plugins.own_messages import gateway_named, letter_of, secrets_of_sms, send_letter, text_of_request
 from core.plugins.rates import wait_before
@@ -62,7 +63,15 @@ _LARGEST_ANSWER: Final = 65_536
 _MOST_HEADERS: Final = 100
 _MOST_OUTPUT: Final = 4_000
 _NOT_CALLED: Final = timedelta(seconds=30)
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ConnectionRefusedError)
+_NEVER_LEFT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    ConnectionRefusedError,
+    socket.gaierror,
+)
+_PERSONAL: Final = frozenset({"acts", "reports", "received", "status"})
+"""The methods that read what a vendor says of people: nobody stores or shows what a plugin writes about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +98,16 @@ class UsableInstance:
         """Call a method of the plugin with the settings as its last argument.
 
         Raises:
-            PluginFailed: see ``core.plugins.calls``. The failure is in the instance's log.
+            PluginFailed: see ``core.plugins.calls``. The failure is in the instance's log, without the plugin's own
+                words if the method reads what people wrote.
         """
         try:
             return call(self.offer, self.tenant, method, *arguments)
         except PluginFailed as error:
+            if method in _PERSONAL:
+                log_failure(self.tenant, self.instance_id, method, error.slug)
+                detail = f"plugin {self.offer.name!r} failed in {method}"
+                raise type(error)(detail) from None
             log_failure(self.tenant, self.instance_id, method, error.detail, getattr(error, "output", ""))
             raise
 
@@ -118,6 +132,10 @@ def send_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Outcome:
     """
     alert = replace(
         alert,
+        id=without_marks(alert.id),
+        key=without_marks(alert.key),
+        url=without_marks(alert.url),
+        reference=without_marks(alert.reference),
         title=without_marks(alert.title),
         text=without_marks(alert.text),
         facility=without_marks(alert.facility),
@@ -137,19 +155,28 @@ def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: s
     Args:
         tenant: whose gateway it is.
         instance_id: the gateway.
-        sms: the message; its ``to`` and ``text`` become marks.
+        sms: the message; its ``to``, ``text`` and ``report_url`` become marks.
         to: the phone, E.164.
         text: of the message.
 
     Raises:
         TransactionOpenError: a transaction is open.
     """
-    marked = replace(sms, to=secret("to"), text=secret("text"), sender=without_marks(sms.sender))
+    more = secrets_of_sms(to, text)
+    if sms.report_url:  # whoever knows this address can send reports
+        more["report_url"] = sms.report_url
+    marked = replace(
+        sms,
+        to=secret("to"),
+        text=secret("text"),
+        sender=without_marks(sms.sender),
+        report_url=secret("report_url") if sms.report_url else "",
+    )
 
     def requests(opened: UsableInstance) -> Sequence[HttpRequest]:
         return [opened.call("request", marked, opened.settings)]
 
-    return _perform(tenant, instance_id, "sms-gateway", requests, sms.id, secrets_of_sms(to, text))
+    return _perform(tenant, instance_id, "sms-gateway", requests, sms.id, more)
 
 
 def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:
@@ -276,9 +303,11 @@ def send_one(
     if failure is not None:
         return HttpResponse(0, failure=failure)
     headers = {
-        str(name).lower(): hide(str(value), secrets) for name, value in [*answer.headers.items()][:_MOST_HEADERS]
+        str(name).lower(): foreign_text(hide(str(value), secrets))
+        for name, value in [*answer.headers.items()][:_MOST_HEADERS]
     }
-    return HttpResponse(answer.status, headers, hide(answer.body.decode("utf-8", "replace"), secrets))
+    text = foreign_text(hide(answer.body.decode("utf-8", "replace"), secrets))
+    return HttpResponse(answer.status, headers, text)
 
 
 def log_failure(tenant: TenantRef, instance_id: UUID, operation: str, reason: str, output: str = "") -> None:
@@ -289,7 +318,10 @@ def log_failure(tenant: TenantRef, instance_id: UUID, operation: str, reason: st
         except NotFound:
             return
         row = PluginFailure(
-            instance_id=instance_id, operation=operation, reason=reason[:MOST_TEXT], output=output[-_MOST_OUTPUT:]
+            instance_id=instance_id,
+            operation=operation,
+            reason=storable(reason)[:MOST_TEXT],
+            output=storable(output)[-_MOST_OUTPUT:],
         )
         session.add(row)
 
@@ -330,11 +362,13 @@ def _one_outcome(opened: UsableInstance, request: HttpRequest, message_id: str, 
     response = send_one(opened, request, message_id, more)
     if isinstance(response, Outcome):
         return response
+    arrived = response.failure != "no_connection"
     try:
         outcome: Outcome = opened.call("outcome", response, opened.settings)
     except PluginFailed:
-        outcome = retry("plugin_failed")
-    arrived = response.failure != "no_connection"
+        if request.repeatable or not arrived:
+            return retry("plugin_failed")
+        return unknown("plugin_failed")  # the receiver may have taken it, whatever the plugin thinks of its answer
     if outcome.state == "retry" and not request.repeatable and arrived and not response.status:
         return unknown(outcome.reason, outcome.reference)
     return replace(outcome, reason=outcome.reason[:MOST_TEXT], reference=outcome.reference[:MOST_TEXT])

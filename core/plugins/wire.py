@@ -139,9 +139,18 @@ def _plain(kind: type, value: Any, place: str) -> Any:  # noqa: ANN401
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise _bad(place, kind.__name__)
-    if isinstance(value, str) and "\x00" in value:
-        raise _bad(place, "text without the character 0")
+    if isinstance(value, str):
+        _require_text(value, place)
     return value
+
+
+def _require_text(value: str, place: str) -> None:
+    if "\x00" in value:
+        raise _bad(place, "text without the character 0")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _bad(place, "text without half a character") from None
 
 
 @cache

@@ -22,7 +22,8 @@ class Sms:
         unicode: whether the text needs UCS-2.
         segments: in which the text is sent.
         sender: the sender's name or number, from the settings; may be empty.
-        report_url: where the gateway sends delivery reports; empty if they are not wanted.
+        report_url: mark of the address to which the gateway sends delivery reports (``secret("report_url")``), which
+            the platform fills in; it has no query. Empty if reports are not wanted.
     """
 
     id: str

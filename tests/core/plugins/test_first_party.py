@@ -137,6 +137,17 @@ def test_a_gateway_sends_one_message_to_the_phone_that_its_plugin_never_sees(ten
         assert len(vendor.messages) == 3
 
 
+def test_a_gateway_s_plugin_does_not_see_the_address_for_reports(tenant, monkeypatch):
+    seen = []
+    call = sending.UsableInstance.call
+    monkeypatch.setattr(sending.UsableInstance, "call", lambda *values: (seen.append(values), call(*values))[1])
+    with twilio.Twilio() as vendor:
+        assert send(tenant, add(tenant, "sms-gateway", "twilio", vendor.settings)).state == "sent"
+        (message,) = vendor.messages.values()
+    assert message["form"]["StatusCallback"] == "http://127.0.0.1:1/hook?message_id=m-1"
+    assert "/hook" not in str(seen)
+
+
 def test_a_gateway_is_asked_what_became_of_a_message(tenant):
     with twilio.Twilio() as vendor:
         instance_id = add(tenant, "sms-gateway", "twilio", vendor.settings)
@@ -287,6 +298,7 @@ def test_an_sms_to_staff_goes_by_the_tenant_s_gateway(tenant):
 
 @pytest.mark.parametrize("read", [
     lambda: own_messages.letter_of(letter(["eve@example.org"], "s", "t"), {"to": ["ada@example.org"]}),
+    lambda: own_messages.letter_of(letter(["ü@example.org"], "s", "t"), {"to": ["ü@example.org"]}),
     lambda: own_messages.letter_of(letter(["ada@example.org\nBcc: eve@example.org"], "s", "t"), {}),
     lambda: own_messages.letter_of(replace(letter(["a@b"], "s", "t"), json=["t"]), {"to": ["a@b"]}),
     lambda: own_messages.text_of_request(text_message(PHONE, "t"), {"phone": "+254700000002"}, {}),

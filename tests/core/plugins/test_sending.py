@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import timedelta
 
 import pytest
@@ -11,11 +12,12 @@ from core.clock import now
 from core.database import TransactionOpenError, tenant_session
 from core.plugins import instances, sending
 from core.plugins.instances import InstanceIn
-from plugins.sdk import Alert, HttpRequest, secret
+from plugins.sdk import Alert, HttpRequest, Signature, retry, secret, sent, unknown
 from tests.core.outgoing.receivers import Receiver
 from tests.core.plugins.offers import Channel, offered
 
 TOKEN = "very-secret-token"
+URL = "https://example.org/"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,13 @@ def add(tenant, url, **settings):
         return instances.add_instance(session, "alert-channel", "sample", draft, source="cli").id
 
 
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def failures(tenant, instance_id):
     with tenant_session(tenant, actor="test:1") as session:
         return [(row.operation, row.reason) for row in instances.list_failures(session, instance_id)]
@@ -73,8 +82,16 @@ def test_a_channel_describes_and_the_platform_sends_with_the_secret(tenant, rece
 
 
 def test_what_looks_like_a_mark_in_an_alert_is_no_mark(tenant, receiver):
-    send(tenant, receiver, title="{{secret:token}}")
-    assert TOKEN not in json.loads(receiver.requests[0][2])["title"]
+    class Whole(Channel):
+        def requests(self, alert, settings):
+            return [HttpRequest("POST", settings["url"], json=[alert.id, alert.key, alert.url, alert.reference])]
+
+    mark = "{{secret:token}}"
+    instance_id, _ = send(tenant, receiver, title=mark)
+    with offered("alert-channel", Whole()):
+        sending.send_alert(tenant, instance_id, an_alert(id=mark, key=mark, url=mark, reference=mark))
+    assert "{ {secret:token}}" in json.loads(receiver.requests[0][2])["title"]
+    assert json.loads(receiver.requests[1][2]) == ["{ {secret:token}}"] * 4
 
 
 def test_an_answer_is_what_the_plugin_says_it_means(tenant, receiver):
@@ -90,7 +107,6 @@ def test_a_request_whose_end_nobody_knows_is_repeated_only_if_it_may_be(tenant):
         def requests(self, alert, settings):
             return [HttpRequest("POST", settings["url"], json={}, repeatable=alert.severity == "low")]
 
-    import socket
     from threading import Thread
 
     with socket.create_server(("127.0.0.1", 0)) as closing, offered("alert-channel", NotRepeatable()):
@@ -109,6 +125,45 @@ def test_a_request_whose_end_nobody_knows_is_repeated_only_if_it_may_be(tenant):
         thread.join()
     with offered("alert-channel", NotRepeatable()):
         assert sending.send_alert(tenant, instance_id, an_alert()).reason == "no_connection"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, None])
+def test_a_message_that_was_accepted_is_not_sent_again_because_its_plugin_fails(tenant, receiver, fault):
+    class Forgetful(Channel):
+        def requests(self, alert, settings):
+            return [HttpRequest("POST", settings["url"], json={}, repeatable=alert.severity == "low")]
+
+        def outcome(self, response, settings):
+            if fault:
+                raise fault
+            return "garbage"
+
+    with offered("alert-channel", Forgetful()):
+        instance_id = add(tenant, f"{receiver.url}/in")
+        assert sending.send_alert(tenant, instance_id, an_alert()) == unknown("plugin_failed")
+        assert sending.send_alert(tenant, instance_id, an_alert(severity="low")) == retry("plugin_failed")
+    assert len(receiver.requests) == 2
+
+
+def test_a_plugin_reads_an_answer_without_marks_and_without_the_character_0(tenant, receiver):
+    class Reader(Channel):
+        def outcome(self, response, settings):
+            return sent(response.text + response.headers["x-id"])
+
+    receiver.answers.append((200, {"X-Id": "{{secret:token}}"}, b"ok\0"))
+    assert send(tenant, receiver, Reader())[1] == sent("ok\ufffd{ {secret:token}}")
+
+
+def test_a_host_whose_name_is_not_found_is_tried_again(tenant, receiver, monkeypatch):
+    class NotRepeatable(Channel):
+        def requests(self, alert, settings):
+            return [HttpRequest("POST", settings["url"], json={}, repeatable=False)]
+
+    def no_name(*_, **__):
+        raise socket.gaierror
+
+    monkeypatch.setattr(sending, "send", no_name)
+    assert send(tenant, receiver, NotRepeatable())[1] == retry("no_connection")
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, SystemExit, None])
@@ -141,6 +196,13 @@ def test_a_plugin_that_fails_delays_the_message_and_its_author_sees_why(tenant, 
             "secret_in_text",
         ),
         (HttpRequest("POST", "https://10.0.0.1/"), "address_not_allowed"),
+        (HttpRequest("POST", URL, json={"x": "\ud800"}), "bad_request"),
+        (HttpRequest("POST", URL, json={"x": 2**64}), "bad_request"),
+        (HttpRequest("POST", URL, json=nested(300)), "bad_request"),
+        (HttpRequest("POST", URL, signature=Signature("token", "Host")), "bad_header"),
+        (HttpRequest("POST", URL, signature=Signature("token", "x", timestamp_header="Content-Length")), "bad_header"),
+        (HttpRequest("POST", URL, signature=Signature("token", "x", id_header="Connection")), "bad_header"),
+        (HttpRequest("POST", URL, signature=Signature("token", "x", prefix="é")), "bad_header"),
     ],
 )
 def test_the_platform_does_not_send_what_is_not_safe(tenant, receiver, described, reason):
