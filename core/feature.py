@@ -151,9 +151,8 @@ feature = Feature(
         *(
             f"{source}:plugin:{act}"
             for source in ("api", "cli", "page")
-            for act in ("create", "change", "remove", "enable", "disable", "rotate", "test")
+            for act in ("create", "change", "remove", "enable", "disable", "rotate", "test", "address")
         ),
-        "cli:plugin:address",
         *(f"{source}:cache:empty" for source in ("cli", "page")),
         "job:webhook:disable",
         "cli:tenant:create",

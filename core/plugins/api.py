@@ -91,7 +91,10 @@ def change_instance(
     if_match: IfMatch,
     response: Response,
 ) -> PluginInstanceOut:
-    """Change its name and settings, and whether it is used. Secrets that the body leaves out stay."""
+    """Change its name and settings, and whether it is used.
+
+    Secrets that the body leaves out stay, unless the body changes the address to which they go: then it needs them.
+    """
     draft = InstanceIn(body.name, body.settings, body.enabled)
     return _answer(response, instances.change_instance(db, instance_id, draft, if_match, source="api"))
 
@@ -113,6 +116,7 @@ def delete_instance(_: PluginsWrite, db: TenantDb, instance_id: UUID, if_match: 
 def post_address(_: PluginsWrite, db: TenantDb, instance_id: UUID, request: Request) -> PluginAddress:
     """Return the address to which the vendor sends what happens. It contains a secret, so reading it needs a write."""
     row = instances.get_instance(db, instance_id)
+    audit.record(db, "api:plugin:address", "plugin_instance", instance_id, {})
     return PluginAddress(address=origin_for_caller(request) + instances.incoming_path(db, row))
 
 

@@ -19,7 +19,7 @@ from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.plugins.catalogue import Offer, find_offer, get_offer
 from core.plugins.instance_models import PluginFailure, PluginInstance
 from core.plugins.kinds import KINDS
-from core.plugins.settings_schema import check_settings, secret_names
+from core.plugins.settings_schema import check_settings, secret_names, with_defaults
 from core.privacy.sealing import seal, unseal
 from core.settings import get_settings
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PURPOSE: Final = "plugin"
 MOST_INSTANCES: Final = 100
 _TOKEN_BYTES: Final = 32
+_PLACES: Final = frozenset({"address", "endpoint", "host", "port", "server", "url"})
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
 
 InstanceState = Literal["ready", "disabled", "missing"]
@@ -44,7 +45,8 @@ class InstanceIn:
 
     Attributes:
         name: unique among the tenant's instances of the kind.
-        settings: with secrets. A secret that is missing or None stays as it is; an empty one is removed.
+        settings: with secrets. A secret that is missing or None stays as it is; an empty one is removed. No secret
+            stays if an address or host changes.
         enabled: whether the platform uses it.
     """
 
@@ -257,12 +259,36 @@ def _apply(
         raise Invalid(detail, errors=[FieldError(f"settings.{fault}", detail)])
     sealed = {**stays, **{each: value for each, value in new.items() if value}}
     completed = check_settings(offer.schema, {**plain, **sealed})
+    if stays:
+        _require_same_places(offer, {**row.settings, **secrets}, completed, stays)
     row.events = list(offer.events)
     row.name, row.enabled = name, draft.enabled
     row.settings = {each: value for each, value in completed.items() if each not in names}
     row.secrets_set = sorted(sealed)
     row.sealed_secrets = seal(session, _purpose("secrets"), row.id, json.dumps(sealed)) if sealed else ""
     _save(session, row)
+
+
+def _require_same_places(
+    offer: Offer, before: Mapping[str, Any], after: Mapping[str, Any], stays: Mapping[str, str]
+) -> None:
+    """Reject stored secrets for another address or host: whoever may change it could have them sent to themselves."""
+    old = with_defaults(offer.schema, before)
+    moved = [name for name in _place_names(offer.schema) if old.get(name) != after.get(name)]
+    if moved:
+        detail = phrase("the secrets belong to the earlier value of {names}", names=", ".join(moved))
+        problem, remedy = phrase("was entered for another address"), phrase("Type the secret again.")
+        raise Invalid(detail, errors=[FieldError(f"settings.{name}", problem, remedy) for name in sorted(stays)])
+
+
+def _place_names(schema: Mapping[str, Any]) -> list[str]:
+    """Return the names of the settings that say to which address or host requests go."""
+    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
+    return [
+        name
+        for name, each in properties.items()
+        if each.get("format") == "uri" or not _PLACES.isdisjoint(name.lower().split("_"))
+    ]
 
 
 def _save(session: TenantSession, row: PluginInstance) -> None:

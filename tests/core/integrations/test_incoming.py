@@ -13,7 +13,9 @@ import pytest
 from core.database import tenant_session
 from core.identity.keys import create_key
 from core.integrations import incoming
-from core.plugins import instances
+from core.plugins import instances, sending
+from core.plugins.catalogue import find_offer
+from core.plugins.hosts import CallFailedError
 from plugins.sdk import ChannelAct, DeliveryReport, IncomingSms, Signature
 from tests.core.plugins.offers import Channel, offered
 
@@ -141,6 +143,67 @@ def test_no_answer_shows_a_secret_and_one_that_is_left_out_stays(api, module_ten
         assert SECRET not in row.sealed_secrets
     body["settings"]["token"] = ""
     assert api.put(path, json=body, headers=ANY).json()["errors"][0]["field"] == "body.settings.token"
+
+
+def test_a_stored_secret_does_not_go_to_another_address(api):
+    instance_id, _ = set_up(api, "alert-channel", "signed")
+    path = f"/v1/plugin-instances/{instance_id}"
+    settings = {"url": "https://evil.example", "room": "days"}
+    answer = api.put(path, json={"name": "Days", "settings": settings}, headers=ANY)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["remedy"]) == ("body.settings.token", "Type the secret again.")
+    assert api.get(path).json()["settings"]["url"] == "https://example.org"
+    settings["token"] = "typed-again"
+    assert api.put(path, json={"name": "Days", "settings": settings}, headers=ANY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "plugin", "places"),
+    [
+        ("importer", "sftp", ["host", "port", "host_key"]),
+        ("importer", "s3", ["endpoint"]),
+        ("sms-gateway", "twilio", ["address"]),
+        ("alert-channel", "webhook", ["url"]),
+    ],
+)
+def test_the_settings_that_say_where_secrets_go(kind, plugin, places):
+    schema = find_offer(kind, plugin).schema
+    assert instances._place_names(schema) == places
+
+
+def test_the_audit_names_who_read_a_secret_address(api, module_tenant):
+    instance_id, _ = set_up(api, "alert-channel", "signed")
+    with tenant_session(module_tenant, actor="test:1") as session:
+        query = "SELECT count(*) FROM audit_events WHERE action = 'api:plugin:address' AND subject_uuid = %s"
+        assert session.cursor().execute(query, (instance_id,)).fetchone() == (1,)
+
+
+def test_what_a_plugin_writes_about_messages_of_people_is_nowhere(api, module_tenant, monkeypatch):
+    def fail(offer, tenant, method, *arguments):
+        if method == "signature":
+            return
+        detail = "plugin 'plain' failed: ValueError: +2348030000000 says STOP"
+        raise CallFailedError(detail, "Traceback +2348030000000")
+
+    instance_id, path = set_up(api, "sms-gateway", "plain")
+    monkeypatch.setattr(sending, "call", fail)
+    answer = api.post(path, content="STOP", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 502
+    assert "+234" not in answer.text
+    with tenant_session(module_tenant, actor="test:1") as session:
+        (row,) = instances.list_failures(session, UUID(instance_id))
+    assert (row.operation, row.reason, row.output) == ("reports", "plugin-failed", "")
+
+
+def test_a_plugin_reads_no_marks_and_no_character_0(api, published):
+    _, path = set_up(api, "sms-gateway", "plain")
+    sent = "{{secret:token}}\0"
+    query = {"ref": "{{secret:token}}"}
+    assert api.post(path, params=query, content=sent, headers={"Content-Type": "text/plain"}).status_code == 200
+    assert [each.reference for each in published[0][1]["reports"]] == ["{ {secret:token}}"]
+    assert [each.text for each in published[1][1]["messages"]] == ["{ {secret:token}}\ufffd"]
+    assert incoming._readable(incoming.RawRequest("", {"x": sent}, b"")).headers == {"x": "{ {secret:token}}\ufffd"}
 
 
 def test_settings_are_checked_by_the_plugins_schema(api):
