@@ -182,6 +182,18 @@ def test_a_plugin_that_fails_delays_the_message_and_its_author_sees_why(tenant, 
     assert receiver.requests == []
 
 
+def test_the_log_of_failures_takes_whatever_a_plugin_writes(tenant, receiver):
+    instance_id, _ = send(tenant, receiver)
+    sending.log_failure(tenant, instance_id, "requests", "a\0b\ud800", "\0")
+    assert failures(tenant, instance_id) == [("requests", "a\ufffdb?")]
+
+
+def test_a_reference_with_half_a_character_is_no_answer(tenant, receiver):
+    instance_id, outcome = send(tenant, receiver, Channel(outcome=lambda *_: sent("\ud800")))
+    assert outcome == retry("plugin_failed")
+    assert "half a character" in failures(tenant, instance_id)[0][1]
+
+
 @pytest.mark.parametrize(
     ("described", "reason"),
     [
