@@ -1,4 +1,7 @@
-"""What people do with alerts: acknowledge, assign, snooze, resolve, reopen; each with its history."""
+"""What people do with alerts: acknowledge, assign, snooze, resolve, reopen; each with its history.
+
+``who`` is the person whom a channel names; the history keeps it.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ def within_reach(session: TenantSession) -> Any:  # noqa: ANN401 - a condition
     return True if session.reach.everything else whole_facility_within_reach(session, col(Alert.facility_uuid))
 
 
-def acknowledge(session: TenantSession, alert_id: UUID, *, source: str, actor: str | None = None) -> Alert:
+def acknowledge(
+    session: TenantSession, alert_id: UUID, *, source: str, actor: str | None = None, who: str = ""
+) -> Alert:
     """Say that somebody looks after the alert: its escalation stops. Again changes nothing.
 
     Raises:
@@ -61,7 +66,7 @@ def acknowledge(session: TenantSession, alert_id: UUID, *, source: str, actor: s
         return row
     row.status, row.acknowledged_by, row.acknowledged_at = "acknowledged", actor or session.actor, now()
     row.step_at, row.notify_at = None, None
-    _done(session, row, "acknowledged", source=source, actor=actor)
+    _done(session, row, "acknowledged", source=source, actor=actor, who=who)
     announce(session, row, "acknowledged")
     notify_of_act(session, row, "acknowledge")
     return row
@@ -80,7 +85,9 @@ def assign(session: TenantSession, alert_id: UUID, person: UUID, *, source: str,
     return acknowledge(session, alert_id, source=source, actor=actor)
 
 
-def snooze(session: TenantSession, alert_id: UUID, minutes: int, *, source: str, actor: str | None = None) -> Alert:
+def snooze(
+    session: TenantSession, alert_id: UUID, minutes: int, *, source: str, actor: str | None = None, who: str = ""
+) -> Alert:
     """Notify nobody of the alert for some minutes; then, if it is open, notify the channels again.
 
     Raises:
@@ -94,12 +101,12 @@ def snooze(session: TenantSession, alert_id: UUID, minutes: int, *, source: str,
     row = _of_open(session, alert_id)
     row.status, row.acknowledged_by, row.acknowledged_at = "open", None, None
     row.snoozed_until, row.step_at = now() + timedelta(minutes=minutes), None
-    _done(session, row, "snoozed", {"minutes": minutes}, source=source, actor=actor)
+    _done(session, row, "snoozed", {"minutes": minutes}, source=source, actor=actor, who=who)
     notify(session, row)
     return row
 
 
-def resolve(session: TenantSession, alert_id: UUID, *, source: str, actor: str | None = None) -> Alert:
+def resolve(session: TenantSession, alert_id: UUID, *, source: str, actor: str | None = None, who: str = "") -> Alert:
     """End the alert. Again changes nothing.
 
     Raises:
@@ -108,12 +115,12 @@ def resolve(session: TenantSession, alert_id: UUID, *, source: str, actor: str |
     row = find_alert(session, alert_id, lock=True)
     if row.status == "resolved":
         return row
-    end(session, row, "channel" if actor else "person", actor=actor or session.actor)
+    end(session, row, "channel" if actor else "person", actor=actor or session.actor, who=who)
     audit.record(session, f"{source}:alert:resolve", SUBJECT, row.uuid, {})
     return row
 
 
-def reopen(session: TenantSession, alert_id: UUID, *, source: str, actor: str | None = None) -> Alert:
+def reopen(session: TenantSession, alert_id: UUID, *, source: str, actor: str | None = None, who: str = "") -> Alert:
     """Open a resolved alert again, and notify its channels.
 
     Raises:
@@ -134,13 +141,13 @@ def reopen(session: TenantSession, alert_id: UUID, *, source: str, actor: str | 
         if isinstance(error.orig, UniqueViolation):
             raise Conflict(detail, remedy="Look at the alert that is open.") from error
         raise
-    _done(session, row, "reopened", source=source, actor=actor)
+    _done(session, row, "reopened", source=source, actor=actor, who=who)
     announce(session, row, "opened")
     notify(session, row)
     return row
 
 
-def end(session: TenantSession, row: Alert, resolution: str, *, actor: str) -> None:
+def end(session: TenantSession, row: Alert, resolution: str, *, actor: str, who: str = "") -> None:
     """Resolve an alert, and notify the channels that were notified of it.
 
     Args:
@@ -148,10 +155,11 @@ def end(session: TenantSession, row: Alert, resolution: str, *, actor: str) -> N
         row: the alert, locked.
         resolution: ``person``, ``channel`` or ``cause_ended``.
         actor: who resolves it.
+        who: the person whom a channel names.
     """
     row.status, row.resolved_at, row.resolved_by, row.resolution = "resolved", now(), actor, resolution
     row.step_at, row.notify_at, row.snoozed_until = None, None, None
-    note(session, row, "resolved", {"why": resolution}, actor=actor)
+    note(session, row, "resolved", {"why": resolution, **_named(who)}, actor=actor)
     announce(session, row, "resolved")
     notify_of_act(session, row, "resolve")
 
@@ -171,9 +179,14 @@ def _done(
     *,
     source: str,
     actor: str | None,
+    who: str = "",
 ) -> None:
-    note(session, row, act, detail, actor=actor)
+    note(session, row, act, {**(detail or {}), **_named(who)}, actor=actor)
     audit.record(session, f"{source}:alert:{_VERBS[act]}", SUBJECT, row.uuid, detail or {})
+
+
+def _named(who: str) -> dict[str, str]:
+    return {"who": who} if who else {}
 
 
 _VERBS: Final = {"acknowledged": "acknowledge", "assigned": "assign", "snoozed": "snooze", "reopened": "reopen"}

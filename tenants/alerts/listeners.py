@@ -13,6 +13,7 @@ from core.jobs import enqueue
 from tenants.alerts import acts
 from tenants.alerts.jobs import CHECK
 from tenants.alerts.messages import PREFIX
+from tenants.alerts.notifying import was_notified
 from tenants.alerts.rules import get_rule
 from tenants.alerts.signals import Signal, apply_signals, end_signal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
 
 LONGEST_SUBJECT: Final = 100
+LONGEST_NAME: Final = 100
 _SOON: Final = timedelta(minutes=1)
 """Jobs that fail in one minute are one look."""
 
@@ -86,13 +88,22 @@ def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:
 def _do(session: TenantSession, instance_id: UUID | str, act: Any) -> None:  # noqa: ANN401 - of the SDK
     if not act.key.startswith(PREFIX):
         return
-    alert_id, actor = UUID(act.key.removeprefix(PREFIX)), f"channel:{instance_id}"
+    alert_id, channel_id = UUID(act.key.removeprefix(PREFIX)), UUID(str(instance_id))
+    if not was_notified(session, alert_id, channel_id):
+        log.info("a channel acted on an alert of which it was not notified", act=act.act)
+        return
+    actor, who = f"channel:{channel_id}", _shown_name(act.who)
     if act.act in ("acknowledge", "assign"):
-        acts.acknowledge(session, alert_id, source="channel", actor=actor)
+        acts.acknowledge(session, alert_id, source="channel", actor=actor, who=who)
     elif act.act == "resolve":
-        acts.resolve(session, alert_id, source="channel", actor=actor)
+        acts.resolve(session, alert_id, source="channel", actor=actor, who=who)
     elif act.act == "snooze":
         minutes = min(max(act.minutes, 0) or acts.SNOOZE_MINUTES, acts.LONGEST_SNOOZE)
-        acts.snooze(session, alert_id, minutes, source="channel", actor=actor)
+        acts.snooze(session, alert_id, minutes, source="channel", actor=actor, who=who)
     elif act.act == "reopen":
-        acts.reopen(session, alert_id, source="channel", actor=actor)
+        acts.reopen(session, alert_id, source="channel", actor=actor, who=who)
+
+
+def _shown_name(who: str) -> str:
+    """Whom a channel names, as the history can hold it."""
+    return "".join(sign for sign in who if sign.isprintable())[:LONGEST_NAME]

@@ -86,6 +86,14 @@ def notify_of_act(session: TenantSession, alert: Alert, act: str) -> None:
     deliver(session, alert, act, set(session.exec(query)) - set(session.exec(done)))
 
 
+def was_notified(session: TenantSession, alert_id: UUID, channel_id: UUID) -> bool:
+    """Whether an alert was written for a channel."""
+    query = select(AlertDelivery.id).where(
+        AlertDelivery.alert_uuid == alert_id, AlertDelivery.channel_id == channel_id, AlertDelivery.act == "trigger"
+    )
+    return session.exec(query).first() is not None
+
+
 def ask(session: TenantSession, delivery_id: UUID, due: datetime | None = None) -> None:
     """Have a delivery sent, once this transaction commits."""
     enqueue(session, DELIVER, {"delivery_id": str(delivery_id)}, run_after=due, dedupe_key=str(delivery_id))

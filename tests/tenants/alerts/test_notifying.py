@@ -14,6 +14,7 @@ from core.jobs.worker import drain
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import ChannelAct, Outcome
 from tenants.alerts import acts, channels, management
+from tenants.alerts.history import history_of
 from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute
 from tenants.alerts.settings import AlertSettings
 from tests.tenants.alerts.conftest import awake
@@ -163,8 +164,12 @@ def test_nobody_acknowledges_so_the_next_step_is_taken_until_somebody_does(place
     run(place)
     assert [call[0] for call in receiver.calls] == [first, lead]
     with tenant_session(place, actor="test:1") as session:
-        act = ChannelAct("acknowledge", f"iit-{alert}", who="U1")
+        act = ChannelAct("acknowledge", f"iit-{alert}", who="U1\n" + "x" * 200)
+        publish(session, "plugin.channel_acts", {"instance_id": uuid4(), "acts": [act]})
+        assert session.get(Alert, alert).status == "open"  # no message of it went to that channel
         publish(session, "plugin.channel_acts", {"instance_id": lead, "acts": [act]})
+        [named] = [each.detail for each in history_of(session, alert) if each.act == "acknowledged"]
+        assert named == {"who": "U1" + "x" * 98}
     change(place, step_at=now() - timedelta(seconds=1))
     run(place)
     assert receiver.acts == ["trigger", "trigger", "acknowledge", "acknowledge"]

@@ -1,16 +1,21 @@
 """A scoring raises one alert for each facility, notifies the channels once, and ends what has ended."""
 
-from uuid import UUID
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
 
 from core.clock import today
 from core.database import tenant_session
+from core.events import publish
 from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.jobs.worker import drain
+from tenants.alerts.findings import on_lists, viral_loads
 from tenants.alerts.models import Alert, AlertDelivery
+from tenants.alerts.rules import get_rule
+from tenants.risk import holdout
 from tenants.risk.models import Prediction
 from tests.tenants.alerts.conftest import awake
 from tests.tenants.followup.scored import ZONE, scored
@@ -71,3 +76,49 @@ def test_a_night_raises_one_alert_for_each_facility_and_rule(owner, client, rece
         people = {UUID(str(each)) for row in session.exec(select(Alert)).all() for each in row.patients}
     sent = " ".join(str(message) for message in receiver.messages)
     assert not [each for each in people if str(each) in sent]
+
+
+def test_a_viral_load_counts_people_in_care_once_and_no_one_who_left(owner, client):
+    day = today(ZONE)
+    place = f"V{uuid4().hex[:10]}"
+    client.post("/v1/facilities", json={"datim_id": place, "name": "Clinic"})
+
+    def patient(*, left):
+        body = {"facility": place, "hospital_number": uuid4().hex[:10], "art_start_date": "2024-01-10"}
+        patient = client.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]
+        moment = f"{day - timedelta(days=30)}T09:00:00Z"
+        result = {"patient_id": patient, "obs_datetime": moment, "variable_name": "viral_load", "value_numeric": 5000}
+        assert client.post("/v1/observations", json=result).status_code == 201
+        if left:
+            facts = {"patient_id": UUID(patient), "state": "died", "happened_on": day - timedelta(days=9)}
+            with tenant_session(owner.ref, actor="test:1") as session:
+                publish(session, "statuses.verified", facts)
+        return UUID(patient)
+
+    in_care, _dead = patient(left=False), patient(left=True)
+    with tenant_session(owner.ref, actor="test:1") as session:
+        found = viral_loads(session, get_rule(session, "viral_load"), day)
+        assert [(signal.people, signal.count) for signal in found] == [(frozenset([in_care]), 1)]
+
+
+def test_who_is_held_out_is_in_no_alert(owner, client):
+    day = today(ZONE) - timedelta(days=20)
+    scored(owner.ref, client, at_risk=12, to_trace=0, day=day)
+
+    def high(session):
+        return frozenset().union(
+            *(signal.people for signal in on_lists(session, get_rule(session, "risk_high"), day, 0))
+        )
+
+    with tenant_session(owner.ref, actor="test:1") as session:
+        everybody = high(session)
+        approval = holdout.approve(session, 0.5, "NHREC/7", day, "Ethics Committee")
+        expected = dict(session.exec(select(Prediction.patient_uuid, Prediction.expected_date)).all())
+        held_out = {each for each in everybody if holdout.is_held_out(approval, each, expected[each])}
+        assert len(everybody) == 12
+        assert high(session) == everybody - held_out
+    issued = client.post("/v1/worklists", json={"kind": "at_risk", "as_of": str(day)})
+    assert issued.status_code == 201, issued.text
+    with tenant_session(owner.ref, actor="test:1") as session:
+        holdout.end(session)
+        assert high(session) == everybody - held_out
