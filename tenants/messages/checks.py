@@ -13,6 +13,7 @@ from core.tenancy import settings as tenant_settings
 from tenants.cohort.service import patient_status
 from tenants.followup.outcomes import OUTCOMES
 from tenants.messages import consents, gateway, phones, templates
+from tenants.messages.numbers import has_several
 from tenants.messages.segments import size_of
 from tenants.messages.settings import MessageSettings
 from tenants.records.days import start_of_day
@@ -97,7 +98,12 @@ def check(session: TenantSession, row: Communication) -> ReadyMessage:
     if to is None:
         raise CancellationError("no_phone")
     index = vault(session).blind_index("phone", to)
-    _check_phone(session, patient_id, index, settings, row, shared=consent.shared_phone)
+    owners = set(phones.patients_with(session, index))
+    if has_several(fields["phone"]) and patient_id not in owners:
+        raise CancellationError("no_phone")  # nobody can tell whose number it is: the search finds whole fields
+    if not consent.shared_phone and owners - {patient_id}:
+        raise CancellationError("shared_phone")
+    _check_phone(session, patient_id, index, settings, row)
     languages = [each for each in (consent.language, settings.language) if each]
     template = templates.active(session, row.purpose or "", languages)
     if template is None:
@@ -143,7 +149,7 @@ def _rests(outcome: str, day: date, present: date) -> bool:
 
 
 def _check_phone(
-    session: TenantSession, patient: UUID, index: bytes, settings: MessageSettings, row: Communication, *, shared: bool
+    session: TenantSession, patient: UUID, index: bytes, settings: MessageSettings, row: Communication
 ) -> None:
     """Check that the phone may receive one more message today.
 
@@ -157,8 +163,6 @@ def _check_phone(
         raise CancellationError("opted_out")
     if (phone is not None and phone.wrong_since is not None) or phones.found_wrong(session, patient):
         raise CancellationError("wrong_number")
-    if not shared and len(phones.patients_with(session, index)) > 1:
-        raise CancellationError("shared_phone")
     begin = start_of_day(session.tenant, today(session.tenant.time_zone))
     if phones.sent_since(session, index, begin, other_than=row.uuid) >= settings.most_per_day:
         raise CancellationError("daily_limit")

@@ -83,12 +83,17 @@ def add(session: TenantSession, patient: UUID, facility: UUID, body: ConsentPost
 
 
 def current(session: TenantSession, patient: UUID) -> Mapping[str, PatientConsent]:
-    """Purpose -> the newest decision of a patient, or of a record that was merged with the patient's."""
+    """Purpose -> the newest decision of a patient, or of a record that was merged with the patient's.
+
+    The newest is that of the latest day: a consent on paper that is entered late undoes no later withdrawal.
+    """
     canonical = canonical_of(session, patient)
     query = select(PatientConsent).where(
         col(PatientConsent.patient_uuid).in_([canonical, *members_of(session, canonical)])
     )
-    rows = session.exec(query.order_by(col(PatientConsent.recorded_at), col(PatientConsent.uuid)))
+    rows = session.exec(
+        query.order_by(col(PatientConsent.day), col(PatientConsent.recorded_at), col(PatientConsent.uuid))
+    )
     newest = {row.purpose: row for row in rows}
     return {purpose: newest[purpose] for purpose in PURPOSES if purpose in newest}
 

@@ -1,8 +1,9 @@
 """Covert texts: an SMS that somebody else reads must not tell that its receiver is in care.
 
-A text is rejected if it has a word of ``WORDS`` or a word that begins with one of ``STEMS``, also where the word is
-split ("H I V", "a.r.v"), or written with look-alike letters or digits ("HlV" with a Cyrillic letter, "H1V"). The lists
-are of the languages in which programmes write; no list is complete, so a person still reads each template.
+A text is rejected if it has a word of ``WORDS``, a word that begins with one of ``STEMS`` or a word that has one of
+``PARTS`` anywhere in it ("HIVclinic"), also where the word is split ("H I V", "a.r.v"), or written with look-alike
+letters or digits ("HlV" with a Cyrillic letter, "H1V"). The lists are of the languages in which programmes write; no
+list is complete, so a person still reads each template.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ WORDS: Final = frozenset(
     for line in (
         # The virus, the illness, and programmes for it
         "hiv hivaids aids vih sida vihsida ukimwi vvu hlv vlh alds ltfu iit pmtct ptme ptv prep pep plhiv plwha pvvih",
-        "pvhiv kanjamau",
+        "pvhiv kanjamau sideen sideens aidetico aideticos sidoso sidosos",
         # Treatment
         "art arts arv arvs haart tar tarv tarvs targa tpi ipt tpt ctx",
         # Tests
@@ -30,8 +31,9 @@ WORDS: Final = frozenset(
         "positiva",
         # Drugs
         "tld tle tdf taf dtg 3tc ftc efv nvp azt lpv atv drv inh drug drugs medicine medicines medication medications",
-        "pill pills tablet tablets refill refills medicament medicaments comprime comprimes pilule pilules medicamento",
-        "medicamentos comprimido comprimidos remedio remedios dawa vidonge magani kwayoyi",
+        "meds pill pills tablet tablets refill refills medicament medicaments comprime comprimes pilule pilules",
+        "medicamento medicamentos comprimido comprimidos remedio remedios pastilla pastillas dawa madawa dawani",
+        "kidonge vidonge magani maganin magunguna magungunan kwayoyi kwayoyin",
         # Illnesses that go with it
         "tb tuberculosis tuberculose",
         # Amharic
@@ -43,12 +45,21 @@ WORDS: Final = frozenset(
 
 STEMS: Final = (
     "antiretro", "antirretro", "retrovir", "immunodef", "imunodef", "inmunodef", "seroposit", "seronegat",
+    "soroposit", "soronegat",
     "dolutegrav", "tenofov", "lamivud", "emtricitab", "efavir", "nevirap", "zidovud", "abacav", "lopinav", "ritonav",
     "atazanav", "darunav", "raltegrav", "cabotegrav", "rilpivir", "cotrimox", "septrin", "bactrim", "isoniaz",
     "rifapent", "adheren", "unsuppress", "viralload",
 )  # fmt: skip
 """Beginnings of words that tell."""
 
+PARTS: Final = ("hiv", "vih", "arv", "tld", "ukimwi")
+"""What tells anywhere in a word."""
+
+_INNOCENT: Final = (
+    "archiv", "arvind", "arvore", "beehive", "carv", "chiv", "garv", "harves", "harvey", "jarv", "larv",
+    "marvel", "marvin", "parv", "scarves", "shiver", "starv",
+)  # fmt: skip
+"""Beginnings of ordinary words that have one of ``PARTS``; what follows them must not have one."""
 _LONGEST_SPLIT: Final = 4
 """Most neighbouring pieces that are joined to find a split word."""
 _LOOK_ALIKE: Final = str.maketrans(
@@ -71,8 +82,7 @@ def telling_words(text: str, names: Iterable[str] = ()) -> list[str]:
             words is recognized where they follow one another.
     """
     pieces = _pieces(text)
-    telling = [piece for piece in pieces if _tells(piece)]
-    telling += [word for word in _disguised(text) if _tells(word)]
+    telling = [word for word in (*pieces, *_disguised(text)) if _tells(word) or _has_part(word)]
     telling += _split(pieces)
     line = f" {' '.join(pieces)} "
     telling += [name for name in map(fold_name, names) if name and f" {name} " in line]
@@ -87,10 +97,15 @@ def fold_name(name: str) -> str:
 
 @lru_cache(maxsize=512)
 def folded(text: str) -> str:
-    """Return a text in small letters, without accents and invisible signs, and with Latin letters for look-alikes."""
-    visible = "".join(sign for sign in text.translate(_LOOK_ALIKE) if unicodedata.category(sign) not in ("Cf", "Mn"))
-    plain = unicodedata.normalize("NFKD", visible.casefold())
-    return "".join(sign for sign in plain if unicodedata.category(sign) not in ("Cf", "Mn"))
+    """Return a text in small letters, without accents and invisible signs, and with Latin letters for look-alikes.
+
+    NFKD gives capital letters, and letters of other scripts, for signs such as mathematical bold ones, which have no
+    small form of their own; so look-alikes and capitals are replaced before and after it.
+    """
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text.translate(_LOOK_ALIKE).casefold())
+        text = "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Mn"))
+    return text
 
 
 def _pieces(text: str) -> list[str]:
@@ -105,6 +120,11 @@ def _disguised(text: str) -> list[str]:
 
 def _tells(word: str) -> bool:
     return word in WORDS or word.startswith(STEMS)
+
+
+def _has_part(word: str) -> bool:
+    ordinary = next((beginning for beginning in _INNOCENT if word.startswith(beginning)), "")
+    return word not in ("hive", "hives") and any(part in word.removeprefix(ordinary) for part in PARTS)
 
 
 def _split(pieces: list[str]) -> list[str]:

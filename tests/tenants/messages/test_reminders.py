@@ -84,6 +84,25 @@ def test_a_shared_phone_gets_none_unless_the_consent_covers_it(partner, network)
     assert [(m["state"]) for m in partner.messages(second)] == ["sent"]
 
 
+def test_a_field_with_two_numbers_is_used_by_nobody(partner, network):
+    first = partner.patient(phone="08035550303/08035550304")
+    partner.patient(phone="0803 555 0303", consent=False)
+    other = partner.patient(phone="08035550305/08035550306")
+    partner.plan()
+    assert [m["reason"] for patient in (first, other) for m in partner.messages(patient)] == ["no_phone"] * 2
+
+
+def test_an_old_consent_that_is_entered_late_undoes_no_withdrawal(partner, network):
+    patient = partner.patient(consent=False)
+    partner.consent(patient, day=str(partner.day - timedelta(20)), agrees=False)
+    partner.consent(patient, day=str(partner.day - timedelta(40)), source="paper_form")
+    partner.plan()
+    assert [m["reason"] for m in partner.messages(patient)] == []
+    partner.consent(patient, day=str(partner.day - timedelta(10)))
+    partner.plan()
+    assert [m["state"] for m in partner.messages(patient)][:1] == ["sent"]
+
+
 def test_a_phone_gets_as_many_messages_a_day_as_are_permitted(partner, network):
     partner.set(most_per_day=1)
     patient = partner.patient()

@@ -45,6 +45,20 @@ from tenants.messages.templates import EXAMPLES
         "collect your pills",
         "remédios",
         "ኤች አይ ቪ",
+        "HIVclinic",
+        "HIVtest",
+        "HIVpositive",
+        "HIV2",
+        "H1Vclinic",
+        "ARVdrugs",
+        "takeARV",
+        "TLDpills",
+        "archivesHIV",
+        "\U0001d407\U0001d408\U0001d415",  # mathematical bold letters
+        "\U0001d6ae\U0001d408\U0001d415",  # the first one Greek
+        "madawa yako",
+        "Ukimwini",
+        "maganin ku",
     ],
 )
 def test_words_that_tell_are_found(text):
@@ -58,6 +72,8 @@ def test_words_that_tell_are_found(text):
         "Start of the party: Sunday, 10:30. Call 0803 123 4567",
         "A heartfelt thank you; the artist arrives.",
         "Spiral stairs, arrival at the brisk market",
+        "Harvest festival: a marvel. Archives, hives and carved chives",
+        "Next year visit us; a superb archivist",
         "",
     ],
 )
