@@ -1195,7 +1195,7 @@ CREATE TABLE status_proposals (
 );
 CREATE INDEX ix_status_proposals_patient_uuid ON status_proposals (patient_uuid);
 CREATE INDEX ix_status_proposals_proposed_at ON status_proposals (proposed_at, uuid);
-CREATE UNIQUE INDEX uq_status_proposals_attempt_uuid ON status_proposals (attempt_uuid);
+CREATE UNIQUE INDEX uq_status_proposals_attempt_uuid ON status_proposals (attempt_uuid) WHERE decision = 'proposed';
 CREATE TABLE status_transitions (
     patient_uuid UUID NOT NULL, 
     seq SMALLINT NOT NULL, 

@@ -17,7 +17,7 @@ from tenants.records.service import patient_of_id
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import Reach, TenantSession
 
 NEEDED: Final = "attempts.write"
 """The permission that a colleague needs, because a patient's follower records attempts."""
@@ -35,10 +35,15 @@ def assignees(session: TenantSession, patient: UUID) -> list[AssigneeOut]:
     return [
         AssigneeOut(id=one.id, name=one.name)
         for one in colleagues(session.tenant, NEEDED)
-        if facility is not None
-        and (one.reach.facility_ids is None or facility.uuid in one.reach.facility_ids)
-        and (one.reach.states is None or facility.state_province in one.reach.states)
+        if facility is not None and can_follow(one.reach, facility.uuid, facility.state_province)
     ]
+
+
+def can_follow(reach: Reach, facility: UUID, state: str | None) -> bool:
+    """Whether somebody with a reach sees the patients of a facility in a state, and so can follow them."""
+    return (reach.facility_ids is None or facility in reach.facility_ids) and (
+        reach.states is None or state in reach.states
+    )
 
 
 def read(session: TenantSession, patient: UUID) -> AssignmentOut:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, DateTime, Index, Text
+from sqlalchemy import CheckConstraint, Date, DateTime, Index, Text, text
 from sqlmodel import Field
 
 from core.clock import now
@@ -76,7 +76,8 @@ class StatusProposal(TenantBase, table=True):
     Attributes:
         state: ``died`` or ``transferred_out``; ``happened_on`` is its day.
         decision: ``proposed``, ``verified`` or ``rejected``.
-        attempt_uuid: the attempt at which it became known; an undo of the attempt takes an undecided proposal with it.
+        attempt_uuid: the attempt at which it became known; an undo of the attempt takes an undecided proposal with it,
+            and a decided one stays beside what is recorded anew.
     """
 
     __tablename__ = "status_proposals"
@@ -86,7 +87,12 @@ class StatusProposal(TenantBase, table=True):
         CheckConstraint("(decision = 'proposed') = (decided_by IS NULL)", name="decided"),
         CheckConstraint("decided_by <> proposed_by", name="second_person"),
         Index("ix_status_proposals_patient_uuid", "patient_uuid"),
-        Index("uq_status_proposals_attempt_uuid", "attempt_uuid", unique=True),
+        Index(
+            "uq_status_proposals_attempt_uuid",
+            "attempt_uuid",
+            unique=True,
+            postgresql_where=text("decision = 'proposed'"),
+        ),
         Index("ix_status_proposals_proposed_at", "proposed_at", "uuid"),
     )
 

@@ -13,8 +13,11 @@ from core.events import publish
 from core.web.cursors import Sort
 from core.web.keyset import read_slice
 from tenants.followup.models_team import StatusProposal
+from tenants.records.folding import first_facts
+from tenants.records.identities import canonical_of, members_of
 from tenants.records.locks import lock_patient
 from tenants.records.reach import within_reach
+from tenants.records.repository import patient_as_of
 from tenants.records.service import patient_named
 
 if TYPE_CHECKING:
@@ -39,10 +42,10 @@ def propose(session: TenantSession, patient_id: UUID, state: ProposedState, happ
     """Propose a status of a patient. If the same one waits already, return that one.
 
     Raises:
-        Invalid: there is no such patient, or the day lies in the future.
+        Invalid: there is no such patient, or the day lies in the future or before the patient's first record.
     """
     patient = patient_named(session, patient_id)
-    _check_day(session, happened_on)
+    _check_day(session, patient.uuid, happened_on)
     lock_patient(session, patient.uuid)
     return _waiting(session, patient.uuid, state) or _propose(
         session,
@@ -74,9 +77,9 @@ def attempt_recorded(session: TenantSession, attempt: Intervention) -> None:
 
 def attempt_undone(session: TenantSession, attempt: UUID) -> None:
     """Remove the undecided proposal of an attempt that is undone. A decided one stays."""
-    wanted = select(StatusProposal).where(StatusProposal.attempt_uuid == attempt)
+    wanted = select(StatusProposal).where(StatusProposal.attempt_uuid == attempt, StatusProposal.decision == "proposed")
     row = session.exec(wanted).first()
-    if row is not None and row.decision == "proposed":
+    if row is not None:
         session.delete(row)
         session.flush()
 
@@ -90,13 +93,13 @@ def decide(
         session: the tenant's transaction.
         proposal: the proposal.
         decision: ``verified`` or ``rejected``.
-        happened_on: the day, where the proposal has a wrong one.
+        happened_on: the day, where the proposal has a wrong one. The audit keeps both.
 
     Raises:
         NotFound: there is no such proposal.
         Forbidden: the same person proposed it.
         Conflict: it was decided otherwise.
-        Invalid: the day lies in the future.
+        Invalid: the day lies in the future or before the patient's first record.
     """
     row = _get(session, proposal)
     if row is not None:
@@ -111,13 +114,20 @@ def decide(
     if row.proposed_by == session.actor:
         detail = "who proposes a status does not verify it"
         raise Forbidden(detail, remedy="Ask a second person.")
-    if happened_on is not None:
-        _check_day(session, happened_on)
+    proposed_day = row.happened_on
+    if happened_on is not None and happened_on != proposed_day:
+        _check_day(session, row.patient_uuid, happened_on)
         row.happened_on = happened_on
     row.decision, row.decided_by, row.decided_at = decision, session.actor, now()
     session.add(row)
     session.flush()
-    facts = {"patient": str(row.patient_uuid), "state": row.state, "decision": decision}
+    facts = {
+        "patient": str(row.patient_uuid),
+        "state": row.state,
+        "decision": decision,
+        "proposed_day": proposed_day.isoformat(),
+        "happened_on": row.happened_on.isoformat(),
+    }
     audit.record(session, "followup:status:decide", SUBJECT, row.uuid, facts)
     if decision == "verified":
         verified = {"patient_id": row.patient_uuid, "state": row.state, "happened_on": row.happened_on}
@@ -140,7 +150,7 @@ def read_list(session: TenantSession, decision: Decision | None, paging: PageReq
 def _propose(session: TenantSession, row: StatusProposal) -> StatusProposal:
     session.add(row)
     session.flush()
-    facts = {"patient": str(row.patient_uuid), "state": row.state}
+    facts = {"patient": str(row.patient_uuid), "state": row.state, "happened_on": row.happened_on.isoformat()}
     audit.record(session, "followup:status:propose", SUBJECT, row.uuid, facts)
     return row
 
@@ -165,8 +175,25 @@ def _get(session: TenantSession, proposal: UUID, *, lock: bool = False) -> Statu
     return session.exec(wanted).first()
 
 
-def _check_day(session: TenantSession, day: date) -> None:
+def _check_day(session: TenantSession, patient: UUID, day: date) -> None:
+    first = _first_day(session, patient)
     if day > today(session.tenant.time_zone):
         problem = FieldError("body.happened_on", "lies in the future", "give a date up to today")
-        detail = "the status cannot be recorded"
-        raise Invalid(detail, errors=[problem])
+    elif first is not None and day < first:
+        problem = FieldError("body.happened_on", "lies before the patient's first record", "give a later day")
+    else:
+        return
+    detail = "the status cannot be recorded"
+    raise Invalid(detail, errors=[problem])
+
+
+def _first_day(session: TenantSession, patient: UUID) -> date | None:
+    """The first day on which the records know a person: the start of ART, or an earlier fact."""
+    canonical = canonical_of(session, patient)
+    records = [canonical, *members_of(session, canonical)]
+    days = [fact.day for fact in first_facts(session, records).values()]
+    for uuid in records:
+        person = patient_as_of(session, uuid, None)
+        if person is not None and person.art_start_date is not None:
+            days.append(person.art_start_date)
+    return min(days, default=None)

@@ -12,9 +12,8 @@ from core.clock import now, today
 from core.database import lock_own
 from core.errors import FieldError, Invalid, NotFound
 from core.identity.people.colleagues import colleagues
-from tenants.followup.assignments import NEEDED
+from tenants.followup.assignments import NEEDED, can_follow
 from tenants.followup.models_team import OfficerAbsence, OfficerCapacity
-from tenants.records.models import PatientAssignment
 from tenants.records.places import facility_named
 
 if TYPE_CHECKING:
@@ -22,27 +21,36 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from core.database import TenantSession
+    from core.database import Reach, TenantSession
     from core.identity.people.colleagues import Colleague
 
 SUBJECT: Final = "officer"
 
 _LOADS = """
-SELECT a.person_id, e.facility_uuid, count(DISTINCT a.patient_uuid),
+SELECT a.person_id, p.facility_uuid, count(DISTINCT a.patient_uuid),
   count(DISTINCT a.patient_uuid) FILTER (WHERE e.outcome_date = %(day)s)
 FROM worklist_entries e
 LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
 JOIN patient_assignments a ON a.patient_uuid = coalesce(merged.canonical_uuid, e.patient_uuid)
+JOIN patients p ON p.uuid = a.patient_uuid AND p.known_to IS NULL
 WHERE e.worklist_uuid = ANY(%(lists)s) AND NOT e.held_out GROUP BY 1, 2
 """
 _UNASSIGNED = """
-SELECT DISTINCT ON (who.uuid) who.uuid, e.facility_uuid, e.rank FROM worklist_entries e
+SELECT DISTINCT ON (who.uuid) who.uuid, p.facility_uuid, f.state_province, e.rank FROM worklist_entries e
 LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
 CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
 JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
+JOIN facilities f ON f.uuid = p.facility_uuid
 WHERE e.worklist_uuid = ANY(%(lists)s) AND NOT e.held_out AND e.outcome IS NULL
   AND NOT EXISTS (SELECT FROM patient_assignments a WHERE a.patient_uuid = who.uuid)
 ORDER BY who.uuid, e.rank
+"""
+# Somebody may be assigned to one of the people at the same moment: that choice of a person stays.
+_ASSIGN = """
+INSERT INTO patient_assignments (patient_uuid, person_id, assigned_at, assigned_by)
+SELECT patient, person, %(at)s, %(by)s FROM unnest(%(patients)s::uuid[], %(people)s::uuid[]) AS chosen (patient, person)
+ORDER BY patient
+ON CONFLICT (patient_uuid) DO NOTHING RETURNING patient_uuid
 """
 _NEWEST = """
 SELECT DISTINCT ON (kind) uuid FROM worklists
@@ -55,6 +63,7 @@ class Officer:
     """A person who follows patients.
 
     Attributes:
+        reach: what the officer reaches.
         capacity: people of today's lists a day, by facility.
         assigned: people of today's lists who are assigned to the officer; ``tried`` those with an attempt today.
         absences: days away that have not ended, by first day.
@@ -62,6 +71,7 @@ class Officer:
 
     id: UUID
     name: str
+    reach: Reach
     capacity: Mapping[UUID, int]
     assigned: int
     tried: int
@@ -95,6 +105,7 @@ def officers(session: TenantSession) -> list[Officer]:
         Officer(
             one.id,
             one.name,
+            one.reach,
             capacities.get(one.id, {}),
             sum(count for (person, _), (count, _tried) in loads.items() if person == one.id),
             sum(tried for (person, _), (_count, tried) in loads.items() if person == one.id),
@@ -109,12 +120,15 @@ def set_capacity(session: TenantSession, person: UUID, datim_id: str, people: in
 
     Raises:
         NotFound: there is no such officer.
-        Invalid: there is no such facility.
+        Invalid: there is no such facility, or the officer does not reach it.
     """
-    _officer(session, person)
+    officer = _officer(session, person)
     facility = facility_named(session, datim_id, "body.facility")
     if facility is None:
         raise NotFound(_NO_SUCH)
+    if people is not None and not can_follow(officer.reach, facility.uuid, facility.state_province):
+        problem = FieldError("body.facility", "is not a facility of the officer", "choose a facility that they reach")
+        raise Invalid("the capacity cannot be set", errors=[problem])
     row = session.get(OfficerCapacity, (person, facility.uuid))
     if people is None:
         if row is not None:
@@ -185,7 +199,8 @@ def share_out(session: TenantSession) -> SharedOut:
     """Assign the people of today's lists whom nobody follows to the officers with capacity at their facility.
 
     The first in rank are assigned first, each to the officer with the smallest load for their capacity. Officers who
-    are away, or have no capacity at a facility, take no part there.
+    are away, do not reach a facility or have no capacity there, take no part there. The facility is that of the
+    patient now.
     """
     with session.cursor() as cursor:
         lock_own(cursor, "followup:share")
@@ -195,21 +210,22 @@ def share_out(session: TenantSession) -> SharedOut:
     with session.cursor() as cursor:
         waiting = cursor.execute(_UNASSIGNED, {"lists": lists}).fetchall()
     assigned: dict[UUID, UUID] = {}
-    for patient, facility, _rank in sorted(waiting, key=lambda row: (row[2], row[0])):
+    for patient, facility, state, _rank in sorted(waiting, key=lambda row: (row[3], row[0])):
         free = [
             (loads.get((officer.id, facility), 0) / officer.capacity[facility], officer.name, officer.id)
             for officer in present
             if loads.get((officer.id, facility), 0) < officer.capacity.get(facility, 0)
+            and can_follow(officer.reach, facility, state)
         ]
         if free:
             person = min(free)[2]
             loads[person, facility] = loads.get((person, facility), 0) + 1
             assigned[patient] = person
-    for patient, person in assigned.items():
-        session.add(PatientAssignment(patient_uuid=patient, person_id=person, assigned_by=session.actor))
-    session.flush()
-    audit.record_many(session, "followup:patient:assign", "patient", list(assigned), {"shared_out": True})
-    return SharedOut(len(assigned), len(waiting) - len(assigned))
+    values = {"patients": list(assigned), "people": list(assigned.values()), "at": now(), "by": session.actor}
+    with session.cursor() as cursor:
+        done = [row[0] for row in cursor.execute(_ASSIGN, values).fetchall()]
+    audit.record_many(session, "followup:patient:assign", "patient", done, {"shared_out": True})
+    return SharedOut(len(done), len(waiting) - len(assigned))
 
 
 def newest_lists(session: TenantSession) -> list[UUID]:
@@ -221,9 +237,11 @@ def newest_lists(session: TenantSession) -> list[UUID]:
 _NO_SUCH: Final = "there is no such officer"
 
 
-def _officer(session: TenantSession, person: UUID) -> None:
-    if person not in {one.id for one in colleagues(session.tenant, NEEDED)}:
-        raise NotFound(_NO_SUCH)
+def _officer(session: TenantSession, person: UUID) -> Colleague:
+    for one in colleagues(session.tenant, NEEDED):
+        if one.id == person:
+            return one
+    raise NotFound(_NO_SUCH)
 
 
 def _may_cover(one: Colleague | None) -> bool:

@@ -563,7 +563,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_status_proposals_patient_uuid", "status_proposals", ["patient_uuid"], unique=False)
     op.create_index("ix_status_proposals_proposed_at", "status_proposals", ["proposed_at", "uuid"], unique=False)
-    op.create_index("uq_status_proposals_attempt_uuid", "status_proposals", ["attempt_uuid"], unique=True)
+    op.create_index(
+        "uq_status_proposals_attempt_uuid",
+        "status_proposals",
+        ["attempt_uuid"],
+        unique=True,
+        postgresql_where=sa.text("decision = 'proposed'"),
+    )
     op.create_table(
         "unmatched_messages",
         sa.Column("uuid", sa.Uuid(), nullable=False),

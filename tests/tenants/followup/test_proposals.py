@@ -89,6 +89,38 @@ def test_an_undone_attempt_takes_its_proposal_with_it(partner):
     assert proposals_of(tracker, patient) == []
 
 
+def test_a_death_that_was_decided_and_undone_can_be_recorded_again(partner):
+    _, tracker, second, patient_of = partner
+    patient, plan = patient_of(), str(uuid4())
+    body = {"id": plan, "patient_id": patient, "kind": "phone_call"}
+    assert tracker.post("/v1/interventions", json=body).status_code == 201
+    path = f"/v1/interventions/{plan}/complete"
+    assert tracker.post(path, json={"outcome": "died"}).status_code == 200
+    first = proposals_of(tracker, patient)[0]["id"]
+    assert second.post(f"/v1/status-proposals/{first}/reject").status_code == 200
+    assert tracker.delete(f"/v1/attempts/{plan}").status_code == 204
+    assert tracker.post(path, json={"outcome": "died"}).status_code == 200
+    assert sorted(item["decision"] for item in proposals_of(tracker, patient)) == ["proposed", "rejected"]
+
+
+def test_the_audit_keeps_the_proposed_day_beside_the_verified_one(partner):
+    tenant, tracker, second, patient_of = partner
+    patient, day = patient_of(), today(ZONE)
+    body = {"patient_id": patient, "state": "died", "happened_on": str(day)}
+    proposal = tracker.post("/v1/status-proposals", json=body).json()["id"]
+    path = f"/v1/status-proposals/{proposal}/verify"
+    before = {"happened_on": "2026-01-09"}  # the patient's start of ART is a day later
+    assert tracker.post("/v1/status-proposals", json={**body, **before}).status_code == 422
+    assert second.post(path, json=before).status_code == 422
+    other = str(day - timedelta(days=4))
+    assert second.post(path, json={"happened_on": other}).status_code == 200
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        query = "SELECT detail FROM audit_events WHERE subject_uuid = %s ORDER BY event_id"
+        proposed, decided = (row[0] for row in cursor.execute(query, (proposal,)).fetchall())
+    assert proposed["happened_on"] == decided["proposed_day"] == str(day)
+    assert decided["happened_on"] == other
+
+
 def test_a_day_in_the_future_is_rejected(partner):
     _, tracker, second, patient_of = partner
     patient, ahead = patient_of(), str(today(ZONE) + timedelta(days=1))

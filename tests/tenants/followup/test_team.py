@@ -71,6 +71,39 @@ def test_lists_are_shared_out_by_capacity_the_first_in_rank_first(partner):
     assert (shown["Part"]["assigned"], len(shown["Away"]["absences"])) == (2, 1)
 
 
+def test_nobody_gets_people_whom_they_do_not_reach(partner):
+    other, moved = f"T{uuid4().hex[:10]}", partner.people[0]
+    place = partner.client.post("/v1/facilities", json={"datim_id": other, "name": "Other"}).json()["id"]
+    away = partner.officer("Away", facilities=[other])
+    assert partner.capacity(away, 9).status_code == 422
+    assert partner.capacity(away, 9, facility=other).status_code == 204
+    with tenant_session(partner.tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE patients SET facility_uuid = %s WHERE uuid = %s", (place, moved))
+        cursor.execute(
+            "INSERT INTO officer_capacities SELECT %s, facility_uuid, 9, 'test:1', now() FROM worklist_entries LIMIT 1",
+            (away,),
+        )
+    assert partner.client.post("/v1/officers/share-out").json() == {"assigned": 1, "left": 8}
+    assert partner.followers() == {moved: away}
+
+
+def test_a_choice_that_a_person_makes_meanwhile_stays(partner, monkeypatch):
+    full, chosen = partner.officer("Full"), partner.officer("Chosen")
+    partner.capacity(full, 9)
+    taken = partner.people[0]
+
+    def meanwhile(*_):
+        if taken not in partner.followers():
+            partner.client.put(f"/v1/assignments/{taken}", json={"person_id": str(chosen)})
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(team, "can_follow", meanwhile)
+        shared = partner.client.post("/v1/officers/share-out")
+    assert (shared.status_code, shared.json()) == (200, {"assigned": 8, "left": 0})
+    assert partner.followers()[taken] == chosen
+
+
 def test_the_people_of_who_is_away_count_as_those_of_the_cover_until_the_last_day(partner):
     gone, cover, other = (partner.officer(name) for name in ("Gone", "Cover", "Other"))
     patient, rest = partner.people[0], set(partner.people[1:])
