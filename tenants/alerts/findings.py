@@ -111,14 +111,14 @@ def _high(session: TenantSession, as_of: date, least: int) -> list[Signal]:
     A scoring is before the list of its day, so that the entries of lists alone do not tell who is held out.
     """
     approval = holdout.in_force(session)
-    found: dict[UUID, set[UUID]] = {}
+    at_risk: dict[UUID, set[UUID]] = {}
     with session.cursor() as cursor:
         for facility, patient, expected in cursor.execute(_HIGH, {"as_of": as_of}):
             if not holdout.is_held_out(approval, patient, expected):
-                found.setdefault(facility, set()).add(patient)
+                at_risk.setdefault(facility, set()).add(patient)
     return [
         Signal(facility=place, people=frozenset(people), count=len(people))
-        for place, people in found.items()
+        for place, people in at_risk.items()
         if len(people) >= least
     ]
 

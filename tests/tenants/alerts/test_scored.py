@@ -97,8 +97,8 @@ def test_a_viral_load_counts_people_in_care_once_and_no_one_who_left(owner, clie
 
     in_care, _dead = patient(left=False), patient(left=True)
     with tenant_session(owner.ref, actor="test:1") as session:
-        found = viral_loads(session, get_rule(session, "viral_load"), day)
-        assert [(signal.people, signal.count) for signal in found] == [(frozenset([in_care]), 1)]
+        signals = viral_loads(session, get_rule(session, "viral_load"), day)
+        assert [(signal.people, signal.count) for signal in signals] == [(frozenset([in_care]), 1)]
 
 
 def test_who_is_held_out_is_in_no_alert(owner, client):
