@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
@@ -67,12 +67,19 @@ class CallFailedError(PluginFailed):
 
 @dataclass
 class _Process:
+    """A plugin's process.
+
+    Attributes:
+        busy: whether a thread has it. Only that thread may read, write or end it, and only under the registry's lock
+            does a process become busy or free.
+    """
+
     plugin: str
     child: subprocess.Popen[bytes]
     folder: Path
     token: str
     closing: contextlib.ExitStack
-    lock: Lock = field(default_factory=Lock)
+    busy: bool = True
     used_at: float = field(default_factory=time.monotonic)
     answered: bool = False
     buffer: bytearray = field(default_factory=bytearray)
@@ -85,8 +92,11 @@ class _Process:
             PluginFailed: the process ended, or gave something that is no reply.
         """
         line, until = json.dumps(request).encode() + b"\n", time.monotonic() + seconds
-        self._write(line, until)
-        reply = self._read(until)
+        try:
+            self._write(line, until)
+            reply = self._read(until)
+        except (OSError, ValueError):
+            raise _ended(self.plugin) from None
         try:
             decoded = json.loads(reply)
         except (ValueError, RecursionError):
@@ -124,10 +134,7 @@ class _Process:
         while line:
             if not select.select([], [pipe], [], max(0.0, until - time.monotonic()))[1]:
                 raise _late(self.plugin)
-            try:
-                line = line[os.write(pipe, line[: select.PIPE_BUF]) :]
-            except OSError:
-                raise _ended(self.plugin) from None
+            line = line[os.write(pipe, line[: select.PIPE_BUF]) :]
 
     def _read(self, until: float) -> bytes:
         pipe = self.child.stdout.fileno()  # type: ignore[union-attr]  # as above
@@ -147,8 +154,9 @@ class _Process:
 
 
 _lock = Lock()
+_freed = Condition(_lock)
 _processes: OrderedDict[tuple[str, UUID], _Process] = OrderedDict()
-_orders: SimpleQueue[tuple[Future[_Process], Callable[[], _Process]]] = SimpleQueue()
+_orders: SimpleQueue[tuple[Future[_Process | None], Callable[[], _Process | None]]] = SimpleQueue()
 _starter: Thread | None = None
 _starter_pid = 0
 
@@ -171,7 +179,7 @@ def call_in_process(offer: Offer, tenant_id: UUID, method: str, arguments: list[
         "arguments": arguments,
     }
     try:
-        with guarded(PROCESSES, instance=f"{plugin} {tenant_id}", tenant=tenant_id):
+        with guarded(PROCESSES, instance=f"{plugin} {tenant_id}", tenant=tenant_id, harmless=(BulkheadFull,)):
             return _answer_of(plugin, tenant_id, request)
     except (BreakerOpen, BulkheadFull, DeadlinePassed) as error:
         detail = f"plugin {plugin!r} is not called for a while: {type(error).__name__}"
@@ -179,11 +187,15 @@ def call_in_process(offer: Offer, tenant_id: UUID, method: str, arguments: list[
 
 
 def end_all() -> None:
-    """End every process, such as after a change of what is installed."""
+    """End every process, such as after a change of what is installed. Calls that are under way fail."""
     with _lock:
-        ended = [*_processes.values()]
+        processes = [*_processes.values()]
+        free = [process for process in processes if not process.busy]
         _processes.clear()
-    for process in ended:
+        _freed.notify_all()
+    for process in processes:
+        kill_all(process.child, process.token)
+    for process in free:
         process.end()
 
 
@@ -195,59 +207,108 @@ def running() -> list[tuple[str, UUID]]:
 
 def _answer_of(plugin: str, tenant_id: UUID, request: dict[str, Any]) -> Any:  # noqa: ANN401
     key = (plugin, tenant_id)
-    process = _process_of(key)
-    if not process.lock.acquire(timeout=CALL_SECONDS):
-        raise _late(plugin)
+    process, usable = _take(key), False
     try:
         try:
             reply = process.ask(request, CALL_SECONDS if process.answered else START_SECONDS)
+        except PluginTimedOut:
+            raise
         except PluginFailed as error:
-            output = process.output()
-            _discard(key, process)
-            if isinstance(error, PluginTimedOut):
-                raise
-            raise CallFailedError(error.detail, output) from None
+            raise CallFailedError(error.detail, process.output()) from None
         output = process.output() if reply.get("ok") is not True else ""
-        if process.output_is_full():
-            _discard(key, process)
+        usable = not process.output_is_full()
     finally:
-        process.lock.release()
+        _give_back(key, process, usable=usable)
     if reply.get("ok") is True:
         return reply.get("result")
     detail = f"plugin {plugin!r} failed: {str(reply.get('error'))[:80]}: {str(reply.get('message'))[:300]}"
     raise CallFailedError(detail, output)
 
 
-def _process_of(key: tuple[str, UUID]) -> _Process:
-    """Return the process of a plugin and a tenant; start one if there is none."""
-    with _lock:
-        process = _processes.get(key)
-        if process is not None and process.child.poll() is None:
-            _processes.move_to_end(key)
-            process.used_at = time.monotonic()
+def _take(key: tuple[str, UUID]) -> _Process:
+    """Return the process of a plugin and a tenant for the caller alone; wait for it, or start one if there is none.
+
+    Raises:
+        PluginTimedOut: it was busy, or did not start, for too long.
+        PluginFailed: it cannot be started.
+        BulkheadFull: there are as many processes as may be, and all are busy.
+    """
+    until = time.monotonic() + START_SECONDS
+    while True:
+        with _lock:
+            process = _processes.get(key)
+            if process is not None and process.busy:
+                if not _freed.wait(until - time.monotonic()):
+                    raise _none_free(key[0])
+                continue
+            if process is not None and process.child.poll() is None:
+                _processes.move_to_end(key)
+                process.busy = True
+                return process
+        process = _ordered(key, until)
+        if process is not None:
             return process
+
+
+def _give_back(key: tuple[str, UUID], process: _Process, *, usable: bool) -> None:
+    """Let others use a process; end it if it is not usable, or was removed meanwhile."""
+    with _lock:
+        registered = _processes.get(key) is process
+        if registered and not usable:
+            del _processes[key]
+        if registered and usable:
+            process.busy, process.used_at = False, time.monotonic()
+        _freed.notify_all()
+    if not (registered and usable):
+        process.end()
+
+
+def _ordered(key: tuple[str, UUID], until: float) -> _Process | None:
+    """Return a new process, as ``_take`` does; None if another thread has one."""
     # One thread starts them all: the system kills a child when the thread that started it ends.
-    order: Future[_Process] = Future()
+    order: Future[_Process | None] = Future()
     _orders.put((order, lambda: _started(key)))
     _have_starter()
-    return order.result(timeout=START_SECONDS)
+    try:
+        try:
+            return order.result(timeout=max(0.0, until - time.monotonic()))
+        except BaseException:
+            if not order.cancel():  # it may still give a process, which nobody would free
+                order.add_done_callback(lambda done: _give_back_unused(key, done))
+            raise
+    except TimeoutError:
+        raise _none_free(key[0]) from None
+    except (OSError, ValueError) as error:
+        detail = f"the process of plugin {key[0]!r} cannot be started: {type(error).__name__}"
+        raise PluginFailed(detail) from None
 
 
-def _started(key: tuple[str, UUID]) -> _Process:
+def _give_back_unused(key: tuple[str, UUID], order: Future[_Process | None]) -> None:
+    process = order.result() if order.exception() is None else None
+    if process is not None:
+        _give_back(key, process, usable=True)
+
+
+def _started(key: tuple[str, UUID]) -> _Process | None:
     with _lock:
         present = _processes.get(key)
+        if present is not None and present.busy:
+            return None
         if present is not None and present.child.poll() is None:
+            present.busy = True
             return present
+        ended = [] if present is None else [_processes.pop(key)]
+        while len(_processes) >= MOST_PROCESSES:
+            free = next((each for each, other in _processes.items() if not other.busy), None)
+            if free is None:
+                detail = f"all {MOST_PROCESSES} processes of plugins are busy"
+                raise BulkheadFull(detail)
+            ended.append(_processes.pop(free))
+    for process in ended:
+        process.end()
     process = _start(key[0])
     with _lock:
-        replaced = [_processes.pop(key, None)]
-        while len(_processes) >= MOST_PROCESSES:
-            free = next((each for each, other in _processes.items() if not other.lock.locked()), None)
-            replaced.append(_processes.pop(free if free is not None else next(iter(_processes))))
         _processes[key] = process
-    for old in replaced:
-        if old is not None:
-            old.end()
     return process
 
 
@@ -274,13 +335,6 @@ def _start(plugin: str) -> _Process:
     return _Process(plugin, child, folder, token, closing)
 
 
-def _discard(key: tuple[str, UUID], process: _Process) -> None:
-    with _lock:
-        if _processes.get(key) is process:
-            del _processes[key]
-    process.end()
-
-
 def _have_starter() -> None:
     global _starter, _starter_pid  # noqa: PLW0603 - one thread per process
     with _lock:
@@ -298,6 +352,8 @@ def _start_and_reap() -> None:
         except Empty:
             end_idle(IDLE_SECONDS)
             continue
+        if not order.set_running_or_notify_cancel():
+            continue
         try:
             order.set_result(start())
         except Exception as error:  # noqa: BLE001 - the caller gets it
@@ -310,7 +366,7 @@ def end_idle(seconds: float) -> None:
         idle = [
             key
             for key, process in _processes.items()
-            if time.monotonic() - process.used_at >= seconds and not process.lock.locked()
+            if time.monotonic() - process.used_at >= seconds and not process.busy
         ]
         ended = [_processes.pop(key) for key in idle]
     for process in ended:
@@ -319,6 +375,11 @@ def end_idle(seconds: float) -> None:
 
 def _late(plugin: str) -> PluginTimedOut:
     detail = f"plugin {plugin!r} was stopped after {CALL_SECONDS:g} seconds"
+    return PluginTimedOut(detail)
+
+
+def _none_free(plugin: str) -> PluginTimedOut:
+    detail = f"plugin {plugin!r} had no free process for {START_SECONDS:g} seconds"
     return PluginTimedOut(detail)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from uuid import uuid4
 
 import pytest
@@ -103,6 +105,56 @@ def test_processes_are_few_and_end_when_they_are_idle(offer, monkeypatch):
     assert hosts.running() == [(offer.point.name, second.id)]
     hosts.end_idle(0.0)
     assert hosts.running() == []
+
+
+def test_a_busy_process_is_never_ended_for_another_tenant(offer, owner, neighbour, monkeypatch):
+    hosts.end_all()
+    monkeypatch.setattr(hosts, "MOST_PROCESSES", 1)
+    key = (offer.point.name, neighbour.id)
+    process = hosts._take(key)
+    hosts.end_idle(0.0)
+    for _ in range(6):  # more often than the breaker permits failures
+        with pytest.raises(PluginFailed, match="BulkheadFull"):
+            ask(offer, owner, "process")
+    assert process.child.poll() is None
+    hosts._give_back(key, process, usable=True)
+    assert ask(offer, neighbour, "process") == process.child.pid
+    assert ask(offer, owner, "process")
+
+
+def test_who_waits_for_a_process_that_ends_gets_a_new_one(offer, owner):
+    key = (offer.point.name, owner.id)
+    process = hosts._take(key)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, offer, owner, "process")
+        hosts._give_back(key, process, usable=False)
+        assert answer.result(timeout=30) != process.child.pid
+    assert process.child.stdin.closed
+
+
+def test_a_process_that_comes_too_late_is_free_for_the_next_call(offer, owner, monkeypatch):
+    key = (offer.point.name, owner.id)
+    order = Future()
+    order.set_running_or_notify_cancel()
+    monkeypatch.setattr(hosts, "Future", lambda: order)
+    monkeypatch.setattr(hosts, "_orders", SimpleQueue())
+    with pytest.raises(PluginTimedOut, match="no free process"):
+        hosts._ordered(key, 0.0)
+    monkeypatch.undo()
+    process = hosts._take(key)
+    order.set_result(process)
+    assert not process.busy
+    assert ask(offer, owner, "process") == process.child.pid
+
+
+@pytest.mark.parametrize("error", [OSError("no memory"), ValueError("closed file")])
+def test_a_process_that_cannot_be_started_fails_its_call(offer, owner, monkeypatch, error):
+    def start(_):
+        raise error
+
+    monkeypatch.setattr(hosts, "_start", start)
+    with pytest.raises(PluginFailed, match="cannot be started"):
+        ask(offer, owner, "process")
 
 
 def test_what_cannot_be_confined_runs_only_if_the_operator_names_it(monkeypatch, settings_of):
