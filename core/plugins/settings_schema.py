@@ -170,10 +170,8 @@ def _faults(schema: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - f
     if not isinstance(schema, dict) or schema.get("type", "object") != "object":
         yield "is not that of an object"
         return
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        yield f"is no JSON Schema (2020-12): {'.'.join(map(str, error.absolute_path))[:80]}"
+    if fault := _dialect_fault(schema):
+        yield fault
         return
     if unknown := sorted(schema.keys() - _TOP):
         yield f"uses {unknown[0]!r}, which forms cannot show"
@@ -181,7 +179,7 @@ def _faults(schema: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - f
         if not isinstance(choice, dict) or choice.keys() - {"required", "title", "description"}:
             yield "may only require settings in 'anyOf' and 'oneOf'"
     properties = schema.get("properties", {})
-    if len(properties) > _MOST_PROPERTIES or len(json.dumps(schema)) > MOST_SETTINGS_BYTES:
+    if len(properties) > _MOST_PROPERTIES:
         yield "is too large"
     hosts = schema.get(HOSTS, [])
     if not isinstance(hosts, list) or not all(isinstance(host, str) and host.strip("*. ") for host in hosts):
@@ -190,19 +188,37 @@ def _faults(schema: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - f
         yield from (f"has a property {name!r} that {fault}" for fault in _property_faults(name, each, trusted=trusted))
 
 
+def _dialect_fault(schema: Mapping[str, Any]) -> str:
+    try:
+        if len(json.dumps(schema)) > MOST_SETTINGS_BYTES:
+            return "is too large"
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"is no JSON Schema (2020-12): {'.'.join(map(str, error.absolute_path))[:80]}"
+    except RecursionError:
+        return "is too large"
+    return ""
+
+
 def _property_faults(name: str, each: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - foreign
     if not name.isidentifier() or not name.isascii():
         yield "needs a name of letters, digits and _"
-    if not isinstance(each, dict) or each.get("type") not in _WORDS:
+    kind = each.get("type") if isinstance(each, dict) else None
+    if not isinstance(kind, str) or kind not in _WORDS:
         yield f"needs one type of {', '.join(_WORDS)}"
         return
-    kind = each["type"]
-    if unknown := sorted(each.keys() - _WORDS[kind]):
-        yield f"uses {unknown[0]!r}, which forms cannot show"
-    if "pattern" in each and not trusted:
-        yield "uses 'pattern': use 'enum', 'format', 'minLength' or 'maxLength'"
+    yield from _word_faults(each, trusted=trusted)
     if each.get("writeOnly") is True and (kind != "string" or "default" in each or "enum" in each):
         yield "is a secret, so it must be a text with no default and no choices"
     inner = each.get("items" if kind == "array" else "additionalProperties")
     if kind in {"array", "object"} and (not isinstance(inner, dict) or inner.get("type") != "string"):
         yield "may contain only texts"
+    elif kind in {"array", "object"}:
+        yield from _word_faults(inner, trusted=trusted)
+
+
+def _word_faults(each: Mapping[str, Any], *, trusted: bool) -> Iterator[str]:
+    if unknown := sorted(each.keys() - _WORDS[each["type"]]):
+        yield f"uses {unknown[0]!r}, which forms cannot show"
+    if "pattern" in each and not trusted:
+        yield "uses 'pattern': use 'enum', 'format', 'minLength' or 'maxLength'"
