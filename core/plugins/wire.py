@@ -99,7 +99,7 @@ def _container(origin: Any, inner: Sequence[Any], value: Any, place: str) -> Any
     if issubclass(origin, Mapping):
         if not isinstance(value, dict):
             raise _bad(place, "an object")
-        return {name: decode(inner[1], each, f"{place}.{str(name)[:40]}") for name, each in value.items()}
+        return {_whole(name): decode(inner[1], each, f"{place}.{str(name)[:40]}") for name, each in value.items()}
     if not isinstance(value, list):
         raise _bad(place, "a list")
     if origin is tuple and inner[-1] is not Ellipsis:
@@ -140,17 +140,15 @@ def _plain(kind: type, value: Any, place: str) -> Any:  # noqa: ANN401
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise _bad(place, kind.__name__)
     if isinstance(value, str):
-        _require_text(value, place)
+        if "\x00" in value:
+            raise _bad(place, "text without the character 0")
+        return _whole(value)
     return value
 
 
-def _require_text(value: str, place: str) -> None:
-    if "\x00" in value:
-        raise _bad(place, "text without the character 0")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise _bad(place, "text without half a character") from None
+def _whole(text: str) -> str:
+    # JSON may hold half of a surrogate pair, which neither UTF-8 nor the database can store.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 @cache
