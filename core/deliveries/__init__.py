@@ -13,12 +13,14 @@ never sent again. A report of the receiver settles it with ``reconcile``.
 
 from core.deliveries.models import DeliveryColumns, delivery_checks
 from core.deliveries.schedule import PAUSES, pause_before
-from core.deliveries.states import ENDED, begin, reconcile, record, send_again
+from core.deliveries.states import ENDED, NOT_TRIED, after_try, begin, reconcile, record, send_again
 
 __all__ = [
     "ENDED",
+    "NOT_TRIED",
     "PAUSES",
     "DeliveryColumns",
+    "after_try",
     "begin",
     "delivery_checks",
     "pause_before",

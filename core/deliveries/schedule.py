@@ -9,6 +9,7 @@ from typing import Final
 PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1_800, 7_200, 18_000))
 """Before each further try."""
 JITTER: Final = 0.2
+SHORTEST: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(hours=24)
 
 

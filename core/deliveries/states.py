@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from core.clock import now
 from core.deliveries.models import DeliveryColumns
-from core.deliveries.schedule import PAUSES, pause_before
+from core.deliveries.schedule import LONGEST, PAUSES, SHORTEST, pause_before
 from plugins.sdk import Outcome
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ OUT_OF_ATTEMPTS: Final = "out_of_attempts"
 INTERRUPTED: Final = "interrupted"
 """Why a delivery is unknown whose worker died while it sent."""
 NOT_TRIED: Final = frozenset({"rate_limited_here", "BreakerOpen", "BulkheadFull", "DeadlinePassed"})
-"""Reasons of ``core.plugins.sending`` for waiting before it sends: such a try does not count."""
+"""Reasons of ``core.plugins.sending`` for waiting before it sends: such a try does not count.
+
+No outcome of a plugin has one: ``core.plugins.calls`` renames it.
+"""
 
 _Row = TypeVar("_Row", bound=DeliveryColumns)
 
@@ -58,6 +61,20 @@ def begin(
     return row
 
 
+def after_try(attempts: int, outcome: Outcome) -> tuple[int, timedelta | None]:
+    """Return the attempts that count after a try, and the pause before the next one; None if there is no next one.
+
+    Args:
+        attempts: with the try that ended.
+        outcome: of the try.
+    """
+    if outcome.state != "retry":
+        return attempts, None
+    if outcome.reason in NOT_TRIED:
+        return attempts - 1, max(SHORTEST, min(outcome.retry_after or PAUSES[0], LONGEST))
+    return attempts, pause_before(attempts, outcome.retry_after)
+
+
 def record(
     session: TenantSession, table: type[DeliveryColumns], delivery_id: UUID, outcome: Outcome
 ) -> datetime | None:
@@ -69,11 +86,7 @@ def record(
     row = _locked(session, table, delivery_id)
     if row is None or row.state != "sending":
         return None  # a report of the receiver was faster
-    if outcome.state == "retry" and outcome.reason in NOT_TRIED:
-        row.attempts -= 1
-        pause: timedelta | None = outcome.retry_after or PAUSES[0]
-    else:
-        pause = pause_before(row.attempts, outcome.retry_after) if outcome.state == "retry" else None
+    row.attempts, pause = after_try(row.attempts, outcome)
     if pause is None:
         given_up = outcome.state == "retry"
         _end(session, row, Outcome("failed", outcome.reason or OUT_OF_ATTEMPTS) if given_up else outcome)

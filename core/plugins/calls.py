@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from core import tracing
 from core.database import require_none
+from core.deliveries import NOT_TRIED
 from core.metrics import Counter
 from core.plugins import manager
 from core.plugins.errors import PluginFailed
 from core.plugins.hook_calls import call_method
 from core.plugins.kinds import types_of
 from core.plugins.wire import BadValueError, decode, encode
+from plugins.sdk import Outcome
 
 if TYPE_CHECKING:
     from core.database import TenantRef
     from core.plugins.catalogue import Offer
 
+RESERVED: Final = "reserved_reason"
+"""Reason in place of one that only the platform gives: with it a plugin would be tried without end."""
 CALLS: Final = Counter("iit_plugin_calls_total", "Calls of plugins, by plugin and outcome.", ("plugin", "outcome"))
 
 
@@ -47,6 +52,8 @@ def call(offer: Offer, tenant: TenantRef, method: str, *arguments: object) -> An
         manager.count_failure(offer.name, method, error)
         detail = f"plugin {offer.name!r} gave something else than {method} gives: {error}"
         raise PluginFailed(detail) from None
+    if isinstance(value, Outcome) and value.reason in NOT_TRIED:
+        value = replace(value, reason=RESERVED)
     CALLS.add(offer.name, "done")
     return value
 

@@ -15,8 +15,9 @@ from sqlmodel import select
 
 from core import audit, metering
 from core.clock import now, today
-from core.deliveries import pause_before
-from core.jobs import Retry, enqueue, job
+from core.database import tenant_session
+from core.deliveries import after_try
+from core.jobs import DeadlinePassed, LeaseLost, Retry, WorkerStopping, enqueue, job
 from core.privacy import vault
 from core.privacy.errors import PatientErased
 from core.tenancy import settings as tenant_settings
@@ -91,9 +92,16 @@ def send(ctx: JobContext, payload: dict[str, Any]) -> None:
     if ready is None:
         return
     outcome = gateway.send(ctx.tenant, ready.gateway, message_id, to=ready.to, text=ready.text, report_url=report_url)
-    with ctx.session() as session:
-        _record(session, message_id, outcome)
-        ctx.finish(session)
+    try:
+        with ctx.session() as session:
+            _record(session, message_id, outcome)
+            ctx.finish(session)
+    except (LeaseLost, WorkerStopping, DeadlinePassed):
+        # Without the outcome the next run would call the message unknown, or has done so.
+        if outcome.state in ("sent", "failed"):
+            with tenant_session(ctx.tenant, actor=ctx.actor) as session:
+                _record(session, message_id, outcome)
+        raise
 
 
 def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> ReadyMessage | None:
@@ -162,11 +170,17 @@ def _record(session: TenantSession, message_id: UUID, outcome: Outcome) -> None:
             row.status = "sent"
         elif outcome.state == "unknown":
             _unknown(session, row, outcome.reason)
-        elif outcome.state == "retry" and (pause := pause_before(row.attempts, outcome.retry_after)) is not None:
-            row.status, row.sent_at, row.scheduled_for = "waiting", None, now() + pause
-            request(session, row)
         else:
-            _failed(session, row, outcome.reason)
+            row.attempts, pause = after_try(row.attempts, outcome)
+            if pause is not None:
+                row.status, row.sent_at, row.scheduled_for = "waiting", None, now() + pause
+                request(session, row)
+            else:
+                _failed(session, row, outcome.reason)
+    elif row.status == "unknown" and outcome.state == "sent":
+        row.status, row.error_code = "sent", None
+    elif row.status == "unknown" and outcome.state == "failed":
+        _failed(session, row, outcome.reason)
     _store(session, row)
 
 

@@ -9,7 +9,17 @@ from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
 from core.clock import now
-from core.deliveries import PAUSES, DeliveryColumns, begin, delivery_checks, pause_before, reconcile, record, send_again
+from core.deliveries import (
+    PAUSES,
+    DeliveryColumns,
+    after_try,
+    begin,
+    delivery_checks,
+    pause_before,
+    reconcile,
+    record,
+    send_again,
+)
 from plugins.sdk import Outcome
 
 
@@ -80,6 +90,18 @@ def test_a_try_that_never_left_does_not_count(session):
         begin(session, Delivery, row.id)
         record(session, Delivery, row.id, Outcome("retry", "rate_limited_here", retry_after=timedelta(seconds=3)))
     assert (row.state, row.attempts) == ("waiting", 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [
+        (timedelta(milliseconds=1), timedelta(seconds=1)),
+        (timedelta(days=-1), timedelta(seconds=1)),
+        (timedelta.max, timedelta(days=1)),
+    ],
+)
+def test_a_pause_before_what_was_not_tried_is_a_second_to_a_day(asked, pause):
+    assert after_try(1, Outcome("retry", "rate_limited_here", retry_after=asked)) == (0, pause)
 
 
 @pytest.mark.usefixtures("table")

@@ -1,11 +1,13 @@
 """Reminders: planned for who consented and is expected, sent once, and found in the patient's history."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
 
+from core.jobs import LeaseLost
 from core.jobs.worker import drain
 from plugins.sdk import DeliveryReport, Outcome
 from tenants.messages import sending
@@ -188,6 +190,47 @@ def test_a_message_is_tried_again_only_if_the_gateway_did_not_take_it(partner, n
     drain(partner.tenant)
     assert state_of(partner, message) == ("sent", None)
     assert len({each[0] for each in network.sent}) == 1
+
+
+def test_a_message_that_the_platform_held_back_loses_no_attempt(partner, network, message):
+    network.answers = [Outcome("retry", "BreakerOpen", retry_after=timedelta(milliseconds=1))]
+    drain(partner.tenant)
+    with partner.session() as session:
+        row = session.get(Communication, UUID(message["id"]))
+        assert (row.status, row.attempts) == ("waiting", 0)
+        assert row.scheduled_for >= row.updated_at + timedelta(seconds=0.9)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [(Outcome("sent", reference="late"), ("sent", None)), (Outcome("failed", "blocked"), ("failed", "blocked"))],
+)
+def test_the_outcome_of_a_worker_that_lost_its_job_counts(partner, network, message, monkeypatch, answer, state):
+    job = uuid4()
+
+    def send(*_, **__):
+        with partner.session() as session:
+            sending._prepare(session, UUID(message["id"]), job)  # by the next worker
+        assert state_of(partner, message) == ("unknown", "interrupted")
+        return answer
+
+    class Lost:
+        """The context of a worker that loses its job while it sends."""
+
+        job_id, actor, tenant, steps = job, "test:1", partner.tenant, 0
+
+        @contextmanager
+        def session(self):
+            self.steps += 1
+            if self.steps > 1:
+                raise LeaseLost
+            with partner.session() as session:
+                yield session
+
+    monkeypatch.setattr(sending.gateway, "send", send)
+    with pytest.raises(LeaseLost):
+        sending.send(Lost(), {"message_id": message["id"]})
+    assert state_of(partner, message) == state
 
 
 @pytest.mark.parametrize(("reason", "later"), [("invalid_number", "wrong_number"), ("unsubscribed", "opted_out")])
