@@ -46,8 +46,10 @@ def is_repeatable(tenant: TenantRef, channel_id: UUID, alert: Alert) -> bool:
     try:
         opened = sending.open_instance(tenant, channel_id, KIND)
         return all(request.repeatable for request in opened.call("requests", alert, opened.settings))
-    except (sending.NotUsableError, PluginFailed):
+    except sending.NotUsableError:
         return True  # nothing was sent, and nothing will be
+    except PluginFailed:
+        return False  # the next call of the plugin may succeed, and send
 
 
 def send(tenant: TenantRef, channel_id: UUID, alert: Alert) -> Outcome:

@@ -1,6 +1,7 @@
 """Each alert reaches its channels once: through silences, quiet hours, escalation and the death of a worker."""
 
 from datetime import timedelta
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from core.clock import now
 from core.database import node_session, tenant_session
 from core.events import publish
 from core.jobs.worker import drain
+from core.plugins.errors import PluginFailed
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import ChannelAct, Outcome
 from tenants.alerts import acts, channels, management
@@ -92,6 +94,17 @@ def test_a_message_whose_worker_died_is_repeated_only_where_the_receiver_recogni
     run(place)
     assert len(receiver.calls) == calls
     assert deliveries(place)[0][:2] == ("trigger", state)
+
+
+def test_a_message_whose_plugin_failed_is_not_taken_for_repeatable(place, monkeypatch):
+    class Opened:
+        settings: ClassVar = {}
+
+        def call(self, *_):
+            raise PluginFailed("it has no process")
+
+    monkeypatch.setattr(channels.sending, "open_instance", lambda *_: Opened())
+    assert not channels.is_repeatable(place, uuid4(), None)
 
 
 def test_a_refused_message_is_tried_again_later_and_the_acts_after_it_wait(place, raised, receiver):
