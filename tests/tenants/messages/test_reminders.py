@@ -199,6 +199,7 @@ def test_a_message_that_the_platform_held_back_loses_no_attempt(partner, network
         row = session.get(Communication, UUID(message["id"]))
         assert (row.status, row.attempts) == ("waiting", 0)
         assert row.scheduled_for >= row.updated_at + timedelta(seconds=0.9)
+    assert partner.api.post(f"/v1/messages/{message['id']}/cancel").status_code == 200
 
 
 @pytest.mark.parametrize(
