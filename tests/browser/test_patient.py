@@ -163,7 +163,7 @@ def test_an_attempt_with_all_its_facts_is_recorded_and_undone(visit, address, sc
     page.get_by_label("What happened?").select_option("Will come")
     page.get_by_label("Will come on").fill((today("Africa/Lagos") + timedelta(days=2)).isoformat())
     page.get_by_label("Why did the patient stay away?").select_option("Transport or distance")
-    page.get_by_label("Note").fill("asked to call after five")
+    page.get_by_label("Note", exact=True).fill("asked to call after five")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved.").wait_for()
     story = page.get_by_role("region", name="What happened").inner_text()
@@ -177,20 +177,20 @@ def test_an_attempt_with_all_its_facts_is_recorded_and_undone(visit, address, sc
 def test_a_form_that_is_not_right_says_what_to_change_and_loses_nothing(visit, address, accessible):
     page = visit(address)
     page.get_by_text("Record an attempt").click()
-    page.get_by_label("Note").fill("left a message")
+    page.get_by_label("Note", exact=True).fill("left a message")
     page.get_by_label("Will come on").fill("2020-01-01")
     page.get_by_label("What happened?").select_option("Will come")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("alert").wait_for()
     page.get_by_role("alert").get_by_role("link").click()
     assert page.evaluate("document.activeElement.id") == "promised_for"
-    assert page.get_by_label("Note").input_value() == "left a message"
+    assert page.get_by_label("Note", exact=True).input_value() == "left a message"
     accessible(page)
 
 
 def test_an_attempt_is_recorded_by_keyboard(visit, address):
     page = visit(address, size=DESKTOP)
-    page.locator("summary").focus()
+    page.locator("summary").filter(has_text="Record an attempt").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("Not")
@@ -248,7 +248,7 @@ def test_a_clinician_signs_in_finds_a_patient_by_name_reads_why_sees_the_results
     page.get_by_text("Record an attempt").click()
     accessible(page)
     page.get_by_label("What happened?").select_option("Will come")
-    page.get_by_label("Note").fill("result explained")
+    page.get_by_label("Note", exact=True).fill("result explained")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved.").wait_for()
     assert "result explained" in story.inner_text()
