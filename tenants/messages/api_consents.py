@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from core.access import TenantDb, require
 from core.errors import NotFound
 from core.errors.problem import responses
 from core.identity import Principal
+from core.web.location import set_location
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.messages import consents
 from tenants.messages.schemas import ConsentOut, ConsentPost
@@ -40,6 +41,8 @@ def list_consents(_: Reader, db: TenantDb, patient_id: UUID, paging: Ordered) ->
     summary="Record that a patient consents to messages, or withdraws the consent",
     responses=responses(NotFound),
 )
-def record_consent(_: Writer, db: TenantDb, patient_id: UUID, body: ConsentPost) -> ConsentOut:
+def record_consent(_: Writer, db: TenantDb, patient_id: UUID, body: ConsentPost, response: Response) -> ConsentOut:
     """Record a decision. One that repeats the newest decision of the purpose adds nothing."""
-    return consents.shown(consents.decide(db, patient_id, body))
+    row = consents.decide(db, patient_id, body)
+    set_location(response, f"/v1/patients/{patient_id}/consents")
+    return consents.shown(row)
