@@ -146,6 +146,7 @@ def set_alert_rule(world: World) -> Call:
     def state() -> Any:
         return world.json("GET", "/v1/alert-rules/drift")
 
+    world.json("PUT", "/v1/alert-rules/drift", json=_rule(), headers=ANY)
     return Call(path={"rule": "drift"}, json=_rule(), headers=ANY, state=state)
 
 
