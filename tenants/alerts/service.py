@@ -16,6 +16,7 @@ from tenants.alerts.models import Alert
 from tenants.alerts.schemas import AlertDeliveryOut, AlertDetail, AlertEventOut, AlertFilter, AlertOut
 from tenants.alerts.words import title_of
 from tenants.records.models import Facility
+from tenants.records.places import facility_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,7 +30,11 @@ ACT: Final = "alerts.act"
 
 
 def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest) -> Slice[AlertOut]:
-    """Return one page of alerts within reach."""
+    """Return one page of alerts within reach.
+
+    Raises:
+        Invalid: there is no such facility (422).
+    """
     wanted: list[Any] = [within_reach(session)]
     wanted += [
         column == value
@@ -41,8 +46,9 @@ def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest
         )
         if value is not None
     ]
-    if chosen.facility is not None:
-        wanted.append(col(Alert.facility_uuid).in_(select(Facility.uuid).where(Facility.datim_id == chosen.facility)))
+    place = facility_named(session, chosen.facility)
+    if place is not None:
+        wanted.append(Alert.facility_uuid == place.uuid)
     columns = {"created_at": col(Alert.created_at)}
     part = read_slice(session, select(Alert).where(*wanted), paging, columns, col(Alert.uuid))
     return Slice(shown(session, part.rows), part.total, part.last)
