@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Managed = TypeVar("Managed", AlertRoute, AlertPolicy, OnCallRota)
 _LATER: Final = "Choose a later time."
+_ONE: Final = "Send one of them, not both."
 MOST: Final = 100
 """Routes, policies and rotas of one tenant, each."""
 NAMES: Mapping[type[Any], str] = {
@@ -62,7 +63,8 @@ def add(session: TenantSession, table: type[Managed], values: Mapping[str, Any],
     """Add a route, a policy or a rota.
 
     Raises:
-        Invalid: it names a channel, policy, rota or person that the tenant does not have (422).
+        Invalid: it names a channel, policy, rota or person that the tenant does not have, or is a route to a channel
+            and a policy, or to neither (422).
         Conflict: the tenant has as many as it may (409).
     """
     _check_room(len(list_of(session, table)))
@@ -207,11 +209,15 @@ def _check_room(there: int) -> None:
 
 
 def _check(session: TenantSession, values: Mapping[str, Any]) -> None:
-    """Check that what a choice names belongs to the tenant.
+    """Check that what a choice names belongs to the tenant, and that a route has one target.
 
     Raises:
-        Invalid: it does not (422).
+        Invalid: it does not, or has not (422).
     """
+    if "policy_id" in values and (values["policy_id"] is None) == (values["channel_id"] is None):
+        problem = phrase("give channel_id or policy_id, one of them")
+        errors = [FieldError(f"body.{name}", problem, _ONE) for name in ("channel_id", "policy_id")]
+        raise Invalid("the route is not valid", errors=errors)
     channels = {str(each.id) for each in list_channels(session)}
     policies = {str(each.id) for each in list_of(session, AlertPolicy)}
     rotas = {str(each.id) for each in list_of(session, OnCallRota)}

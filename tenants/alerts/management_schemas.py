@@ -96,13 +96,6 @@ class RouteIn(BaseModel):
     channel_id: UUID | None = Field(default=None, description="To this channel.", examples=[None])
     policy_id: UUID | None = Field(default=None, description="To this escalation policy.", examples=[_POLICY])
 
-    @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        if (self.channel_id is None) == (self.policy_id is None):
-            message = "give channel_id or policy_id, one of them"
-            raise ValueError(message)
-        return self
-
     def values(self, facilities: list[UUID]) -> dict[str, Any]:
         """Return the columns of the route."""
         own = self.model_dump(exclude={"from_time", "until_time", "facilities"})

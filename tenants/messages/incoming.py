@@ -26,6 +26,7 @@ from tenants.messages.answers import classify
 from tenants.messages.models import Communication, UnmatchedMessage
 from tenants.messages.schemas import ConsentPost
 from tenants.messages.settings import MessageSettings
+from tenants.records.identities import canonical_of
 from tenants.records.ids import new_uuid
 from tenants.records.reach import within_reach
 from tenants.records.repository import patient_as_of
@@ -113,7 +114,7 @@ def settle(session: TenantSession, message_id: UUID, body: SettlePost) -> None:
 
     Raises:
         NotFound: no such message waits.
-        Invalid: something follows, and no patient is known or named.
+        Invalid: something follows, and no patient is known or named; or another patient is named than the known one.
     """
     row = session.exec(
         select(Communication)
@@ -129,12 +130,20 @@ def settle(session: TenantSession, message_id: UUID, body: SettlePost) -> None:
         row = _settle_unmatched(session, message_id, body)
     if row is None:
         return
+    if body.patient_id is not None and not _same(session, body.patient_id, row.patient_uuid):
+        problem = FieldError("body.patient_id", "is not the patient of the message", "Leave it out.")
+        detail = "the message cannot be settled"
+        raise Invalid(detail, errors=[problem])
     row.answer = None if body.answer == "nothing" else body.answer
     if row.answer in ("stop", "start") and row.recipient_bidx is not None:
         agrees = row.answer == "start"
         _consent(session, row.recipient_bidx, [row.patient_uuid], agrees=agrees)
     apply(session, row)
     audit.record(session, "messages:incoming:settle", "patient", row.patient_uuid, {"answer": body.answer})
+
+
+def _same(session: TenantSession, one: UUID, other: UUID) -> bool:
+    return canonical_of(session, one) == canonical_of(session, other)
 
 
 def _settle_unmatched(session: TenantSession, message_id: UUID, body: SettlePost) -> Communication | None:

@@ -94,7 +94,8 @@ def test_an_answer_that_is_not_clear_waits_for_a_person(partner, reminded):
     receive(partner, phone, "perhaps tomorrow")
     (message,) = [each for each in waiting(partner) if each["patient_id"] == patient]
     assert (message["text"], message["sender"]) == ("perhaps tomorrow", None)
-    assert settle(partner, message, answer="coming").status_code == 204
+    assert settle(partner, message, answer="coming", patient_id=partner.patient()).status_code == 422
+    assert settle(partner, message, answer="coming", patient_id=patient).status_code == 204
     assert settle(partner, message, answer="coming").status_code == 404
     attempts = partner.api.get("/v1/attempts", params={"patient_id": patient}).json()["items"]
     assert [attempt["outcome"] for attempt in attempts] == ["promised"]
