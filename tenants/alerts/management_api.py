@@ -15,8 +15,8 @@ from core.web.location import set_location
 from tenants.alerts import management, rules
 from tenants.alerts.management_schemas import (
     OnCallOut,
-    OverrideIn,
-    OverrideOut,
+    OnCallOverrideIn,
+    OnCallOverrideOut,
     PolicyIn,
     PolicyOut,
     RotaIn,
@@ -280,10 +280,10 @@ def get_on_call(_: Read, db: TenantDb, rota_id: UUID) -> OnCallOut:
     summary="List the overrides of a rota",
     responses=responses(NotFound),
 )
-def list_on_call_overrides(_: Read, db: TenantDb, rota_id: UUID) -> list[OverrideOut]:
+def list_on_call_overrides(_: Read, db: TenantDb, rota_id: UUID) -> list[OnCallOverrideOut]:
     """Return the overrides that have not ended, whole."""
     management.find(db, OnCallRota, rota_id)
-    return [OverrideOut.model_validate(row) for row in overrides_of(db, rota_id, now())]
+    return [OnCallOverrideOut.model_validate(row) for row in overrides_of(db, rota_id, now())]
 
 
 @router.post(
@@ -294,12 +294,12 @@ def list_on_call_overrides(_: Read, db: TenantDb, rota_id: UUID) -> list[Overrid
     responses=responses(NotFound, Conflict),
 )
 def create_on_call_override(
-    _: Manage, db: TenantDb, rota_id: UUID, body: OverrideIn, response: Response
-) -> OverrideOut:
+    _: Manage, db: TenantDb, rota_id: UUID, body: OnCallOverrideIn, response: Response
+) -> OnCallOverrideOut:
     """Put a member on call for a time, instead of the one whose shift it is."""
     row = management.add_override(db, rota_id, body.model_dump(), source="api")
     set_location(response, f"/v1/on-call/{rota_id}/overrides")
-    return OverrideOut.model_validate(row)
+    return OnCallOverrideOut.model_validate(row)
 
 
 @router.delete(

@@ -242,7 +242,7 @@ class RotaOut(BaseModel):
         return cls(**values, handover_time=time_of_day(row.handover_minute))
 
 
-class OverrideIn(BaseModel):
+class OnCallOverrideIn(BaseModel):
     """A member who is on call for a time instead of the one whose shift it is."""
 
     model_config = _STRICT
@@ -252,7 +252,7 @@ class OverrideIn(BaseModel):
     until: IsoInstant = Field(description="Until then.", examples=["2026-12-27T08:00:00Z"])
 
 
-class OverrideOut(OverrideIn):
+class OnCallOverrideOut(OnCallOverrideIn):
     """An override."""
 
     model_config = ConfigDict(from_attributes=True)
