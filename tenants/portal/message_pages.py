@@ -92,6 +92,7 @@ def show_messages(
         done=done,
         zone=ZoneInfo(scope.tenant.time_zone),
         may_send="messages.send" in principal.permissions,
+        may_read_texts="templates.read" in principal.permissions,
     )
 
 

@@ -52,7 +52,8 @@ def show_texts(page: Page, principal: Reader, scope: TenantScope, done: str = ""
         words=words,
         done=done,
         zone=ZoneInfo(scope.tenant.time_zone),
-        may_write="templates.write" in principal.permissions,
+        may_write="templates.write" in principal.permissions and principal.reach.everything,
+        may_read_messages="messages.read" in principal.permissions,
     )
 
 

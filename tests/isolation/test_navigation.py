@@ -15,6 +15,7 @@ from tests.keyed import KeyedClient
 
 STEPS = {
     "/events",
+    "/operators/stream",
     "/start",
     "/me/second-factor/set-up",
     "/programme/people",
