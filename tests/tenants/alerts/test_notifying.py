@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from core.clock import now
 from core.database import node_session, tenant_session
+from core.errors import Invalid
 from core.events import publish
 from core.jobs.worker import drain
 from core.plugins.errors import PluginFailed
@@ -205,3 +206,10 @@ def test_a_snooze_ends_with_another_message_and_reopening_notifies_again(place, 
         acts.reopen(session, alert, source="api")
     drain(place)
     assert receiver.acts == ["trigger", "trigger", "resolve", "trigger"]
+
+
+def test_a_route_has_one_target(place):
+    body = {"name": "r", "channel_id": None, "policy_id": None}
+    with tenant_session(place, actor="test:1") as session, pytest.raises(Invalid) as raised:
+        management.add(session, AlertRoute, body, source="api")
+    assert [each.field for each in raised.value.errors] == ["body.channel_id", "body.policy_id"]
