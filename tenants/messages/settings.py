@@ -26,9 +26,9 @@ class MessageSettings(BaseModel):
     region: Annotated[str, Field(min_length=2, max_length=2)] = "NG"
     """Country of phones that are written without a country code, as two letters of ISO 3166."""
     code_word: Annotated[str, Field(max_length=20)] = ""
-    """A word by which patients recognize the sender, such as Sunrise. Templates use it as {code_word}."""
+    """A word by which patients recognize the sender, such as Sunrise. Templates may begin with it."""
     phone: Annotated[str, Field(max_length=25)] = ""
-    """The phone that patients can call. Templates use it as {phone}."""
+    """The phone that patients can call. Templates may name it."""
     language: Annotated[str, Field(pattern="^[a-z]{2,3}$")] = "en"
     """Language of messages to patients for whom none is recorded."""
     days_before: Annotated[tuple[Annotated[int, Field(ge=1, le=14)], ...], Field(max_length=3)] = (2, 1)

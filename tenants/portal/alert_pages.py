@@ -125,5 +125,5 @@ def _names(scope: Scope, actors: list[str]) -> dict[str, str]:
     """Return what the page calls each actor."""
     people = names_of(scope.tenant, people_of_actors(actors))
     known = {actor_of_person(person): name for person, name in people.items()}
-    kinds = {"channel": _("a channel"), "system": _("the platform")}
+    kinds = {"channel": _("a channel"), "system": _("the platform"), "job": _("the platform")}
     return {actor: known.get(actor) or kinds.get(actor.partition(":")[0], actor) for actor in actors}

@@ -221,4 +221,7 @@ def _raised(tenant: TenantRef) -> UUID:
         drift = get_rule(session, "drift")
         apply_signals(session, drift, [Signal(subject="additive-3", count=1)], whole=False)
         apply_signals(session, get_rule(session, "viral_load"), [Signal(facility=place, count=12)], whole=False)
-        return session.exec(select(Alert.uuid).where(Alert.alert_type == "viral_load")).one()
+        raised = select(Alert.uuid).where(Alert.alert_type == "viral_load", Alert.facility_uuid == place)
+        alert = session.exec(raised.order_by(col(Alert.created_at).desc())).first()
+        assert alert is not None
+        return alert

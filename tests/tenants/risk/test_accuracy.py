@@ -99,7 +99,7 @@ def test_a_schedule_measures_and_the_api_answers(partner, trained, client_for, a
     change(partner, "DELETE FROM accuracy_months")
     with opener(partner)() as session:
         enqueue_measure(session, None)
-    assert drain(partner) == 1
+    drain(partner)
     (month,) = client_for(application, trained[0].api_key).get("/v1/risk/accuracy").json()
     assert month["month"] == str(DAY.replace(day=1))
     assert month["figures"]["roc_auc"]["value"] > 0.5
