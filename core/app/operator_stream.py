@@ -201,7 +201,7 @@ async def frames(asked: OperatorSubscription, first: list[str], last: str) -> As
             return
         for text in texts:
             yield text
-        if reading.has_ended() or not await reading.is_valid():
+        if reading.has_ended() or not await reading.validity.lasts():
             return
         if not reading.more:
             await anyio.sleep(stream.TICK_SECONDS)
@@ -216,7 +216,8 @@ class _Reading:
 
     def __init__(self, asked: OperatorSubscription, last: str) -> None:
         self._asked, self._last = asked, last
-        self._sent = self._confirmed = time.monotonic()
+        self._sent = time.monotonic()
+        self.validity = stream.Validity(asked.confirm, STREAMS.read)
         self.more = False
 
     async def look(self) -> list[str]:
@@ -240,19 +241,6 @@ class _Reading:
     def has_ended(self) -> bool:
         """Return whether nothing is left to send to a reader who does not wait, or while the process stops."""
         return not self.more and (not self._asked.wait or self._asked.draining())
-
-    async def is_valid(self) -> bool:
-        """Return whether the credential is still valid, checked every few seconds."""
-        if time.monotonic() - self._confirmed < stream.LOOK_SECONDS:
-            return True
-        try:
-            await STREAMS.read(self._asked.confirm)
-        except Unavailable:
-            return True  # it checks again
-        except AppError:
-            return False
-        self._confirmed = time.monotonic()
-        return True
 
     async def _changes(self) -> list[str]:
         """Return the names of the changes that this process saw since the last look."""

@@ -20,7 +20,7 @@ from core.events.catalogue import public_types
 from core.events.signals import Signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
     from uuid import UUID
 
     from starlette.types import Receive, Scope, Send
@@ -188,7 +188,7 @@ async def frames(asked: Subscription, woken: asyncio.Event) -> AsyncIterator[str
             text = await reading.tick()
             if text:
                 yield text
-        if asked.draining() or not await reading.is_valid():
+        if asked.draining() or not await reading.validity.lasts():
             return
 
 
@@ -199,7 +199,8 @@ class _Reading:
         self._asked, self._woken = asked, woken
         self._last = 0
         self._more = False
-        self._sent = self._looked = self._confirmed = time.monotonic()
+        self._sent = self._looked = time.monotonic()
+        self.validity = Validity(asked.confirm, STREAMS.read)
 
     async def begin(self) -> list[str]:
         newest: int = await STREAMS.read(last_number, self._asked.tenant)
@@ -243,12 +244,25 @@ class _Reading:
         self._sent = time.monotonic()
         return ": the stream is open\n\n"
 
-    async def is_valid(self) -> bool:
-        """Return whether the credential is still valid, checked every few seconds."""
+
+class Validity:
+    """Checks every few seconds whether the credential of a stream's reader is still valid.
+
+    Args:
+        confirm: raises when it is not.
+        read: reads in a thread, as the streams of this kind do.
+    """
+
+    def __init__(self, confirm: Callable[[], None], read: Callable[..., Awaitable[object]]) -> None:
+        self._confirm, self._read = confirm, read
+        self._confirmed = time.monotonic()
+
+    async def lasts(self) -> bool:
+        """Return whether the credential is still valid."""
         if time.monotonic() - self._confirmed < LOOK_SECONDS:
             return True
         try:
-            await STREAMS.read(self._asked.confirm)
+            await self._read(self._confirm)
         except Unavailable:
             return True  # it checks again
         except AppError:

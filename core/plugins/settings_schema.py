@@ -55,7 +55,7 @@ def check_schema(plugin: str, schema: Any, *, trusted: bool) -> Mapping[str, Any
     Args:
         plugin: name for the message.
         schema: what the plugin gave.
-        trusted: whether it is a first-party plugin; only such a one may use ``pattern``, which runs in this process.
+        trusted: whether the plugin is first-party; no other may use ``pattern``, which runs in this process.
 
     Raises:
         PluginFailed: it is no schema, or uses what the platform does not offer.
