@@ -12,7 +12,6 @@ from core.audit import anchors, sealer
 from core.audit.verify import verify
 from core.database import TenantSession, owner_session, platform_session
 from core.errors import Conflict
-from core.jobs.worker import working
 from core.tenancy import list_tenants
 
 
@@ -300,22 +299,6 @@ class TestSealer:
             threading.Event().wait(0.05)  # PostgreSQL's counters follow, of a connection that rests after ten seconds
         assert first.id in seen
         assert second.id not in seen
-
-    def test_a_worker_seals_and_anchors_within_seconds(self, tenant, open_session, settings_of):
-        settings_of(audit_seal_seconds=0.1, audit_anchor_seconds=0)
-        with working(threads=1):
-            act(open_session, tenant, 3)
-            for _ in range(300):
-                verdict = verify(tenant)
-                if verdict.anchored_through:
-                    break
-                threading.Event().wait(0.1)
-        assert (verdict.intact, verdict.events, verdict.pending, verdict.anchored_through) == (
-            True,
-            3,
-            0,
-            verdict.seals,
-        )
 
     def test_a_tenant_that_cannot_be_sealed_does_not_keep_the_others(self, two_tenants, open_session, monkeypatch):
         first, second = two_tenants

@@ -1,4 +1,4 @@
-"""An operator sees which workers are alive, and how long jobs of each kind have been waiting."""
+"""What a running worker shows of itself and does beside jobs, and how long jobs of each kind have been waiting."""
 
 import os
 import threading
@@ -7,9 +7,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from core import audit
+from core.audit.verify import verify
 from core.database import databases, node_session
 from core.jobs import live_workers, queue_age
 from core.jobs.heartbeat import Heartbeat
+from core.jobs.worker import working
 
 
 @pytest.fixture
@@ -60,8 +63,6 @@ def test_a_worker_that_stops_signs_off(own_services):
 
 
 def test_a_running_worker_is_seen_in_every_data_database(own_services):
-    from core.jobs.worker import working
-
     with working(threads=3):
         for database in databases():
             assert until(lambda database=database: [worker.threads for worker in live_workers(database)]) == [3]
@@ -75,6 +76,16 @@ def until(condition):
             return value
         ticks.wait(0.05)
     pytest.fail("what was promised did not come")
+
+
+def test_a_worker_seals_and_anchors_audits_within_seconds(tenant, open_session, settings_of):
+    settings_of(audit_seal_seconds=0.1, audit_anchor_seconds=0)
+    with working(threads=1):
+        with open_session(tenant) as session:
+            audit.record_many(session, "api:audit:read", "patient", [uuid4() for _ in range(3)])
+        verdict = until(lambda: (found := verify(tenant)).anchored_through and found)
+    assert (verdict.intact, verdict.pending, verdict.anchored_through) == (True, 0, verdict.seals)
+    assert verdict.events >= 3
 
 
 def test_rows_of_workers_that_vanished_are_removed_after_a_day(own_services):
