@@ -15,4 +15,4 @@ if not STATUS.exists() or STATUS.read_text(encoding="utf-8").strip() != "1":
 failed = sorted(json.loads(FAILED.read_text(encoding="utf-8"))) if FAILED.exists() else []
 if not 1 <= len(failed) <= MOST:
     sys.exit(f"{len(failed)} tests failed: only 1 to {MOST} are run again")
-print("failed, and run again alone:", *failed, sep="\n  ")
+sys.stdout.write("\n  ".join(["failed, and run again alone:", *failed]) + "\n")
