@@ -83,7 +83,7 @@ def test_a_worker_seals_and_anchors_audits_within_seconds(tenant, open_session, 
     with working(threads=1):
         with open_session(tenant) as session:
             audit.record_many(session, "api:audit:read", "patient", [uuid4() for _ in range(3)])
-        verdict = until(lambda: (found := verify(tenant)).anchored_through and found)
+        verdict = until(lambda: (latest := verify(tenant)).anchored_through and latest)
     assert (verdict.intact, verdict.pending, verdict.anchored_through) == (True, 0, verdict.seals)
     assert verdict.events >= 3
 
