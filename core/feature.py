@@ -215,7 +215,7 @@ feature = Feature(
     dependencies=(
         "core.error_groups.sentry:ERROR_TRACKER",
         "core.webhooks.dispatch:RECEIVERS",
-        "core.plugins.sending:RECEIVERS",
+        "core.plugins.request_sender:RECEIVERS",
         "core.plugins.hosts:PROCESSES",
     ),
     commands={

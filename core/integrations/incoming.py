@@ -23,8 +23,8 @@ from core.events import publish
 from core.jobs.inbox import first_time
 from core.plugins import instances
 from core.plugins.filling import foreign_text
-from core.plugins.sending import ACTOR, NotUsableError, UsableInstance, open_instance
 from core.plugins.signatures import BadSignatureError, verify
+from core.plugins.usable_instances import ACTOR, NotUsableError, UsableInstance, open_instance
 from core.tenancy import tenant_of_id
 from plugins.sdk import IncomingRequest, Signature
 

@@ -11,7 +11,8 @@ from core.errors import NotFound, Unavailable, phrase
 from core.events.catalogue import type_of
 from core.jobs import Retry, enqueue, job
 from core.plugins import instances
-from core.plugins.sending import log_failure, send_event
+from core.plugins.sending import send_event
+from core.plugins.usable_instances import log_failure
 from core.webhooks import fan_out
 from plugins.sdk import Event
 

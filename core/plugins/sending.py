@@ -5,34 +5,22 @@ No transaction may be open. An outcome is returned for whatever happens; what to
 
 from __future__ import annotations
 
-import socket
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import httpx
-
-from core import metering
-from core.clock import now
-from core.database import require_none, tenant_session
-from core.errors import NotFound
-from core.outgoing import AddressRejected, AnswerTooLarge, send
-from core.plugins import instances, settings_schema
-from core.plugins.calls import call
-from core.plugins.catalogue import Offer, find_offer
 from core.plugins.errors import PluginFailed
-from core.plugins.filling import BadRequestError, Filling, fill, foreign_text, hide, storable, without_marks
-from core.plugins.instance_models import PluginFailure
+from core.plugins.filling import BadRequestError, without_marks
 from core.plugins.own_messages import gateway_named, letter_of, secrets_of_sms, send_letter, text_of_request
 from core.plugins.rates import wait_before
-from core.resilience import BreakerOpen, BulkheadFull, DeadlinePassed, Dependency
+from core.plugins.request_sender import meter, send_one
+from core.plugins.usable_instances import NotUsableError, UsableInstance, log_failure, open_instance
 from plugins.sdk import (
     Alert,
     DeliveryReport,
     Event,
     HttpRequest,
-    HttpResponse,
     Outcome,
     Sms,
     failed,
@@ -41,87 +29,13 @@ from plugins.sdk import (
     sent,
     unknown,
 )
-from plugins.sdk.http_types import MOST_REQUESTS, MOST_TEXT, Failure
+from plugins.sdk.http_types import MOST_REQUESTS, MOST_TEXT
 from plugins.sdk.letters import MAIL, SMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.database import TenantRef
-
-RECEIVERS: Final = Dependency(
-    "plugin_receivers",
-    "Services of others that plugins speak to: channels, gateways, sources. Without one, its messages wait.",
-    timeout=15.0,
-    at_once=4,
-    at_once_per_tenant=4,
-    by_instance=True,
-)
-METER: Final = "plugin_requests"
-ACTOR: Final = "system:plugins"
-_LARGEST_ANSWER: Final = 65_536
-_MOST_HEADERS: Final = 100
-_MOST_OUTPUT: Final = 4_000
-_NOT_CALLED: Final = timedelta(seconds=30)
-_NEVER_LEFT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    ConnectionRefusedError,
-    socket.gaierror,
-)
-_PERSONAL: Final = frozenset({"acts", "reports", "received", "status"})
-"""The methods that read what a vendor says of people: nobody stores or shows what a plugin writes about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class UsableInstance:
-    """An instance that can be used now, with its secrets.
-
-    Attributes:
-        tenant: whose it is.
-        instance_id: its id.
-        offer: of the plugin.
-        settings: as the plugin gets them, with marks in place of the secrets.
-        secrets: by name.
-        hosts: to which its requests may go; None if to any.
-    """
-
-    tenant: TenantRef
-    instance_id: UUID
-    offer: Offer
-    settings: Mapping[str, Any]
-    secrets: Mapping[str, str]
-    hosts: Sequence[str] | None
-
-    def call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - see the method
-        """Call a method of the plugin with the settings as its last argument.
-
-        Raises:
-            PluginFailed: see ``core.plugins.calls``. The failure is in the instance's log, without the plugin's own
-                words if the method reads what people wrote.
-        """
-        try:
-            return call(self.offer, self.tenant, method, *arguments)
-        except PluginFailed as error:
-            if method in _PERSONAL:
-                log_failure(self.tenant, self.instance_id, method, error.slug)
-                detail = f"plugin {self.offer.name!r} failed in {method}"
-                raise type(error)(detail) from None
-            log_failure(self.tenant, self.instance_id, method, error.detail, getattr(error, "output", ""))
-            raise
-
-
-class NotUsableError(Exception):
-    """An instance cannot be used now.
-
-    Attributes:
-        reason: ``no_instance``, ``disabled`` or ``plugin_missing``.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def send_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Outcome:
@@ -214,118 +128,6 @@ def ask_status(tenant: TenantRef, instance_id: UUID, reference: str) -> Delivery
     return report
 
 
-def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInstance:
-    """Return an instance with its secrets, for one use.
-
-    Raises:
-        NotUsableError: there is none of this kind, it is disabled, or its plugin is not there.
-        TransactionOpenError: a transaction is open.
-    """
-    require_none("an instance of a plugin was used")
-    with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-        try:
-            row = instances.get_instance(session, instance_id)
-        except NotFound:
-            row = None
-        if row is None or row.kind != kind:
-            reason = "no_instance"
-            raise NotUsableError(reason)
-        if not row.enabled:
-            reason = "disabled"
-            raise NotUsableError(reason)
-        secrets, settings, plugin = instances.secrets_of(session, row), row.settings, row.plugin
-    offer = find_offer(kind, plugin)
-    if offer is None:
-        reason = "plugin_missing"
-        raise NotUsableError(reason)
-    schema = offer.schema
-    limited = not offer.first_party or settings_schema.HOSTS in schema
-    return UsableInstance(
-        tenant,
-        instance_id,
-        offer,
-        settings_schema.with_marks(schema, without_marks(settings), secrets),
-        secrets,
-        settings_schema.hosts_of(schema, {**settings, **secrets}) if limited else None,
-    )
-
-
-def send_one(
-    opened: UsableInstance,
-    request: HttpRequest,
-    message_id: str,
-    more: Mapping[str, str],
-    *,
-    largest: int = _LARGEST_ANSWER,
-) -> HttpResponse | Outcome:
-    """Send one request of an instance. Return the response, or the outcome if the request was not sent.
-
-    Args:
-        opened: the instance.
-        request: as its plugin described it.
-        message_id: of the message, the same in every attempt.
-        more: secrets of this message alone, by name.
-        largest: most bytes of the answer that are read.
-    """
-    secrets = {**opened.secrets, **more}
-    try:
-        filled = fill(request, Filling(secrets, opened.hosts, message_id, int(now().timestamp())))
-    except BadRequestError as error:
-        log_failure(opened.tenant, opened.instance_id, "request", error.reason)
-        return failed(error.reason[:MOST_TEXT])
-    wait = wait_before(opened.instance_id, opened.offer.per_minute)
-    if wait:
-        return retry("rate_limited_here", timedelta(seconds=wait))
-    _meter(opened)  # before it is sent: an error of the database then costs no outcome
-    failure: Failure | None = None
-    try:
-        answer = send(
-            RECEIVERS,
-            filled,
-            tenant=opened.tenant.id,
-            instance=f"{opened.instance_id} {filled.url.host}",
-            largest=largest,
-            cut=True,
-        )
-    except (BreakerOpen, BulkheadFull, DeadlinePassed) as error:
-        return retry(type(error).__name__, _NOT_CALLED)
-    except AddressRejected:
-        log_failure(opened.tenant, opened.instance_id, "request", "address_not_allowed")
-        return failed("address_not_allowed")
-    except AnswerTooLarge:
-        failure = "too_large"
-    except _NEVER_LEFT:
-        failure = "no_connection"
-    except httpx.TimeoutException:
-        failure = "timeout"
-    except (httpx.HTTPError, OSError):
-        failure = "bad_answer"
-    if failure is not None:
-        return HttpResponse(0, failure=failure)
-    headers = {
-        str(name).lower(): foreign_text(hide(str(value), secrets))
-        for name, value in [*answer.headers.items()][:_MOST_HEADERS]
-    }
-    text = foreign_text(hide(answer.body.decode("utf-8", "replace"), secrets))
-    return HttpResponse(answer.status, headers, text)
-
-
-def log_failure(tenant: TenantRef, instance_id: UUID, operation: str, reason: str, output: str = "") -> None:
-    """Write a failure into the instance's log, if the instance is still there."""
-    with tenant_session(tenant, actor=ACTOR) as session:
-        try:
-            instances.get_instance(session, instance_id)
-        except NotFound:
-            return
-        row = PluginFailure(
-            instance_id=instance_id,
-            operation=operation,
-            reason=storable(reason)[:MOST_TEXT],
-            output=storable(output)[-_MOST_OUTPUT:],
-        )
-        session.add(row)
-
-
 def _perform(
     tenant: TenantRef,
     instance_id: UUID,
@@ -381,7 +183,7 @@ def _send_own(opened: UsableInstance, request: HttpRequest, message_id: str) -> 
         return retry("rate_limited_here", timedelta(seconds=wait))
     try:
         if request.url.startswith(MAIL):
-            _meter(opened)
+            meter(opened)
             return send_letter(letter_of(request, opened.settings), opened.instance_id, message_id)
         text = text_of_request(request, opened.settings, opened.secrets)
         gateway_id = gateway_named(opened.tenant, text.gateway)
@@ -389,8 +191,3 @@ def _send_own(opened: UsableInstance, request: HttpRequest, message_id: str) -> 
         log_failure(opened.tenant, opened.instance_id, "request", error.reason)
         return failed(error.reason)
     return send_sms(opened.tenant, gateway_id, text.sms(message_id), to=text.to, text=text.text)
-
-
-def _meter(opened: UsableInstance) -> None:
-    with tenant_session(opened.tenant, actor=ACTOR) as session:
-        metering.record(session, METER, 1, key=str(uuid4()), dimensions={"plugin": opened.offer.name})

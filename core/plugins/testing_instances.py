@@ -8,6 +8,7 @@ from uuid import uuid4
 from core.clock import now
 from core.errors import Conflict
 from core.plugins import sending
+from core.plugins.usable_instances import NotUsableError, open_instance
 from plugins.sdk import Alert, Event, Outcome, sent
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def send_test(tenant: TenantRef, instance_id: UUID, kind: str) -> Outcome:
         detail = "a gateway is tested with a message to a phone"
         raise Conflict(detail, remedy="Send a message to a phone of your own.")
     try:
-        opened = sending.open_instance(tenant, instance_id, kind)
+        opened = open_instance(tenant, instance_id, kind)
         opened.call("look", opened.settings, now())
-    except sending.NotUsableError as error:
+    except NotUsableError as error:
         return Outcome("failed", error.reason)
     return sent()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.plugins import instances, sending
 from core.plugins.errors import PluginFailed
+from core.plugins.usable_instances import NotUsableError, open_instance
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -44,9 +45,9 @@ def is_repeatable(tenant: TenantRef, channel_id: UUID, alert: Alert) -> bool:
         TransactionOpenError: a transaction is open.
     """
     try:
-        opened = sending.open_instance(tenant, channel_id, KIND)
+        opened = open_instance(tenant, channel_id, KIND)
         return all(request.repeatable for request in opened.call("requests", alert, opened.settings))
-    except sending.NotUsableError:
+    except NotUsableError:
         return True  # nothing was sent, and nothing will be
     except PluginFailed:
         return False  # the next call of the plugin may succeed, and send

@@ -13,7 +13,7 @@ import pytest
 from core.database import tenant_session
 from core.identity.keys import create_key
 from core.integrations import incoming
-from core.plugins import instances, sending
+from core.plugins import instances, usable_instances
 from core.plugins.catalogue import find_offer
 from core.plugins.hosts import CallFailedError
 from plugins.sdk import ChannelAct, DeliveryReport, IncomingSms, Signature
@@ -187,7 +187,7 @@ def test_what_a_plugin_writes_about_messages_of_people_is_nowhere(api, module_te
         raise CallFailedError(detail, "Traceback +2348030000000")
 
     instance_id, path = set_up(api, "sms-gateway", "plain")
-    monkeypatch.setattr(sending, "call", fail)
+    monkeypatch.setattr(usable_instances, "call", fail)
     answer = api.post(path, content="STOP", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 502
     assert "+234" not in answer.text

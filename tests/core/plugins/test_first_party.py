@@ -11,9 +11,10 @@ from standardwebhooks import Webhook as Verifier
 
 from core.clock import now
 from core.database import tenant_session
-from core.plugins import catalogue, instances, own_messages, sending, signatures
+from core.plugins import catalogue, instances, own_messages, request_sender, sending, signatures
 from core.plugins.catalogue import find_offer
 from core.plugins.instances import InstanceIn
+from core.plugins.usable_instances import UsableInstance
 from plugins.sdk import (
     Alert,
     ChannelAct,
@@ -71,7 +72,7 @@ def tenant(module_tenant):
 @pytest.fixture
 def give_up_early(monkeypatch):
     """A function after which the platform waits for no answer: only for a vendor that hangs."""
-    return lambda: monkeypatch.setattr(sending, "RECEIVERS", replace(sending.RECEIVERS, timeout=0.2))
+    return lambda: monkeypatch.setattr(request_sender, "RECEIVERS", replace(request_sender.RECEIVERS, timeout=0.2))
 
 
 def add(tenant, kind, plugin, settings, name="One"):
@@ -139,8 +140,8 @@ def test_a_gateway_sends_one_message_to_the_phone_that_its_plugin_never_sees(ten
 
 def test_a_gateway_s_plugin_does_not_see_the_address_for_reports(tenant, monkeypatch):
     seen = []
-    call = sending.UsableInstance.call
-    monkeypatch.setattr(sending.UsableInstance, "call", lambda *values: (seen.append(values), call(*values))[1])
+    call = UsableInstance.call
+    monkeypatch.setattr(UsableInstance, "call", lambda *values: (seen.append(values), call(*values))[1])
     with twilio.Twilio() as vendor:
         assert send(tenant, add(tenant, "sms-gateway", "twilio", vendor.settings)).state == "sent"
         (message,) = vendor.messages.values()

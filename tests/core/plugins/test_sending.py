@@ -10,7 +10,7 @@ import pytest
 
 from core.clock import now
 from core.database import TransactionOpenError, tenant_session
-from core.plugins import instances, sending
+from core.plugins import instances, request_sender, sending, usable_instances
 from core.plugins.instances import InstanceIn
 from plugins.sdk import Alert, HttpRequest, Signature, retry, secret, sent, unknown
 from tests.core.outgoing.receivers import Receiver
@@ -162,7 +162,7 @@ def test_a_host_whose_name_is_not_found_is_tried_again(tenant, receiver, monkeyp
     def no_name(*_, **__):
         raise socket.gaierror
 
-    monkeypatch.setattr(sending, "send", no_name)
+    monkeypatch.setattr(request_sender, "send", no_name)
     assert send(tenant, receiver, NotRepeatable())[1] == retry("no_connection")
 
 
@@ -184,7 +184,7 @@ def test_a_plugin_that_fails_delays_the_message_and_its_author_sees_why(tenant, 
 
 def test_the_log_of_failures_takes_whatever_a_plugin_writes(tenant, receiver):
     instance_id, _ = send(tenant, receiver)
-    sending.log_failure(tenant, instance_id, "requests", "a\0b\ud800", "\0")
+    usable_instances.log_failure(tenant, instance_id, "requests", "a\0b\ud800", "\0")
     assert failures(tenant, instance_id) == [("requests", "a\ufffdb?")]
 
 

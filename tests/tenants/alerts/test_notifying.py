@@ -104,7 +104,7 @@ def test_a_message_whose_plugin_failed_is_not_taken_for_repeatable(place, monkey
         def call(self, *_):
             raise PluginFailed("it has no process")
 
-    monkeypatch.setattr(channels.sending, "open_instance", lambda *_: Opened())
+    monkeypatch.setattr(channels, "open_instance", lambda *_: Opened())
     assert not channels.is_repeatable(place, uuid4(), None)
 
 
