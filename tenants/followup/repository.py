@@ -58,7 +58,7 @@ _OF_LIST = sql.SQL("""
 SELECT e.uuid, e.expected_date, r.uuid FROM worklist_entries e
 JOIN worklists w ON w.uuid = e.worklist_uuid
 LEFT JOIN predictions r ON r.patient_uuid = e.patient_uuid AND r.as_of = w.as_of AND r.kind = w.kind
-WHERE e.patient_uuid = ANY(%(patients)s) AND w.as_of <= %(day)s AND w.as_of > %(day)s - %(days)s
+WHERE e.patient_uuid = ANY(%(patients)s) AND NOT e.held_out AND w.as_of <= %(day)s AND w.as_of > %(day)s - %(days)s
 ORDER BY w.as_of DESC, w.issued_at DESC LIMIT 1
 """)
 _LIST_DAYS: Final = 60

@@ -72,3 +72,11 @@ def is_held_out(approval: HoldoutApproval | None, patient: UUID, expected: date 
         return False
     key = approval.uuid.bytes + patient.bytes + str(expected).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) < approval.share * 2.0**64
+
+
+def places(capacity: int) -> int:
+    """The first people of a facility of whom this many are surely left when those held out are taken away.
+
+    At the largest share, one half, the chance that they are too few is below one in ten million.
+    """
+    return 3 * capacity + 40

@@ -250,7 +250,7 @@ class WorklistEntry(ResultFields, TenantBase, table=True):
     """One patient on an issued list.
 
     Rank, score and reasons stay as issued; contact, outcome and result are filled in later. Whoever is ``held_out``
-    is on the record of the list alone: nobody is shown them.
+    is on the record of the list alone: nobody is shown them, and their ``rank`` is that of the next one who is shown.
     """
 
     __tablename__: ClassVar[str] = "worklist_entries"

@@ -93,10 +93,10 @@ def issue(tenant: TenantRef, open_session: SessionOpener, order: Order) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A list as it would be issued now, with its people."""
+    """A list as it would be issued now, with its people and their ranks."""
 
     worklist: Worklist
-    rows: Sequence[Prediction]
+    placed: Sequence[tuple[Prediction, int]]
     rates: Mapping[str, Any]
     held_out: Collection[UUID]
 
@@ -136,22 +136,28 @@ def _head(session: TenantSession, order: Order) -> tuple[Worklist, Mapping[str, 
 
 def _cut(session: TenantSession, order: Order, head: Worklist, rates: Mapping[str, Any]) -> _Draft:
     """The list with the people who are within its capacity now."""
-    rows, everyone = worklist_repository.candidates(
-        session, order.as_of, order.kind, order.facility, order.capacity, order.due_within
-    )
     approval = holdout.in_force(session) if order.kind == "at_risk" else None
-    held_out = {row.uuid for row in rows if holdout.is_held_out(approval, row.patient_uuid, row.expected_date)}
-    shown = [row for row in rows if row.uuid not in held_out]
-    head.candidates, head.entries, head.held_out = sum(everyone.values()), len(shown), len(held_out)
-    head.facilities = _facilities(session, order, shown, everyone)
-    return _Draft(head, rows, rates, held_out)
+    places = order.capacity if approval is None else holdout.places(order.capacity)
+    rows, everyone = worklist_repository.candidates(
+        session, order.as_of, order.kind, order.facility, places, order.due_within
+    )
+    drawn = {row.uuid for row in rows if holdout.is_held_out(approval, row.patient_uuid, row.expected_date)}
+    placed = _placed(rows, drawn, order.capacity)
+    shown = [row for row, _ in placed if row.uuid not in drawn]
+    held_out = {row.uuid: row.facility_uuid for row, _ in placed if row.uuid in drawn}
+    # Without those held out, as if they were no candidates: a reader could count them otherwise.
+    candidates = Counter(everyone)
+    candidates.subtract(held_out.values())
+    head.candidates, head.entries, head.held_out = candidates.total(), len(shown), len(held_out)
+    head.facilities = _facilities(session, order, shown, candidates)
+    return _Draft(head, placed, rates, held_out)
 
 
 def _store(session: TenantSession, order: Order, draft: _Draft, reasons: Mapping[UUID, list[dict[str, Any]]]) -> UUID:
     worklist = draft.worklist
     session.add(worklist)
     session.flush()
-    for row, place in _placed(draft.rows):
+    for row, place in draft.placed:
         entry = _entry(worklist, row, place, reasons)
         entry.held_out = row.uuid in draft.held_out
         session.add(entry)
@@ -275,14 +281,19 @@ def _facilities(
     return entries
 
 
-def _placed(rows: Sequence[Prediction]) -> list[tuple[Prediction, int]]:
-    """Each person with the rank on this list, from 1 at each facility. ``rows`` are in order of facility and rank."""
-    places: Counter[UUID] = Counter()
-    ranked_rows = []
+def _placed(rows: Sequence[Prediction], drawn: Collection[UUID], capacity: int) -> list[tuple[Prediction, int]]:
+    """The people on the record of the list, each with the rank. ``rows`` are in order of facility and rank.
+
+    Ranks are from 1 at each facility, and count the people who are shown: a gap would say where somebody is held out.
+    The next in rank takes the place of each person ``drawn``, so that no facility has a shorter list.
+    """
+    shown: Counter[UUID] = Counter()
+    placed = []
     for row in rows:
-        places[row.facility_uuid] += 1
-        ranked_rows.append((row, places[row.facility_uuid]))
-    return ranked_rows
+        if shown[row.facility_uuid] < capacity:
+            placed.append((row, shown[row.facility_uuid] + 1))
+            shown[row.facility_uuid] += row.uuid not in drawn
+    return placed
 
 
 def _score(row: Prediction) -> float:
@@ -294,10 +305,11 @@ def _reasons(
     tenant: TenantRef, open_session: SessionOpener, order: Order, draft: _Draft
 ) -> tuple[dict[UUID, list[dict[str, Any]]], str | None]:
     """Reasons of everybody on the list, and why some have none. It explains people who were scored without reasons."""
+    rows = [row for row, _ in draft.placed]
     if order.kind == "to_trace":
-        return {row.patient_uuid: row.reasons or [_overdue(row)] for row in draft.rows}, None
-    reasons = {row.patient_uuid: row.reasons for row in draft.rows if row.reasons is not None}
-    missing = sorted(row.patient_uuid for row in draft.rows if row.reasons is None)
+        return {row.patient_uuid: row.reasons or [_overdue(row)] for row in rows}, None
+    reasons = {row.patient_uuid: row.reasons for row in rows if row.reasons is not None}
+    missing = sorted(row.patient_uuid for row in rows if row.reasons is None)
     if not missing:
         return reasons, None
     try:

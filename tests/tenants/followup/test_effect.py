@@ -1,6 +1,7 @@
 """The hold-out and the effect report: no hold-out without an approval, and no claim without a hold-out."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_held_out_people_stay_on_the_record_of_the_list_and_are_shown_to_nobody(
     issue(client, "to_trace", 97)
     assert set(entries(tenant, "to_trace").values()) == {False}
     assert not shown(tenant, "at_risk") & held_out
+    short = issue(client, "at_risk", 4)
+    assert sorted(person["rank"] for person in short["people"]) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert [clinic["listed"] for clinic in short["facilities"]] == [4, 4]
+    record = entries(tenant, "at_risk")
+    assert {patient for patient, out in record.items() if out} <= held_out
+    assert short["candidates"] == 40 - sum(record.values()), "nobody counts who is missing"
+    body = {"id": str(uuid4()), "patient_id": min(held_out), "kind": "home_visit"}
+    planned = client.post("/v1/interventions", json=body).json()
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        rows = cursor.execute(
+            "SELECT held_out FROM worklist_entries WHERE uuid = %s", (planned["worklist_entry_id"],)
+        ).fetchall()
+    assert rows == [(False,)], "it names the list that had the person before the hold-out"
     assert client.delete("/v1/holdout").status_code == 204
     issue(client, "at_risk", 96)
     assert set(entries(tenant, "at_risk").values()) == {False}
