@@ -23,6 +23,8 @@ from tenants.alerts.notifying import notify, notify_of_act
 from tenants.records.reach import whole_facility_within_reach
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.database import TenantSession
 
 SUBJECT: Final = "alert"
@@ -147,7 +149,15 @@ def reopen(session: TenantSession, alert_id: UUID, *, source: str, actor: str | 
     return row
 
 
-def end(session: TenantSession, row: Alert, resolution: str, *, actor: str, who: str = "") -> None:
+def end(
+    session: TenantSession,
+    row: Alert,
+    resolution: str,
+    *,
+    actor: str,
+    who: str = "",
+    facts: Mapping[str, int] | None = None,
+) -> None:
     """Resolve an alert, and notify the channels that were notified of it.
 
     Args:
@@ -156,10 +166,11 @@ def end(session: TenantSession, row: Alert, resolution: str, *, actor: str, who:
         resolution: ``person``, ``channel`` or ``cause_ended``.
         actor: who resolves it.
         who: the person whom a channel names.
+        facts: figures for the history, such as how many people came back.
     """
     row.status, row.resolved_at, row.resolved_by, row.resolution = "resolved", now(), actor, resolution
     row.step_at, row.notify_at, row.snoozed_until = None, None, None
-    note(session, row, "resolved", {"why": resolution, **_named(who)}, actor=actor)
+    note(session, row, "resolved", {"why": resolution, **_named(who), **(facts or {})}, actor=actor)
     announce(session, row, "resolved")
     notify_of_act(session, row, "resolve")
 

@@ -14,6 +14,7 @@ from tenants.alerts.acts import end
 from tenants.alerts.history import announce, note
 from tenants.alerts.models import OPEN, Alert
 from tenants.alerts.notifying import notify
+from tenants.alerts.outcomes import RULES, outcomes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +78,7 @@ def apply_signals(
     if whole:
         for known_key, row in known.items():
             if known_key not in keys:
-                end(session, row, "cause_ended", actor="system:alerts")
+                end(session, row, "cause_ended", actor="system:alerts", facts=_gone(session, row, frozenset()))
     return notified
 
 
@@ -114,7 +115,7 @@ def _open(session: TenantSession, rule: Rule, signal: Signal, data_date: date | 
 def _update(session: TenantSession, rule: Rule, row: Alert, signal: Signal, data_date: date | None) -> bool:
     """Bring an alert up to date. Return whether it notifies its channels again: something is new, and it is time."""
     before = (row.count, set(row.patients))
-    newcomers = len(signal.people - before[1])
+    newcomers, gone = len(signal.people - before[1]), _gone(session, row, signal.people)
     row.patients, row.count = sorted(signal.people), signal.count
     row.facts, row.data_date = dict(signal.facts), data_date or row.data_date
     session.add(row)
@@ -122,7 +123,7 @@ def _update(session: TenantSession, rule: Rule, row: Alert, signal: Signal, data
     if before == (row.count, set(row.patients)):
         return False
     more = newcomers or max(0, signal.count - before[0])
-    note(session, row, "changed", {"count": signal.count, "new": more}, actor="system:alerts")
+    note(session, row, "changed", {"count": signal.count, "new": more, **gone}, actor="system:alerts")
     rested = row.notified_at is None or row.notified_at + timedelta(hours=rule.repeat_hours) <= now()
     if not more or not rested or row.notify_at is not None:
         return False
@@ -130,3 +131,11 @@ def _update(session: TenantSession, rule: Rule, row: Alert, signal: Signal, data
         row.status = "open"  # new people: somebody must look again
     notify(session, row)
     return True
+
+
+def _gone(session: TenantSession, row: Alert, people: frozenset[UUID]) -> dict[str, int]:
+    """Return what became of those who were in the alert and are not any more; nothing if nobody left it."""
+    gone = set(row.patients) - people
+    if not gone or row.alert_type not in RULES or row.data_date is None:
+        return {}
+    return outcomes_of(session, gone, row.data_date)

@@ -39,6 +39,9 @@ pending AS (
       SELECT max(c.contact_date) FROM contacts c
       WHERE c.patient_uuid = who.uuid AND c.contact_date <= made.start AND c.known_from < moment.known
         AND (c.known_to IS NULL OR c.known_to >= moment.known)
+        AND (c.contact_date < made.start OR made.expected_date IS NULL OR made.expected_date > made.start
+          AND made.expected_date IN (coalesce(c.next_appointment, c.contact_date + c.days_supplied, made.expected_date),
+            c.contact_date + c.days_supplied))
     ), made.start - 1) AS origin
   FROM made
   JOIN facilities f ON f.uuid = made.facility_uuid
@@ -92,7 +95,8 @@ WHERE t.uuid = l.uuid AND (t.result, t.result_on, t.window_end, t.settled)
   IS DISTINCT FROM (l.result, l.result_on, l.window_end, l.settled)
 """)
 """The pending contact is the one that the last contact known on the day had set, as in ``tenants.cohort.units``: a
-contact before the list that became known after it answers it, too."""
+contact before the list that became known after it answers it, too. A list is made in the morning, and the records of
+its day come in the evening: a contact on the day itself answers it, unless it is the one that set the expected date."""
 
 _OF_LIST: Final = sql.SQL("""
 SELECT e.uuid, e.patient_uuid, e.facility_uuid, e.expected_date, w.as_of AS start

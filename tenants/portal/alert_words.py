@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from core.web.texts import marked
+from core.web.texts import marked, ngettext
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STATUSES: Final = {"open": marked("Open"), "acknowledged": marked("Acknowledged"), "resolved": marked("Resolved")}
 SEVERITIES: Final = {
@@ -64,3 +67,14 @@ SPANS: Final = {
     "1440": marked("1 day"),
     "10080": marked("1 week"),
 }
+
+
+def became_of(detail: Mapping[str, Any]) -> str:
+    """What became of people who left an alert, from the detail of an entry of its history; empty if it says nothing."""
+    returned, left = int(detail.get("returned", 0)), int(detail.get("left_care", 0))
+    parts = []
+    if returned:
+        parts.append(ngettext("{count} person came back", "{count} people came back", returned))
+    if left:
+        parts.append(ngettext("{count} person left care", "{count} people left care", left))
+    return " · ".join(parts)

@@ -27,7 +27,7 @@ class Partner:
 
     def __init__(self, tenant, client):
         self.tenant, self.client = tenant, client
-        self.people = scored(tenant, client, at_risk=9, to_trace=4, day=DAY)
+        self.people = scored(tenant, client, at_risk=11, to_trace=4, day=DAY)
         issue = {kind: {"kind": kind, "as_of": str(DAY), "due_within": None} for kind in self.people}
         self.lists = {kind: client.post("/v1/worklists", json=body).json()["id"] for kind, body in issue.items()}
 
@@ -46,13 +46,15 @@ class Partner:
         with tenant_session(self.tenant, actor="test:1") as session:
             return learn_list(session, UUID(self.lists[kind]))
 
-    def contact(self, patient, day, known=None):
+    def contact(self, patient, day, known=None, following=None):
         self.run(
-            "INSERT INTO contacts (contact_id, patient_uuid, contact_date, facility_uuid, clinical, pickup, known_from)"
-            " SELECT %s, uuid, %s, facility_uuid, true, false, %s FROM patients WHERE uuid = %s AND known_to IS NULL",
+            "INSERT INTO contacts (contact_id, patient_uuid, contact_date, facility_uuid, clinical, pickup, known_from,"
+            " next_appointment) SELECT %s, uuid, %s, facility_uuid, true, false, %s, %s FROM patients"
+            " WHERE uuid = %s AND known_to IS NULL",
             new_uuid(),
             day,
             known or day,
+            following,
             patient,
         )
 
@@ -124,6 +126,15 @@ def test_the_contact_that_set_the_date_does_not_answer_it_and_one_that_was_unkno
     partner.contact(patient, DAY - timedelta(days=2), known=DAY + timedelta(days=4))
     partner.learn()
     assert partner.entry(patient)[:2] == ("returned_in_time", DAY - timedelta(days=2))
+
+
+@pytest.mark.parametrize(("number", "later", "result"), [(9, 0, "iit"), (10, 30, "returned_in_time")])
+def test_a_contact_on_the_day_of_the_list_answers_it_unless_it_set_the_date(partner, number, later, result):
+    patient = partner.people["at_risk"][number]
+    partner.contact(patient, DAY, following=expected_of(partner, patient) + timedelta(days=later))
+    partner.complete_through(today(ZONE))
+    partner.learn()
+    assert partner.entry(patient)[0] == result
 
 
 def test_who_was_in_iit_already_comes_back_late(partner):

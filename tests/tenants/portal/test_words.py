@@ -10,7 +10,7 @@ import pytest
 from tenants.followup.outcomes import OUTCOMES, ReasonName
 from tenants.followup.today import Card, Cut, Today
 from tenants.followup.waiting import Clinic
-from tenants.portal import patient_words, words
+from tenants.portal import alert_words, patient_words, words
 from tenants.portal.words import grouped
 
 
@@ -99,3 +99,15 @@ def test_a_list_says_of_how_many_it_is_a_part(facts, clinics, text):
 def test_pages_have_words_for_each_outcome_and_reason_of_the_vocabulary():
     assert set(words.OUTCOMES) == set(OUTCOMES)
     assert [code for code in patient_words.REASONS if code] == list(get_args(ReasonName))
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ({"returned": 1, "left_care": 2, "why": "cause_ended"}, "1 person came back · 2 people left care"),
+        ({"returned": 0, "left_care": 0, "count": 3}, ""),
+        ({"who": "U1"}, ""),
+    ],
+)
+def test_the_history_of_an_alert_says_what_became_of_its_people(detail, words):
+    assert alert_words.became_of(detail) == words
