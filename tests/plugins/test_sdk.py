@@ -179,26 +179,6 @@ def test_the_sigmoid_stays_inside_the_open_interval(x):
     np.testing.assert_allclose(logit(p)[inside], x[inside], atol=1e-6)
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sdk")
-    source = folder / "source"
-    shutil.copytree(SDK, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
-    subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])",
-            folder,
-        ],
-        cwd=source,
-        check=True,
-        capture_output=True,
-    )
-    (built,) = folder.glob("*.whl")
-    return built
-
-
 def test_the_wheel_needs_numpy_and_pluggy_only_and_carries_the_template(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()

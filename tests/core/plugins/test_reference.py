@@ -2,9 +2,13 @@
 
 import inspect
 
+import pytest
+
+import plugins.sdk.testing
 from core.plugins.kinds import KINDS
 from core.plugins.reference import FILE, page
-from plugins.sdk import hooks
+from plugins.sdk import hooks, secret
+from plugins.sdk.new_plugin import write_plugin
 
 
 def test_the_reference_is_what_the_sdk_says_run_python_m_core_plugins_reference():
@@ -20,3 +24,31 @@ def test_every_hook_and_method_is_there_with_its_signature():
         for method in (*kind.methods, "settings_schema"):
             signature = inspect.signature(vars(kind.protocol)[method])
             assert f"`{method}{signature}`".replace("'", "") in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [(kind.name, method) for kind in KINDS.values() for method in (*kind.methods, "settings_schema")],
+)
+def test_every_method_of_a_kind_has_a_contract_test_that_needs_it(kind, method, tmp_path, monkeypatch):
+    class SpoiledError(Exception):
+        pass
+
+    def fail(*_):
+        raise SpoiledError
+
+    folder = write_plugin(tmp_path, f"spoiled-{kind}-{len(method)}", kind)
+    monkeypatch.syspath_prepend(str(folder))
+    module = __import__(folder.name.replace("-", "_"))
+    ((plugin,),) = (getattr(module, name)(None) for name in vars(module) if name.startswith("iit_"))
+    contract = getattr(plugins.sdk.testing, f"{KINDS[kind].protocol.__name__}Contract")
+    settings = {"url": "https://example.org/in", "token": secret("token")}
+    monkeypatch.setattr(type(plugin), method, fail)
+    checks = type("Checks", (contract,), {"plugin": plugin, "settings": settings})()
+    failed = []
+    for name in (name for name in dir(checks) if name.startswith("test_")):
+        try:
+            getattr(checks, name)()
+        except (SpoiledError, AssertionError):
+            failed.append(name)
+    assert failed
