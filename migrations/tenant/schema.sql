@@ -358,13 +358,13 @@ CREATE TABLE facilities (
 CREATE INDEX ix_facilities_state_province ON facilities (state_province);
 CREATE TABLE facility_targets (
     facility_uuid UUID NOT NULL, 
-    contacted FLOAT, 
+    month DATE NOT NULL, 
     reached FLOAT, 
     returned FLOAT, 
     set_by TEXT NOT NULL, 
     set_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-    CONSTRAINT pk_facility_targets PRIMARY KEY (facility_uuid), 
-    CONSTRAINT ck_facility_targets_contacted CHECK (contacted BETWEEN 0 AND 1), 
+    CONSTRAINT pk_facility_targets PRIMARY KEY (facility_uuid, month), 
+    CONSTRAINT ck_facility_targets_month CHECK (extract(day FROM month) = 1), 
     CONSTRAINT ck_facility_targets_reached CHECK (reached BETWEEN 0 AND 1), 
     CONSTRAINT ck_facility_targets_returned CHECK (returned BETWEEN 0 AND 1)
 );

@@ -1,6 +1,5 @@
 """Route of the funnel."""
 
-from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Literal
 
@@ -35,6 +34,14 @@ class FunnelRowOut(BaseModel):
     retained_due: int = Field(description="Those returned whose six months are over.", examples=[25])
     returned_unreached: int = Field(description="People with a contact whom nobody had reached before it.")
     unsettled: int = Field(description="People of whom the records are not complete yet.", examples=[30])
+    reached_target: float | None = Field(
+        description="People to reach by the facilities' targets; null: they have none.", examples=[90.0]
+    )
+    reached_attained: float | None = Field(
+        description="The part of that target that was reached, at the facilities that have one.", examples=[0.78]
+    )
+    returned_target: float | None = Field(description="People to be back by the targets.", examples=[60.0])
+    returned_attained: float | None = Field(description="The part of that target that is back.", examples=[0.92])
 
 
 class FunnelOut(BaseModel):
@@ -66,5 +73,5 @@ def get_funnel(
     rows = funnel.read_funnel(db, first, last, by, kind)
     if format == "csv":
         return Response(funnel.csv_of(rows), media_type=MEDIA_TYPES["csv"])
-    shown = [FunnelRowOut.model_validate(asdict(row)) for row in rows]
+    shown = [FunnelRowOut.model_validate(row, from_attributes=True) for row in rows]
     return FunnelOut(first=first, last=last, by=by, rows=shown)

@@ -11,6 +11,7 @@ feature = Feature(
         "tenants.followup.api_funnel:router",
         "tenants.followup.api_effect:router",
         "tenants.followup.api_team:router",
+        "tenants.followup.api_targets:router",
         "tenants.followup.api_proposals:router",
     ),
     jobs=("tenants.followup.jobs",),
@@ -55,6 +56,11 @@ feature = Feature(
             roles=("clinician", "case_manager"),
         ),
         Permission(
+            "targets.write",
+            "Set the shares of people on lists that facilities shall reach and see back",
+            roles=("data_officer",),
+        ),
+        Permission(
             "statuses.verify",
             "Verify deaths and transfers that somebody else heard of",
             roles=("data_officer", "clinician"),
@@ -88,6 +94,7 @@ feature = Feature(
         "followup:status:decide",
         "followup:status:list",
         "followup:status:propose",
+        "followup:target:set",
         "followup:intervention:plan",
         "followup:intervention:end",
         "followup:intervention:read",

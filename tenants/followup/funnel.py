@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 from psycopg import sql
@@ -31,6 +31,7 @@ RETAINED_DAYS: Final = 182
 COLUMNS: Final = (
     "identified", "contacted", "reached", "returned", "retained", "returned_unreached", "retained_due", "unsettled",
 )  # fmt: skip
+TARGETS: Final = ("reached_target", "reached_attained", "returned_target", "returned_attained")
 
 _FUNNEL: Final = sql.SQL("""
 WITH listed AS (
@@ -48,9 +49,14 @@ WITH listed AS (
 tried AS (
   SELECT listed.*, f.datim_id, f.name, f.complete_through, made.tried_on, made.reached_on,
     coalesce(made.officer, 'person:' || listed.assigned) AS officer,
-    result IN ('returned_in_time', 'returned_late') AS came, result_on + %(days)s AS due_on
+    result IN ('returned_in_time', 'returned_late') AS came, result_on + %(days)s AS due_on,
+    aim.reached AS aim_reached, aim.returned AS aim_returned
   FROM listed
   JOIN facilities f ON f.uuid = listed.facility_uuid
+  LEFT JOIN LATERAL (
+    SELECT t.reached, t.returned FROM facility_targets t
+    WHERE t.facility_uuid = listed.facility_uuid AND t.month <= listed.as_of ORDER BY t.month DESC LIMIT 1
+  ) aim ON true
   CROSS JOIN LATERAL (
     SELECT min(i.outcome_date) AS tried_on,
       min(i.outcome_date) FILTER (WHERE i.outcome = ANY(%(reached)s)) AS reached_on,
@@ -77,7 +83,10 @@ SELECT {key} AS key, {name} AS name, count(*) AS identified, count(tried_on) AS 
   count(*) FILTER (WHERE returned AND retained_due AND active_then) AS retained,
   count(*) FILTER (WHERE coalesce(came, false) AND NOT returned) AS returned_unreached,
   count(*) FILTER (WHERE returned AND retained_due) AS retained_due,
-  count(*) FILTER (WHERE NOT settled) AS unsettled
+  count(*) FILTER (WHERE NOT settled) AS unsettled,
+  sum(aim_reached) AS reached_target, count(reached_on) FILTER (WHERE aim_reached IS NOT NULL) AS reached_of_target,
+  sum(aim_returned) AS returned_target,
+  count(*) FILTER (WHERE returned AND aim_returned IS NOT NULL) AS returned_of_target
 FROM steps GROUP BY 1, 2 ORDER BY 2 NULLS LAST, 1
 """)
 """Each person counts one time in a period, from the first list on which they were."""
@@ -103,6 +112,8 @@ class FunnelRow:
             six months are over.
         returned_unreached: people with a contact whom nobody had reached before it.
         unsettled: people of whom the records are not complete yet: they may still return.
+        reached_target: the people to be reached by the targets of their facilities in the months of their lists; None
+            where there is no target. ``reached_of_target`` are those reached at these facilities. So for ``returned``.
     """
 
     key: str | None
@@ -115,6 +126,20 @@ class FunnelRow:
     returned_unreached: int = 0
     retained_due: int = 0
     unsettled: int = 0
+    reached_target: float | None = None
+    reached_of_target: int = 0
+    returned_target: float | None = None
+    returned_of_target: int = 0
+
+    @property
+    def reached_attained(self) -> float | None:
+        """The part of the target that was reached, 1 for all of it; None without a target."""
+        return self.reached_of_target / self.reached_target if self.reached_target else None
+
+    @property
+    def returned_attained(self) -> float | None:
+        """The part of the target that is back; None without a target."""
+        return self.returned_of_target / self.returned_target if self.returned_target else None
 
 
 def read_funnel(
@@ -156,7 +181,7 @@ def read_funnel(
 
 def csv_of(rows: Sequence[FunnelRow]) -> bytes:
     """The funnel as CSV, one row for each group."""
-    header = ("key", "name", *COLUMNS)
+    header = ("key", "name", *COLUMNS, *TARGETS)
     return csv_lines([header, *([getattr(row, column) for column in header] for row in rows)])
 
 
@@ -164,10 +189,5 @@ def _named(session: TenantSession, rows: Sequence[FunnelRow]) -> list[FunnelRow]
     """The rows with the officers' names, in their order; programs and people who left have none."""
     people: dict[str, UUID] = {row.key: uuid for row in rows if row.key and (uuid := person_of_actor(row.key))}
     names = members.names_of(session.tenant, set(people.values()))
-    named = [_with_name(row, names.get(people[row.key]) if row.key in people else None) for row in rows]
+    named = [replace(row, name=names.get(people[row.key]) if row.key in people else None) for row in rows]
     return sorted(named, key=lambda row: (row.name is None, row.name or "", row.key or ""))
-
-
-def _with_name(row: FunnelRow, name: str | None) -> FunnelRow:
-    counts: dict[str, Any] = {column: getattr(row, column) for column in COLUMNS}
-    return FunnelRow(row.key, name, **counts)

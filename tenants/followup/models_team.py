@@ -53,17 +53,22 @@ class OfficerAbsence(TenantBase, table=True):
 
 
 class FacilityTarget(TenantBase, table=True):
-    """The shares that a facility aims at, of the people on its lists; each from 0 to 1, None where there is none."""
+    """The shares that a facility aims at, of the people who come on its lists, from a month until its next target.
+
+    Attributes:
+        month: the first day of the month from which it is in force.
+        reached: share from 0 to 1 to speak with, and ``returned`` to be back after that; None: no target.
+    """
 
     __tablename__ = "facility_targets"
     __table_args__ = (
-        CheckConstraint("contacted BETWEEN 0 AND 1", name="contacted"),
+        CheckConstraint("extract(day FROM month) = 1", name="month"),
         CheckConstraint("reached BETWEEN 0 AND 1", name="reached"),
         CheckConstraint("returned BETWEEN 0 AND 1", name="returned"),
     )
 
     facility_uuid: UUID = Field(primary_key=True)
-    contacted: float | None = None
+    month: date = Field(primary_key=True, sa_type=Date)
     reached: float | None = None
     returned: float | None = None
     set_by: str = Field(sa_type=Text)

@@ -16,6 +16,7 @@ ACTS: Final[dict[str, str]] = {
     "absence:add": marked("Recorded that an officer is away"),
     "absence:remove": marked("Removed an absence"),
     "capacity:set": marked("Set the capacity of an officer"),
+    "target:set": marked("Set a clinic's target"),
     "status:decide": marked("Verified or rejected a death or transfer"),
     "status:list": marked("Saw deaths and transfers to verify"),
     "status:propose": marked("Proposed a death or transfer"),

@@ -10,6 +10,7 @@ feature = Feature(
         "tenants.portal.assign_pages:router",
         "tenants.portal.work_pages:router",
         "tenants.portal.team_pages:router",
+        "tenants.portal.target_pages:router",
         "tenants.portal.verify_pages:router",
         "tenants.portal.patient_pages:router",
         "tenants.portal.message_pages:router",

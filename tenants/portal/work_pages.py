@@ -17,7 +17,7 @@ from core.web.days import IsoDay
 from core.web.paging import PageRequest
 from core.web.tables import MEDIA_TYPES
 from core.web.texts import gettext as _
-from core.web.texts import marked, shown_number
+from core.web.texts import marked, shown_number, shown_share
 from tenants.followup import funnel, planning
 from tenants.followup.funnel import FunnelRow, GroupName, ListKind
 from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
@@ -108,6 +108,7 @@ def show_funnel(
         groups=GROUPS,
         kinds=KINDS,
         rows=[_shown_row(row, by) for row in rows],
+        aimed=any(row.reached_target or row.returned_target for row in rows),
         unsettled=sum(row.unsettled for row in rows),
         file=f"/follow-up/funnel.csv?{query}",
     )
@@ -156,8 +157,19 @@ def _shown_row(row: FunnelRow, by: GroupName) -> dict[str, str]:
         ),
         "unreached": shown_number(row.returned_unreached),
         "unsettled": shown_number(row.unsettled),
+        "reached_target": _attained(row.reached_attained, row.reached_of_target, row.reached_target),
+        "returned_target": _attained(row.returned_attained, row.returned_of_target, row.returned_target),
     }
 
 
 def _with_share(count: int, whole: int) -> str:
     return f"{shown_number(count)} ({100 * count / whole:.0f} %)" if whole else shown_number(count)
+
+
+def _attained(part: float | None, count: int, target: float | None) -> str:
+    """A count against its target, and the part of it that is attained."""
+    if part is None or target is None:
+        return "\N{EN DASH}"
+    return _("{count} of {target} ({share})").format(
+        count=shown_number(count), target=shown_number(round(target)), share=shown_share(part)
+    )

@@ -99,6 +99,13 @@ def _people_file(content: str) -> Act:
     return act
 
 
+def _targets_file(page: Page, _stage: Stage) -> None:
+    content = "facility,month,reached,returned\nNOWHERE,2026-02,80,60%\n"
+    file = {"name": "targets.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    page.locator("[name=file]").set_input_files(file)
+    page.get_by_role("button", name="Set these targets").click()
+
+
 def _add_people(page: Page, stage: Stage) -> None:
     first = f"n{UUID(int=int(now().timestamp() * 1000)).hex[-8:]}"
     _people_file(f"email,name,roles\n{first}@example.org,Nora New,viewer\n{first}b@example.org,Ben,clinician\n")(
@@ -226,6 +233,9 @@ FACES: Final = (
     Face("verify", "GET /follow-up/verify", ADMIN),
     Face("team", "GET /follow-up/team", MANAGER),
     Face("team-wrong", "POST /follow-up/team/absences", MANAGER, "/follow-up/team", send("Save the absence", last="")),
+    Face("targets", "GET /follow-up/targets", ADMIN),
+    Face("targets-wrong", "POST /follow-up/targets", ADMIN, "/follow-up/targets", send("Save the target", reached="x")),
+    Face("targets-file-wrong", "POST /follow-up/targets/file", ADMIN, "/follow-up/targets", _targets_file),
     Face("funnel", "GET /follow-up/funnel", MANAGER),
     Face("funnel-by-officer", "GET /follow-up/funnel", MANAGER, "/follow-up/funnel?by=officer"),
     Face("funnel-empty", "GET /follow-up/funnel", MANAGER, "/follow-up/funnel?last=2001-01-01&by=facility"),

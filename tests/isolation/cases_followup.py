@@ -185,3 +185,28 @@ def reject_status(world: World) -> Call:
 @case("GET", "/v1/effect", kind="catalogue")
 def get_effect(_: World) -> Call:
     return Call(params={"first": "1999-01-01", "last": "1999-12-31"})
+
+
+def _target(world: World) -> dict[str, Any]:
+    datim_id = f"W{uuid4().hex[:10]}"
+    world.json("POST", "/v1/facilities", json={"datim_id": datim_id, "name": "Clinic"})
+    return {"facility": datim_id, "month": "2026-02-01", "reached": 0.8, "returned": 0.6}
+
+
+@case("GET", "/v1/facility-targets", kind="collection")
+def list_facility_targets(world: World) -> Call:
+    target = _target(world)
+    world.json("PUT", "/v1/facility-targets", json=target)
+    return Call(marks=[target["facility"]])
+
+
+@case("PUT", "/v1/facility-targets", kind="item")
+def set_facility_target(world: World) -> Call:
+    return Call(json=_target(world), rejected=422)
+
+
+@case("POST", "/v1/facility-targets/file", kind="item")
+def set_facility_targets(world: World) -> Call:
+    return Call(
+        json={"csv": f"facility,month,reached,returned\n{_target(world)['facility']},2026-02,80%,\n"}, rejected=422
+    )

@@ -33,6 +33,9 @@ ROWS = [
     Row("POST", "/follow-up/team/capacity", "team.manage", form={"person_id": "{new_id}"}, status=404, confined=False),
     Row("POST", "/follow-up/team/absences", "team.manage", form={"person_id": "{new_id}"}, status=422, confined=False),
     Row("POST", "/follow-up/team/absences/{absence_id}/remove", "team.manage", status=404, confined=False),
+    Row("GET", "/follow-up/targets", "targets.write", confined=False),
+    Row("POST", "/follow-up/targets", "targets.write", status=422, confined=False),
+    Row("POST", "/follow-up/targets/file", "targets.write", status=422, confined=False),
     Row("POST", "/follow-up/team/share", "team.manage", status=303, confined=False),
     Row(
         "POST",

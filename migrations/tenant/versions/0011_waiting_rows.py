@@ -136,15 +136,15 @@ def upgrade() -> None:
     op.create_table(
         "facility_targets",
         sa.Column("facility_uuid", sa.Uuid(), nullable=False),
-        sa.Column("contacted", sa.Float(), nullable=True),
+        sa.Column("month", sa.Date(), nullable=False),
         sa.Column("reached", sa.Float(), nullable=True),
         sa.Column("returned", sa.Float(), nullable=True),
         sa.Column("set_by", sa.Text(), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("contacted BETWEEN 0 AND 1", name=op.f("ck_facility_targets_contacted")),
+        sa.CheckConstraint("extract(day FROM month) = 1", name=op.f("ck_facility_targets_month")),
         sa.CheckConstraint("reached BETWEEN 0 AND 1", name=op.f("ck_facility_targets_reached")),
         sa.CheckConstraint("returned BETWEEN 0 AND 1", name=op.f("ck_facility_targets_returned")),
-        sa.PrimaryKeyConstraint("facility_uuid", name=op.f("pk_facility_targets")),
+        sa.PrimaryKeyConstraint("facility_uuid", "month", name=op.f("pk_facility_targets")),
     )
     op.create_table(
         "holdout_approvals",
