@@ -5,6 +5,18 @@ call never reaches what only this server can reach (SSRF), even if the name reso
 """
 
 from core.outgoing.addresses import AddressRejected, checked_address, parse_url
-from core.outgoing.sender import Answer, AnswerTooLarge, Request, send
+from core.outgoing.dialling import dial
+from core.outgoing.sender import Answer, AnswerTooLarge, AnswerTooSlow, Request, download, send
 
-__all__ = ["AddressRejected", "Answer", "AnswerTooLarge", "Request", "checked_address", "parse_url", "send"]
+__all__ = [
+    "AddressRejected",
+    "Answer",
+    "AnswerTooLarge",
+    "AnswerTooSlow",
+    "Request",
+    "checked_address",
+    "dial",
+    "download",
+    "parse_url",
+    "send",
+]

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Timer
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import httpx
 import orjson
@@ -20,11 +20,13 @@ from core.outgoing.addresses import AddressRejected, checked_address
 from core.resilience import guarded, seconds_left
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from core.resilience import Dependency
 
 LARGEST: Final = 262_144
+_LONGEST_SILENCE: Final = 60.0
+"""Seconds without a byte after which a transfer ends, however long it may take in all."""
 _CONNECTED: Final = frozenset({"connection.connect_tcp.complete", "connection.start_tls.complete"})
 
 
@@ -69,6 +71,10 @@ class Answer:
             return None
 
 
+class AnswerTooSlow(AnswerTooLarge):
+    """The answer takes longer than the time limit."""
+
+
 class _ServerFaultError(Exception):
     """The server answered with a fault of its own."""
 
@@ -107,36 +113,12 @@ def send(
         BreakerOpen, BulkheadFull, DeadlinePassed: see ``core.resilience.guarded``.
         TransactionOpenError: a transaction is open.
     """
-    require_none("a call to another server")
+    guard = guarded(dependency, instance=instance or request.url.host, tenant=tenant, harmless=(AddressRejected,))
 
     def send_once() -> Answer:
-        url = request.url
-        seconds = seconds_left(dependency.timeout)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        _describe(request, port)
-        pinned = url.copy_with(host=checked_address(url.host, port, private=private))
-        own = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
-        with (
-            httpx.Client(verify=_trusted(), trust_env=False, timeout=max(seconds, 0.001)) as client,
-            _ended_after(seconds) as trace,
-            client.stream(
-                request.method,
-                pinned,
-                headers={**own, **request.headers, **tracing.headers_for(url.host)},
-                content=request.content,
-                data=None if request.form is None else dict(request.form),
-                auth=request.auth,
-                extensions={"sni_hostname": url.host, "trace": trace},
-                follow_redirects=False,
-            ) as response,
-        ):
-            tracing.current_span().note("http.response.status_code", response.status_code)
-            answer = Answer(response.status_code, response.headers, _read(response, largest, cut=cut))
-        if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise _ServerFaultError(answer)
-        return answer
+        return _exchange(dependency, request, private, lambda response: _read(response, largest, cut=cut))
 
-    guard = guarded(dependency, instance=instance or request.url.host, tenant=tenant, harmless=(AddressRejected,))
+    require_none("a call to another server")
     try:
         if repeatable:
             return guard(send_once)()
@@ -144,6 +126,78 @@ def send(
             return send_once()
     except _ServerFaultError as fault:
         return fault.answer
+
+
+def download(
+    dependency: Dependency, request: Request, into: BinaryIO, *, tenant: object, instance: str, largest: int
+) -> Answer:
+    """Send one request and write the body of an answer 200 or 206 to a file. Other bodies are read as ``send`` does.
+
+    Args:
+        dependency: what is called; its time limit is for the whole body.
+        request: what to send.
+        into: gets the body. After an error it may hold a part of one.
+        tenant: whose call it is.
+        instance: what has a breaker and a bulkhead of its own.
+        largest: most bytes of the file.
+
+    Raises:
+        AnswerTooLarge: the file is too large, or its transfer too slow.
+        AddressRejected, httpx.HTTPError, OSError, BreakerOpen, BulkheadFull, DeadlinePassed, TransactionOpenError: see
+            ``send``.
+    """
+    require_none("a file was fetched from another server")
+
+    def read(response: httpx.Response) -> bytes:
+        if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+            return _read(response, LARGEST, cut=True)
+        size = 0
+        for piece in response.iter_raw():
+            size += len(piece)
+            if size > largest:
+                raise AnswerTooLarge
+            into.write(piece)
+        return b""
+
+    try:
+        with guarded(dependency, instance=instance, tenant=tenant, harmless=(AddressRejected, AnswerTooLarge)):
+            return _exchange(dependency, request, private=False, read=read)
+    except _ServerFaultError as fault:
+        return fault.answer
+
+
+def _exchange(
+    dependency: Dependency,
+    request: Request,
+    private: bool,  # noqa: FBT001 - as send has it
+    read: Callable[[httpx.Response], bytes],
+) -> Answer:
+    """Send the request to the checked address, and return the answer with what ``read`` returns as its body."""
+    url = request.url
+    seconds = seconds_left(dependency.timeout)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    _describe(request, port)
+    pinned = url.copy_with(host=checked_address(url.host, port, private=private))
+    own = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
+    with (
+        httpx.Client(verify=_trusted(), trust_env=False, timeout=min(max(seconds, 0.001), _LONGEST_SILENCE)) as client,
+        _ended_after(seconds) as trace,
+        client.stream(
+            request.method,
+            pinned,
+            headers={**own, **request.headers, **tracing.headers_for(url.host)},
+            content=request.content,
+            data=None if request.form is None else dict(request.form),
+            auth=request.auth,
+            extensions={"sni_hostname": url.host, "trace": trace},
+            follow_redirects=False,
+        ) as response,
+    ):
+        tracing.current_span().note("http.response.status_code", response.status_code)
+        answer = Answer(response.status_code, response.headers, read(response))
+    if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise _ServerFaultError(answer)
+    return answer
 
 
 def _describe(request: Request, port: int) -> None:
@@ -170,7 +224,7 @@ def _ended_after(seconds: float) -> Iterator[Any]:
     """Yield a trace function for httpx. After the seconds the connection is shut, whatever the server still sends.
 
     Raises:
-        AnswerTooLarge: the connection was shut.
+        AnswerTooSlow: the connection was shut.
     """
     connected: list[socket.socket] = []
     until = time.monotonic() + seconds
@@ -191,12 +245,12 @@ def _ended_after(seconds: float) -> Iterator[Any]:
         yield trace
     except (httpx.HTTPError, OSError) as error:
         if connected and time.monotonic() >= until:
-            raise AnswerTooLarge from error
+            raise AnswerTooSlow from error
         raise
     finally:
         timer.cancel()
     if time.monotonic() >= until:
-        raise AnswerTooLarge
+        raise AnswerTooSlow
 
 
 @lru_cache(maxsize=1)

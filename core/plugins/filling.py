@@ -101,7 +101,7 @@ def _filled_request(request: HttpRequest, filling: Filling) -> Request:
     url = _url(request.url, filling)
     headers = {"User-Agent": "iit-plugins/1"}
     for name, value in request.headers.items():
-        headers[_header_name(name)] = _header(_filled(value, secrets))
+        headers[_header_name(name)] = _header(fill_text(value, secrets))
     content, kind = _body(request, secrets)
     if content is not None and len(content) > _LARGEST_BODY:
         reason = "too_large"
@@ -114,7 +114,7 @@ def _filled_request(request: HttpRequest, filling: Filling) -> Request:
         headers.update({_header_name(name): _header(value) for name, value in signing.items()})
     auth = None
     if request.auth is not None:
-        auth = (_filled(request.auth[0], secrets), _filled(request.auth[1], secrets))
+        auth = (fill_text(request.auth[0], secrets), fill_text(request.auth[1], secrets))
         "".join(auth).encode()  # raises here, before anything is counted as sent
     return Request(request.method, url, headers=headers, content=content, auth=auth)
 
@@ -144,14 +144,16 @@ def _url(text: str, filling: Filling) -> httpx.URL:
     except AddressRejected:
         reason = "bad_address"
         raise BadRequestError(reason) from None
-    if filling.hosts is not None and not any(_matches(url.host.lower(), host) for host in filling.hosts):
+    if not may_reach(filling.hosts, url.host):
         reason = "host_not_allowed"
         raise BadRequestError(reason)
     return url
 
 
-def _matches(host: str, allowed: str) -> bool:
-    return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
+def may_reach(hosts: Sequence[str] | None, host: str) -> bool:
+    """Return whether requests may go to a host: to any if ``hosts`` is None, else to one that it names."""
+    name = host.lower()
+    return hosts is None or any(name.endswith(each[1:]) if each.startswith("*.") else name == each for each in hosts)
 
 
 def _body(request: HttpRequest, secrets: Mapping[str, str]) -> tuple[bytes | None, str]:
@@ -162,20 +164,20 @@ def _body(request: HttpRequest, secrets: Mapping[str, str]) -> tuple[bytes | Non
     if request.json is not None:
         return orjson.dumps(_in_json(request.json, secrets)), "application/json"
     if request.form is not None:
-        fields = {name: _filled(value, secrets) for name, value in request.form.items()}
+        fields = {name: fill_text(value, secrets) for name, value in request.form.items()}
         return urlencode(fields).encode(), "application/x-www-form-urlencoded"
     if request.text is not None:
         kind = next((value for name, value in request.headers.items() if name.lower() == "content-type"), "text/plain")
         if _MARK.search(request.text) and not kind.startswith("text/plain"):
             reason = "secret_in_text"  # nobody knows how to quote it there
             raise BadRequestError(reason)
-        return _filled(request.text, secrets).encode(), "text/plain; charset=utf-8"
+        return fill_text(request.text, secrets).encode(), "text/plain; charset=utf-8"
     return None, ""
 
 
 def _in_json(value: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
-        return _filled(value, secrets)
+        return fill_text(value, secrets)
     if isinstance(value, Mapping):
         return {name: _in_json(each, secrets) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -197,7 +199,12 @@ def _header(value: str) -> str:
     return value
 
 
-def _filled(text: str, secrets: Mapping[str, str]) -> str:
+def fill_text(text: str, secrets: Mapping[str, str]) -> str:
+    """Return the text with the secrets in place of their marks.
+
+    Raises:
+        BadRequestError: a secret is not set.
+    """
     return _MARK.sub(lambda mark: _secret(mark[1], secrets), text)
 
 

@@ -182,6 +182,7 @@ class Settings(ObservingSettings, ReplicaSettings):
         default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
     )
     upload_max_bytes: int = Field(default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes.")
+    import_folders: str = Field(default="", description="Folders, with one of each tenant's name, that importers read.")
     import_max_bytes: int = Field(
         default=8_589_934_592, ge=1024, description="Most data of one import, in bytes, after decompression."
     )

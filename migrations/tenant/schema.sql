@@ -1363,6 +1363,50 @@ CREATE TABLE alert_events (
     CONSTRAINT fk_alert_events_alert_uuid FOREIGN KEY(alert_uuid) REFERENCES alerts (uuid) ON DELETE CASCADE
 );
 CREATE INDEX ix_alert_events_alert_uuid ON alert_events (alert_uuid, at);
+CREATE TABLE fetched_files (
+    id UUID NOT NULL, 
+    instance_id UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    size BIGINT NOT NULL, 
+    modified_at TIMESTAMP WITH TIME ZONE, 
+    etag TEXT NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    import_uuid UUID, 
+    problem TEXT NOT NULL, 
+    detail TEXT NOT NULL, 
+    basis TEXT NOT NULL, 
+    fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    seen_on DATE NOT NULL, 
+    CONSTRAINT pk_fetched_files PRIMARY KEY (id), 
+    CONSTRAINT uq_fetched_files_instance_id_name UNIQUE (instance_id, name), 
+    CONSTRAINT fk_fetched_files_instance_id FOREIGN KEY(instance_id) REFERENCES plugin_instances (id) ON DELETE CASCADE
+);
+CREATE TABLE import_sources (
+    instance_id UUID NOT NULL, 
+    mapping TEXT NOT NULL, 
+    dates TEXT, 
+    strict BOOLEAN NOT NULL, 
+    cron TEXT NOT NULL, 
+    active BOOLEAN NOT NULL, 
+    basis TEXT NOT NULL, 
+    next_run TIMESTAMP WITH TIME ZONE NOT NULL, 
+    job_id UUID, 
+    began_at TIMESTAMP WITH TIME ZONE, 
+    ended_at TIMESTAMP WITH TIME ZONE, 
+    outcome TEXT, 
+    problem TEXT NOT NULL, 
+    failures INTEGER NOT NULL, 
+    files_seen INTEGER NOT NULL, 
+    files_fetched INTEGER NOT NULL, 
+    files_waiting INTEGER NOT NULL, 
+    new_file_at TIMESTAMP WITH TIME ZONE, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    changed_by TEXT, 
+    changed_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_import_sources PRIMARY KEY (instance_id), 
+    CONSTRAINT ck_import_sources_outcome CHECK (outcome IN ('done', 'failed')), 
+    CONSTRAINT fk_import_sources_instance_id FOREIGN KEY(instance_id) REFERENCES plugin_instances (id) ON DELETE CASCADE
+);
 CREATE TABLE on_call_overrides (
     id UUID NOT NULL, 
     rota_id UUID NOT NULL, 
@@ -1443,7 +1487,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

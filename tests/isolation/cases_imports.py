@@ -4,6 +4,8 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
+from core.plugins import instances
+from core.web.etag import ANY_VERSION
 from tests.isolation.routes import Call, World, case
 
 MAPPING = """
@@ -89,3 +91,41 @@ def undo_import(world: World) -> Call:
 @case("GET", "/v1/imports/{import_id}/rejections.csv", kind="item")
 def download_rejections(world: World) -> Call:
     return Call(path={"import_id": imported(world)})
+
+
+SOURCES = "/v1/import-sources"
+SOURCE = SOURCES + "/{source_id}"
+
+
+def source(world: World) -> str:
+    """A new source; a tenant has at most 100 instances, so the others go first."""
+    with world.session() as session:
+        for row in instances.list_instances(session, "importer"):
+            instances.remove_instance(session, row.id, ANY_VERSION, source="cli")
+        draft = instances.InstanceIn(f"n{uuid4().hex[:10]}", {"folder": "/nowhere"})
+        return str(instances.add_instance(session, "importer", "folder", draft, source="cli").id)
+
+
+@case("GET", SOURCES, kind="collection")
+def list_import_sources(world: World) -> Call:
+    return Call(marks=[source(world)])
+
+
+@case("GET", SOURCE, kind="item")
+def get_import_source(world: World) -> Call:
+    return Call(path={"source_id": source(world)})
+
+
+@case("PUT", SOURCE, kind="item")
+def put_import_source(world: World) -> Call:
+    return Call(path={"source_id": source(world)}, json={"cron": "5 1 * * *"}, headers={"If-Match": "*"})
+
+
+@case("POST", SOURCE + "/fetch", kind="item")
+def fetch_import_source(world: World) -> Call:
+    return Call(path={"source_id": source(world)}, json={"again": True})
+
+
+@case("GET", SOURCE + "/files", kind="item")
+def list_fetched_files(world: World) -> Call:
+    return Call(path={"source_id": source(world)})

@@ -21,9 +21,12 @@ from core.feature_registry import features
 from core.jobs import decisions, enqueue, registry
 from core.jobs.registry import kinds
 from core.jobs.worker import drain
+from core.plugins import instances
+from core.plugins.instances import InstanceIn
 from core.tenancy import settings as tenant_settings
 from tenants.alerts.models import Alert, AlertDelivery
 from tenants.cohort import service as cohort
+from tenants.imports.fetching.service import list_sources, request_fetch
 from tenants.imports.given_up import shown_state
 from tenants.imports.models import Import
 from tenants.imports.report import summary
@@ -196,6 +199,17 @@ def of_delivery(session: TenantSession) -> tuple[str, str | None]:
     return row.state, row.reason
 
 
+def begin_fetch(session: TenantSession) -> UUID:
+    draft = InstanceIn("In", {"folder": "/data"})
+    source_id = instances.add_instance(session, "importer", "folder", draft, source="cli").id
+    return request_fetch(session, source_id, source="cli")
+
+
+def of_fetch(session: TenantSession) -> tuple[bool, str]:
+    (source,) = list_sources(session)
+    return source.is_fetching, source.problem
+
+
 RESUME = "send the same files again to resume it"
 UNDO = "undo the import again to resume it"
 CASES = {
@@ -206,6 +220,7 @@ CASES = {
         ("stalled", WHY, f"{RESUME}, or cancel it"),
         ("stalled", DISCARDED, f"{RESUME}, or cancel it"),
     ),
+    "imports.fetch": Case(begin_fetch, of_fetch, (True, ""), (False, "given_up"), (False, "given_up")),
     "imports.undo": Case(
         import_in("undoing", "imports.undo"),
         of_import,

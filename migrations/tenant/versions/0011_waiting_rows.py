@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 126 steps."""
+    """Take 128 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -649,6 +649,56 @@ def upgrade() -> None:
     )
     op.create_index("ix_alert_events_alert_uuid", "alert_events", ["alert_uuid", "at"], unique=False)
     op.create_table(
+        "fetched_files",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("instance_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("etag", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("import_uuid", sa.Uuid(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_on", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["plugin_instances.id"], name=op.f("fk_fetched_files_instance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fetched_files")),
+        sa.UniqueConstraint("instance_id", "name", name=op.f("uq_fetched_files_instance_id_name")),
+    )
+    op.create_table(
+        "import_sources",
+        sa.Column("instance_id", sa.Uuid(), nullable=False),
+        sa.Column("mapping", sa.Text(), nullable=False),
+        sa.Column("dates", sa.Text(), nullable=True),
+        sa.Column("strict", sa.Boolean(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("next_run", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("files_seen", sa.Integer(), nullable=False),
+        sa.Column("files_fetched", sa.Integer(), nullable=False),
+        sa.Column("files_waiting", sa.Integer(), nullable=False),
+        sa.Column("new_file_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("outcome IN ('done', 'failed')", name=op.f("ck_import_sources_outcome")),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["plugin_instances.id"], name=op.f("fk_import_sources_instance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("instance_id", name=op.f("pk_import_sources")),
+    )
+    op.create_table(
         "on_call_overrides",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("rota_id", sa.Uuid(), nullable=False),
@@ -772,6 +822,8 @@ def upgrade() -> None:
         "webhook_endpoints",
         "alert_deliveries",
         "alert_events",
+        "fetched_files",
+        "import_sources",
         "on_call_overrides",
         "plugin_failures",
         "webhook_deliveries",

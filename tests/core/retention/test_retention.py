@@ -41,6 +41,7 @@ NOTHING = dict.fromkeys(
     (
         "rejected_rows",
         "waiting_rows",
+        "fetched_files",
         "predictions",
         "quality_reports",
         "report_files",
