@@ -56,12 +56,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval; everything in an empty group."""
-        if not self.people:
-            return 0.0, 1.0
-        n, share = self.people, self.returned / self.people
-        middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson(self.people, self.returned / self.people if self.people else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,15 @@ class Effect:
     tried: Share
     untried: Share
     difference: Difference | None
+
+
+def wilson(count: int, share: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share that was seen in ``count`` people; everything in an empty group."""
+    if not count:
+        return 0.0, 1.0
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def difference(first: Share, second: Share) -> Difference:

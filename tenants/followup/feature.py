@@ -100,6 +100,7 @@ feature = Feature(
         "followup:intervention:read",
         "followup:intervention:list",
     ),
+    caches=("tenants.followup.list_size:PLACES",),
     tags={
         "assignments": "Which colleague follows a patient.",
         "attempts": "Attempts to reach patients, and what became of them.",

@@ -11,6 +11,8 @@ feature = Feature(
         "tenants.portal.work_pages:router",
         "tenants.portal.team_pages:router",
         "tenants.portal.target_pages:router",
+        "tenants.portal.effect_pages:router",
+        "tenants.portal.size_pages:router",
         "tenants.portal.verify_pages:router",
         "tenants.portal.patient_pages:router",
         "tenants.portal.message_pages:router",

@@ -207,6 +207,7 @@ def _today_page(
         part=words.part_of_list(work) if work is not None else "",
         cut="" if work is None else words.cut(work),
         may_see_rest="risk.read" in principal.permissions,
+        may_see_size="risk.read" in principal.permissions and principal.reach.everything,
         shown_filters=_shown_filters(work, view),
         outcomes=words.OUTCOMES,
         meaning="" if work is None else words.meaning(work),

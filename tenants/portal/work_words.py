@@ -18,5 +18,6 @@ def sections_of_work(principal: Principal, current: str) -> list[tuple[str, str,
     pages.append(("/follow-up/verify", _("To verify"), "statuses.verify" in principal.permissions))
     pages.append(("/follow-up/team", _("Team"), whole_tenant and "team.manage" in principal.permissions))
     pages.append(("/follow-up/funnel", _("Funnel"), whole_clinics and "funnel.read" in principal.permissions))
+    pages.append(("/follow-up/effect", _("Effect"), whole_clinics and "funnel.read" in principal.permissions))
     pages.append(("/follow-up/targets", _("Targets"), whole_tenant and "targets.write" in principal.permissions))
     return [(path, name, path == current) for path, name, opens in pages if opens]

@@ -87,7 +87,7 @@ class _Decisions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcomes:
+class Outcomes:
     """Decisions with a known outcome: their rows, and 1, 0 or, for a competing outcome, -1."""
 
     row: npt.NDArray[np.int64]
@@ -105,8 +105,8 @@ def measure(tenant: TenantRef, open_session: SessionOpener) -> int:
         rules = cohort_settings(session)
         complete = complete_days(session)
         decisions = _decisions(session, rules, complete)
-        judged = _judged(session, rules, complete, decisions)
-    rows = _months(decisions, judged)
+        outcomes = judged(session, rules, complete, decisions.uuid, decisions.day, decisions.expected)
+    rows = _months(decisions, outcomes)
     with open_session() as session:
         if rows:
             first = min(row.month for row in rows)
@@ -141,31 +141,37 @@ def _decisions(session: TenantSession, rules: CohortSettings, complete: npt.NDAr
     )
 
 
-def _judged(
-    session: TenantSession, rules: CohortSettings, complete: npt.NDArray[np.int32], decisions: _Decisions
-) -> _Outcomes:
+def judged(
+    session: TenantSession,
+    rules: CohortSettings,
+    complete: npt.NDArray[np.int32],
+    uuids: Sequence[UUID],
+    day: npt.NDArray[np.int32],
+    expected: npt.NDArray[np.int32],
+) -> Outcomes:
+    """The outcomes that are known, of decisions: one row each of patient, day number, and expected day number."""
     rows_of: dict[UUID, list[int]] = {}
-    for place, uuid in enumerate(decisions.uuid):
+    for place, uuid in enumerate(uuids):
         rows_of.setdefault(uuid, []).append(place)
     rows, labels = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int8)]
     for timelines in load_timelines(session, patient_uuids=list(rows_of)) if rows_of else ():
         own = [(index, place) for index, uuid in enumerate(timelines.patient_uuid) for place in rows_of[uuid]]
         patient, row = np.array(own, dtype=np.int64).T
-        decided, units = decided_units(timelines, rules, complete, patient, decisions.day[row], decisions.expected[row])
+        decided, units = decided_units(timelines, rules, complete, patient, day[row], expected[row])
         rows.append(row[decided])
         labels.append(units.label)
-    return _Outcomes(np.concatenate(rows), np.concatenate(labels))
+    return Outcomes(np.concatenate(rows), np.concatenate(labels))
 
 
-def _months(decisions: _Decisions, judged: _Outcomes) -> list[AccuracyMonth]:
-    first_days = [date(day.year, day.month, 1) for day in map(_day, decisions.day[judged.row].tolist())]
+def _months(decisions: _Decisions, outcomes: Outcomes) -> list[AccuracyMonth]:
+    first_days = [date(day.year, day.month, 1) for day in map(_day, decisions.day[outcomes.row].tolist())]
     months = np.array([day_number(day) for day in first_days], dtype=np.int64)
     numbers = {uuid: number for number, uuid in enumerate(set(decisions.uuid))}
     patients = np.array([numbers[uuid] for uuid in decisions.uuid], dtype=np.int64)
     rows = []
     for month in np.unique(months).tolist():
         own = months == month
-        row = _month(_day(month), decisions, judged.row[own], judged.label[own], patients)
+        row = _month(_day(month), decisions, outcomes.row[own], outcomes.label[own], patients)
         if row is not None:
             rows.append(row)
     return rows

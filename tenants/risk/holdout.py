@@ -6,7 +6,7 @@ Nobody is held out without a recorded ethics approval, and nobody who is late al
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, select
 
@@ -16,15 +16,29 @@ from core.errors import FieldError, Invalid
 from tenants.risk.models_holdout import HoldoutApproval
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
     from core.database import TenantSession
 
+MOST_ENDED: Final = 20
+
 
 def in_force(session: TenantSession) -> HoldoutApproval | None:
     """The approval in force; None: nobody is held out."""
     return session.exec(select(HoldoutApproval).where(col(HoldoutApproval.ended_at).is_(None))).first()
+
+
+def ended(session: TenantSession) -> Sequence[HoldoutApproval]:
+    """The approvals that are out of force, the newest first."""
+    rows: Sequence[HoldoutApproval] = session.exec(
+        select(HoldoutApproval)
+        .where(col(HoldoutApproval.ended_at).is_not(None))
+        .order_by(col(HoldoutApproval.ended_at).desc())
+        .limit(MOST_ENDED)
+    ).all()
+    return rows
 
 
 def approve(

@@ -90,20 +90,16 @@ def _wrong_consent(page: Page, stage: Stage) -> None:
     send("Save", day="2999-01-01")(page, stage)
 
 
-def _people_file(content: str) -> Act:
+def _people_file(content: str, button: str = "Check the file") -> Act:
     def act(page: Page, _stage: Stage) -> None:
         file = {"name": "people.csv", "mimeType": "text/csv", "buffer": content.encode()}
         page.locator("[name=file]").set_input_files(file)
-        page.get_by_role("button", name="Check the file").click()
+        page.get_by_role("button", name=button).click()
 
     return act
 
 
-def _targets_file(page: Page, _stage: Stage) -> None:
-    content = "facility,month,reached,returned\nNOWHERE,2026-02,80,60%\n"
-    file = {"name": "targets.csv", "mimeType": "text/csv", "buffer": content.encode()}
-    page.locator("[name=file]").set_input_files(file)
-    page.get_by_role("button", name="Set these targets").click()
+_WRONG_TARGETS = _people_file("facility,month,reached,returned\nNOWHERE,2026-02,8,60%\n", "Set these targets")
 
 
 def _add_people(page: Page, stage: Stage) -> None:
@@ -233,9 +229,13 @@ FACES: Final = (
     Face("verify", "GET /follow-up/verify", ADMIN),
     Face("team", "GET /follow-up/team", MANAGER),
     Face("team-wrong", "POST /follow-up/team/absences", MANAGER, "/follow-up/team", send("Save the absence", last="")),
+    Face("effect", "GET /follow-up/effect", ADMIN),
+    Face("hold-out", "GET /follow-up/hold-out", ADMIN),
+    Face("hold-out-wrong", "POST /follow-up/hold-out", ADMIN, "/follow-up/hold-out", send("Record the approval")),
+    Face("today-size", "GET /today/size", ADMIN),
     Face("targets", "GET /follow-up/targets", ADMIN),
     Face("targets-wrong", "POST /follow-up/targets", ADMIN, "/follow-up/targets", send("Save the target", reached="x")),
-    Face("targets-file-wrong", "POST /follow-up/targets/file", ADMIN, "/follow-up/targets", _targets_file),
+    Face("targets-file-wrong", "POST /follow-up/targets/file", ADMIN, "/follow-up/targets", _WRONG_TARGETS),
     Face("funnel", "GET /follow-up/funnel", MANAGER),
     Face("funnel-by-officer", "GET /follow-up/funnel", MANAGER, "/follow-up/funnel?by=officer"),
     Face("funnel-empty", "GET /follow-up/funnel", MANAGER, "/follow-up/funnel?last=2001-01-01&by=facility"),
