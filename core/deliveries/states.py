@@ -80,12 +80,17 @@ def record(
 ) -> datetime | None:
     """Record what became of a try that ``begin`` began.
 
+    A worker that was taken for dead may answer late: what it knows settles a delivery that became ``unknown``.
+
     Returns:
         When the next try is due; None if the delivery has ended.
     """
     row = _locked(session, table, delivery_id)
-    if row is None or row.state != "sending":
-        return None  # a report of the receiver was faster
+    if row is None:
+        return None
+    if row.state != "sending":
+        reconcile(session, row, outcome)  # nothing, if a report of the receiver was faster
+        return None
     row.attempts, pause = after_try(row.attempts, outcome)
     if pause is None:
         given_up = outcome.state == "retry"

@@ -116,6 +116,21 @@ def test_a_report_settles_what_is_unknown_and_nothing_sends_it_again(session):
     assert (row.state, row.reference) == ("sent", "r2")
 
 
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("late", [Outcome("sent", reference="r3"), Outcome("failed", "gone")], ids=["sent", "failed"])
+def test_a_worker_that_answers_late_settles_what_was_unknown(session, late):
+    row = new(session, repeatable=False)
+    begin(session, Delivery, row.id)
+    assert begin(session, Delivery, row.id) is None  # the worker was taken for dead
+    assert row.state == "unknown"
+    assert record(session, Delivery, row.id, Outcome("retry", "timeout")) is None
+    assert row.state == "unknown"
+    assert record(session, Delivery, row.id, late) is None
+    assert (row.state, row.reference or row.reason) == (late.state, late.reference or late.reason)
+    record(session, Delivery, row.id, Outcome("failed", "late"))
+    assert row.reason != "late"
+
+
 def test_pauses_grow_and_heed_the_receiver():
     assert pause_before(1) < pause_before(3) < pause_before(7)
     assert pause_before(8) is None
