@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.web.texts import form_for, marked_forms, ngettext, shown_number
 from core.web.texts import gettext as _
-from core.web.texts import ngettext, shown_number
 
 if TYPE_CHECKING:
     from tenants.alerts.models import Alert
@@ -30,7 +30,8 @@ def title_of(alert: Alert, facility: str) -> str:
     elif alert.alert_type == "no_data":
         text = ngettext("{count} facility sends no data", "{count} facilities send no data", alert.count)
     elif alert.alert_type == "dead_jobs":
-        text = ngettext("{count} job failed: {subject}", "{count} jobs failed: {subject}", alert.count)
+        forms = marked_forms("{count} job failed: {subject}", "{count} jobs failed: {subject}")
+        text = form_for(*forms, alert.count)  # ngettext fills in the count, and knows no subject
     elif alert.alert_type == "drift":
         text = _("Records or scores have drifted: {subject}")
     elif alert.alert_type == "plugin_failing":

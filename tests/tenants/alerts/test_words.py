@@ -1,0 +1,24 @@
+"""The line of an alert, for each rule."""
+
+import pytest
+
+from core.web.texts import reading_in
+from tenants.alerts.kinds import KINDS
+from tenants.alerts.models import Alert
+from tenants.alerts.words import title_of
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "pt"])
+@pytest.mark.parametrize("rule", KINDS)
+def test_every_rule_has_a_line_that_says_the_number_or_the_subject(rule, language):
+    alert = Alert(alert_type=rule, subject="imports.run", count=3, severity="high", created_by="t")
+    with reading_in(language):
+        line = title_of(alert, "")
+    assert "3" in line or "imports.run" in line
+    assert "{" not in line
+
+
+def test_failed_jobs_name_their_kind_and_the_facility_follows():
+    alert = Alert(alert_type="dead_jobs", subject="imports.run", count=2, severity="high", created_by="t")
+    assert title_of(alert, "") == "2 jobs failed: imports.run"
+    assert title_of(alert, "Clinic A").endswith("(Clinic A)")
