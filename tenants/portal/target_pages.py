@@ -113,15 +113,15 @@ def _targets_page(
     rows = []
     for facility in facilities:
         target = current.get(facility.uuid)
-        aims = target is not None and not target.reached is target.returned is None
-        rows.append(
-            {
-                "name": facility.name,
-                "since": shown_month(target.month) if target is not None and aims else _("no target"),
-                "reached": _aim(None if target is None else target.reached),
-                "returned": _aim(None if target is None else target.returned),
-            }
-        )
+        if target is not None and not target.reached is target.returned is None:
+            rows.append(
+                {
+                    "name": facility.name,
+                    "since": shown_month(target.month),
+                    "reached": _aim(target.reached),
+                    "returned": _aim(target.returned),
+                }
+            )
     return page.render(
         "portal/follow_up/targets.html",
         scope.principal,

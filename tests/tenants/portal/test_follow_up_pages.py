@@ -73,6 +73,7 @@ def test_the_effect_is_not_known_without_a_hold_out(admin, monkeypatch):
 
 
 def test_targets_are_set_by_form_and_by_file(admin):
+    assert "No clinic has a target yet." in admin.get("/follow-up/targets").text
     form = {"facility": "FAC001", "month": f"{DAY:%Y-%m}", "reached": "80 %", "returned": "62,5"}
     assert post(admin, "/follow-up/targets", **form).headers["location"].endswith("done=1")
     text = admin.get("/follow-up/targets?done=1").text
