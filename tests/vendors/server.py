@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,6 +66,18 @@ class Fault:
     takes_effect: bool = False
 
 
+class Server(ThreadingHTTPServer):
+    """A server that lets many callers wait for it, as a vendor's does."""
+
+    request_queue_size = 256
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Write nothing of a caller that was killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Vendor:
     """The base of the stand-ins. Use it as a context manager.
 
@@ -94,8 +107,7 @@ class Vendor:
             def log_message(self, *_):
                 """Write nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"

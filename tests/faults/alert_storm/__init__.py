@@ -1,0 +1,1 @@
+"""A storm of alerts: workers are killed while channels are notified."""
