@@ -6,6 +6,7 @@ from datetime import date
 
 from core.cli.output import note
 from core.tenancy import list_tenants
+from tenants.demo.loop import earlier_list
 from tenants.demo.partner_run import PartnerRun
 from tenants.demo.partners import Partner
 
@@ -22,10 +23,13 @@ def run_partner(partner: Partner) -> PartnerRun:
     """
     note(f"\n{partner.name}: {partner.summary}" + (" (simulated: nobody in it exists)" if partner.simulated else ""))
     partner_run = PartnerRun(partner)
-    if partner.slug not in {tenant.slug for tenant in list_tenants()}:
+    new = partner.slug not in {tenant.slug for tenant in list_tenants()}
+    if new:
         partner_run.run("tenant", "tenant", "create", partner.slug, "--name", partner.name)
     for number, delivery in enumerate(partner.earlier):
         partner_run.deliver(f"import_before_{number}", delivery)
+        if new and number == 0 and partner.earlier_list_day:
+            earlier_list(partner_run, partner.earlier_list_day, CAPACITY)
     import_answer = partner_run.deliver("import", partner.delivery)
     partner_run.deliver("import_again", partner.delivery)
     as_of = partner.list_day or date.fromisoformat(import_answer["data_date"])

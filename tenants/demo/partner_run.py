@@ -59,6 +59,7 @@ class PartnerRun:
                 }
                 for kind, worklist in lists.items()
             },
+            "loop": self.answers.get("loop"),
             "explained": _without(self.answers.get("explain", {}), "features"),
             "seconds": {finished_step.command: finished_step.seconds for finished_step in self.steps},
         }

@@ -42,6 +42,7 @@ class Partner:
         simulated: whether the people are simulated.
         earlier: deliveries before, oldest first.
         list_day: the day to score and list for; None for the day to which the records run.
+        earlier_list_day: the day of the list that the first earlier delivery is made into; None for no such list.
         officer_facilities: how many facilities the tracking officer looks after.
     """
 
@@ -52,6 +53,7 @@ class Partner:
     simulated: bool
     earlier: tuple[Delivery, ...] = ()
     list_day: date | None = None
+    earlier_list_day: date | None = None
     officer_facilities: int = 1
 
 
@@ -94,6 +96,7 @@ def simulated_partners(folder: Path, *, people: int, data_date: date = DATA_DATE
             simulated=True,
             earlier=(Delivery((folders["north-before"],), mapping),),
             list_day=data_date + timedelta(days=1),
+            earlier_list_day=week_ago + timedelta(days=1),
         ),
         Partner(
             "demo-south",
@@ -106,6 +109,7 @@ def simulated_partners(folder: Path, *, people: int, data_date: date = DATA_DATE
                 Delivery((contacts,), (*contacts_mapping, "--data-date", data_date.isoformat())),
             ),
             list_day=data_date + timedelta(days=1),
+            earlier_list_day=week_ago + timedelta(days=1),
             officer_facilities=2,
         ),
     ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tenants.followup.outcomes import Medium, OutcomeName
 
 CASE_MANAGER: Final = "case_manager"
-_NAMESPACE: Final = UUID("8d0f7c1e-5a52-4d7e-9f2b-6c1d3e4f5a60")
+NAMESPACE: Final = UUID("8d0f7c1e-5a52-4d7e-9f2b-6c1d3e4f5a60")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def record_past(partner_run: PartnerRun, sign_ins: SignIns) -> int:
     by_account: dict[str, list[AttemptPost]] = {officer.actor: [], manager.actor: []}
     day = min(date.fromisoformat(partner_run.answers["score"]["as_of"]), today(tenant.time_zone))
     for facility, post in _posts(partner_run.answers["worklist"], day):
-        by_account[_who(facility, officer, manager).actor].append(post)
+        by_account[who_follows(facility, officer, manager).actor].append(post)
     if _has_attempts(tenant, manager):
         return 0
     for actor, posts in by_account.items():
@@ -89,7 +89,8 @@ def _has_attempts(tenant: TenantRef, account: Account) -> bool:
         return service.read_list(session, AttemptFilter(), PageRequest(1, 1, sort=service.NEWEST_FIRST)).total > 0
 
 
-def _who(facility: str, officer: Account, manager: Account) -> Account:
+def who_follows(facility: str, officer: Account, manager: Account) -> Account:
+    """Who makes the attempts at a facility: the officer at the officer's own, else the case manager."""
     return officer if facility in (officer.facilities or ()) else manager
 
 
@@ -107,7 +108,7 @@ def _posts(lists: Mapping[str, Any], day: date) -> Iterator[tuple[str, AttemptPo
 def _post(patient_id: str, number: int, attempt: Try, day: date) -> AttemptPost:
     promised = None if attempt.promised_in is None else day + timedelta(days=attempt.promised_in)
     return AttemptPost(
-        id=uuid5(_NAMESPACE, f"{patient_id} {number}"),
+        id=uuid5(NAMESPACE, f"{patient_id} {number}"),
         patient_id=UUID(patient_id),
         medium=attempt.medium,
         outcome=attempt.outcome,

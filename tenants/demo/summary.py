@@ -38,6 +38,8 @@ def show(partners: list[PartnerRun], console: Console) -> None:
         _flows(answers["indicators"], console)
         _model(answers["train"], console)
         _lists(answers["worklist"], answers["score"], console)
+        if "loop" in answers:
+            _loop(answers["loop"], console)
         if "explain" in answers:
             _explained(answers["explain"], console)
     console.print()
@@ -104,6 +106,19 @@ def _lists(lists: dict[str, Any], score_answer: dict[str, Any], console: Console
             cells = (person["facility"], person["patient_id"][:8], person["expected_date"], value, person["reasons"])
             table.add_row(*(Text(str(cell)) for cell in cells))
         console.print(table)
+
+
+def _loop(loop: dict[str, Any], console: Console) -> None:
+    """What became of last week's lists."""
+    console.print(
+        f"The loop, closed{' (simulated)' if loop['simulated'] else ''}. Lists of {loop['list_day']}: "
+        f"{loop['identified']:,} people, {loop['contacted']:,} contacted, {loop['reached']:,} reached, "
+        f"[bold]{loop['returned']:,} of these came back[/bold]; {loop['returned_unreached']:,} came by themselves. "
+        f"Of {loop['unsettled']:,} the records are not complete yet."
+    )
+    for alert in loop["alerts"]:
+        if alert["returned"]:
+            console.print(f"Alert: {alert['title']}. Came back: {alert['returned']:,}.")
 
 
 def _explained(explanation: dict[str, Any], console: Console) -> None:

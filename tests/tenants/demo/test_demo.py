@@ -19,6 +19,7 @@ from core.web.paging import PageRequest
 from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.demo.commands import demo
 from tenants.demo.demo import quarter_before, run_partner
+from tenants.demo.loop import close_loop
 from tenants.demo.partner_run import PartnerRun
 from tenants.demo.partners import data_date_of, own_partner, simulated_partners
 from tenants.demo.past import AT_RISK, TO_TRACE, record_past
@@ -145,6 +146,24 @@ def test_people_recorded_attempts_and_those_of_today_are_off_the_list(
     assert min(attempt.day for attempt in attempts) >= date(2026, 9, 26)
     planned = {attempt.outcome for tries in (*TO_TRACE.values(), *AT_RISK.values()) for attempt in tries}
     assert {attempt.outcome for attempt in attempts} <= planned
+
+
+def test_the_loop_of_last_weeks_lists_is_closed_and_shown(runs: list[PartnerRun], sign_ins: SignIns) -> None:
+    for one in runs:
+        close_loop(one, sign_ins)
+        loop = one.to_json()["loop"]
+        assert loop["simulated"]
+        assert loop["list_day"] == "2026-09-24"
+        assert loop["identified"] > loop["contacted"] > loop["reached"] > 0
+        assert loop["reached"] >= loop["returned"] > 0
+        assert loop["returned_unreached"] > 0
+        assert max(alert["returned"] for alert in loop["alerts"]) > 0
+        close_loop(one, sign_ins)
+        assert one.answers["loop"] == loop, "a second time changes nothing"
+    out = io.StringIO()
+    show(runs, Console(file=out, width=120))
+    for part in ("The loop, closed (simulated)", "of these came back", "Came back:"):
+        assert out.getvalue().count(part) >= len(runs)
 
 
 def test_own_files_are_not_called_simulated(tmp_path: Path) -> None:
