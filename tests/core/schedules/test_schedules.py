@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from core.cli.main import run as iit
-from core.database import tenant_session
+from core.database import owner_connection, tenant_session
 from core.errors import Invalid, NotFound, PreconditionFailed
 from core.feature import feature as kernel
 from core.feature_registry import Feature, Schedule
@@ -33,11 +33,13 @@ def work(session, due):
             " VALUES (%s, 'test:job:act', 'test', jsonb_build_object('due', %s::text))",
             (session.actor, due.isoformat()),
         )
+    while MEANWHILE:
+        MEANWHILE.pop()()
     if FAILS:
         raise ZeroDivisionError
 
 
-FAILS = []
+FAILS, MEANWHILE = [], []
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,7 @@ def declared(monkeypatch):
     schedule = Schedule(NAME, "0 2 * * *", f"{__name__}:work", "Works.")
     monkeypatch.setattr("core.feature_registry.features", lambda: (kernel, Feature("testing", schedules=(schedule,))))
     FAILS.clear()
+    MEANWHILE.clear()
 
 
 @pytest.fixture
@@ -95,6 +98,13 @@ def test_a_time_that_the_clock_skips_is_due_after_the_gap():
     assert due == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
 
 
+def test_a_time_that_the_clock_repeats_is_due_once():
+    first = next_time("30 2 * * *", "Europe/Paris", datetime(2026, 10, 25, 0, 0, tzinfo=UTC))
+    assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    after = next_time("30 2 * * *", "Europe/Paris", datetime(2026, 10, 25, 1, 15, tzinfo=UTC))
+    assert after == datetime(2026, 10, 26, 1, 30, tzinfo=UTC), "half past two of the second pass is skipped"
+
+
 @pytest.mark.parametrize("cron", ["", "x", "0 2 * *", "0 25 * * *", "0 0 30 2 *", "0 0 2 * * *", "@daily", "0 " * 200])
 def test_what_is_no_time_of_cron_is_rejected(cron):
     with pytest.raises(Invalid):
@@ -115,11 +125,24 @@ def test_missed_runs_are_caught_up_once(tenant, begun, runs):
 
 
 def test_two_leaders_run_a_due_schedule_once(tenant, begun, runs):
-    late = START + timedelta(hours=2)
-    with ThreadPoolExecutor(4) as pool:
-        fired = list(pool.map(lambda _: firing.fire(tenant, NAME, late), range(4)))
-    assert sum(due is not None for due in fired) == 1
+    late, others = START + timedelta(hours=2), []
+
+    def another_leader():
+        others.append(pool.submit(firing.fire, tenant, NAME, late))
+        while not others[0].done() and not waits_for_a_row():
+            pass
+
+    MEANWHILE.append(another_leader)
+    with ThreadPoolExecutor(1) as pool:
+        assert firing.fire(tenant, NAME, late) is not None
+        assert others[0].result() is None
     assert len(runs()) == 1
+
+
+def waits_for_a_row():
+    with owner_connection() as connection:
+        query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple'))"
+        return connection.execute(query).fetchone()[0]
 
 
 def test_a_schedule_that_fails_is_due_until_it_succeeds(tenant, begun, runs):
@@ -148,6 +171,7 @@ def test_a_paused_schedule_does_not_run_and_is_not_made_up_for(tenant, begun, ru
     with tenant_session(tenant, actor="test:1") as session:
         assert begun.change_schedule(session, NAME, cron=None, active=False).next_run is None
     assert firing.waiting(tenant, START + timedelta(days=700)) == []
+    assert firing.fire(tenant, NAME, START + timedelta(days=700)) is None
     with tenant_session(tenant, actor="test:1") as session:
         resumed = begun.change_schedule(session, NAME, cron="30 4 * * 1", active=True)
     assert firing.fire(tenant, NAME, resumed.next_run - timedelta(minutes=1)) is None

@@ -1,6 +1,6 @@
 """A large tenant is scored by parts: the rows of one worker, each facility once, one end, and parts that fail."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -10,9 +10,9 @@ from sqlmodel import select
 from core import metering
 from core.database import node_session
 from core.errors import Invalid
-from core.jobs import decisions, enqueue
+from core.jobs import decisions, enqueue, runner
 from core.jobs.cancelling import cancel
-from core.jobs.context import WorkerStopping
+from core.jobs.context import EarlierFirst, WorkerStopping
 from core.jobs.registry import check_of
 from core.jobs.worker import drain
 from tenants.cohort.timelines import to_date
@@ -48,6 +48,7 @@ def large(tenant, people, monkeypatch):
     monkeypatch.setattr(spread, "LEAST_OF_PART", 20)
     monkeypatch.setattr(spread, "MOST_PARTS", 3)
     monkeypatch.setattr(scoring, "CHUNK_PATIENTS", 20)
+    monkeypatch.setitem(runner._WAITS, EarlierFirst, timedelta(hours=1))  # a slow machine needs over two
     store(tenant, people)
     return tenant
 
@@ -121,6 +122,18 @@ def test_the_waiting_job_holds_no_thread_and_shows_the_progress_of_all_parts(lar
     assert job.progress_done in (None, job.progress_total)
     run_all(large)
     assert job_of(large, job_id).state == "done"
+
+
+def test_a_run_does_not_end_before_its_last_part(large):
+    job_id = ask(large)
+    drain(large, most=1)
+    with node_session(large.database) as session:
+        session.execute(
+            text("UPDATE node.jobs SET run_after = now() - interval '9 days' WHERE id = :id"), {"id": job_id}
+        )
+    drain(large, most=1)
+    assert job_of(large, job_id).state == "queued"
+    assert (figures(large)[0], len(states_of(large))) == ("scoring", 3)
 
 
 def test_a_worker_that_stops_in_a_part_scores_every_facility_once(large, alone, monkeypatch):
