@@ -30,6 +30,7 @@ WHOLE = {
     "GET /v1/attempts/outcomes": "The outcomes that the code knows.",
     "GET /v1/imports/formats": "The formats that the code knows.",
     "GET /v1/imports/held-facilities": "At most 200, until somebody confirms them.",
+    "GET /v1/import-sources": "One row for each instance of an importer that the partner has set up.",
     "GET /v1/quality/measures": "The measures that the code knows.",
     "GET /v1/assignments/{patient_id}/assignees": "The staff of one tenant who reach the patient.",
     "GET /v1/officers": "The staff of one tenant who record attempts.",
