@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from core.database import require_none
 from core.plugins.filling import fill_text
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from core.plugins.usable_instances import UsableInstance
     from plugins.sdk import Entry, Location
-
-MOST_FILES: Final = 5_000
-"""Most files of one place. A place with more is not read: somebody has to tidy it up or narrow it."""
 
 
 class Place(Protocol):

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     Take = Callable[[Entry, Chosen, BinaryIO], None]
 
 MOST_FILES: Final = 5_000
-"""Most files that a place may have."""
+"""Most files that a place may have. One with more is not read: somebody has to tidy it up or narrow it."""
 MOST_AT_ONCE: Final = 100
 """Most files that one fetch imports; the next one continues."""
 LONGEST_NAME: Final = 500
