@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from io import StringIO
 from typing import TYPE_CHECKING, Final
 
 from core.errors import FieldError, Invalid, phrase
 from core.web.days import FIRST_YEAR, LAST_YEAR
+from core.web.short_csv import read_lines
 from tenants.followup import targets
 from tenants.followup.targets import Target
 from tenants.records.repository import facility_uuids
@@ -87,19 +86,11 @@ def check_file(session: TenantSession, content: str) -> list[TargetRow]:
 
 
 def _rows(content: str) -> Iterator[TargetRow]:
-    if len(content) > LONGEST:
-        raise _unreadable(phrase("has more than {most:,} characters", most=LONGEST), "Split the file.")
-    text = content.lstrip("\ufeff")
-    delimiter = max(",;\t", key=(text.splitlines() or [""])[0].count)
-    reader = csv.reader(StringIO(text), delimiter=delimiter)
-    try:
-        names = _columns(next(reader, []))
-        for count, cells in enumerate((cells for cells in reader if any(map(str.strip, cells))), 1):
-            if count > MOST_ROWS:
-                raise _unreadable(phrase("has more than {most:,} rows", most=MOST_ROWS), "Split the file.")
-            yield _row(reader.line_num, dict(zip(names, cells, strict=False)))
-    except csv.Error:
-        raise _unreadable("is not a CSV file", "Save it as CSV in UTF-8.") from None
+    too_many = phrase("has more than {most:,} rows", most=MOST_ROWS)
+    lines = read_lines(content, _unreadable, longest=LONGEST, most=MOST_ROWS, too_many=too_many)
+    names = _columns(next(lines)[1])
+    for line, cells in lines:
+        yield _row(line, dict(zip(names, cells, strict=False)))
 
 
 def _columns(head: list[str]) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
@@ -20,6 +18,7 @@ from core.identity.people.members import Grant
 from core.identity.people.names import normal_email, normal_name
 from core.identity.roles import PROGRAM
 from core.identity.tenant_roles.service import list_roles
+from core.web.short_csv import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -131,23 +130,11 @@ def reject_wrong(rows: Collection[PersonRow], place: str = "") -> None:
 
 
 def _rows(content: str) -> Iterator[PersonRow]:
-    if len(content) > LONGEST:
-        raise _unreadable(phrase("has more than {most:,} characters", most=LONGEST), "Split the file.")
-    head = content.lstrip("\ufeff").splitlines()[:1]
-    delimiter = max(",;\t", key=(head or [""])[0].count)
-    reader = csv.reader(StringIO(content.lstrip("\ufeff")), delimiter=delimiter)
-    try:
-        columns = _columns(next(reader, []))
-        count = 0
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            count += 1
-            if count > MOST_ROWS:
-                raise _unreadable(phrase("has more than {most:,} people", most=MOST_ROWS), "Split the file.")
-            yield _row(reader.line_num, dict(zip(columns, cells, strict=False)))
-    except csv.Error:
-        raise _unreadable("is not a CSV file", "Save it as CSV in UTF-8.") from None
+    too_many = phrase("has more than {most:,} people", most=MOST_ROWS)
+    lines = read_lines(content, _unreadable, longest=LONGEST, most=MOST_ROWS, too_many=too_many)
+    columns = _columns(next(lines)[1])
+    for line, cells in lines:
+        yield _row(line, dict(zip(columns, cells, strict=False)))
 
 
 def _columns(head: list[str]) -> list[str]:
