@@ -16,7 +16,7 @@ from tenants.imports.fetching.service import LARGEST_MAPPING, SourceState
 from tenants.imports.uploads import DateOrder
 
 _SOURCE: dict[str, Any] = {
-    "id": "0197a5f0-0000-7000-8000-000000000001",
+    "id": "0197a5f0-6c1d-7e2b-9a40-3f5d8b21c604",
     "name": "State server",
     "plugin": "sftp",
     "state": "ready",
@@ -38,7 +38,7 @@ _SOURCE: dict[str, Any] = {
     "files_waiting": 0,
     "files_rejected": 0,
     "new_file_at": "2026-11-29T23:30:09Z",
-    "job_id": "0197a5f0-0000-7000-8000-000000000002",
+    "job_id": "019ad0c7-2f18-7b36-8d51-c92e4a7b6d13",
 }
 
 
@@ -125,8 +125,8 @@ class FetchedFileOut(BaseModel):
     state: Literal["importing", "imported", "rejected", "cancelled", "undone"] = Field(
         description="What became of it. A rejected file is not fetched again until it, or the settings, change."
     )
-    problem: str = Field(description="Why it was rejected; empty if it was not.")
-    remedy: str = Field(description="What to do about it; empty if nothing.")
+    problem: str = Field(description="Why it was rejected; empty if it was not.", examples=["the file is empty"])
+    remedy: str = Field(description="What to do about it; empty if nothing.", examples=["Send it again, whole"])
     import_id: UUID | None = Field(description="The import of it; null: it was rejected before.")
 
     @classmethod

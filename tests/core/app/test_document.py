@@ -162,6 +162,7 @@ VERBS |= {
     "Test",
     "Enable",
     "Disable",
+    "Fetch",
     "Give",
     "Send",
     "Retry",

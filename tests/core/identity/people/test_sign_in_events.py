@@ -68,13 +68,13 @@ def test_a_failure_is_copied_within_seconds_to_every_tenant_of_a_known_person_wi
 def test_a_failure_of_an_unknown_person_leaves_nothing(tenant, begin):
     from sqlalchemy import text
 
-    count = text("SELECT count(*) FROM platform.sign_in_events")
+    present = text("SELECT id FROM platform.sign_in_events")
     with platform_session() as session:
-        before = session.execute(count).scalar_one()
+        before = set(session.scalars(present))
     with pytest.raises(Unauthenticated):
         begin(f"nobody-{uuid4().hex}@example.org")
     with platform_session() as session:
-        assert session.execute(count).scalar_one() == before
+        assert set(session.scalars(present)) <= before
 
 
 def test_links_passwords_and_the_second_factor_are_in_the_audit(tenant, add_person, begin, set_up):
