@@ -185,7 +185,7 @@ feature = Feature(
     listeners={
         "person.erased": "core.idempotency.clearing:forget_bodies",
         "settings.changed": "core.identity.people.factor_rules:copy_rule",
-        "tenant.restored": "core.identity.people.factor_rules:copy_rule",
+        "tenant.restored": "core.integrations.restored:tenant_restored",
         "events.published": "core.integrations.listeners:event_published",
     },
     observers=("core.cache.generations:event_published",),

@@ -21,8 +21,8 @@ ENDED: Final = ("sent", "failed", "unknown")
 OUT_OF_ATTEMPTS: Final = "out_of_attempts"
 INTERRUPTED: Final = "interrupted"
 """Why a delivery is unknown whose worker died while it sent."""
-NOT_TRIED: Final = frozenset({"rate_limited_here", "BreakerOpen", "BulkheadFull", "DeadlinePassed"})
-"""Reasons of ``core.plugins.request_sender`` for waiting before it sends: such a try does not count.
+NOT_TRIED: Final = frozenset({"rate_limited_here", "plugin_busy", "BreakerOpen", "BulkheadFull", "DeadlinePassed"})
+"""Reasons of ``core.plugins.sending`` for waiting before it sends: such a try does not count.
 
 No outcome of a plugin has one: ``core.plugins.calls`` renames it.
 """

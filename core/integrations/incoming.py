@@ -22,11 +22,13 @@ from core.errors import AppError, Forbidden, NotFound, phrase
 from core.events import publish
 from core.jobs.inbox import first_time
 from core.plugins import instances
+from core.plugins.errors import PluginBusy, PluginFailed
 from core.plugins.filling import foreign_text
+from core.plugins.instance_health import judge
 from core.plugins.signatures import BadSignatureError, verify
 from core.plugins.usable_instances import ACTOR, NotUsableError, UsableInstance, open_instance
 from core.tenancy import tenant_of_id
-from plugins.sdk import IncomingRequest, Signature
+from plugins.sdk import IncomingRequest, Signature, retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,10 +70,15 @@ def receive(tenant_id: UUID, instance_id: UUID, token: str, raw: RawRequest) -> 
         opened = open_instance(tenant, instance_id, kind)
     except NotUsableError:
         raise _not_there() from None
-    signature: Signature | None = opened.call("signature", opened.settings)
-    signed = None if signature is None else _verified(opened, signature, raw)
-    request = _readable(raw)
-    events = _read(opened, kind, request)
+    try:
+        signature: Signature | None = opened.call("signature", opened.settings)
+        signed = None if signature is None else _verified(opened, signature, raw)
+        events = _read(opened, kind, _readable(raw))
+    except PluginBusy:
+        raise
+    except PluginFailed:
+        judge(tenant, instance_id, retry("plugin_failed"), success_is_news=opened.success_is_news)
+        raise
     with tenant_session(tenant, actor=ACTOR) as session:
         if signed is not None and not first_time(session, f"plugin:{instance_id}", signed):
             return

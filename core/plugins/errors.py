@@ -25,6 +25,10 @@ class PluginTimedOut(PluginFailed):
     hint = "Fit on fewer decisions, or give it more time."
 
 
+class PluginBusy(PluginFailed):
+    """A plugin was not called, because too many of its calls are under way. It is no failure of the plugin."""
+
+
 class ArtifactRejected(AppError):  # noqa: N818 - named as the family is
     """Stored bytes are not a model: damaged, changed, or of another kind."""
 

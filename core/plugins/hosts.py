@@ -25,7 +25,7 @@ from uuid import UUID, uuid4
 
 from core import scratch
 from core.plugins.confinement import confinement
-from core.plugins.errors import PluginFailed, PluginTimedOut
+from core.plugins.errors import PluginBusy, PluginFailed, PluginTimedOut
 from core.plugins.process import Limits, environment_of, kill_all, python_path
 from core.plugins.wire import MOST_BYTES
 from core.resilience import BreakerOpen, BreakerPolicy, BulkheadFull, DeadlinePassed, Dependency, guarded
@@ -181,7 +181,10 @@ def call_in_process(offer: Offer, tenant_id: UUID, method: str, arguments: list[
     try:
         with guarded(PROCESSES, instance=f"{plugin} {tenant_id}", tenant=tenant_id, harmless=(BulkheadFull,)):
             return _answer_of(plugin, tenant_id, request)
-    except (BreakerOpen, BulkheadFull, DeadlinePassed) as error:
+    except (BulkheadFull, DeadlinePassed) as error:
+        detail = f"plugin {plugin!r} has no free process: {type(error).__name__}"
+        raise PluginBusy(detail) from None
+    except BreakerOpen as error:
         detail = f"plugin {plugin!r} is not called for a while: {type(error).__name__}"
         raise PluginFailed(detail) from None
 

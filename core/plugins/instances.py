@@ -17,6 +17,7 @@ from core import audit
 from core.clock import now
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.plugins.catalogue import Offer, find_offer, get_offer
+from core.plugins.instance_health import end_failures, rename_failures
 from core.plugins.instance_models import PluginFailure, PluginInstance
 from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_settings, secret_names, with_defaults
@@ -36,7 +37,9 @@ _TOKEN_BYTES: Final = 32
 _PLACES: Final = frozenset({"address", "endpoint", "host", "port", "server", "url"})
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
 
-InstanceState = Literal["ready", "disabled", "missing"]
+InstanceState = Literal["ready", "failing", "disabled", "missing", "needs-secrets"]
+USABLE: Final = frozenset({"ready", "failing"})
+"""States in which the platform uses an instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,23 @@ def get_instance(session: TenantSession, instance_id: UUID, *, lock: bool = Fals
 
 
 def state_of(row: PluginInstance) -> InstanceState:
-    """Return whether the platform can use the instance: ``missing`` if no plugin that is ready offers it."""
+    """Return whether the platform can use the instance.
+
+    ``missing``: no plugin that is ready offers it. ``needs-secrets``: it was restored from an archive, which carries no
+    secrets. ``failing``: it is used, and fails again and again.
+    """
     if find_offer(row.kind, row.plugin) is None:
         return "missing"
-    return "ready" if row.enabled else "disabled"
+    if needs_secrets(row):
+        return "needs-secrets"
+    if not row.enabled:
+        return "disabled"
+    return "ready" if row.failing_since is None else "failing"
+
+
+def needs_secrets(row: PluginInstance) -> bool:
+    """Return whether the instance came from an archive, and lacks the secrets that it had."""
+    return bool(row.secrets_set) and not row.sealed_secrets
 
 
 def add_instance(session: TenantSession, kind: str, plugin: str, draft: InstanceIn, *, source: str) -> PluginInstance:
@@ -118,7 +134,7 @@ def add_instance(session: TenantSession, kind: str, plugin: str, draft: Instance
         settings={},
         secrets_set=[],
         sealed_secrets="",
-        sealed_token=seal(session, _purpose("token"), instance_id, _new_token()),
+        sealed_token=new_sealed_token(session, instance_id),
         created_by=session.actor,
     )
     _apply(session, row, offer, draft, {})
@@ -158,9 +174,14 @@ def set_enabled(session: TenantSession, instance_id: UUID, *, enabled: bool, sou
 
     Raises:
         NotFound: there is none (404).
+        Conflict: it was restored from an archive, and lacks its secrets (409).
     """
     row = get_instance(session, instance_id, lock=True)
+    if enabled and needs_secrets(row):
+        detail = phrase("the instance needs its secrets again")
+        raise Conflict(detail, remedy="Enter its secrets in its settings.")
     if row.enabled != enabled:
+        end_failures(session, row)
         row.enabled = enabled
         _save(session, row)
         act = "enable" if enabled else "disable"
@@ -177,6 +198,7 @@ def remove_instance(session: TenantSession, instance_id: UUID, seen: ExpectedVer
     """
     row = get_instance(session, instance_id, lock=True)
     seen.check(row.version_id)
+    end_failures(session, row)
     session.delete(row)
     session.flush()
     audit.record(session, f"{source}:plugin:remove", "plugin_instance", instance_id, {"plugin": row.plugin})
@@ -189,7 +211,7 @@ def rotate_token(session: TenantSession, instance_id: UUID, *, source: str) -> P
         NotFound: there is none (404).
     """
     row = get_instance(session, instance_id, lock=True)
-    row.sealed_token = seal(session, _purpose("token"), row.id, _new_token())
+    row.sealed_token = new_sealed_token(session, row.id)
     _save(session, row)
     audit.record(session, f"{source}:plugin:rotate", "plugin_instance", instance_id, {})
     return row
@@ -201,6 +223,12 @@ def secrets_of(session: TenantSession, row: PluginInstance) -> dict[str, str]:
         return {}
     opened: dict[str, str] = json.loads(unseal(session, _purpose("secrets"), row.id, row.sealed_secrets))
     return opened
+
+
+def new_sealed_token(session: TenantSession, instance_id: UUID) -> str:
+    """Return a new secret part of an instance's address for the vendor's requests, sealed."""
+    token = urlsafe_b64encode(os.urandom(_TOKEN_BYTES)).decode().rstrip("=")
+    return seal(session, _purpose("token"), instance_id, token)
 
 
 def token_of(session: TenantSession, row: PluginInstance) -> str:
@@ -261,8 +289,11 @@ def _apply(
     completed = check_settings(offer.schema, {**plain, **sealed})
     if stays:
         _require_same_places(offer, {**row.settings, **secrets}, completed, stays)
+    if row.enabled and not draft.enabled:
+        end_failures(session, row)
+    before, row.name, row.enabled = row.name, name, draft.enabled
+    rename_failures(session, row, before)
     row.events = list(offer.events)
-    row.name, row.enabled = name, draft.enabled
     row.settings = {each: value for each, value in completed.items() if each not in names}
     row.secrets_set = sorted(sealed)
     row.sealed_secrets = seal(session, _purpose("secrets"), row.id, json.dumps(sealed)) if sealed else ""
@@ -299,7 +330,3 @@ def _save(session: TenantSession, row: PluginInstance) -> None:
 
 def _purpose(part: str) -> str:
     return f"{PURPOSE}-{part}"
-
-
-def _new_token() -> str:
-    return urlsafe_b64encode(os.urandom(_TOKEN_BYTES)).decode().rstrip("=")

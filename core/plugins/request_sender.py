@@ -34,7 +34,7 @@ RECEIVERS: Final = Dependency(
 METER: Final = "plugin_requests"
 _LARGEST_ANSWER: Final = 65_536
 _MOST_HEADERS: Final = 100
-_NOT_CALLED: Final = timedelta(seconds=30)
+NOT_CALLED: Final = timedelta(seconds=30)
 _NEVER_LEFT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -82,7 +82,7 @@ def send_one(
             cut=True,
         )
     except (BreakerOpen, BulkheadFull, DeadlinePassed) as error:
-        return retry(type(error).__name__, _NOT_CALLED)
+        return retry(type(error).__name__, NOT_CALLED)
     except AddressRejected:
         log_failure(opened.tenant, opened.instance_id, "request", "address_not_allowed")
         return failed("address_not_allowed")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.plugins.catalogue import InstalledPlugin
 from core.plugins.instance_models import PluginInstance
-from core.plugins.instances import state_of
+from core.plugins.instances import InstanceState, state_of
 
 Kind = Literal["alert-channel", "sms-gateway", "event-listener", "importer", "rag-source"]
 _SCHEMA = {"type": "object", "properties": {"token": {"type": "string", "writeOnly": True}}}
@@ -103,9 +103,14 @@ class PluginInstanceOut(BaseModel):
     plugin: str = Field(description="The name of the offer.", examples=["slack"])
     name: str = Field(description="Its name.", examples=["Nights"])
     enabled: bool = Field(description="Whether the platform uses it.")
-    state: Literal["ready", "disabled", "missing"] = Field(
-        description="`missing`: no installed plugin that is ready offers it."
+    state: InstanceState = Field(
+        description="`failing`: it is used, and fails again and again. `missing`: no installed plugin that is ready"
+        " offers it. `needs-secrets`: it was restored from an archive, which carries no secrets."
     )
+    failing_since: datetime | None = Field(description="When it began to fail again and again; null if it does not.")
+    last_success_at: datetime | None = Field(description="When it last worked, to the minute; null if it never did.")
+    last_failure_at: datetime | None = Field(description="When it last failed; null if it never did.")
+    last_failure_reason: str | None = Field(description="A short code of that failure.", examples=["channel_not_found"])
     settings: dict[str, Any] = Field(description="Without the secrets.", examples=[{"room": "nights"}])
     secrets_set: list[str] = Field(description="The secrets that are set.", examples=[["token"]])
     created_at: datetime = Field(description="When it was set up.")
@@ -121,6 +126,10 @@ class PluginInstanceOut(BaseModel):
             name=row.name,
             enabled=row.enabled,
             state=state_of(row),
+            failing_since=row.failing_since,
+            last_success_at=row.last_success_at,
+            last_failure_at=row.last_failure_at,
+            last_failure_reason=row.last_failure_reason,
             settings=row.settings,
             secrets_set=row.secrets_set,
             created_at=row.created_at,

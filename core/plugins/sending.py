@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from core.plugins.errors import PluginFailed
+from core.plugins.errors import PluginBusy, PluginFailed
 from core.plugins.filling import BadRequestError, without_marks
+from core.plugins.instance_health import judge
 from core.plugins.own_messages import gateway_named, letter_of, secrets_of_sms, send_letter, text_of_request
 from core.plugins.rates import wait_before
-from core.plugins.request_sender import meter, send_one
+from core.plugins.request_sender import NOT_CALLED, meter, send_one
 from core.plugins.usable_instances import NotUsableError, UsableInstance, log_failure, open_instance
 from plugins.sdk import (
     Alert,
@@ -33,7 +34,7 @@ from plugins.sdk.http_types import MOST_REQUESTS, MOST_TEXT
 from plugins.sdk.letters import MAIL, SMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from core.database import TenantRef
 
@@ -132,20 +133,36 @@ def _perform(
     tenant: TenantRef,
     instance_id: UUID,
     kind: str,
-    describe: Any,  # noqa: ANN401 - a function of the instance
+    describe: Callable[[UsableInstance], Sequence[HttpRequest]],
     message_id: str,
     more: Mapping[str, str],
 ) -> Outcome:
     """Have the plugin describe the requests, send them one after another, and return what became of them."""
     try:
         opened = open_instance(tenant, instance_id, kind)
-        requests = describe(opened)
     except NotUsableError as error:
-        return failed(error.reason)
+        outcome = failed(error.reason)
+        judge(tenant, instance_id, outcome, success_is_news=False)
+        return outcome
+    outcome = _performed(opened, describe, message_id, more)
+    judge(tenant, instance_id, outcome, success_is_news=opened.success_is_news)
+    return outcome
+
+
+def _performed(
+    opened: UsableInstance,
+    describe: Callable[[UsableInstance], Sequence[HttpRequest]],
+    message_id: str,
+    more: Mapping[str, str],
+) -> Outcome:
+    try:
+        requests = describe(opened)
+    except PluginBusy:
+        return retry("plugin_busy", NOT_CALLED)
     except PluginFailed:
         return retry("plugin_failed")
     if len(requests) > MOST_REQUESTS:
-        log_failure(tenant, instance_id, "requests", "too_many_requests")
+        log_failure(opened.tenant, opened.instance_id, "requests", "too_many_requests")
         return failed("too_many_requests")
     outcome, harmless = sent(), True
     for request in requests:

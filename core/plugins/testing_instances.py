@@ -8,8 +8,10 @@ from uuid import uuid4
 from core.clock import now
 from core.errors import Conflict
 from core.plugins import sending
+from core.plugins.errors import PluginBusy, PluginFailed
+from core.plugins.instance_health import judge
 from core.plugins.usable_instances import NotUsableError, open_instance
-from plugins.sdk import Alert, Event, Outcome, sent
+from plugins.sdk import Alert, Event, Outcome, failed, retry, sent
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,7 +35,8 @@ def send_test(tenant: TenantRef, instance_id: UUID, kind: str) -> Outcome:
     if kind == "alert-channel":
         outcome = sending.send_alert(tenant, instance_id, _alert(message_id, "trigger"))
         if outcome.state == "sent":
-            sending.send_alert(tenant, instance_id, _alert(message_id, "resolve"))
+            end = sending.send_alert(tenant, instance_id, _alert(message_id, "resolve"))
+            return end if end.state == "failed" else outcome
         return outcome
     if kind == "event-listener":
         event = Event(message_id, "plugins.test", 1, 0, "test", now(), {})
@@ -45,8 +48,15 @@ def send_test(tenant: TenantRef, instance_id: UUID, kind: str) -> Outcome:
         opened = open_instance(tenant, instance_id, kind)
         opened.call("look", opened.settings, now())
     except NotUsableError as error:
-        return Outcome("failed", error.reason)
-    return sent()
+        return failed(error.reason)
+    except PluginBusy:
+        return retry("plugin_busy")
+    except PluginFailed:
+        outcome = failed("plugin_failed")
+    else:
+        outcome = sent()
+    judge(tenant, instance_id, outcome, success_is_news=opened.success_is_news)
+    return outcome
 
 
 def _alert(message_id: str, act: str) -> Alert:

@@ -11,8 +11,9 @@ from core.errors import NotFound
 from core.plugins import instances, settings_schema
 from core.plugins.calls import call
 from core.plugins.catalogue import Offer, find_offer
-from core.plugins.errors import PluginFailed
+from core.plugins.errors import PluginBusy, PluginFailed
 from core.plugins.filling import storable, without_marks
+from core.plugins.instance_health import success_is_news
 from core.plugins.instance_models import PluginFailure
 from plugins.sdk.http_types import MOST_TEXT
 
@@ -38,6 +39,7 @@ class UsableInstance:
         settings: as the plugin gets them, with marks in place of the secrets.
         secrets: by name.
         hosts: to which its requests may go; None if to any.
+        success_is_news: whether a success changes what its row says.
     """
 
     tenant: TenantRef
@@ -46,6 +48,7 @@ class UsableInstance:
     settings: Mapping[str, Any]
     secrets: Mapping[str, str]
     hosts: Sequence[str] | None
+    success_is_news: bool = False
 
     def call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - see the method
         """Call a method of the plugin with the settings as its last argument.
@@ -56,6 +59,8 @@ class UsableInstance:
         """
         try:
             return call(self.offer, self.tenant, method, *arguments)
+        except PluginBusy:
+            raise
         except PluginFailed as error:
             if method in _PERSONAL:
                 log_failure(self.tenant, self.instance_id, method, error.slug)
@@ -69,7 +74,7 @@ class NotUsableError(Exception):
     """An instance cannot be used now.
 
     Attributes:
-        reason: ``no_instance``, ``disabled`` or ``plugin_missing``.
+        reason: ``no_instance``, ``disabled``, ``secrets_missing`` or ``plugin_missing``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -81,7 +86,8 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInst
     """Return an instance with its secrets, for one use.
 
     Raises:
-        NotUsableError: there is none of this kind, it is disabled, or its plugin is not there.
+        NotUsableError: there is none of this kind, it is disabled or lacks its secrets, or its plugin is not
+            there.
         TransactionOpenError: a transaction is open.
     """
     require_none("an instance of a plugin was used")
@@ -96,7 +102,11 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInst
         if not row.enabled:
             reason = "disabled"
             raise NotUsableError(reason)
+        if instances.needs_secrets(row):
+            reason = "secrets_missing"
+            raise NotUsableError(reason)
         secrets, settings, plugin = instances.secrets_of(session, row), row.settings, row.plugin
+        is_news = success_is_news(row)
     offer = find_offer(kind, plugin)
     if offer is None:
         reason = "plugin_missing"
@@ -110,6 +120,7 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInst
         settings_schema.with_marks(schema, without_marks(settings), secrets),
         secrets,
         settings_schema.hosts_of(schema, {**settings, **secrets}) if limited else None,
+        is_news,
     )
 
 

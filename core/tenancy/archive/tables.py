@@ -41,7 +41,10 @@ _MADE_ANEW = {
     "tenant_keys": "keys are wrapped by an installation's master key; the key of the indexes is in keys.json",
 }
 _NOT_CARRIED = {PATIENT_KEYS: {"tenant_key_version", "wrapped_key"}}
-"""Columns without meaning elsewhere: patients get new keys, but the mark of an erased patient is carried."""
+"""Columns without meaning elsewhere: patients get new keys, but the mark of an erased patient is carried.
+
+Rooms declare theirs in ``info["archive"]`` of the column, which then has a default in the database.
+"""
 
 _ROWS_AT_ONCE = 2_000
 
@@ -97,7 +100,7 @@ class LineCounter:
 def left_out() -> list[OmittedPart]:
     """The parts of a tenant that no archive carries, with reasons.
 
-    Rooms declare them in ``info["archive"]`` of their tables.
+    Rooms declare them in ``info["archive"]`` of their tables and columns.
     """
     load_tables()
     tables = sorted(
@@ -105,8 +108,15 @@ def left_out() -> list[OmittedPart]:
         for table in TenantBase.metadata.tables.values()
         if "archive" in table.info
     )
+    columns = sorted(
+        (f"{table.name}.{column.name}", str(column.info["archive"]))
+        for table in TenantBase.metadata.tables.values()
+        for column in table.columns
+        if "archive" in column.info
+    )
     return [
         *(OmittedPart(what=f"table {name}", why=why) for name, why in tables),
+        *(OmittedPart(what=f"column {name}", why=why) for name, why in columns),
         *(OmittedPart(what=f"table {name}", why=why) for name, why in sorted(_MADE_ANEW.items())),
         OmittedPart(what="jobs", why="they are the installation's work, not the tenant's records"),
         OmittedPart(
@@ -129,9 +139,15 @@ def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: b
     omitted = _OF_MOVES | set(_MADE_ANEW)
     if not all_tables:
         omitted |= {table.name for table in TenantBase.metadata.tables.values() if "archive" in table.info}
+    local = {
+        (table.name, column.name)
+        for table in TenantBase.metadata.tables.values()
+        for column in table.columns
+        if "archive" in column.info
+    }
     columns: dict[str, list[tuple[str, str]]] = {}
     for table, name, kind in connection.execute(_COLUMNS, (schema,)):
-        if table not in omitted and name not in _NOT_CARRIED.get(table, ()):
+        if table not in omitted and name not in _NOT_CARRIED.get(table, ()) and (table, name) not in local:
             columns.setdefault(table, []).append((name, kind))
     keys = dict(connection.execute(_KEYS, (schema,)).fetchall())
     order: TopologicalSorter[str] = TopologicalSorter()

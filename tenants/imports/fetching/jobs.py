@@ -10,9 +10,9 @@ from core import telemetry
 from core.clock import now
 from core.database import tenant_session
 from core.errors import NotFound
-from core.events import publish
 from core.jobs import job
-from core.plugins.instances import get_instance, state_of
+from core.plugins.instance_health import count_failure, count_success
+from core.plugins.instances import USABLE, get_instance, state_of
 from core.schedules.service import basis_of
 from core.schedules.times import next_time, settled
 from core.tenancy.rounds import for_each_tenant
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from core.jobs import JobContext, JobEnd
     from tenants.imports.fetching.models import ImportSource
 
-FAILING: Final = 3
-"""Fetches in a row that fail, after which the platform raises an alert."""
 _FIRST_RETRY: Final = timedelta(minutes=5)
 _LONGEST_RETRY: Final = timedelta(hours=6)
 _UNTIL_SETTLED: Final = timedelta(minutes=2)
@@ -113,7 +111,7 @@ def _fire(session: TenantSession, row: ImportSource) -> bool:
         return False
     due, row.next_run = settled(row.next_run, row.cron, zone, present)
     session.add(row)
-    if due is None or not row.active or state_of(get_instance(session, row.instance_id)) != "ready":
+    if due is None or not row.active or state_of(get_instance(session, row.instance_id)) not in USABLE:
         return False
     enqueue_fetch(session, row)
     return True
@@ -137,7 +135,7 @@ def _begin(session: TenantSession, source_id: UUID, job_id: UUID) -> run.Task | 
 
 
 def _end(session: TenantSession, row: ImportSource, result: run.FetchResult) -> None:
-    """Record how a fetch ended, choose the time of the next, and signal what fails again and again."""
+    """Record how a fetch ended, choose the time of the next, and count it for the health of the importer."""
     before, present = row.failures, now()
     row.ended_at, row.problem = present, result.problem
     row.outcome = "failed" if result.problem else "done"
@@ -152,6 +150,7 @@ def _end(session: TenantSession, row: ImportSource, result: run.FetchResult) -> 
         row.next_run = min(row.next_run, present + _UNTIL_SETTLED)
     session.add(row)
     session.flush()
-    if row.failures >= FAILING or before >= FAILING:
-        name = get_instance(session, row.instance_id).name
-        publish(session, "plugins.failing", {"subject": name, "value": row.failures, "ended": row.failures == 0})
+    if result.problem:
+        count_failure(session, row.instance_id, result.problem)
+    else:
+        count_success(session, row.instance_id)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.plugins.instances import InstanceState
 from core.schedules.times import LONGEST
 from tenants.imports.fetching.models import DEFAULT_CRON, FetchedFile
 from tenants.imports.fetching.reasons import problem_of, remedy_of
@@ -50,8 +51,9 @@ class ImportSourceOut(BaseModel):
     id: UUID = Field(description="Of the source; the same as of the importer's instance under `/v1/plugin-instances`.")
     name: str = Field(description="Its name.", examples=["State server"])
     plugin: str = Field(description="Name of the importer.", examples=["sftp"])
-    state: Literal["ready", "disabled", "missing"] = Field(
-        description="Whether the importer can be used; `missing`: its plugin is not installed."
+    state: InstanceState = Field(
+        description="Whether the importer can be used. `failing`: it is used, and fails again and again. `missing`: its"
+        " plugin is not installed. `needs-secrets`: it was restored from an archive, which carries no secrets."
     )
     cron: str = Field(
         description="Times of fetches, in the partner's time zone: minute, hour, day, month, day of week."

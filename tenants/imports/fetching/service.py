@@ -11,7 +11,7 @@ from core import audit
 from core.clock import now
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.jobs import enqueue
-from core.plugins.instances import InstanceState, state_of
+from core.plugins.instances import USABLE, InstanceState, state_of
 from core.schedules.service import basis_of
 from core.schedules.times import next_time
 from core.web.etag import ANY_VERSION, ExpectedVersions
@@ -176,7 +176,7 @@ def request_fetch(session: TenantSession, source_id: UUID, *, source: str, again
         Conflict: the importer is disabled, or its plugin is missing (409).
     """
     state = get_source(session, source_id)
-    if state.state != "ready":
+    if state.state not in USABLE:
         detail = phrase("the importer {name} cannot be used", name=state.name)
         raise Conflict(detail, remedy="Enable the importer, or ask the operator to install its plugin.")
     row = stored(session, source_id)
@@ -233,7 +233,7 @@ def _check(terms: Terms) -> None:
 def _state(session: TenantSession, instance: PluginInstance, row: ImportSource | None, rejected: int) -> SourceState:
     state = state_of(instance)
     if row is None:
-        due = _first(session, DEFAULT_CRON) if state == "ready" else None
+        due = _first(session, DEFAULT_CRON) if state in USABLE else None
         return SourceState(instance.id, instance.name, instance.plugin, state, Terms(), due, files_rejected=rejected)
     stays = row.basis == basis_of(session, row.cron)
     due = row.next_run if stays else _first(session, row.cron)
@@ -243,7 +243,7 @@ def _state(session: TenantSession, instance: PluginInstance, row: ImportSource |
         plugin=instance.plugin,
         state=state,
         terms=terms_of(row),
-        next_run=due if row.active and state == "ready" else None,
+        next_run=due if row.active and state in USABLE else None,
         is_fetching=row.began_at is not None and row.ended_at is None,
         began_at=row.began_at,
         ended_at=row.ended_at,

@@ -9,8 +9,9 @@ from core import blobs
 from core.audit import sealer
 from core.audit.verify import verify
 from core.database import tenant_session
-from core.errors import AppError, Unavailable
+from core.errors import AppError, Conflict, Unavailable
 from core.identity.keys import verify_key
+from core.plugins import instances
 from core.privacy import vault
 from core.privacy.errors import PatientErased
 from core.tenancy.archive import writing
@@ -18,6 +19,7 @@ from core.tenancy.archive.comparing import check_archive, contents_of
 from core.tenancy.archive.restoring import import_archive
 from core.tenancy.archive.writing import export
 from core.tenancy.move import capture
+from core.web.etag import ANY_VERSION
 from tests.core.tenancy.archive.conftest import ODD, STORED_BYTES, fill, patient_uuid
 
 
@@ -167,3 +169,30 @@ def test_contents_of_a_tenant_can_be_compared_without_an_archive(archive, filled
     assert {name: one for name, one in now.items() if name not in audit} == {
         name: one for name, one in stated.items() if name not in audit
     }
+
+
+def test_plugins_come_along_disabled_without_secrets_and_with_a_new_address(make_tenant, keys, tmp_path):
+    source = make_tenant().ref
+    with tenant_session(source, actor="test:1") as session:
+        for name, plugin, settings in (
+            ("Nights", "slack", {"webhook_url": "https://hooks.slack.com/services/T0/B0/very-secret"}),
+            ("Letters", "email", {"to": ["night@example.org"]}),
+        ):
+            row = instances.add_instance(
+                session, "alert-channel", plugin, instances.InstanceIn(name, settings), source="cli"
+            )
+            token = instances.token_of(session, row)
+    path = tmp_path / "plugins.tar"
+    export(source.slug, path, keys[1], actor="test:1")
+    there = import_archive(path, keys[0], slug=f"back-{secrets.token_hex(4)}", actor="test:1").ref
+    with tenant_session(there, actor="test:1") as session:
+        letters, nights = sorted(instances.list_instances(session), key=lambda each: each.name)
+        assert [instances.state_of(each) for each in (letters, nights)] == ["disabled", "needs-secrets"]
+        assert instances.token_of(session, letters) not in {"", token}
+        assert letters.settings["to"] == ["night@example.org"]
+        assert nights.secrets_set == ["webhook_url"]
+        with pytest.raises(Conflict, match="secrets again"):
+            instances.set_enabled(session, nights.id, enabled=True, source="cli")
+        draft = instances.InstanceIn("Nights", {"webhook_url": "https://hooks.slack.com/services/T0/B0/new"})
+        nights = instances.change_instance(session, nights.id, draft, ANY_VERSION, source="cli")
+        assert instances.state_of(nights) == "ready"

@@ -255,9 +255,9 @@ def test_a_source_that_fails_again_and_again_raises_an_alert_that_ends_with_its_
         states = [fetch(tenant, source_id) for _ in range(3)]
         assert [state.failures for state in states] == [1, 2, 3]
         assert all(state.next_run <= now() + timedelta(minutes=20) for state in states)
-        assert alerts(tenant)[-1] == (states[0].name, "open")
+        assert alerts(tenant)[-1] == (f"{states[0].name} (https, importer)", "open")
         assert fetch(tenant, source_id).failures == 0
-        assert alerts(tenant)[-1] == (states[0].name, "resolved")
+        assert alerts(tenant)[-1] == (f"{states[0].name} (https, importer)", "resolved")
     with tenant_session(tenant, actor=ACTOR) as session:
         assert [row.reason for row in instances.list_failures(session, source_id)] == ["bad_answer"] * 3
 
