@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which a test gives up; nothing that is promised depends on it."""
 
 

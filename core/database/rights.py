@@ -21,6 +21,7 @@ _OPEN = (
     "one tenant can take another's locks, and read its row counts",
     "everybody may update pg_settings",
     "temporary files of a session have no limit",
+    "a process that stands still keeps its locks for ever",
 )
 
 log = telemetry.get_logger(__name__)

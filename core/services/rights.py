@@ -9,7 +9,7 @@ the platform does so in each new database. On another server its operator runs t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, Final, LiteralString
 
 from psycopg import sql
 
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 TEMP_FILE_LIMIT = "8GB"
 """The limit of temporary files for one session of the application, so that a runaway sort cannot fill the disk."""
+IDLE_LIMIT = "5min"
+"""How long a transaction of the application may do nothing.
+
+A process that stands still, or whose network is gone, keeps its locks until then: others skip the rows that it locked,
+such as the job that it worked on.
+"""
+LIMITS: Final = (
+    ("temp_file_limit", TEMP_FILE_LIMIT),
+    ("log_temp_files", "100MB"),
+    ("idle_in_transaction_session_timeout", IDLE_LIMIT),
+    ("tcp_keepalives_idle", "60"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "6"),
+)
+"""Parameters of the application's sessions. A peer that is gone is given up after two minutes."""
 
 _LARGE_OBJECTS: LiteralString = (
     "REVOKE EXECUTE ON FUNCTION lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC"
@@ -76,7 +91,7 @@ def statements(database: str, *, owner: str, application: str, others: Sequence[
                 name=sql.Identifier(name),
                 value=sql.Literal(value),
             )
-            for name, value in (("temp_file_limit", TEMP_FILE_LIMIT), ("log_temp_files", "100MB"))
+            for name, value in LIMITS
         ),
     ]
 
@@ -88,6 +103,7 @@ OPEN: LiteralString = (
     " AND has_function_privilege('public', oid, 'EXECUTE') AND proname <> 'set_config')"
     " OR has_column_privilege('public', 'pg_catalog.pg_class', 'reltuples', 'SELECT') AS others,"
     " has_table_privilege('public', 'pg_catalog.pg_settings', 'UPDATE') AS settings,"
-    " current_setting('temp_file_limit') = '-1' AS unlimited"
+    " current_setting('temp_file_limit') = '-1' AS unlimited,"
+    " current_setting('idle_in_transaction_session_timeout') = '0' AS idle"
 )
 """Query, run as the application, that returns in one row which dangerous rights are open in a database."""

@@ -23,7 +23,7 @@ from core.services import ensure
 from core.tenancy import create_tenant
 from tests.faults import job_worker  # registers the kinds
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which what a test waits for will not come."""
 
 

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import text
 
 from core.database import tenant_session
 from core.jobs import enqueue
 from core.services import ensure
+from core.services.rights import IDLE_LIMIT
 from core.tenancy import create_tenant
 from tests.faults import job_worker
 from tests.faults.proxy import Proxy
@@ -64,10 +66,11 @@ def test_delayed_jobs_run_once_after_redis_was_cut_off_for_three_seconds(tenant,
     assert effects(tenant, first, *delayed) == Counter({"quick": 4})
 
 
-def test_a_worker_that_stood_still_beyond_its_lease_does_nothing_more_for_the_job(tenant, ask, start, tmp_path):
-    job_id = ask("steps", wait="after", folder=str(tmp_path), cursor="stopped still")
-    still = start()
-    until((tmp_path / "after").exists)
+@pytest.mark.parametrize("place", ["within", "after"])
+def test_a_worker_that_stood_still_beyond_its_lease_does_nothing_more_for_the_job(tenant, ask, start, tmp_path, place):
+    job_id = ask("steps", wait=place, folder=str(tmp_path), cursor=f"stopped still {place} a transaction")
+    still = start(PGOPTIONS="-c idle_in_transaction_session_timeout=2s")
+    until((tmp_path / place).exists)
     still.send_signal(signal.SIGSTOP)
     try:
         start()
@@ -82,6 +85,11 @@ def test_a_worker_that_stood_still_beyond_its_lease_does_nothing_more_for_the_jo
     assert still.poll() is None
     assert effects(tenant, job_id) == ONCE_EACH
     assert job_row(job_id)["deliveries"] == 2
+
+
+def test_a_transaction_that_does_nothing_is_ended_by_the_server(tenant):
+    with tenant_session(tenant, actor="test:1") as session:
+        assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == IDLE_LIMIT
 
 
 def test_workers_whose_clocks_differ_by_hours_keep_times_and_leases(tenant, ask, start):

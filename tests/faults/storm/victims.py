@@ -25,7 +25,7 @@ SETTINGS = {
     "TEST_LEASE_SECONDS": "2",
 }
 FORKED = ("worker", "other worker", "relay")
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds within which a server that was killed answers again."""
 
 
