@@ -19,6 +19,7 @@ feature = Feature(
         "tenants.portal.template_pages:router",
         "tenants.portal.alert_pages:router",
         "tenants.portal.data_pages:router",
+        "tenants.portal.source_pages:router",
         "tenants.portal.import_pages:router",
         "tenants.portal.candidate_pages:router",
         "tenants.portal.programme_pages:router",

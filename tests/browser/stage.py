@@ -162,6 +162,11 @@ class Stage:
         there_already = answer.status_code == HTTPStatus.PRECONDITION_REQUIRED
         assert answer.is_success or there_already, answer.text
         api.post("/v1/sso/domains", json={"domain": "partner-south.example.org"})
+        body = {"kind": "importer", "plugin": "folder", "settings": {"folder": "/srv/records/demo-south"}}
+        self.things["source_id"] = _id_of(
+            api.post("/v1/plugin-instances", json={**body, "name": f"EMR {uuid4().hex[:4]}"})
+        )
+        api.post(f"/v1/import-sources/{self.things['source_id']}/fetch", json={})
         with tempfile.TemporaryDirectory() as folder:
             for path, days in zip(write_pair(Path(folder)), (30, 0), strict=True):
                 files = {"files": (f"RADET {ago(days)}.csv", path.read_bytes())}

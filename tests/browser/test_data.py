@@ -7,6 +7,10 @@ import pytest
 
 from core.database import tenant_session
 from core.jobs.worker import drain
+from core.plugins import instances
+from core.plugins.instances import InstanceIn
+from core.plugins.places import folders
+from core.settings import get_settings
 from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
 from tests.browser import people
@@ -203,3 +207,25 @@ def test_the_page_of_an_import_that_runs_follows_events_and_asks_as_soon_as_one_
     with page.expect_response(lambda answer: answer.url.endswith("/progress")):
         part.dispatch_event("happened")
     drain(partner[0])
+
+
+def test_a_source_is_scheduled_and_fetched_by_hand(visit, accessible, make_tenant, tmp_path, monkeypatch):
+    tenant = make_tenant().ref
+    settings = get_settings().model_copy(update={"import_folders": str(tmp_path)})
+    monkeypatch.setattr(folders, "get_settings", lambda: settings)
+    with tenant_session(tenant, actor="test:1") as session:
+        draft = InstanceIn("State server", {"folder": f"{tmp_path}/{tenant.slug}"})
+        instances.add_instance(session, "importer", "folder", draft, source="cli")
+    page = visit("/data/sources", secret=session_of(tenant, "data_officer"))
+    page.get_by_role("link", name="State server").click()
+    page.get_by_label("Times").fill("every day")
+    page.get_by_role("button", name="Save").click()
+    assert "is not a time of cron" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Times").fill("15 1 * * *")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved. Rejected files are tried again with the next fetch.").wait_for()
+    page.get_by_role("button", name="Fetch now").click()
+    drain(tenant)
+    page.reload()
+    page.get_by_text("The place or the file is not there. Check the path or the address.").wait_for()
+    accessible(page)

@@ -11,7 +11,7 @@ from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
 from tenants.records.models import Facility
 from tests.isolation.cases_alerts import new_alert
-from tests.isolation.cases_imports import imported
+from tests.isolation.cases_imports import imported, source
 from tests.isolation.pages import Row
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.isolation.routes import World
 
-_IMPORT, _PAIR = ("import_id",), ("candidate_id",)
+_IMPORT, _PAIR, _SOURCE = ("import_id",), ("candidate_id",), ("source_id",)
 ROWS = [
     Row("GET", "/data", "imports.read"),
     Row("GET", "/data/facilities", "imports.read", confined=False),
@@ -41,6 +41,18 @@ ROWS = [
     Row("POST", "/data/imports/{import_id}/cancel", "imports.write", names=_IMPORT, status=303, confined=False),
     Row("POST", "/data/imports/{import_id}/undo", "imports.write", names=_IMPORT, status=409, confined=False),
     Row("POST", "/data/imports/{import_id}/list", "imports.read", names=_IMPORT, status=303, confined=False),
+    Row("GET", "/data/sources", "imports.read", confined=False),
+    Row("GET", "/data/sources/{source_id}", "imports.read", names=_SOURCE, confined=False),
+    Row(
+        "POST",
+        "/data/sources/{source_id}",
+        "imports.write",
+        names=_SOURCE,
+        form={"cron": "5 1 * * *"},
+        status=303,
+        confined=False,
+    ),
+    Row("POST", "/data/sources/{source_id}/fetch", "imports.write", names=_SOURCE, status=303, confined=False),
     Row("GET", "/data/candidates", "identities.read"),
     Row("GET", "/data/candidates/{candidate_id}", "identities.read", names=_PAIR),
     Row("POST", "/data/candidates/{candidate_id}/different", "identities.read", names=_PAIR, status=303),
@@ -50,8 +62,10 @@ ROWS = [
 
 
 def things_of(world: World, names: Collection[str], facility: str) -> dict[str, str]:
-    """An import and a pair of the owner, new for each test, if a row names them."""
-    things = {"import_id": str(uuid4()), "candidate_id": str(uuid4())}
+    """An import, a source and a pair of the owner, new for each test, if a row names them."""
+    things = {"import_id": str(uuid4()), "candidate_id": str(uuid4()), "source_id": str(uuid4())}
+    if "source_id" in names:
+        things["source_id"] = source(world)
     if "import_id" in names:
         things["import_id"] = imported(world)
     if "candidate_id" in names:
