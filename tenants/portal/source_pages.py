@@ -13,8 +13,8 @@ from core.database import TenantSession
 from core.errors import AppError, Conflict, Invalid
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
-from core.web.problem_texts import problem_text
-from core.web.stored_texts import shown_stored
+from core.web.problem_texts import problem_text, shown_sentence
+from core.web.stored_texts import shown_phrase, shown_stored
 from core.web.texts import gettext as _
 from core.web.texts import marked
 from tenants.imports.fetching import repository, service
@@ -40,6 +40,8 @@ FILE_STATES: Final[dict[str, tuple[str, str]]] = {
     "undone": (marked("Undone"), ""),
 }
 """Word and shape of each state of a fetched file."""
+_LABELS: Final = {"cron": marked("Times"), "mapping": marked("Mapping"), "dates": marked("What comes first in dates")}
+"""Field of an error, which is the id of its input -> label of the input. Any other error is of the whole form."""
 _ORDERS: Final[dict[str, DateOrder]] = {"day-first": "day-first", "month-first": "month-first"}
 
 
@@ -136,9 +138,20 @@ def _source_page(
         dates=[(name, _(word)) for name, word in data_words.DATES.items()],
         longest_mapping=service.LARGEST_MAPPING,
         done=done,
-        error="" if error is None else problem_text(error),
+        errors=[] if error is None else _problems(error),
         **_shared(scope),
     )
+
+
+def _problems(error: AppError) -> list[tuple[str, str]]:
+    """Return what is wrong, each with the input that it concerns, or none."""
+    problems = []
+    for one in error.errors:
+        name = one.field.partition(".")[0]
+        text = f"{_(_LABELS[name])}: {shown_phrase(one.problem)}" if name in _LABELS else shown_phrase(one.problem)
+        parts = (data_words.sentence(text), shown_sentence(one.remedy))
+        problems.append((name if name in _LABELS else "", " ".join(filter(None, parts))))
+    return problems or [("", problem_text(error))]
 
 
 def _file_problem(file: FetchedFileOut) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.browser.chromium import chromium
-from tests.browser.faces import FACES
+from tests.browser.source_faces import ALL_FACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ def main() -> None:
             _take_for_readme(browser, stage)
         else:
             stage.prepare()
-            _take_all(browser, stage, [face for face in FACES if wanted.only in face.name])
+            _take_all(browser, stage, [face for face in ALL_FACES if wanted.only in face.name])
 
 
 @contextmanager

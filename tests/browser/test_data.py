@@ -220,7 +220,9 @@ def test_a_source_is_scheduled_and_fetched_by_hand(visit, accessible, make_tenan
     page.get_by_role("link", name="State server").click()
     page.get_by_label("Times").fill("every day")
     page.get_by_role("button", name="Save").click()
-    assert "is not a time of cron" in page.get_by_role("alert").inner_text()
+    alert = page.get_by_role("alert")
+    assert "Times: is not a time of cron. Write minute, hour," in alert.inner_text()
+    assert alert.get_by_role("link").get_attribute("href") == "#cron"
     page.get_by_label("Times").fill("15 1 * * *")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved. Rejected files are tried again with the next fetch.").wait_for()
