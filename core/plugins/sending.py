@@ -109,8 +109,15 @@ def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:
     return _perform(tenant, instance_id, "event-listener", requests, event.id, {})
 
 
-def ask_status(tenant: TenantRef, instance_id: UUID, reference: str) -> DeliveryReport | None:
+def ask_status(tenant: TenantRef, instance_id: UUID, reference: str, *, to: str, text: str) -> DeliveryReport | None:
     """Ask a gateway what became of a message. None if it cannot be asked, or does not say.
+
+    Args:
+        tenant: whose gateway it is.
+        instance_id: the gateway.
+        reference: the message, as the gateway named it.
+        to, text: phone and text of the message. Answers repeat them, and the plugin must not see them; empty where
+            they are not known any more.
 
     Raises:
         TransactionOpenError: a transaction is open.
@@ -120,7 +127,7 @@ def ask_status(tenant: TenantRef, instance_id: UUID, reference: str) -> Delivery
         request = opened.call("status_request", without_marks(reference), opened.settings)
         if request is None:
             return None
-        response = send_one(opened, request, str(uuid4()), {})
+        response = send_one(opened, request, str(uuid4()), secrets_of_sms(to, text))
         report: DeliveryReport | None = (
             None if isinstance(response, Outcome) else opened.call("status", response, opened.settings)
         )

@@ -1,5 +1,6 @@
 """Routes of the texts of messages."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from core.errors import Conflict, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
 from core.web.location import set_location
+from core.web.paging import Page, PageRequest, long_pages
 from tenants.messages import templates
 from tenants.messages.schemas import TemplateOut, TemplatePost, TemplatePreview, TemplateText
 
@@ -17,14 +19,20 @@ router = APIRouter(prefix="/message-templates", tags=["messages"])
 
 Reader = Annotated[Principal, Depends(require("templates.read", confined=True, by_patient=True))]
 Writer = Annotated[Principal, Depends(require("templates.write"))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"created_at": datetime}, str(templates.NEWEST_FIRST)))]
 
 
-@router.get("", operation_id="list_message_templates", summary="List the texts of messages by purpose and language")
+@router.get("", operation_id="list_message_templates", summary="List the texts of messages, newest first")
 def list_message_templates(
-    _: Reader, db: TenantDb, *, retired: Annotated[bool, Query(description="Also earlier versions.")] = False
-) -> list[TemplateOut]:
-    """Return the active versions, with `retired` also all earlier ones."""
-    return [templates.shown(db, row) for row in templates.list_templates(db, retired=retired)]
+    _: Reader,
+    db: TenantDb,
+    paging: Ordered,
+    *,
+    retired: Annotated[bool, Query(description="Also earlier versions.")] = False,
+) -> Page[TemplateOut]:
+    """Return one page of the active versions, with `retired` also of all earlier ones."""
+    part = templates.read_versions(db, paging, retired=retired)
+    return Page.of([templates.shown(db, row) for row in part.rows], paging, part.total, part.last)
 
 
 @router.post("", operation_id="save_message_template", status_code=201, summary="Add a new version of a text")

@@ -62,10 +62,16 @@ def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: s
     return sending.send_sms(tenant, gateway, sms, to=to, text=text)
 
 
-def ask(tenant: TenantRef, gateway: UUID, reference: str) -> DeliveryReport | None:
+def ask(tenant: TenantRef, gateway: UUID, reference: str, *, to: str, text: str) -> DeliveryReport | None:
     """Ask the gateway what became of a message; None if it cannot be asked, or says nothing.
+
+    Args:
+        tenant: the tenant.
+        gateway: the plugin instance.
+        reference: the message, as the gateway named it.
+        to, text: of the message, which the plugin does not see in the answer; empty if they do not open any more.
 
     Raises:
         TransactionOpenError: a transaction is open.
     """
-    return sending.ask_status(tenant, gateway, reference)
+    return sending.ask_status(tenant, gateway, reference, to=to, text=text)

@@ -19,7 +19,7 @@ from core.database import tenant_session
 from core.deliveries import after_try
 from core.jobs import DeadlinePassed, LeaseLost, Retry, WorkerStopping, enqueue, job
 from core.privacy import vault
-from core.privacy.errors import PatientErased
+from core.privacy.errors import CannotDecrypt, PatientErased
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import DeliveryReport, Outcome
 from tenants.messages import gateway, phones
@@ -221,11 +221,12 @@ def ask(ctx: JobContext, payload: dict[str, Any]) -> None:
         row = _locked(session, message_id)
         known = row is None or row.status != "unknown" or row.gateway_uuid is None or row.provider_message_id is None
         instance, reference = (None, "") if row is None else (row.gateway_uuid, row.provider_message_id or "")
+        to, text = ("", "") if known or row is None else _sent(session, row)
         if known:
             ctx.finish(session)
     if known or instance is None:
         return
-    report = gateway.ask(ctx.tenant, instance, reference)
+    report = gateway.ask(ctx.tenant, instance, reference, to=to, text=text)
     with ctx.session() as session:
         if report is not None:
             apply_report(session, instance, report)
@@ -233,6 +234,18 @@ def ask(ctx: JobContext, payload: dict[str, Any]) -> None:
         if row is not None and row.status == "unknown" and times < len(ASK_AFTER):
             _ask_later(session, message_id, times)
         ctx.finish(session)
+
+
+def _sent(session: TenantSession, row: Communication) -> tuple[str, str]:
+    """Phone and text of a message that left; empty where they do not open any more."""
+    texts = []
+    for column, sealed in (("recipient_enc", row.recipient_enc), ("body_enc", row.body_enc)):
+        try:
+            opened = sealed and vault(session).decrypt(row.patient_uuid, TABLE, column, row.uuid, sealed)
+        except (CannotDecrypt, PatientErased):
+            opened = None
+        texts.append(opened or "")
+    return texts[0], texts[1]
 
 
 def _ask_later(session: TenantSession, message_id: UUID, times: int) -> None:

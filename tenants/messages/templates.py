@@ -13,6 +13,8 @@ from core.clock import now, today
 from core.database import lock_own
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.tenancy import settings as tenant_settings
+from core.web.cursors import Sort
+from core.web.keyset import Slice, read_slice
 from core.web.texts import gettext as _
 from tenants.messages.covert import telling_words
 from tenants.messages.models import MessageTemplate
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
     from tenants.messages.schemas import TemplatePost
 
+NEWEST_FIRST: Final = Sort("created_at", descending=True)
 VARIABLES: Final = ("date", "code_word", "phone")
 EXAMPLES: Final[Mapping[str, str]] = {
     "en": "{code_word}: see you on {date}. Reply 1 if you come, 2 if we should call you. STOP ends these messages.",
@@ -161,13 +165,19 @@ def get(session: TenantSession, template_id: UUID) -> MessageTemplate:
     return row
 
 
-def list_templates(session: TenantSession, *, retired: bool = False) -> Sequence[MessageTemplate]:
-    """Return the active versions by purpose and language, with ``retired`` also all earlier ones."""
+def list_templates(session: TenantSession) -> Sequence[MessageTemplate]:
+    """Return the active versions by purpose and language."""
+    query = select(MessageTemplate).where(MessageTemplate.state == "active")
+    return session.exec(query.order_by(col(MessageTemplate.purpose), col(MessageTemplate.language))).all()
+
+
+def read_versions(session: TenantSession, paging: PageRequest, *, retired: bool) -> Slice[MessageTemplate]:
+    """Return one page of the active versions, with ``retired`` also of all earlier ones."""
     query = select(MessageTemplate)
     if not retired:
         query = query.where(MessageTemplate.state == "active")
-    order = (col(MessageTemplate.purpose), col(MessageTemplate.language), col(MessageTemplate.version).desc())
-    return session.exec(query.order_by(*order)).all()
+    columns = {"created_at": col(MessageTemplate.created_at)}
+    return read_slice(session, query, paging, columns, col(MessageTemplate.uuid))
 
 
 def active(session: TenantSession, purpose: str, languages: Iterable[str]) -> MessageTemplate | None:

@@ -42,7 +42,6 @@ WHOLE = {
     "GET /v1/on-call/{rota_id}/overrides": "At most 100 that have not ended.",
     "GET /v1/plugin-instances/{instance_id}/failures": "The newest 50.",
     "GET /v1/incoming-messages": "The oldest 200 that wait for a person.",
-    "GET /v1/message-templates": "People write each version by hand.",
     "GET /v1/risk/accuracy": "One row for each month of decisions.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }

@@ -70,6 +70,7 @@ class Twilio(Vendor):
     def _resource(self, sid, status):
         message = self.messages[sid]
         state = {name: message[name] for name in ("status", "price", "error_code")}
+        state |= {"to": message["form"]["To"], "body": message["form"]["Body"]}
         return Reply(status, {"sid": sid, **state, "price_unit": "USD", "num_segments": "1", "uri": f"/{sid}.json"})
 
     @staticmethod

@@ -149,13 +149,20 @@ def test_a_gateway_s_plugin_does_not_see_the_address_for_reports(tenant, monkeyp
     assert "/hook" not in str(seen)
 
 
-def test_a_gateway_is_asked_what_became_of_a_message(tenant):
+def test_a_gateway_is_asked_what_became_of_a_message_and_its_plugin_sees_neither_phone_nor_text(tenant, monkeypatch):
+    seen = []
+    call = UsableInstance.call
+    monkeypatch.setattr(UsableInstance, "call", lambda *values: (seen.append(values), call(*values))[1])
     with twilio.Twilio() as vendor:
         instance_id = add(tenant, "sms-gateway", "twilio", vendor.settings)
         reference = send(tenant, instance_id).reference
         vendor.messages[reference] |= {"status": "delivered", "price": "-0.00750"}
         report = DeliveryReport("delivered", reference, cost="0.00750", currency="USD")
-        assert sending.ask_status(tenant, instance_id, reference) == report
+        assert sending.ask_status(tenant, instance_id, reference, to=PHONE, text="Please call us") == report
+    answers = str([values for values in seen if values[1] == "status"])
+    assert "******" in answers
+    assert PHONE.removeprefix("+") not in answers
+    assert "Please call us" not in answers
 
 
 def test_a_message_of_a_webhook_is_verified_by_the_library_of_its_standard(tenant):

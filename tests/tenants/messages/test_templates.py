@@ -51,11 +51,13 @@ def test_a_new_version_retires_the_one_before(partner):
     path = f"/v1/message-templates/{first['id']}"
     assert partner.api.get(path).json()["state"] == "retired"
     assert partner.api.post(f"{path}/retire").status_code == 409
-    listed = partner.api.get("/v1/message-templates").json()
+    listed = partner.api.get("/v1/message-templates").json()["items"]
     assert second["id"] in {row["id"] for row in listed}
     assert first["id"] not in {row["id"] for row in listed}
-    everything = partner.api.get("/v1/message-templates", params={"retired": True}).json()
-    assert first["id"] in {row["id"] for row in everything}
+    newest = partner.api.get("/v1/message-templates", params={"retired": True, "page_size": 1}).json()
+    assert [row["id"] for row in newest["items"]] == [second["id"]]
+    earlier = partner.api.get(newest["next"]).json()["items"]
+    assert [row["id"] for row in earlier] == [first["id"]]
     assert partner.api.post(f"/v1/message-templates/{second['id']}/retire").json()["state"] == "retired"
 
 
