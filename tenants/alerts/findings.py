@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from tenants.alerts.models import OPEN
 from tenants.alerts.signals import Signal
 from tenants.risk import holdout
 
@@ -54,6 +55,15 @@ _NO_DATA: Final = """
 SELECT uuid, complete_through FROM facilities
 WHERE coalesce(complete_through, data_date) < %(since)s ORDER BY uuid
 """
+# While a fetch runs, nobody knows whether it brings a file: an alert stays, and none begins.
+_NO_FILES: Final = """
+SELECT i.id, i.name, s.last::date FROM (
+    SELECT instance_id, ended_at, coalesce(new_file_at, created_at) AS last FROM import_sources WHERE active
+) s JOIN plugin_instances i ON i.id = s.instance_id AND i.enabled
+WHERE CASE WHEN s.ended_at IS NOT NULL THEN s.ended_at > s.last + make_interval(days => %(days)s) ELSE EXISTS (
+    SELECT FROM alerts a WHERE a.dedupe_key = 'no_data::source:' || i.id AND a.status = ANY(%(open)s)
+) END ORDER BY i.id
+"""
 _DEAD: Final = (
     "SELECT kind, count(*) FROM node.jobs WHERE state = 'dead' GROUP BY kind HAVING count(*) >= %s ORDER BY kind"
 )
@@ -80,14 +90,24 @@ def viral_loads(session: TenantSession, rule: Rule, day: date) -> list[Signal]:
 
 
 def without_data(session: TenantSession, rule: Rule, day: date) -> list[Signal]:
-    """Return one signal for all facilities whose records end too early, so that a silent server is one alert."""
+    """Return what brings no data.
+
+    That is one signal for all facilities whose records end too early, so that a silent server is one alert, and one for
+    each source whose fetches found no new file for as long. A paused source has none.
+    """
+    values = {"days": rule.threshold, "open": list(OPEN)}
     with session.cursor() as cursor:
         rows = cursor.execute(_NO_DATA, {"since": day - timedelta(days=rule.threshold)}).fetchall()
-    if not rows:
-        return []
-    ends = min((row[1] for row in rows if row[1] is not None), default=None)
-    facts = {"oldest": None if ends is None else ends.isoformat(), "days": rule.threshold}
-    return [Signal(subject="facilities", count=len(rows), facts=facts)]
+        sources = cursor.execute(_NO_FILES, values).fetchall()
+    signals = [
+        Signal(subject=f"source:{uuid}", count=1, facts={"source": name, "last": last.isoformat()})
+        for uuid, name, last in sources
+    ]
+    if rows:
+        ends = min((row[1] for row in rows if row[1] is not None), default=None)
+        facts = {"oldest": None if ends is None else ends.isoformat(), "days": rule.threshold}
+        signals.append(Signal(subject="facilities", count=len(rows), facts=facts))
+    return signals
 
 
 def dead_jobs(session: TenantSession, rule: Rule, _: date) -> list[Signal]:

@@ -27,6 +27,8 @@ def title_of(alert: Alert, facility: str) -> str:
         text = ngettext("{count} person newly interrupted", "{count} people newly interrupted", alert.count)
     elif alert.alert_type == "viral_load":
         text = ngettext("{count} laboratory result to act on", "{count} laboratory results to act on", alert.count)
+    elif alert.alert_type == "no_data" and "source" in alert.facts:
+        text = _("No new file comes from {source}")
     elif alert.alert_type == "no_data":
         text = ngettext("{count} facility sends no data", "{count} facilities send no data", alert.count)
     elif alert.alert_type == "dead_jobs":
@@ -38,5 +40,5 @@ def title_of(alert: Alert, facility: str) -> str:
         text = _("A plugin keeps failing: {subject}")
     else:
         text = _("{count} % of a quota are used: {subject}")
-    line = text.format(count=count, subject=alert.subject)
+    line = text.format(count=count, subject=alert.subject, source=alert.facts.get("source", ""))
     return f"{line} ({facility})" if facility else line

@@ -17,7 +17,11 @@ from core.plugins import instances
 from core.plugins.instances import InstanceIn
 from core.plugins.places import folders
 from core.settings import get_settings
+from tenants.alerts.findings import without_data
 from tenants.alerts.models import Alert
+from tenants.alerts.rules import get_rule
+from tenants.alerts.signals import apply_signals
+from tenants.alerts.words import title_of
 from tenants.imports import uploads
 from tenants.imports.fetching import jobs, repository, run, service
 from tenants.imports.fetching.models import FetchedFile, ImportSource
@@ -260,6 +264,25 @@ def test_a_source_that_fails_again_and_again_raises_an_alert_that_ends_with_its_
         assert alerts(tenant)[-1] == (f"{states[0].name} (https, importer)", "resolved")
     with tenant_session(tenant, actor=ACTOR) as session:
         assert [row.reason for row in instances.list_failures(session, source_id)] == ["bad_answer"] * 3
+
+
+def test_a_source_without_a_new_file_for_too_long_raises_an_alert_that_ends_with_one(tenant, folder):
+    source_id = add(tenant, "folder", {"folder": str(folder)})
+    fetch(tenant, source_id)
+    with tenant_session(tenant, actor=ACTOR) as session, session.cursor() as cursor:
+        cursor.execute("UPDATE import_sources SET created_at = created_at - interval '15 days'")
+        rule, day = get_rule(session, "no_data"), now().date()
+        (signal,) = [one for one in without_data(session, rule, day) if one.facts.get("source")]
+        assert signal.subject == f"source:{source_id}"
+        apply_signals(session, rule, [signal], whole=True)
+        service.request_fetch(session, source_id, source="cli")
+        assert signal.key("no_data") in {one.key("no_data") for one in without_data(session, rule, day)}
+        (alert,) = session.exec(select(Alert).where(Alert.subject == signal.subject)).all()
+        assert title_of(alert, "") == f"No new file comes from {signal.facts['source']}"
+    write(folder, "a.csv")
+    drain(tenant)
+    with tenant_session(tenant, actor=ACTOR) as session:
+        assert [one for one in without_data(session, rule, day) if one.facts.get("source")] == []
 
 
 def test_a_schedule_asks_for_a_fetch_when_it_is_due_and_not_while_it_is_paused(tenant, folder):
