@@ -116,8 +116,8 @@ def ask_status(tenant: TenantRef, instance_id: UUID, reference: str, *, to: str,
         tenant: whose gateway it is.
         instance_id: the gateway.
         reference: the message, as the gateway named it.
-        to, text: phone and text of the message. Answers repeat them, and the plugin must not see them; empty where
-            they are not known any more.
+        to: its phone. Answers repeat it, and the plugin must not see it; empty where it is not known any more.
+        text: of the message, likewise.
 
     Raises:
         TransactionOpenError: a transaction is open.

@@ -85,7 +85,9 @@ KINDS: Final[dict[str, RuleKind]] = {
         RuleKind(
             "no_data",
             marked("No new data"),
-            marked("The records of a facility end more than so many days ago, or a source has no new file for as long."),
+            marked(
+                "The records of a facility end more than so many days ago, or a source has no new file for as long."
+            ),
             "platform",
             "medium",
             14,

@@ -69,7 +69,8 @@ def ask(tenant: TenantRef, gateway: UUID, reference: str, *, to: str, text: str)
         tenant: the tenant.
         gateway: the plugin instance.
         reference: the message, as the gateway named it.
-        to, text: of the message, which the plugin does not see in the answer; empty if they do not open any more.
+        to: its phone, which the plugin does not see in the answer; empty if it does not open any more.
+        text: of the message, likewise.
 
     Raises:
         TransactionOpenError: a transaction is open.

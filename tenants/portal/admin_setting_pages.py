@@ -10,6 +10,7 @@ from core.access.pages import Page, PageContext
 from core.errors import Invalid, PreconditionFailed
 from core.identity import Principal
 from core.identity.tenant_roles.service import list_roles
+from core.plugins import instances
 from core.preferences import registry, service
 from core.preferences.service import GroupState
 from core.web.etag import ExpectedVersions, etag
@@ -85,6 +86,12 @@ def _expected(sent: dict[str, str]) -> ExpectedVersions:
     return ExpectedVersions(frozenset({sent.get("version", "")}))
 
 
+def _gateways(scope: Scope) -> dict[str, str]:
+    """The partner's enabled SMS gateways: id -> name."""
+    with scope.session() as session:
+        return {str(row.id): row.name for row in instances.list_instances(session, "sms-gateway") if row.enabled}
+
+
 def _group_page(
     page: PageContext,
     scope: Scope,
@@ -96,7 +103,7 @@ def _group_page(
 ) -> HTMLResponse:
     may = scope.principal.permissions
     roles = [role.name for role in list_roles(scope.tenant)] if state.group.name == "sign_in" else []
-    fields = fields_of(state, roles)
+    fields = fields_of(state, roles, _gateways(scope) if state.group.name == "messages" else None)
     if sent is not None:
         fields = list(with_texts(fields, sent))
     wrong = wrong_fields(state.group, fields, error.errors) if isinstance(error, Invalid) else {}

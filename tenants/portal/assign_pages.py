@@ -1,20 +1,22 @@
-"""Page on which a patient of Today's list is assigned to a colleague."""
+"""Patients of Today's list: assign them to a colleague, and plan what to do for several at once."""
 
 from typing import Annotated, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Depends, Form
-from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import Field
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import Field, ValidationError
 
 from core.access import TenantScope, require
 from core.access.pages import Page
 from core.errors import Invalid, NotFound
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
-from tenants.followup import assignments
+from core.web.texts import gettext as _
+from tenants.followup import assignments, planning
+from tenants.followup.schemas_interventions import InterventionPost
 from tenants.portal import patient_words
-from tenants.portal.today_pages import Viewed, ViewForm
+from tenants.portal.today_pages import Recorder, Tracker, Viewed, ViewForm, WrongPlan, today_page
 from tenants.portal.words import unnamed
 from tenants.records.schemas import PatientOut
 from tenants.records.service import read_patient
@@ -28,6 +30,15 @@ class AssignManyForm(ViewForm):
     """The form of an assignment of the chosen patients of a page; an empty ``person_id`` ends theirs."""
 
     person_id: UUID | Literal[""] = ""
+    patient_id: list[UUID] = Field(default_factory=list, max_length=100)
+
+
+class PlanManyForm(ViewForm):
+    """The form of what to do for the chosen patients of a page. The page has chosen its id."""
+
+    id: UUID
+    kind: str = Field(default="", max_length=40)
+    due: str = Field(default="", max_length=40)
     patient_id: list[UUID] = Field(default_factory=list, max_length=100)
 
 
@@ -66,7 +77,7 @@ def show_assign(page: Page, principal: Assigner, scope: TenantScope, patient_id:
 
 @router.post("/assign/{patient_id}")
 def post_assign(
-    _: Assigner, scope: TenantScope, patient_id: UUID, form: Annotated[AssignForm, Form()]
+    _assigner: Assigner, scope: TenantScope, patient_id: UUID, form: Annotated[AssignForm, Form()]
 ) -> RedirectResponse:
     """Assign the patient to the chosen colleague, or to nobody, and return to the list."""
     with scope.session() as session:
@@ -78,7 +89,9 @@ def post_assign(
 
 
 @router.post("/today/assignments")
-def post_assignments(_: Assigner, scope: TenantScope, form: Annotated[AssignManyForm, Form()]) -> RedirectResponse:
+def post_assignments(
+    _assigner: Assigner, scope: TenantScope, form: Annotated[AssignManyForm, Form()]
+) -> RedirectResponse:
     """Assign the chosen patients to a colleague, or to nobody, and return to the list, which says how many it was."""
     assigned = 0
     with scope.session() as session:
@@ -92,3 +105,31 @@ def post_assignments(_: Assigner, scope: TenantScope, form: Annotated[AssignMany
                     continue  # the colleague does not reach this patient's clinic
             assigned += 1
     return RedirectResponse(form.view.address(assigned=assigned), SEE_OTHER)
+
+
+@router.post("/today/plans")
+def post_plans(
+    page: Page, principal: Tracker, _recorder: Recorder, scope: TenantScope, form: Annotated[PlanManyForm, Form()]
+) -> Response:
+    """Plan an intervention for each of the chosen patients, and return to the list.
+
+    Sending the same form again plans nothing more.
+    """
+    chosen = sorted(set(form.patient_id))
+    try:
+        plans = [
+            InterventionPost.model_validate(
+                {"id": uuid5(form.id, str(patient)), "patient_id": patient, "kind": form.kind, "due": form.due or None}
+            )
+            for patient in chosen
+        ]
+        with scope.session() as session:
+            for plan in plans:
+                planning.plan(session, plan)
+    except (Invalid, ValidationError) as error:
+        if isinstance(error, Invalid) and any(one.field.endswith("patient_id") for one in error.errors):
+            detail = "there is no such patient"
+            raise NotFound(detail) from None
+        wrong = WrongPlan(_("Choose what to do, and a day from today on."), form.due, chosen)
+        return today_page(page, principal, scope, form.view, wrong=wrong)
+    return RedirectResponse(form.view.address(planned=len(chosen)), SEE_OTHER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import FieldError, Invalid
@@ -39,6 +39,7 @@ class SettingField:
             names and values; ``bands``, a list of pairs of numbers; ``many``, several choices; ``variants``, a choice
             with fields of its own for each value; ``document``, a mapping made elsewhere.
         options: the values to choose from.
+        names: value -> its name, for values that are identifiers.
         least, most: bounds of a number; None for none.
         whole: whether the number has no decimals.
         is_set: whether the partner has set it.
@@ -52,6 +53,7 @@ class SettingField:
     meaning: str
     kind: str = "text"
     options: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     least: float | None = None
     most: float | None = None
     whole: bool = False
@@ -72,7 +74,7 @@ class SettingField:
     @property
     def choices(self) -> list[tuple[str, str]]:
         """The values to choose from, each with its words."""
-        return [(value, choice_words(self.name, value)) for value in self.options]
+        return [(value, self.names.get(value) or choice_words(self.name, value)) for value in self.options]
 
     @property
     def chosen(self) -> list[str]:
@@ -94,7 +96,8 @@ class SettingField:
         if not text:
             return _("none")
         if self.options:
-            return ", ".join(choice_words(self.name, value) for value in text.splitlines())
+            named = dict(self.choices)
+            return ", ".join(named.get(value) or choice_words(self.name, value) for value in text.splitlines())
         if self.kind == "document":
             return _("set")
         return ", ".join(text.splitlines())
@@ -106,12 +109,15 @@ class SettingField:
             yield from parts
 
 
-def fields_of(state: GroupState, roles: Sequence[str] = ()) -> list[SettingField]:
+def fields_of(
+    state: GroupState, roles: Sequence[str] = (), gateways: Mapping[str, str] | None = None
+) -> list[SettingField]:
     """The fields of a group, with the values in force.
 
     Args:
         state: of the group.
         roles: names of the partner's roles, to choose from where a setting names roles.
+        gateways: id -> name of the partner's SMS gateways, to choose from where a setting names one.
     """
     values = state.value.model_dump(mode="json")
     defaults = state.group.model().model_dump(mode="json")
@@ -124,6 +130,9 @@ def fields_of(state: GroupState, roles: Sequence[str] = ()) -> list[SettingField
         )
         if name == "second_factor_roles":
             setting = replace(setting, kind="many", options=tuple(dict.fromkeys((*roles, *setting.chosen))))
+        if name == "gateway" and gateways is not None:
+            names = {setting.text: setting.text, **gateways, "": _("The only one, if there is just one")}
+            setting = replace(setting, kind="choice", options=tuple(sorted(names, key=bool)), names=names)
         fields.append(replace(setting, is_set=name in state.set_names))
     return fields
 

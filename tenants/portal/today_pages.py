@@ -1,5 +1,6 @@
 """The page of today's work: whom to see, why, how to reach them, and the outcome."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
+from core.clock import today as day_in
 from core.errors import Invalid, NotFound
 from core.identity import Principal
 from core.identity.people import members
@@ -23,7 +25,7 @@ from tenants.followup.schemas import AttemptPost, OutcomePost
 from tenants.followup.today import Today
 from tenants.followup.waiting import Counts
 from tenants.portal import words
-from tenants.portal.patient_words import plan_words
+from tenants.portal.patient_words import MEDIA, plan_words
 from tenants.records.ids import new_uuid
 
 router = APIRouter()
@@ -53,6 +55,15 @@ class View:
         values = {"list": self.kind, "facility": self.facility, "whose": self.whose, "start": self.start, **changes}
         shown = {name: value for name, value in values.items() if value not in ("", None)}
         return urlencode(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPlan:
+    """What was wrong with a plan for the chosen patients, and what was typed."""
+
+    problem: str
+    due: str
+    patients: Collection[UUID]
 
 
 class ViewForm(BaseModel):
@@ -128,12 +139,14 @@ def show_today(
     view: Viewed,
     done: UUID | None = None,
     assigned: Annotated[int | None, Query(ge=0, le=100)] = None,
+    planned: Annotated[int | None, Query(ge=0, le=100)] = None,
 ) -> HTMLResponse:
     """Show one page of today's list.
 
-    ``done`` is the attempt that was just recorded, and can be undone; ``assigned`` says how many were just assigned.
+    ``done`` is the attempt that was just recorded, and can be undone; ``assigned`` and ``planned`` say for how many
+    patients that was just done.
     """
-    return _today_page(page, principal, scope, view, done=done, just_assigned=assigned)
+    return today_page(page, principal, scope, view, done=done, just_assigned=assigned, just_planned=planned)
 
 
 @router.get("/today/rest")
@@ -163,7 +176,7 @@ def show_rest(
     )
 
 
-def _today_page(
+def today_page(
     page: PageContext,
     principal: Principal,
     scope: Scope,
@@ -171,9 +184,12 @@ def _today_page(
     *,
     done: UUID | None = None,
     just_assigned: int | None = None,
-    wrong: AttemptForm | None = None,
+    just_planned: int | None = None,
+    wrong: AttemptForm | WrongPlan | None = None,
 ) -> HTMLResponse:
+    """Render the page of a view, with what was just done, or with a form that was rejected."""
     own = _own(principal)
+    wrong_plan = wrong if isinstance(wrong, WrongPlan) else None
     work = today.read_today(
         scope.tenant,
         scope.session,
@@ -197,6 +213,11 @@ def _today_page(
         plans=_plans(principal, scope, work),
         may_assign="assignments.write" in principal.permissions,
         just_assigned=just_assigned,
+        just_planned=just_planned,
+        media=MEDIA,
+        plan_by=day_in(scope.tenant.time_zone).isoformat() if wrong_plan is None else wrong_plan.due,
+        plan_for=() if wrong_plan is None else wrong_plan.patients,
+        plan_problem="" if wrong_plan is None else wrong_plan.problem,
         colleagues=_colleagues(principal, scope),
         stale_days=0 if work is None else (work.day - work.as_of).days,
         clinics=_choices(work),
@@ -211,7 +232,7 @@ def _today_page(
         shown_filters=_shown_filters(work, view),
         outcomes=words.OUTCOMES,
         meaning="" if work is None else words.meaning(work),
-        wrong=wrong,
+        wrong=None if wrong_plan else wrong,
         phone_problem=_(words.WRONG_PHONE),
         status=200 if wrong is None else Invalid.status,
     )
@@ -232,9 +253,9 @@ def post_attempt(
         if any(problem.field.endswith("patient_id") for problem in error.errors):
             detail = "there is no such patient"
             raise NotFound(detail) from None
-        return _today_page(page, principal, scope, form.view, wrong=form)
+        return today_page(page, principal, scope, form.view, wrong=form)
     except ValidationError:
-        return _today_page(page, principal, scope, form.view, wrong=form)
+        return today_page(page, principal, scope, form.view, wrong=form)
     if "hx-request" not in request.headers:
         return RedirectResponse(form.view.address(done=form.recorded_id), SEE_OTHER)
     return page.render(

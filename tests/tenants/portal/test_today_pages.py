@@ -113,6 +113,23 @@ def test_the_chosen_patients_are_assigned_at_once_and_counted(reader, owner):
     assert answer.text.count("Assigned to Grace Cole") == 3
 
 
+def test_one_plan_for_the_chosen_patients_is_one_plan_for_each(reader, api):
+    chosen = re.findall(r'id="card-([0-9a-f-]+)"', reader.get("/today").text)[3:5]
+    token = re.search(r'name="csrf_token" value="([^"]+)"', reader.get("/me").text)[1]
+    form = {"csrf_token": token, "id": str(uuid4()), "kind": "home_visit", "due": "2020-01-01", "patient_id": chosen}
+    headers = {"Origin": "http://testserver"}
+    wrong = reader.post("/today/plans", data=form, headers=headers)
+    assert (wrong.status_code, wrong.text.count(' form="chosen" checked')) == (422, 2)
+    assert '<a href="#chosen-due">Choose what to do, and a day from today on.</a>' in wrong.text
+    for _ in range(2):
+        answer = reader.post("/today/plans", data=form | {"due": ""}, headers=headers)
+        assert "Planned for 2 patients." in answer.text
+    assert answer.text.count("Planned: Home visit, by") == 2
+    for patient in chosen:
+        wanted = {"patient_id": patient, "state": "planned"}
+        assert len(api.get("/v1/interventions", params=wanted).json()["items"]) == 1
+
+
 def test_what_is_planned_shows_on_the_card_and_ends_there(reader, owner, api):
     patient = re.findall(r'id="card-([0-9a-f-]+)"', reader.get("/today").text)[0]
     body = {"id": str(uuid4()), "patient_id": patient, "kind": "home_visit"}
