@@ -183,14 +183,30 @@ def waiting_for_reader(session: TenantSession) -> list[IncomingOut]:
     return sorted(items, key=lambda item: item.received_at)[:MOST_WAITING]
 
 
+def read_unmatched(session: TenantSession, message_id: UUID) -> IncomingOut:
+    """Return a message that waits, of a phone of no patient or of several. The audit records the read.
+
+    Raises:
+        NotFound: no such message waits, or the reader reaches only some facilities.
+    """
+    row = session.get(UnmatchedMessage, message_id)
+    if row is None or row.state != "waiting" or not session.reach.everything:
+        detail = "no such message waits"
+        raise NotFound(detail)
+    audit.record_many(session, "messages:incoming:read", "patient", row.candidates, {})
+    return _unmatched_out(session, row)
+
+
+def _unmatched_out(session: TenantSession, row: UnmatchedMessage) -> IncomingOut:
+    sender, text = incoming.opened(session, row)
+    facts = {"sender": sender, "text": text, "candidates": row.candidates, "received_at": row.received_at}
+    return IncomingOut.model_validate({"id": row.uuid, "patient_id": None, **facts})
+
+
 def _unmatched(session: TenantSession) -> list[IncomingOut]:
     query = select(UnmatchedMessage).where(UnmatchedMessage.state == "waiting")
     rows = session.exec(query.order_by(col(UnmatchedMessage.received_at)).limit(MOST_WAITING)).all()
-    items = []
-    for row in rows:
-        sender, text = incoming.opened(session, row)
-        facts = {"sender": sender, "text": text, "candidates": row.candidates, "received_at": row.received_at}
-        items.append(IncomingOut.model_validate({"id": row.uuid, "patient_id": None, **facts}))
+    items = [_unmatched_out(session, row) for row in rows]
     candidates = list(dict.fromkeys(each for row in rows for each in row.candidates))
     audit.record_many(session, "messages:incoming:list", "patient", candidates, {})
     return items

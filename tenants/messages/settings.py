@@ -21,8 +21,7 @@ class MessageSettings(BaseModel):
     active: bool = False
     """Whether the platform sends messages to patients at all."""
     gateway: UUID | None = None
-    """The id of the SMS gateway's plugin instance that sends them. None: the partner's only one, if there is just
-    one."""
+    """The SMS gateway that sends them, an instance of a plugin. None: the partner's only one, if there is just one."""
     region: Annotated[str, Field(min_length=2, max_length=2)] = "NG"
     """Country of phones that are written without a country code, as two letters of ISO 3166."""
     code_word: Annotated[str, Field(max_length=20)] = ""

@@ -16,6 +16,7 @@ feature = Feature(
         "tenants.portal.verify_pages:router",
         "tenants.portal.patient_pages:router",
         "tenants.portal.message_pages:router",
+        "tenants.portal.incoming_pages:router",
         "tenants.portal.template_pages:router",
         "tenants.portal.alert_pages:router",
         "tenants.portal.data_pages:router",

@@ -92,17 +92,22 @@ def show_messages(
         done=done,
         zone=ZoneInfo(scope.tenant.time_zone),
         may_send="messages.send" in principal.permissions,
+        may_name="patients.read" in principal.permissions,
         may_read_texts="templates.read" in principal.permissions,
     )
 
 
 @router.post("/messages/{incoming_id}/settle")
 def post_settle(
-    _: Answerer, scope: TenantScope, incoming_id: UUID, answer: Annotated[SettlementName, Form()]
+    _: Answerer,
+    scope: TenantScope,
+    incoming_id: UUID,
+    answer: Annotated[SettlementName, Form()],
+    patient_id: Annotated[UUID | None, Form()] = None,
 ) -> RedirectResponse:
-    """Record what an incoming message says, and do what it asks for."""
+    """Record what an incoming message says, of the patient of its phone or of the one named, and do what it asks."""
     with scope.session() as session:
-        incoming.settle(session, incoming_id, SettlePost(answer=answer))
+        incoming.settle(session, incoming_id, SettlePost(answer=answer, patient_id=patient_id))
     return RedirectResponse("/messages?done=settled", SEE_OTHER)
 
 

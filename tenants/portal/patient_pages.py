@@ -92,9 +92,21 @@ def post_search(
     page: Page, _: Reader, scope: TenantScope, text: Annotated[str, Form(max_length=100)] = ""
 ) -> HTMLResponse:
     """Show the patients with the name, number or phone in the form. It is in no address: addresses are logged."""
+    found = find_patients(scope, text)
+    if found is None:
+        return _search_page(page, scope, text=text, problem=True)
+    patients, more = found
+    return _search_page(page, scope, text=text, patients=patients, more=more)
+
+
+def find_patients(scope: Scope, text: str) -> tuple[list[PatientOut], bool] | None:
+    """Return the patients with a name, number or phone, and whether there may be more; None for a text without any.
+
+    The audit records each patient that is found.
+    """
     searches = _searches(text)
     if not searches:
-        return _search_page(page, scope, text=text, problem=True)
+        return None
     patients: dict[UUID, PatientOut] = {}
     more = False
     paging = PageRequest(1, MOST, "/patients", sort=Sort.parse("id"), keyed=True)
@@ -104,7 +116,7 @@ def post_search(
         part = ListPage[PatientOut].model_validate_json(search_patients(scope, search, paging))
         patients |= {patient.id: patient for patient in part.items}
         more = more or part.next is not None or (search.name is not None and part.total == MOST)
-    return _search_page(page, scope, text=text, patients=list(patients.values()), more=more)
+    return list(patients.values()), more
 
 
 @router.get("/patients/{patient_id}")

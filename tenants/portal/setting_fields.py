@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import FieldError, Invalid
@@ -53,7 +53,7 @@ class SettingField:
     meaning: str
     kind: str = "text"
     options: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | None = None
     least: float | None = None
     most: float | None = None
     whole: bool = False
@@ -74,7 +74,8 @@ class SettingField:
     @property
     def choices(self) -> list[tuple[str, str]]:
         """The values to choose from, each with its words."""
-        return [(value, self.names.get(value) or choice_words(self.name, value)) for value in self.options]
+        names = self.names or {}
+        return [(value, names.get(value) or choice_words(self.name, value)) for value in self.options]
 
     @property
     def chosen(self) -> list[str]:

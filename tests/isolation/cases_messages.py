@@ -61,6 +61,15 @@ def new_incoming(world: World, *, facility: str = "") -> str:
     return str(next(item["id"] for item in items if item["patient_id"] == patient))
 
 
+def new_unmatched(world: World) -> str:
+    """A message of a phone that no patient has."""
+    reference = uuid4().hex
+    with tenant_session(world.tenant, actor="test:1") as session:
+        incoming.take(session, GATEWAY, IncomingSms(_phone(), reference, reference))
+    items = world.json("GET", "/v1/incoming-messages")
+    return str(next(item["id"] for item in items if item["text"] == reference))
+
+
 @case("GET", "/v1/patients/{patient_id}/consents", kind="item")
 def list_consents(world: World) -> Call:
     return Call(path={"patient_id": new_patient(world)})

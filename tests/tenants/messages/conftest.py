@@ -51,7 +51,8 @@ class Network:
             raise answer
         return answer
 
-    def ask(self, tenant, instance, reference):
+    def ask(self, tenant, instance, reference, *, to, text):
+        assert (to, text) in [(phone, body) for _, phone, body in self.sent]
         self.asked.append(reference)
         return self.reports.get(reference)
 

@@ -95,3 +95,12 @@ def test_a_wrong_part_of_a_rule_is_told_at_that_part():
         "rule.fixed.days": "This value does not fit. From 1 to 400.",
         "rule.schedule.bands": "This value does not fit.",
     }
+
+
+def test_a_gateway_is_chosen_by_its_name_and_one_that_is_gone_stays_until_another_is_chosen():
+    gone, there = "019c2253-7220-70a7-a610-b4172b5ebaa0", "019c2253-7220-70a7-a610-b4172b5ebaa1"
+    state = state_of("messages", gateway=gone)
+    (setting,) = [one for one in fields_of(state, gateways={there: "Twilio"}) if one.name == "gateway"]
+    assert dict(setting.choices) == {"": "The only one, if there is just one", gone: gone, there: "Twilio"}
+    assert document_of(state, sent_by(state) | {f"{PREFIX}gateway": there})["gateway"] == there
+    assert "gateway" not in document_of(state, sent_by(state) | {f"{PREFIX}gateway": ""})
