@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.browser.chromium import chromium
-from tests.browser.source_faces import ALL_FACES
+from tests.browser.incoming_faces import ALL_FACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

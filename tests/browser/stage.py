@@ -151,6 +151,8 @@ class Stage:
             row.body_enc = vault(session).encrypt(patient.uuid, "communications", "body_enc", row.uuid, text)
             session.add(row)
             incoming.take(session, uuid4(), IncomingSms("+2348030000001", "I am on a journey until Friday", ""))
+        waiting = api.get("/v1/incoming-messages").json()
+        self.things["unmatched_id"] = next(message["id"] for message in waiting if message["patient_id"] is None)
         body = {"purpose": "reminders", "language": "en", "body": EXAMPLES["en"]}
         _id_of(api.post("/v1/message-templates", json=body))
         consent = {"purpose": "reminders", "agrees": True, "source": "verbal", "language": "ha"}

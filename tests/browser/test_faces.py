@@ -1,7 +1,7 @@
 """The pictures of `make shots`: every page has one, and every picture is of a page."""
 
 from tests.browser.faces import WITHOUT_PICTURE
-from tests.browser.source_faces import ALL_FACES
+from tests.browser.incoming_faces import ALL_FACES
 from tests.isolation.test_pages import ROWS_OF_ALL
 
 
