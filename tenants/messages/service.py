@@ -193,7 +193,7 @@ def read_unmatched(session: TenantSession, message_id: UUID) -> IncomingOut:
     if row is None or row.state != "waiting" or not session.reach.everything:
         detail = "no such message waits"
         raise NotFound(detail)
-    audit.record_many(session, "messages:incoming:read", "patient", row.candidates, {})
+    audit.record_many(session, "messages:incoming:list", "patient", row.candidates, {})
     return _unmatched_out(session, row)
 
 
