@@ -49,12 +49,13 @@ def post_choice_search(
 def _choice_page(page: PageContext, scope: Scope, unmatched_id: UUID, *, text: str | None = None) -> HTMLResponse:
     with scope.session() as session:
         message = service.read_unmatched(session, unmatched_id)
-    found = None if text is None else find_patients(scope, text)
+    problem = False
     if text is None:
         patients, more = [_patient(scope, candidate) for candidate in message.candidates], False
     else:
-        patients, more = found or ([], False)
-    problem = text is not None and found is None
+        matches = find_patients(scope, text)
+        problem = matches is None
+        patients, more = matches or ([], False)
     with scope.session() as session:
         clinics = facility_names(session, {patient.facility for patient in patients})
     return page.render(

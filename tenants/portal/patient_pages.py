@@ -92,10 +92,10 @@ def post_search(
     page: Page, _: Reader, scope: TenantScope, text: Annotated[str, Form(max_length=100)] = ""
 ) -> HTMLResponse:
     """Show the patients with the name, number or phone in the form. It is in no address: addresses are logged."""
-    found = find_patients(scope, text)
-    if found is None:
+    matches = find_patients(scope, text)
+    if matches is None:
         return _search_page(page, scope, text=text, problem=True)
-    patients, more = found
+    patients, more = matches
     return _search_page(page, scope, text=text, patients=patients, more=more)
 
 

@@ -46,8 +46,8 @@ def test_a_message_of_an_unknown_phone_is_assigned_to_the_patient_who_is_found(a
     assert "No patient has this name, number or phone" in post(admin, path, text="H-0000").text
     wrong = post(admin, path, text=" ")
     assert (wrong.status_code, "Write a name, a number or a phone." in wrong.text) == (422, True)
-    found = post(admin, path, text="H-4711").text
-    assert f'name="patient_id" value="{admin.patient}"' in found
+    choice = post(admin, path, text="H-4711").text
+    assert f'name="patient_id" value="{admin.patient}"' in choice
     answer = post(admin, path.replace("/patient", "/settle"), answer="call", patient_id=admin.patient)
     assert answer.status_code == 303
     (plan,) = admin.api.get("/v1/interventions", params={"patient_id": admin.patient}).json()["items"]
