@@ -148,7 +148,10 @@ def _problems(error: AppError) -> list[tuple[str, str]]:
     problems = []
     for one in error.errors:
         name = one.field.partition(".")[0]
-        text = f"{_(_LABELS[name])}: {shown_phrase(one.problem)}" if name in _LABELS else shown_phrase(one.problem)
+        text = shown_phrase(one.problem)
+        if name in _LABELS:
+            label = _(_LABELS[name])
+            text = f"{label}: {text}"
         parts = (data_words.sentence(text), shown_sentence(one.remedy))
         problems.append((name if name in _LABELS else "", " ".join(filter(None, parts))))
     return problems or [("", problem_text(error))]

@@ -82,7 +82,7 @@ def record_consent(world: World) -> Call:
 
 @case("GET", "/v1/message-templates", kind="collection")
 def list_message_templates(world: World) -> Call:
-    return Call(marks=[new_template(world)])
+    return Call(params={"retired": "true"}, marks=[new_template(world)])
 
 
 @case("POST", "/v1/message-templates", kind="own")
