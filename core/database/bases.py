@@ -11,6 +11,10 @@ A tenant's table grants the tenant's role SELECT, INSERT, UPDATE and DELETE, unl
 ``"erased_by": "column"`` is for a tenant's table whose rows belong to a person by a blind index alone. Erasing the
 person deletes such rows of the person's ``facility`` or of none, without a ``patient_uuid``.
 
+``"archive": "<reason>"`` leaves a tenant's table out of archives, and in the ``info`` of a column that column. Where an
+archive is restored, the column gets its default, or ``"restored_as": "<value in SQL>"``. With ``"archive_rows":
+"<condition in SQL>"`` an archive carries only some rows of the table.
+
 A table of ``node`` or ``platform`` lists the rights of the application's and the tenants' roles, such as ``{"app":
 "SELECT, INSERT", "tenant": "SELECT"}``. By default the application has all four and tenants none. A table of ``node``
 that tenants reach has a column ``tenant_role``: row policies limit each tenant to its own rows, and to its own

@@ -9,6 +9,7 @@ from sqlmodel import Field
 from core.database import TenantBase
 
 STAMP: Any = DateTime(timezone=True)
+_LOCAL: dict[str, Any] = {"archive": "the installation that runs the work computes when it is due"}
 
 
 class ScheduleRow(TenantBase, table=True):
@@ -24,13 +25,13 @@ class ScheduleRow(TenantBase, table=True):
     """
 
     __tablename__: ClassVar[str] = "schedules"
-    __table_args__ = ({"info": {"archive": "its times belong to this installation, which runs it"}},)
+    __table_args__ = ({"info": {"archive_rows": "changed_at IS NOT NULL"}},)
 
     name: str = Field(primary_key=True, sa_type=Text)
     cron: str | None = Field(default=None, sa_type=Text)
     active: bool | None = None
-    basis: str = Field(sa_type=Text)
-    next_run: datetime = Field(sa_type=STAMP)
-    last_run: datetime | None = Field(default=None, sa_type=STAMP)
+    basis: str = Field(sa_type=Text, sa_column_kwargs={"info": {**_LOCAL, "restored_as": "''"}})
+    next_run: datetime = Field(sa_type=STAMP, sa_column_kwargs={"info": {**_LOCAL, "restored_as": "now()"}})
+    last_run: datetime | None = Field(default=None, sa_type=STAMP, sa_column_kwargs={"info": _LOCAL})
     changed_by: str | None = Field(default=None, sa_type=Text)
     changed_at: datetime | None = Field(default=None, sa_type=STAMP)

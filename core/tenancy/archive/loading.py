@@ -13,7 +13,7 @@ from core.errors import AppError
 from core.privacy import vault
 from core.privacy.restoring import restore_patient_keys
 from core.tenancy.archive.errors import ArchiveDamaged, ArchiveTooNew
-from core.tenancy.archive.tables import PATIENT_KEYS, count, prepare, sealed_as, tables_of
+from core.tenancy.archive.tables import PATIENT_KEYS, count, prepare, restored_values, sealed_as, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,9 @@ class Loader:
                     )
 
     def _plain(self, table: TableInfo, lines: bytes) -> None:
-        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.plain)
+        local = restored_values(table.name)
+        columns = [sql.Identifier(name) for name in (*(column.name for column in table.plain), *local)]
+        values = [_values(table), *(sql.SQL(value) for value in local.values())]
         with self._session.cursor() as cursor:
             copied = "COPY pg_temp.archive_rows FROM STDIN (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"
             with cursor.copy(copied) as copy:
@@ -126,7 +128,11 @@ class Loader:
                 sql.SQL(
                     "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}"
                     " FROM pg_temp.archive_rows, json_populate_record(NULL::{table}, line) given"
-                ).format(table=sql.Identifier(table.name), columns=columns, values=_values(table))
+                ).format(
+                    table=sql.Identifier(table.name),
+                    columns=sql.SQL(", ").join(columns),
+                    values=sql.SQL(", ").join(values),
+                )
             )
             cursor.execute("TRUNCATE pg_temp.archive_rows")
 

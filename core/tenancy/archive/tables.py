@@ -43,7 +43,8 @@ _MADE_ANEW = {
 _NOT_CARRIED = {PATIENT_KEYS: {"tenant_key_version", "wrapped_key"}}
 """Columns without meaning elsewhere: patients get new keys, but the mark of an erased patient is carried.
 
-Rooms declare theirs in ``info["archive"]`` of the column, which then has a default in the database.
+Rooms declare theirs in ``info["archive"]`` of the column, which then has a default in the database, or
+``info["restored_as"]``.
 """
 
 _ROWS_AT_ONCE = 2_000
@@ -125,6 +126,13 @@ def left_out() -> list[OmittedPart]:
         OmittedPart(what="usage", why="they are what this installation bills"),
         OmittedPart(what="files that expire", why="uploads of imports under way: import them again"),
     ]
+
+
+def restored_values(table: str) -> dict[str, str]:
+    """Return the columns of a table that archives leave out, with the values in SQL that they get when restored."""
+    known = TenantBase.metadata.tables.get(table)
+    columns = () if known is None else known.columns
+    return {column.name: str(column.info["restored_as"]) for column in columns if "restored_as" in column.info}
 
 
 def tables_of(connection: psycopg.Connection[Any], schema: str, *, all_tables: bool = False) -> list[TableInfo]:
@@ -225,9 +233,9 @@ def count(session: TenantSession, table: TableInfo) -> TableChecksum:
 def _copied(session: TenantSession, table: TableInfo) -> Iterator[bytes]:
     # CSV with characters that JSON always escapes: each line is copied as it is.
     query = sql.SQL(
-        "COPY (SELECT row_to_json(kept) FROM (SELECT {columns} FROM {table}) kept ORDER BY {order})"
+        "COPY (SELECT row_to_json(kept) FROM (SELECT {columns} FROM {table}{rows}) kept ORDER BY {order})"
         " TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"
-    ).format(columns=_listed(table), table=sql.Identifier(table.name), order=_order(table))
+    ).format(columns=_listed(table), table=sql.Identifier(table.name), rows=_condition(table), order=_order(table))
     with session.cursor() as cursor, cursor.copy(query) as copy:
         for line in copy:
             yield bytes(line)
@@ -280,6 +288,12 @@ def _listed(table: TableInfo) -> sql.Composed:
         sql.SQL("{0}::text AS {0}" if column.type.startswith("numeric") else "{0}").format(sql.Identifier(column.name))
         for column in table.plain
     )
+
+
+def _condition(table: TableInfo) -> sql.SQL:
+    known = TenantBase.metadata.tables.get(table.name)
+    rows = None if known is None else known.info.get("archive_rows")
+    return sql.SQL(f" WHERE {rows}" if rows else "")
 
 
 def _order(table: TableInfo) -> sql.Composed:

@@ -8,6 +8,7 @@ import pytest
 from core import audit, blobs
 from core.audit import sealer
 from core.privacy import vault
+from core.schedules.service import change_schedule
 from core.tenancy.archive import sealing
 
 FACILITY = UUID("00000000-0000-7000-8000-00000000000f")
@@ -91,6 +92,8 @@ def fill(tenant, open_session, patients=40):
             "INSERT INTO import_rejections (import_uuid, file, line, field, problem, remedy)"
             " VALUES (gen_random_uuid(), 1, 9007199254740993, 'f', 'p', 'r')"
         )
+        change_schedule(session, "risk.night", cron="30 3 * * *", active=False)
+        cursor.execute("INSERT INTO schedules (name, basis, next_run) VALUES ('a.default', '* * * * * UTC', now())")
         safe.erase_patient(patient_uuid(2))
         audit.record_many(session, "api:audit:read", "patient", [patient_uuid(n) for n in range(1, 21)], {"f": ["a"]})
     sealer.seal(tenant)

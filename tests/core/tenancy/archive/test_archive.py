@@ -4,16 +4,20 @@ import errno
 import secrets
 
 import pytest
+from sqlmodel import select
 
 from core import blobs
 from core.audit import sealer
 from core.audit.verify import verify
+from core.clock import now
 from core.database import tenant_session
 from core.errors import AppError, Conflict, Unavailable
 from core.identity.keys import verify_key
 from core.plugins import instances
 from core.privacy import vault
 from core.privacy.errors import PatientErased
+from core.schedules import firing
+from core.schedules.models import ScheduleRow
 from core.tenancy.archive import writing
 from core.tenancy.archive.comparing import check_archive, contents_of
 from core.tenancy.archive.restoring import import_archive
@@ -139,9 +143,27 @@ def test_an_archive_of_the_restored_tenant_says_the_same_but_for_its_audit(archi
     }
 
 
+def test_choices_of_schedules_move_and_what_this_installation_computes_does_not(filled, restored):
+    def rows(tenant):
+        with open_session(tenant) as session:
+            return {row.name: row for row in session.exec(select(ScheduleRow))}
+
+    carried = rows(restored.ref)
+    assert set(carried) == {"risk.night"}  # the other row is no choice of the tenant
+    old, new = rows(filled)["risk.night"], carried["risk.night"]
+    assert (new.cron, new.active) == ("30 3 * * *", False)
+    assert (new.changed_by, new.changed_at) == (old.changed_by, old.changed_at)
+    assert new.last_run is None
+    assert "risk.night" in firing.waiting(restored.ref)  # though it is paused: its next time is not known yet
+    assert firing.fire(restored.ref, "risk.night") is None
+    settled = rows(restored.ref)["risk.night"]
+    assert settled.basis == old.basis
+    assert settled.next_run > now()
+
+
 def test_what_is_left_out_is_told_with_its_reason(archive):
     reasons = {one.what: one.why for one in archive[1].manifest.left_out}
-    for what in ("table import_staging", "table tenant_keys", "jobs", "API keys", "usage"):
+    for what in ("table import_staging", "table tenant_keys", "column schedules.next_run", "jobs", "API keys", "usage"):
         assert reasons[what]
     assert "tenant_keys" not in archive[1].manifest.contents
 

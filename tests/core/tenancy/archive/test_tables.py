@@ -46,3 +46,11 @@ def test_rows_of_a_tenant_outside_its_schema_are_found_by_its_id_when_it_is_purg
         for table in base.metadata.sorted_tables:
             if "tenant_role" in table.columns:
                 assert "tenant_id" in table.columns, f"{table.name} would be left behind by a purge"
+
+
+def test_columns_that_a_room_leaves_out_get_a_value_where_the_archive_is_restored():
+    for table in CARRIED:
+        local = [column for column in table.columns if "archive" in column.info]
+        for column in local:
+            assert not column.primary_key
+            assert column.nullable or column.server_default is not None or "restored_as" in column.info, column
