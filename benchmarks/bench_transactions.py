@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -9,8 +10,9 @@ import psycopg
 from sqlalchemy import text
 
 from benchmarks.measure import Ratio, Way, compare
-from core.database import TenantRef, tenant_session
+from core.database import TenantRef, replica_marks, tenant_session
 from core.services import ensure
+from core.settings import get_settings
 from core.tenancy import create_tenant
 
 _CALLS = 20
@@ -37,6 +39,24 @@ def run() -> Iterator[Ratio]:
         yield compare("role and path set, over a bare transaction", scoped, bare, calls=_CALLS)
         yield compare("tenant_session with a cursor, over a bare transaction", _cursor(tenant), bare, calls=_CALLS)
         yield compare("tenant_session with the ORM, over a bare transaction", _orm(tenant), bare, calls=_CALLS)
+        yield from _marks(tenant, bare)
+
+
+def _marks(tenant: TenantRef, bare: Way) -> Iterator[Ratio]:
+    """What the commit of a write adds for reads on a replica."""
+
+    def mark() -> None:
+        replica_marks.note_write(tenant)
+
+    alone = compare("no mark", mark, lambda: None, calls=1000).ours
+    yield Ratio("the end of a write where no replica is set, over its limit of 5 µs", alone, 5e-6, target=1.0)
+    os.environ["DATABASE_REPLICA_URL"] = ensure().database_url  # a mark does not ask the replica
+    get_settings.cache_clear()
+    try:
+        yield compare("the mark of a write where a replica is set, over a bare transaction", mark, bare, calls=_CALLS)
+    finally:
+        del os.environ["DATABASE_REPLICA_URL"]
+        get_settings.cache_clear()
 
 
 def _cursor(tenant: TenantRef) -> Way:

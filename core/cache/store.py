@@ -10,13 +10,11 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from core import telemetry
-from core.resilience import guarded
 from core.resilience.dependencies import REDIS_CACHE
-from core.resilience.errors import NOT_CALLED
-from core.services.quick_redis import forget_quick_client, quick_client
+from core.services.quick_redis import NoAnswer, quick_call
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -162,14 +160,12 @@ def _indexes(cache: str) -> list[bytes]:
 
 def _run(call: Any) -> Any:  # noqa: ANN401 - redis's answers are as varied as its commands
     try:
-        with guarded(REDIS_CACHE, harmless=(ResponseError,)):
-            return call(quick_client())
-    except NOT_CALLED as error:
-        raise StoreAway from error
+        with quick_call(REDIS_CACHE, harmless=(ResponseError,)) as client:
+            return call(client)
     except ResponseError as error:  # Redis answers: it is full, or a key has a value of another kind
         log.warning("the cache is not used: Redis rejects the command", error=type(error).__name__)
         raise StoreAway from error
-    except (RedisError, OSError, ValueError, TypeError) as error:
-        forget_quick_client()
-        log.warning("the cache is not used: Redis does not answer", error=type(error).__name__)
+    except NoAnswer as error:
+        if error.called:
+            log.warning("the cache is not used: Redis does not answer", error=error.reason)
         raise StoreAway from error

@@ -1,28 +1,27 @@
 """How far each tenant has written, so that nobody misses an own write on the replica.
 
-After each commit the position of the database is stored in this process and in Redis, for as long as the replica may be
-behind. Where Redis does not tell, reads go to the database.
+After each commit a mark in Redis says that the tenant has written, for as long as the replica may be behind. The first
+read after it replaces the mark by the position of the database, which is at least that of the write. So a write costs
+one short call to Redis and no query. Where Redis does not tell, reads go to the database.
 """
 
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
-
-from redis.exceptions import RedisError
+from typing import TYPE_CHECKING, Final, cast
 
 from core import telemetry
 from core.database.committed import write_listeners
 from core.database.engines import DEFAULT_DATABASE
 from core.database.sessions import look_up
 from core.errors import Unavailable
-from core.resilience import guarded
 from core.resilience.dependencies import REDIS_CACHE
-from core.resilience.errors import NOT_CALLED
-from core.services.quick_redis import forget_quick_client, quick_client
+from core.services.quick_redis import NoAnswer, quick_call
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -31,21 +30,34 @@ if TYPE_CHECKING:
     from core.database.scope import TenantRef
 
 MOST: Final = 10_000
-"""Tenants whose position this process remembers."""
+"""Tenants whose last write this process remembers."""
 
-_RAISE: Final = """
-if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+_RESOLVE: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1
 """
 _WRITTEN: Final = "SELECT pg_current_wal_insert_lsn()::text AS lsn"
+_UNRESOLVED: Final = b"?"
 
 log = telemetry.get_logger(__name__)
-_own: OrderedDict[UUID, tuple[float, int]] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnWrites:
+    """Until when the writes of this process count, by its clock; those of which Redis may know nothing apart."""
+
+    until: float
+    unshared_until: float
+
+
+_NEVER: Final = _OwnWrites(0.0, 0.0)
+_own: OrderedDict[UUID, _OwnWrites] = OrderedDict()
 _lock = Lock()
 
 
 class MarksUnknown(Exception):  # noqa: N818 - says what is the case, as our errors do
-    """Redis does not tell how far the tenant has written."""
+    """Redis or the database does not tell how far the tenant has written."""
 
 
 def number_of(lsn: str) -> int:
@@ -67,51 +79,57 @@ def note_write(tenant: TenantRef) -> None:
     """Note that a transaction of the tenant has just committed. Does nothing where there is no replica."""
     if not has_replica(tenant.database):
         return
+    seconds, shared = get_settings().database_replica_lag, True
     try:
-        row = look_up(_WRITTEN, ())
-    except Unavailable:  # the commit stands, whatever happens now
-        log.warning("an own write may be missing on the replica for a moment: the database does not answer")
-        return
-    position, seconds = number_of(row["lsn"] if row is not None else "0/0"), get_settings().database_replica_lag
+        with quick_call(REDIS_CACHE) as client:
+            client.set(_key(tenant.id), _UNRESOLVED + secrets.token_bytes(12), px=math.ceil(seconds * 1000))
+    except NoAnswer:  # the commit stands, whatever happens now
+        log.warning("an own write may be missing on the replica for a moment: Redis does not answer")
+        shared = False
+    until = time.monotonic() + seconds
     with _lock:
-        _own[tenant.id] = (time.monotonic() + seconds, position)
-        _own.move_to_end(tenant.id)
+        before = _own.pop(tenant.id, _NEVER)
+        _own[tenant.id] = _OwnWrites(until, before.unshared_until if shared else until)
         while len(_own) > MOST:
             _own.popitem(last=False)
-    try:
-        _run(lambda client: client.register_script(_RAISE)([_key(tenant.id)], [position, math.ceil(seconds * 1000)]))
-    except MarksUnknown:
-        log.warning("an own write may be missing on the replica for a moment: Redis does not answer")
 
 
 def needed(tenant: UUID) -> int:
     """Return the position that the replica must have reached for the tenant's reads; 0 if any will do.
 
+    The first read after a write asks the database how far it is by then, and stores it for those that follow.
+
     Raises:
-        MarksUnknown: Redis does not answer.
+        MarksUnknown: Redis or the database does not answer.
     """
-    try:
-        shared = int(_run(lambda client: client.get(_key(tenant))) or 0)
-    except ValueError as error:
-        raise MarksUnknown from error
+    key, present = _key(tenant), time.monotonic()
     with _lock:
-        until, position = _own.get(tenant, (0.0, 0))
-    return max(shared, position if until > time.monotonic() else 0)
+        own = _own.get(tenant, _NEVER)
+    try:
+        with quick_call(REDIS_CACHE) as client:
+            mark = cast("bytes | None", client.get(key))
+            unresolved = mark is not None and mark.startswith(_UNRESOLVED)
+            position = 0 if mark is None or unresolved else int(mark)
+        if own.unshared_until <= present and not unresolved and (position or own.until <= present):
+            return position
+        position = _position()
+        with quick_call(REDIS_CACHE) as client:
+            if mark is None:  # Redis was emptied
+                client.set(key, position, nx=True, px=math.ceil((own.until - present) * 1000))
+            elif unresolved:  # the mark of a later write is another one, and stays
+                client.register_script(_RESOLVE)([key], [mark, position])
+    except (NoAnswer, Unavailable) as error:
+        raise MarksUnknown from error
+    return position
+
+
+def _position() -> int:
+    row = look_up(_WRITTEN, ())
+    return number_of(row["lsn"] if row is not None else "0/0")
 
 
 def _key(tenant: UUID) -> str:
     return f"iit:written:{tenant}"
-
-
-def _run(call: Any) -> Any:  # noqa: ANN401 - redis's answers are as varied as its commands
-    try:
-        with guarded(REDIS_CACHE):
-            return call(quick_client())
-    except NOT_CALLED as error:
-        raise MarksUnknown from error
-    except (RedisError, OSError) as error:
-        forget_quick_client()
-        raise MarksUnknown from error
 
 
 write_listeners.append(note_write)

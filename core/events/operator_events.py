@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from redis.exceptions import RedisError
-
 from core import telemetry
 from core.errors import Unavailable
-from core.resilience import guarded
 from core.resilience.dependencies import REDIS_EVENTS
-from core.resilience.errors import NOT_CALLED
-from core.services.quick_redis import forget_quick_client, quick_client
+from core.services.quick_redis import NoAnswer, quick_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,15 +75,13 @@ class OperatorEvent:
 
 def announce(name: str, data: Mapping[str, object] | None = None) -> None:
     """Send an event to the operators now, after the commit of what it says. It raises nothing."""
+    fields = {"name": name, "data": json.dumps(dict(data or {}), default=str)}
     try:
-        with guarded(REDIS_EVENTS):
-            fields = {"name": name, "data": json.dumps(dict(data or {}), default=str)}
-            quick_client().xadd(STREAM, cast("dict[Any, Any]", fields), maxlen=MOST_STORED, approximate=True)
-    except NOT_CALLED:
-        return
-    except (RedisError, OSError) as error:
-        forget_quick_client()
-        log.info("operators were not informed", error=type(error).__name__)
+        with quick_call(REDIS_EVENTS) as client:
+            client.xadd(STREAM, cast("dict[Any, Any]", fields), maxlen=MOST_STORED, approximate=True)
+    except NoAnswer as error:
+        if error.called:
+            log.info("operators were not informed", error=error.reason)
 
 
 class Changes:
@@ -162,10 +156,8 @@ def read_after(event_id: str) -> list[OperatorEvent]:
 
 def _asked(command: str, *arguments: object, count: int) -> list[Any]:
     try:
-        with guarded(REDIS_EVENTS):
-            return cast("list[Any]", getattr(quick_client(), command)(*arguments, count=count))
-    except (RedisError, OSError, *NOT_CALLED) as error:
-        if not isinstance(error, NOT_CALLED):
-            forget_quick_client()
+        with quick_call(REDIS_EVENTS) as client:
+            return cast("list[Any]", getattr(client, command)(*arguments, count=count))
+    except NoAnswer as error:
         detail = "the events of operators cannot be read: Redis does not answer"
         raise Unavailable(detail, remedy="Ask for the state itself meanwhile.", retry_after=5) from error

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core import telemetry
-from core.errors import AppError
+from core.events.listening import listen
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_EVENTS
 from core.resilience.errors import NOT_CALLED
@@ -23,13 +23,7 @@ from core.services import ensure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from redis.client import PubSub
-
 CHANNEL: Final = "iit:events:"
-SHORTEST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 10.0
-"""Seconds between two tries to subscribe."""
-_LISTEN: Final = 0.5
 
 log = telemetry.get_logger(__name__)
 
@@ -78,27 +72,11 @@ class Signals:
                 self._ended.set()
 
     def _run(self, ended: Event) -> None:
-        pause = SHORTEST_PAUSE
-        while not ended.is_set():
-            try:
-                with self._subscribed() as subscription:
-                    pause = SHORTEST_PAUSE
-                    self._heard(None)
-                    self._listen(subscription, ended)
-            except (RedisError, OSError, AppError) as error:
-                log.info("no signals of events", error=type(error).__name__)
-                ended.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+        def heard(channel: str | None) -> None:
+            self._heard(None if channel is None else UUID(channel.removeprefix(CHANNEL)))
 
-    def _subscribed(self) -> PubSub:
-        with guarded(REDIS_EVENTS):
-            client = Redis.from_url(ensure().redis_url, socket_connect_timeout=REDIS_EVENTS.timeout)
-            subscription: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-            subscription.psubscribe(f"{CHANNEL}*")
-        return subscription
+        listen(_client, f"{CHANNEL}*", heard, ended)
 
-    def _listen(self, subscription: PubSub, ended: Event) -> None:
-        while not ended.is_set():
-            message = subscription.get_message(timeout=_LISTEN)
-            if message is not None:
-                self._heard(UUID(message["channel"].decode().removeprefix(CHANNEL)))
+
+def _client() -> Redis:
+    return Redis.from_url(ensure().redis_url, socket_connect_timeout=REDIS_EVENTS.timeout)

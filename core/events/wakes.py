@@ -5,16 +5,13 @@ A wake-up carries nothing, and a lost one only costs time: a relay looks every `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-from redis.exceptions import RedisError
+from typing import TYPE_CHECKING, Final
 
 from core import telemetry
 from core.database import after_commit
-from core.resilience import guarded
+from core.events.listening import listen
 from core.resilience.dependencies import REDIS_EVENTS
-from core.resilience.errors import NOT_CALLED
-from core.services.quick_redis import forget_quick_client, quick_client
+from core.services.quick_redis import NoAnswer, quick_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +21,6 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 CHANNEL: Final = "iit:jobs:wake"
-SHORTEST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 10.0
-"""Seconds between two tries to subscribe."""
-_LISTEN: Final = 0.5
 _ASKED: Final = "iit.relay_woken"
 
 log = telemetry.get_logger(__name__)
@@ -46,7 +39,7 @@ def wake_after_commit(session: Session) -> None:
     after_commit(session, committed)
 
 
-def listen(client: Redis, heard: Callable[[], None], stopping: Event) -> None:
+def listen_for_wakes(client: Redis, heard: Callable[[], None], stopping: Event) -> None:
     """Call ``heard`` for each wake-up, and after each new subscription, until ``stopping``.
 
     Args:
@@ -54,30 +47,13 @@ def listen(client: Redis, heard: Callable[[], None], stopping: Event) -> None:
         heard: lets the relays of this process look; it is quick.
         stopping: ends it, within a second.
     """
-    pause = SHORTEST_PAUSE
-    while not stopping.is_set():
-        try:
-            with guarded(REDIS_EVENTS):
-                subscription: Any = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-                subscription.subscribe(CHANNEL)
-            with subscription:
-                pause = SHORTEST_PAUSE
-                heard()
-                while not stopping.is_set():
-                    if subscription.get_message(timeout=_LISTEN) is not None:
-                        heard()
-        except (RedisError, OSError, *NOT_CALLED) as error:
-            log.info("no wake-ups of the relay", error=type(error).__name__)
-            stopping.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+    listen(lambda: client, CHANNEL, lambda _: heard(), stopping)
 
 
 def _wake() -> None:
     try:
-        with guarded(REDIS_EVENTS):
-            quick_client().publish(CHANNEL, "")
-    except NOT_CALLED:
-        return
-    except (RedisError, OSError) as error:
-        forget_quick_client()
-        log.info("the relay was not woken", error=type(error).__name__)
+        with quick_call(REDIS_EVENTS) as client:
+            client.publish(CHANNEL, "")
+    except NoAnswer as error:
+        if error.called:
+            log.info("the relay was not woken", error=error.reason)

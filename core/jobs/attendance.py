@@ -56,7 +56,7 @@ class Attendance:
         self._threads: list[Thread] = []
         self._looking = Thread(target=self._keep_looking, name="iit-databases", daemon=True)
         listening = (messages.client, self._wake, stopping)
-        self._waking = Thread(target=wakes.listen, args=listening, name="iit-wakes", daemon=True)
+        self._waking = Thread(target=wakes.listen_for_wakes, args=listening, name="iit-wakes", daemon=True)
 
     def prepare(self) -> None:
         """Subscribe to messages about the present databases. Call this before the worker starts."""

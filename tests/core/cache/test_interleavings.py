@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from redis import Redis
 from redis.exceptions import ConnectionError as Refused
 
-from core.cache import read, reading, store
+from core.cache import read, reading
 from core.cache.flights import Flights
 from core.resilience import instances
-from core.services import ensure
+from core.services import ensure, quick_redis
 from core.services.quick_redis import forget_quick_client
 from tests.core.cache.conftest import ROWS, SAMPLES, numbers, write
 
@@ -37,7 +37,7 @@ class World:
         self.committed = dict(zip(ROWS, numbers_of(sample), strict=True))
         self.highest = dict(self.committed)
         self.open = {}
-        self.real = store.quick_client
+        self.real = quick_redis.quick_client
         self.reads = 0
 
     def run(self, steps):
@@ -84,10 +84,10 @@ class World:
         def refused():
             raise Refused
 
-        self.patch.setattr(store, "quick_client", refused)
+        self.patch.setattr(quick_redis, "quick_client", refused)
 
     def join(self, _):
-        self.patch.setattr(store, "quick_client", self.real)
+        self.patch.setattr(quick_redis, "quick_client", self.real)
         instances.forget()
 
     def garble(self, _):

@@ -14,7 +14,7 @@ from core.cache.generations import generation
 from core.clock import now
 from core.database import Reach, tenant_session
 from core.events import publish
-from core.services import ensure
+from core.services import ensure, quick_redis
 from tests.core.cache.conftest import EVENT, ROWS, SAMPLES, numbers, write
 
 
@@ -182,7 +182,7 @@ def test_another_tenants_answer_does_not_open(sample, make_tenant):
 
 
 def test_without_redis_each_answer_is_computed(sample, monkeypatch):
-    monkeypatch.setattr(store, "quick_client", lambda: Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(quick_redis, "quick_client", lambda: Redis(port=1, retry=Retry(NoBackoff(), 0)))
     before = count("unavailable")
     assert sample.get() == [0, 0]
     sample.put(ROWS[0], 2)

@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 
 from core.app.components import components
 from core.app.readiness import Report
-from core.database import Reach, dispose, read_on_replica, replica, replica_marks, tenant_session
+from core.database import Reach, dispose, read_on_replica, replica, replica_marks, sessions, tenant_session
 from core.database.replica import READS
-from core.services import ensure
+from core.resilience import instances
+from core.services import ensure, quick_redis
 from core.tenancy import create_tenant
 from tests.core.database.streaming import Replica
 
@@ -47,7 +48,7 @@ def forget(streaming):
     replica.positions.forget()
     replica_marks._own.clear()
     marks = [replica_marks._key(tenant.id) for tenant in (streaming.tenant, streaming.other)]
-    replica_marks._run(lambda client: client.delete(*marks))
+    quick_redis.quick_client().delete(*marks)
 
 
 def read(tenant, query=WHERE, **options):
@@ -106,12 +107,62 @@ def test_nobody_misses_an_own_write_and_other_tenants_stay_on_the_replica(on):
         replica_marks._own.clear()  # another process: Redis tells it
         assert read(on.tenant, SAMPLE) == [(2,)]
         assert change(before)["own_writes"] == 2
+        quick_redis.quick_client().delete(replica_marks._key(on.tenant.id))
+        put(on.tenant, 3)
+        quick_redis.quick_client().delete(replica_marks._key(on.tenant.id))  # Redis was emptied: this process knows
+        assert read(on.tenant, SAMPLE) == [(3,)]
     finally:
         on.server.ask("SELECT pg_wal_replay_resume()::text")
     on.server.caught_up()
     before = outcomes()
-    assert read(on.tenant, SAMPLE) == [(2,)]
+    assert read(on.tenant, SAMPLE) == [(3,)]
     assert change(before) == {"replica": 1}
+
+
+def test_a_write_asks_nothing_of_the_database_and_its_first_read_asks_once(on, monkeypatch):
+    asked = []
+
+    def look_up(*arguments):
+        asked.append(arguments)
+        return sessions.look_up(*arguments)
+
+    monkeypatch.setattr(replica_marks, "look_up", look_up)
+    put(on.tenant, 1)
+    put(on.tenant, 2)
+    assert asked == []
+    first = replica_marks.needed(on.tenant.id)
+    assert first == replica_marks.needed(on.tenant.id) > 0
+    assert replica_marks.needed(on.other.id) == 0
+    assert len(asked) == 1
+    put(on.tenant, 3)
+    assert replica_marks.needed(on.tenant.id) > first
+    assert len(asked) == 2
+
+
+def test_a_write_while_its_position_is_asked_for_keeps_its_own_mark(on, monkeypatch):
+    def look_up(*arguments):
+        row = sessions.look_up(*arguments)
+        monkeypatch.setattr(replica_marks, "look_up", sessions.look_up)
+        put(on.tenant, 2)
+        return row
+
+    put(on.tenant, 1)
+    monkeypatch.setattr(replica_marks, "look_up", look_up)
+    assert replica_marks.needed(on.tenant.id) < replica_marks.needed(on.tenant.id)
+
+
+def test_a_write_of_which_redis_did_not_learn_counts_though_a_later_one_reached_it(on, monkeypatch):
+    put(on.other, 1)
+    with monkeypatch.context() as patch:
+
+        def refused():
+            raise Refused
+
+        patch.setattr(quick_redis, "quick_client", refused)
+        put(on.tenant, 7)
+    instances.forget()
+    quick_redis.quick_client().set(replica_marks._key(on.tenant.id), 1)  # of an earlier write, by another process
+    assert replica_marks.needed(on.tenant.id) > 1
 
 
 def test_a_replica_that_is_too_far_behind_is_not_read(on, monkeypatch):
@@ -138,11 +189,16 @@ def test_without_redis_nothing_is_read_on_the_replica(on, monkeypatch):
     def refused():
         raise Refused
 
-    monkeypatch.setattr(replica_marks, "quick_client", refused)
+    monkeypatch.setattr(quick_redis, "quick_client", refused)
     before = outcomes()
     put(on.tenant, 5)
     assert read(on.tenant, SAMPLE) == [(5,)]
     assert change(before) == {"writes_unknown": 1}
+    monkeypatch.undo()
+    instances.forget()
+    quick_redis.quick_client().set(replica_marks._key(on.other.id), "no number")
+    assert read(on.other) == [(False,)]
+    assert change(before) == {"writes_unknown": 2}
 
 
 def test_a_replica_that_is_killed_in_the_midst_is_replaced_by_the_database(on):

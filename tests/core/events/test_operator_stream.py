@@ -21,6 +21,7 @@ from core.events.operator_events import CACHE, DEAD_LETTER, HEALTH, JOBS, Change
 from core.feature import feature
 from core.identity import csrf
 from core.identity.people import accounts, sessions
+from core.services import quick_redis
 from core.services.quick_redis import quick_client
 from tests.keyed import KeyedClient
 from tests.waiting import wait_until
@@ -110,7 +111,7 @@ def test_without_redis_a_stream_says_so_or_ends(client, monkeypatch):
         def __getattr__(self, name):
             raise RedisError
 
-    monkeypatch.setattr(operator_events, "quick_client", Away)
+    monkeypatch.setattr(quick_redis, "quick_client", Away)
     announce(JOBS)
     assert client.get(PATH, params=NO_WAIT).status_code == 503
 

@@ -19,8 +19,8 @@ from core.app.admission import Slot
 from core.app.middleware import _Answer
 from core.database import node_session, tenant_session
 from core.errors import TooManyRequests, Unauthenticated, Unavailable
+from core.events import listening, stream
 from core.events import signals as signals_of_events
-from core.events import stream
 from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.events.signals import Signals, send_signals
@@ -164,7 +164,7 @@ def test_who_listens_tries_again_after_the_servers_could_not_be_started(database
         return services.ensure()
 
     monkeypatch.setattr(signals_of_events, "ensure", ensure)
-    monkeypatch.setattr(signals_of_events, "SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(listening, "SHORTEST_PAUSE", 0.01)
     signals = Signals(heard.append)
     signals.enter()
     try:

@@ -15,7 +15,7 @@ from core.jobs import relay as relays
 from core.jobs.broker import LocalMessages
 from core.jobs.relay import _LOCK, Relay, Tick
 from core.jobs.worker import working
-from core.services import ensure
+from core.services import ensure, quick_redis
 from core.services.quick_redis import forget_quick_client
 
 from .test_relay import empty  # noqa: F401 - a fixture
@@ -83,7 +83,7 @@ def test_a_commit_does_not_fail_where_redis_is_away(tenant, monkeypatch):
     def away():
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(wakes, "quick_client", away)
+    monkeypatch.setattr(quick_redis, "quick_client", away)
     with tenant_session(tenant, actor="test:1") as session:
         job_id = enqueue(session, *ACT)
     forget_quick_client()
@@ -134,5 +134,5 @@ def test_who_listens_hears_each_wake_up_until_the_end(channel):
             stopping.set()
 
     with Redis.from_url(ensure().redis_url) as client:
-        wakes.listen(client, note, stopping)
+        wakes.listen_for_wakes(client, note, stopping)
     assert len(heard) == 2
