@@ -5,6 +5,8 @@ Operators get the event for each tenant and for the platform's own letters; a te
 
 from __future__ import annotations
 
+import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from core import telemetry
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import psycopg
 
 GROWING: Final = "jobs.dead_letters_growing"
+COUNTED_SECONDS: Final = 10.0
+"""Seconds for which the pages of operators show the same number of open dead letters."""
 THRESHOLDS: Final = (10, 100, 1000)
 """Open dead letters of one tenant at which an event is published, once for each until there are half as many."""
 
@@ -129,6 +133,36 @@ def open_letters(database: str | None = None) -> int:
         with node_session(name) as session:
             total += _number(psycopg_connection(session).execute(_ALL_OPEN))
     return total
+
+
+class RecentCount:
+    """The number of open dead letters as of a short while ago. Of the threads of a process, one counts at a time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counted: float | None = None
+        self._count: int | None = None
+
+    def get(self) -> int | None:
+        """Return how many are open; None while a database does not answer, and before the first count has ended."""
+        if self._counted is not None and time.monotonic() - self._counted < COUNTED_SECONDS:
+            return self._count
+        if self._lock.acquire(blocking=False):
+            try:
+                self._count = open_letters()
+            except AppError:
+                self._count = None
+            finally:
+                self._counted = time.monotonic()
+                self._lock.release()
+        return self._count
+
+    def forget(self) -> None:
+        """Let the next call count again."""
+        self._counted = None
+
+
+recent_count: Final = RecentCount()
 
 
 def _number(cursor: psycopg.Cursor[Any]) -> int:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import now
-from core.errors import AppError
 from core.jobs import growth
 from core.web.problem_texts import sentence
 from core.web.texts import gettext as _
@@ -176,11 +175,8 @@ def retried_text(retried: int, skipped: int, more: bool) -> str:  # noqa: FBT001
 
 def growth_text() -> str:
     """Return the warning that dead letters pile up; empty if they do not, or while a database does not answer."""
-    try:
-        count = growth.open_letters()
-    except AppError:
-        return ""
-    if count < growth.THRESHOLDS[0]:
+    count = growth.recent_count.get()
+    if count is None or count < growth.THRESHOLDS[0]:
         return ""
     return ngettext(
         "{count} job failed for good and waits for you.", "{count} jobs failed for good and wait for you.", count

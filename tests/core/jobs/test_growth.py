@@ -1,12 +1,13 @@
 """Dead letters that pile up: one event for each threshold, a metric, and a warning on the operators' pages."""
 
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 
 from core.database import node_session
-from core.errors import Invalid
+from core.errors import Invalid, Unavailable
 from core.events import operator_events
 from core.jobs import growth, job_metrics
 from core.jobs.bounds import PLATFORM_ID, PLATFORM_ROLE
@@ -98,9 +99,32 @@ def test_the_metric_and_the_warning_count_open_letters(letters):
     assert reading.samples[0].value >= 12
     lags = {each.name: each.samples for each in job_metrics._read() if each.name.startswith("iit_outbox_")}
     assert [samples[0].labels for samples in lags.values()] == [("default",), ("default",)]
+    growth.recent_count.forget()
     assert str(growth.open_letters()) in operator_words.growth_text()
     letters(-12)
+    growth.recent_count.forget()
     assert growth.open_letters() >= 10 or operator_words.growth_text() == ""
+
+
+def test_pages_count_letters_once_in_a_while_and_never_two_at_the_same_time(monkeypatch):
+    recent, answers, clock = growth.RecentCount(), [], SimpleNamespace(now=100.0)
+
+    detail = "the database does not answer"
+
+    def count():
+        answers.append(recent.get())  # another page meanwhile
+        if len(answers) == 3:
+            raise Unavailable(detail)
+        return len(answers) * 10
+
+    monkeypatch.setattr(growth, "open_letters", count)
+    monkeypatch.setattr(growth.time, "monotonic", lambda: clock.now)
+    assert [recent.get(), recent.get()] == [10, 10]
+    clock.now += growth.COUNTED_SECONDS
+    assert [recent.get(), recent.get()] == [20, 20]
+    clock.now += growth.COUNTED_SECONDS
+    assert [recent.get(), recent.get()] == [None, None]
+    assert answers == [None, 10, 20]
 
 
 def test_operators_hear_of_partners_and_of_the_platform(tenant, letters, letters_of_the_platform, announced):
