@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import frozen, now
+from core.database import tenant_session
 from core.errors import Invalid, NotFound, Unauthenticated
 from core.identity import all_permissions, keys
 from core.identity.keys import create_key, list_keys, revoke_key, verify_key
@@ -145,3 +146,45 @@ def test_keys_do_not_repeat_and_prove_themselves():
         assert prefix == secret.prefix
         assert same(proof, secret.digest)
         assert not same("0" * 64, secret.digest)
+
+
+def _entries(tenant, action):
+    with tenant_session(tenant, actor="test:1") as session:
+        query = "SELECT subject_uuid FROM audit_events WHERE action = %s"
+        return [row[0] for row in session.cursor().execute(query, (action,))]
+
+
+@pytest.mark.parametrize("step", ["create", "revoke"])
+def test_an_act_has_its_entry_before_its_effect_and_none_without(tenant, monkeypatch, step):
+    key, real = create_key(tenant, name="a"), keys.platform_session
+
+    def act():
+        return create_key(tenant, name="b") if step == "create" else revoke_key(tenant, str(key.id))
+
+    def state():
+        return sorted((each.name, each.revoked_at) for each in list_keys(tenant))
+
+    @contextmanager
+    def killed_before_the_commit():
+        with real() as session:
+            yield session
+            raise KeyboardInterrupt
+
+    def no_audit(*_arguments):
+        raise ZeroDivisionError
+
+    before, entries, action = state(), _entries(tenant, f"cli:api_key:{step}"), f"cli:api_key:{step}"
+    with monkeypatch.context() as patch:
+        patch.setattr(keys.audit, "record", no_audit)
+        with pytest.raises(ZeroDivisionError):
+            act()
+    assert (state(), _entries(tenant, action)) == (before, entries)
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "platform_session", killed_before_the_commit)
+        with pytest.raises(KeyboardInterrupt):
+            act()
+    assert state() == before
+    assert len(_entries(tenant, action)) == len(entries) + 1
+    act()
+    assert state() != before
+    assert len(_entries(tenant, action)) == len(entries) + 2
