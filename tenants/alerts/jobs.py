@@ -14,6 +14,7 @@ from core.deliveries import ENDED, begin, record
 from core.jobs import Retry, enqueue, job
 from tenants.alerts import channels, escalation
 from tenants.alerts.findings import FOUND_BY, on_lists
+from tenants.alerts.kinds import ON_LISTS
 from tenants.alerts.messages import message_of
 from tenants.alerts.models import OPEN, Alert, AlertDelivery
 from tenants.alerts.notifying import DELIVER, ESCALATE, NOTIFY, ask, ask_step, notify
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 CHECK: Final = "alerts.check"
 _AFTER_EARLIER: Final = timedelta(seconds=2)
 """Before a message looks again whether the one before it has ended."""
-ON_LISTS: Final = ("risk_high", "late", "iit")
 
 
 def enqueue_check(session: TenantSession, due: datetime) -> None:  # noqa: ARG001 - as schedules call

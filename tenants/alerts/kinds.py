@@ -14,6 +14,8 @@ Kind = Literal[
 ]
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "low", "medium", "high", "critical")
 """From the least to the greatest."""
+ON_LISTS: Final = ("risk_high", "late", "iit")
+"""The rules that look at scorings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from tenants.alerts.notifying import look_again
 from tenants.alerts.oncall import overrides_of
 from tenants.alerts.service import ACT
 from tenants.records.ids import new_uuid
+from tenants.records.places import facility_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from core.database import TenantSession
@@ -200,6 +201,16 @@ def remove_override(session: TenantSession, rota_id: UUID, override_id: UUID, *,
     session.delete(row)
     session.flush()
     audit.record(session, f"{source}:on_call_override:remove", "on_call_override", override_id, {})
+
+
+def facilities_named(session: TenantSession, names: Sequence[str]) -> list[UUID]:
+    """Return the ids of the facilities with these DATIM ids.
+
+    Raises:
+        Invalid: there is no such facility (422).
+    """
+    places = [facility_named(session, name, f"facilities.{number}") for number, name in enumerate(names)]
+    return [place.uuid for place in places if place is not None]
 
 
 def _check_room(there: int) -> None:

@@ -78,7 +78,7 @@ def list_alert_routes(_: Read, db: TenantDb) -> list[RouteOut]:
 )
 def create_alert_route(_: Manage, db: TenantDb, body: RouteIn, response: Response) -> RouteOut:
     """Send some alerts to a channel or an escalation policy from now on."""
-    row = management.add(db, AlertRoute, body.values(_places(db, body.facilities)), source="api")
+    row = management.add(db, AlertRoute, body.values(management.facilities_named(db, body.facilities)), source="api")
     set_location(response, f"/v1/alert-routes/{row.id}")
     set_etag(response, row.version_id)
     return _route(db, row)
@@ -99,7 +99,7 @@ def change_alert_route(
     _: Manage, db: TenantDb, route_id: UUID, body: RouteIn, if_match: IfMatch, response: Response
 ) -> RouteOut:
     """Replace what a route says."""
-    values = body.values(_places(db, body.facilities))
+    values = body.values(management.facilities_named(db, body.facilities))
     row = management.change(db, AlertRoute, route_id, values, if_match, source="api")
     set_etag(response, row.version_id)
     return _route(db, row)
@@ -318,11 +318,6 @@ def _rule(response: Response, rule: rules.Rule) -> RuleOut:
     if rule.version_id is not None:
         set_etag(response, rule.version_id)
     return RuleOut.of(rule)
-
-
-def _places(db: TenantDb, names: list[str]) -> list[UUID]:
-    places = [facility_named(db, name, f"facilities.{number}") for number, name in enumerate(names)]
-    return [place.uuid for place in places if place is not None]
 
 
 def _route(db: TenantDb, row: AlertRoute) -> RouteOut:

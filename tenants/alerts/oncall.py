@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from tenants.alerts.models import OnCallOverride, OnCallRota
 from tenants.alerts.quiet import at_minute
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from core.database import TenantSession
@@ -43,10 +45,53 @@ def on_call(session: TenantSession, rota: OnCallRota, moment: datetime) -> Shift
     query = select(OnCallOverride).where(
         OnCallOverride.rota_id == rota.id, override.since <= moment, override.until > moment
     )
-    row = session.exec(query.order_by(col(OnCallOverride.id).desc())).first()
-    if row is not None:
-        return Shift(row.person_id, _channel_of(rota, row.person_id), row.since, row.until, row.id)
-    return rotation_at(rota, session.tenant.time_zone, moment)
+    return shift_at(rota, session.exec(query).all(), session.tenant.time_zone, moment)
+
+
+def shift_at(rota: OnCallRota, overrides: Sequence[OnCallOverride], zone: str, moment: datetime) -> Shift | None:
+    """Return a moment's shift, if these are the overrides of the rota; None before the rotation and outside overrides."""
+    matching = [each for each in overrides if each.since <= moment < each.until]
+    if not matching:
+        return rotation_at(rota, zone, moment)
+    newest = max(matching, key=lambda each: each.id)
+    return Shift(newest.person_id, _channel_of(rota, newest.person_id), newest.since, newest.until, newest.id)
+
+
+def timeline(
+    rota: OnCallRota, overrides: Sequence[OnCallOverride], zone: str, since: datetime, until: datetime
+) -> list[Shift]:
+    """Return who is on call from ``since`` to ``until``, in order, each part of it once.
+
+    A part in which nobody is on call is left out. A shift that an override interrupts is two.
+    """
+    cuts = {at for each in overrides for at in (each.since, each.until) if since < at < until}
+    for turn in rotation(rota, zone, since, until):
+        cuts |= {at for at in (turn.since, turn.until) if since < at < until}
+    edges = [since, *sorted(cuts), until]
+    parts: list[Shift] = []
+    for begin, end in pairwise(edges):
+        shift = shift_at(rota, overrides, zone, begin)
+        if shift is None:
+            continue
+        before = parts[-1] if parts else None
+        if before is not None and before.until == begin and _same(before, shift):
+            parts[-1] = replace(before, until=end)
+        else:
+            parts.append(replace(shift, since=begin, until=end))
+    return parts
+
+
+def now_and_next(session: TenantSession, rota: OnCallRota, moment: datetime) -> tuple[Shift | None, Shift | None]:
+    """Return who is on call at a moment, and who has the turn after them; None for nobody."""
+    overrides = overrides_of(session, rota.id, moment)
+    begins = at_minute(rota.first_day, rota.handover_minute, session.tenant.time_zone)
+    until = max(moment, begins) + timedelta(days=2 * rota.shift_days + 1)
+    parts = timeline(rota, overrides, session.tenant.time_zone, moment, until)
+    present = parts[0] if parts and parts[0].since == moment else None
+    later = [part for part in parts if present is None or part.person_id != present.person_id]
+    if present is not None and later:
+        present = replace(present, until=later[0].since)
+    return present, (later[0] if later else None)
 
 
 def rotation_at(rota: OnCallRota, zone: str, moment: datetime) -> Shift | None:
@@ -66,15 +111,15 @@ def rotation_at(rota: OnCallRota, zone: str, moment: datetime) -> Shift | None:
     return Shift(UUID(member["person_id"]), UUID(member["channel_id"]), since, until)
 
 
-def shifts(session: TenantSession, rota: OnCallRota, since: datetime, until: datetime) -> list[Shift]:
-    """Return the shifts of the rotation that touch a time, in order, for a calendar. Overrides are listed apart."""
+def rotation(rota: OnCallRota, zone: str, since: datetime, until: datetime) -> list[Shift]:
+    """Return the shifts of the rotation alone that touch a time, in order."""
     listed: list[Shift] = []
     at = since
-    begins = at_minute(rota.first_day, rota.handover_minute, session.tenant.time_zone)
+    begins = at_minute(rota.first_day, rota.handover_minute, zone)
     if rota.members and at < begins < until:
         at = begins
     while at < until:
-        shift = rotation_at(rota, session.tenant.time_zone, at)
+        shift = rotation_at(rota, zone, at)
         if shift is None:
             break
         listed.append(shift)
@@ -87,6 +132,10 @@ def overrides_of(session: TenantSession, rota_id: UUID, since: datetime) -> list
     override: Any = OnCallOverride
     query = select(OnCallOverride).where(OnCallOverride.rota_id == rota_id, override.until > since)
     return list(session.exec(query.order_by(col(OnCallOverride.since), col(OnCallOverride.id))))
+
+
+def _same(first: Shift, second: Shift) -> bool:
+    return (first.person_id, first.override) == (second.person_id, second.override)
 
 
 def _channel_of(rota: OnCallRota, person_id: UUID) -> UUID | None:

@@ -57,6 +57,7 @@ def show_alerts(
         principal,
         partner=scope.tenant.name,
         current="/alerts",
+        sections=words.sections_of_alerts(principal, "/alerts"),
         alerts=part.rows,
         total=part.total,
         filters=filters,

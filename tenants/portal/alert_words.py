@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from core.web.texts import marked, ngettext
+from core.web.texts import gettext as _
+from core.web.texts import marked, marked_forms, ngettext
+from tenants.alerts.management_schemas import time_of_day
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from core.identity import Principal
+    from tenants.alerts.models import AlertRoute, OnCallRota
+    from tenants.alerts.preview import Preview
+    from tenants.alerts.rules import Rule
 
 STATUSES: Final = {"open": marked("Open"), "acknowledged": marked("Acknowledged"), "resolved": marked("Resolved")}
 SEVERITIES: Final = {
@@ -67,6 +75,129 @@ SPANS: Final = {
     "1440": marked("1 day"),
     "10080": marked("1 week"),
 }
+DAYS: Final = {
+    "1": marked("Monday"),
+    "2": marked("Tuesday"),
+    "3": marked("Wednesday"),
+    "4": marked("Thursday"),
+    "5": marked("Friday"),
+    "6": marked("Saturday"),
+    "7": marked("Sunday"),
+}
+UNITS: Final = {
+    "people": marked("People of a facility, at least"),
+    "copies": marked("Copies/mL, at least"),
+    "days": marked("Days"),
+    "jobs": marked("Jobs of a kind, at least"),
+    "percent": marked("Percent, at least"),
+}
+_THRESHOLDS: Final = {
+    "people": marked_forms("from {count} person", "from {count} people"),
+    "copies": marked_forms("from {count} copy/mL", "from {count} copies/mL"),
+    "days": marked_forms("{count} day", "{count} days"),
+    "jobs": marked_forms("from {count} job", "from {count} jobs"),
+    "percent": marked_forms("from {count} %", "from {count} %"),
+}
+_NOTHING_YET: Final = {
+    "drift": marked(
+        "Nothing measures drift yet, so this rule raises nothing. How well predictions came true is on Programme."
+    ),
+    "plugin_failing": marked("No plugin has failed again and again in the last 7 days."),
+    "quota_near": marked("No quota was nearly used in the last 7 days."),
+}
+_MOST_NAMES: Final = 3
+_MANAGEMENT: Final = (
+    ("/alerts/rules", marked("Rules")),
+    ("/alerts/routes", marked("Routes")),
+    ("/alerts/policies", marked("Escalation")),
+    ("/alerts/silences", marked("Silences")),
+)
+
+
+def sections_of_alerts(principal: Principal, current: str) -> list[tuple[str, str, bool]]:
+    """The address and name of each section that the principal may open, and whether it is the one shown."""
+    manages = principal.reach.everything and "alerts.manage" in principal.permissions
+    pages = [("/alerts", _("Alerts")), ("/alerts/on-call", _("On call"))]
+    if manages:
+        pages += [(path, _(name)) for path, name in _MANAGEMENT]
+    if manages and "settings.read" in principal.permissions:
+        pages.append(("/admin/settings/alerts", _("Quiet hours")))
+    return [(path, name, path == current) for path, name in pages] if len(pages) > 1 else []
+
+
+def preview_words(preview: Preview, rule: Rule) -> str:
+    """What a rule would have raised, in a sentence."""
+    if preview.alerts is None:
+        if preview.raised or rule.kind.name not in _NOTHING_YET:
+            return ngettext(
+                "It raised {count} alert in the last 7 days.",
+                "It raised {count} alerts in the last 7 days.",
+                preview.raised,
+            )
+        return _(_NOTHING_YET[rule.kind.name])
+    if preview.days == 0:
+        return _("Nobody was scored in the last 7 days, so there is nothing to compare.")
+    if preview.days is None:
+        return ngettext("It would raise {count} alert now.", "It would raise {count} alerts now.", preview.alerts)
+    return ngettext(
+        "It would have raised {count} alert in the last 7 days.",
+        "It would have raised {count} alerts in the last 7 days.",
+        preview.alerts,
+    )
+
+
+def threshold_words(rule: Rule) -> str:
+    """The threshold of a rule with what it counts; empty if it has none."""
+    if not rule.kind.unit:
+        return ""
+    one, many = _THRESHOLDS[rule.kind.unit]
+    return ngettext(one, many, rule.threshold)
+
+
+MANAGED: Final = {
+    "saved": marked("Saved"),
+    "removed": marked("Removed"),
+    "silenced": marked("Silenced. Nothing is lost: what is still open is sent at the end."),
+    "ended": marked("The silence has ended."),
+    "turn": marked("The turn is taken over."),
+    "restored": marked("The rotation applies again."),
+}
+
+
+def severity_words(severity: str) -> str:
+    """The least severity of a route."""
+    return (
+        _("All severities") if severity == "info" else _("{severity} or above").format(severity=_(SEVERITIES[severity]))
+    )
+
+
+def places_words(chosen: Sequence[UUID], names: Mapping[UUID, str]) -> str:
+    """The facilities of a route: their names, or how many there are."""
+    if not chosen:
+        return _("All facilities")
+    if len(chosen) > _MOST_NAMES:
+        return ngettext("{count} facility", "{count} facilities", len(chosen))
+    return ", ".join(names.get(each, "") for each in chosen)
+
+
+def times_words(route: AlertRoute) -> str:
+    """When a route applies."""
+    days = ", ".join(_(DAYS[str(day)]) for day in route.days) or _("Every day")
+    if route.from_minute == route.until_minute:
+        return days
+    times = _("{start} to {end}").format(start=time_of_day(route.from_minute), end=time_of_day(route.until_minute))
+    return f"{days}, {times}"
+
+
+def wait_words(minutes: int) -> str:
+    """After which time a step is taken."""
+    return ngettext("after {count} minute", "after {count} minutes", minutes) if minutes else _("at once")
+
+
+def member_choices(rota: OnCallRota, names: Mapping[UUID, str]) -> list[tuple[str, str]]:
+    """The members of a rota to choose from, each once."""
+    people = dict.fromkeys(UUID(member["person_id"]) for member in rota.members)
+    return [(str(each), names.get(each, _("a person who left"))) for each in people]
 
 
 def became_of(detail: Mapping[str, Any]) -> str:

@@ -206,6 +206,11 @@ def _silenced(world: World) -> Any:
     return world.json("POST", "/v1/alert-silences", json=_silence())
 
 
+def new_silence(world: World) -> str:
+    """Return a silence of the owner."""
+    return str(_silenced(world)["id"])
+
+
 @case("GET", "/v1/alert-silences", kind="collection")
 def list_alert_silences(world: World) -> Call:
     return Call(marks=[_silenced(world)["id"]])
@@ -269,8 +274,13 @@ def create_on_call_override(world: World) -> Call:
     return Call(path={"rota_id": rota}, json=body)
 
 
+def new_override(world: World) -> tuple[str, str]:
+    """Return a rota of the owner, and an override of it."""
+    rota, body = _override(world)
+    return rota, str(world.json("POST", f"/v1/on-call/{rota}/overrides", json=body)["id"])
+
+
 @case("DELETE", "/v1/on-call/{rota_id}/overrides/{override_id}", kind="item")
 def delete_on_call_override(world: World) -> Call:
-    rota, body = _override(world)
-    override = world.json("POST", f"/v1/on-call/{rota}/overrides", json=body)
-    return Call(path={"rota_id": rota, "override_id": override["id"]})
+    rota, override = new_override(world)
+    return Call(path={"rota_id": rota, "override_id": override})

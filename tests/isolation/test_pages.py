@@ -19,7 +19,7 @@ from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
 from tests.core.error_groups.samples import stored_error
-from tests.isolation import pages_admin, pages_data, pages_followup, pages_messages
+from tests.isolation import pages_admin, pages_alerts, pages_data, pages_followup, pages_messages
 from tests.isolation.pages import OWN, Row
 from tests.keyed import KeyedClient
 
@@ -110,6 +110,7 @@ ROWS = [
     Row("POST", "/reports/schedules/{schedule_id}/delete", "reports.write", names=("schedule_id",), status=303),
     *pages_data.ROWS,
     *pages_messages.ROWS,
+    *pages_alerts.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
@@ -216,6 +217,7 @@ def things(world, places, signed_in, sso_domain):
         named["domain_id"] = sso_domain
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
+        named |= pages_alerts.things_of(world, row.names)
         named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
         if recorder is not None:
             recorded = next(row for row in ROWS if row.path == "/today/attempts")
