@@ -11,9 +11,11 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from core import audit, metering
+from core import audit, metering, telemetry
 from core.clock import now, today
 from core.database import tenant_session
 from core.deliveries import after_try
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.jobs import JobContext, JobEnd
+
+log = telemetry.get_logger(__name__)
 
 SEND: Final = "messages.send"
 ASK: Final = "messages.ask"
@@ -160,7 +164,8 @@ def _record(session: TenantSession, message_id: UUID, outcome: Outcome) -> None:
     row = _locked(session, message_id)
     if row is None:
         return
-    row.provider_message_id = outcome.reference or row.provider_message_id
+    if outcome.reference:
+        _keep_reference(session, row, outcome.reference)
     row.provider_status = outcome.reason or outcome.state
     _cost(row, outcome.cost, outcome.currency)
     if outcome.state in ("sent", "unknown"):
@@ -317,6 +322,19 @@ def cancel(session: TenantSession, row: Communication) -> None:
 def _locked(session: TenantSession, message_id: UUID) -> Communication | None:
     query = select(Communication).where(Communication.uuid == message_id).with_for_update()
     return session.exec(query.execution_options(populate_existing=True)).first()
+
+
+def _keep_reference(session: TenantSession, row: Communication, reference: str) -> None:
+    """Keep the gateway's id of a message, unless another message has it: the gateway repeats ids then."""
+    try:
+        with session.begin_nested():
+            row.provider_message_id = reference
+            session.add(row)
+            session.flush()
+    except IntegrityError as error:
+        if not isinstance(error.orig, UniqueViolation):
+            raise
+        log.warning("a gateway gave the id of another message", message_id=str(row.uuid))
 
 
 def _store(session: TenantSession, row: Communication) -> None:

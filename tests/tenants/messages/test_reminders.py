@@ -267,3 +267,11 @@ def test_a_report_that_comes_before_its_message_is_known_is_tried_again(partner,
         cursor.execute("UPDATE node.jobs SET run_after = now() WHERE kind = 'messages.report' AND state = 'queued'")
     drain(partner.tenant)
     assert state_of(partner, message)[0] == "delivered"
+
+
+def test_a_gateway_that_repeats_a_reference_sends_each_message_once(partner, network):
+    network.answers = [Outcome("sent", reference="same"), Outcome("sent", reference="same")]
+    patients = [partner.patient(), partner.patient()]
+    partner.plan()
+    assert len(network.sent) == 2
+    assert [partner.messages(patient)[0]["state"] for patient in patients] == ["sent", "sent"]
