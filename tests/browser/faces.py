@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -10,63 +9,15 @@ import pyotp
 
 from core.clock import now
 from core.identity.people import factor_codes
+from tests.browser.alert_faces import ALERT_FACES
+from tests.browser.face import ADMIN, DATA, MANAGER, OFFICER, OPERATOR, VIEWER, Face, click, send
 from tests.browser.stage import PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Page
 
+    from tests.browser.face import Act
     from tests.browser.stage import Stage
-
-    Act = Callable[[Page, Stage], object]
-
-
-@dataclass(frozen=True)
-class Face:
-    """One picture.
-
-    Attributes:
-        page: the page's row in ``tests/isolation``, such as ``GET /today``.
-        who: for ``Stage.session_of``; empty where nobody is signed in.
-        address: where the person begins; the page's path without it. Names in braces come from ``Stage.things``.
-        act: what the person does there.
-    """
-
-    name: str
-    page: str
-    who: str = ""
-    address: str = ""
-    act: Act | None = None
-
-    @property
-    def start(self) -> str:
-        """The address at which the person begins."""
-        return self.address or self.page.partition(" ")[2]
-
-
-def click(*names: str) -> Act:
-    """Press the first thing with each of these words."""
-
-    def act(page: Page, _stage: Stage) -> None:
-        for name in names:
-            page.locator("button, summary, a", has_text=name).locator("visible=true").first.click()
-            page.wait_for_load_state()
-
-    return act
-
-
-def send(button: str, **fields: str) -> Act:
-    """Fill fields by their names, skip the browser's own checks, and press the button."""
-
-    def act(page: Page, _stage: Stage) -> None:
-        for name, value in fields.items():
-            page.locator(f"[name='{name}']").first.fill(value)
-        page.evaluate("for (const form of document.forms) form.noValidate = true")
-        page.get_by_role("button", name=button, exact=True).first.click()
-        page.wait_for_load_state()
-
-    return act
 
 
 def _invite(page: Page, stage: Stage) -> None:
@@ -190,8 +141,6 @@ def _wrong_schedule(page: Page, stage: Stage) -> None:
     send("Schedule it", recipients="nobody@example.org")(page, stage)
 
 
-OFFICER, MANAGER, DATA, VIEWER, ADMIN = "tracking_officer", "case_manager", "data_officer", "viewer", "partner_admin"
-OPERATOR: Final = "platform_admin"
 DIRTY: Final = "/data/imports/{import_id}"
 
 FACES: Final = (
@@ -220,11 +169,7 @@ FACES: Final = (
     Face("today-not-allowed", "GET /today", VIEWER),
     Face("assign", "GET /assign/{patient_id}", OFFICER, "/today", click("Assign to a colleague")),
     Face("work", "GET /follow-up", MANAGER),
-    Face("alerts", "GET /alerts", MANAGER, "/alerts?status=all"),
-    Face("alerts-empty", "GET /alerts", f"{ADMIN}@new-partner"),
-    Face("alerts-not-allowed", "GET /alerts", VIEWER),
-    Face("alert", "GET /alerts/{alert_id}", MANAGER),
-    Face("alert-acknowledged", "POST /alerts/{alert_id}/act", MANAGER, "/alerts/{alert_id}", click("Acknowledge")),
+    *ALERT_FACES,
     Face("work-not-allowed", "GET /follow-up", VIEWER),
     Face("verify", "GET /follow-up/verify", ADMIN),
     Face("team", "GET /follow-up/team", MANAGER),

@@ -34,6 +34,7 @@ from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
 from tenants.records.models import Facility, Patient
 from tests.browser import people
+from tests.browser.alert_stage import prepare_alerts
 from tests.browser.jobs import dead_job
 from tests.browser.radet import ago, write_pair
 from tests.core.error_groups.samples import stored_error
@@ -117,6 +118,8 @@ class Stage:
         self._prepare_webhooks(api, tenant)
         self._prepare_messages(api, tenant)
         self.things["alert_id"] = str(_raised(tenant))
+        leads = [_person(tenant, role) for role in ("case_manager", "clinician", "tracking_officer")]
+        self.things |= prepare_alerts(api, tenant, leads)
         invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
         self.things["person_id"] = _id_of(
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
