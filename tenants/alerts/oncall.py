@@ -49,7 +49,7 @@ def on_call(session: TenantSession, rota: OnCallRota, moment: datetime) -> Shift
 
 
 def shift_at(rota: OnCallRota, overrides: Sequence[OnCallOverride], zone: str, moment: datetime) -> Shift | None:
-    """Return a moment's shift, if these are the overrides of the rota; None before the rotation and outside overrides."""
+    """Return a moment's shift among these overrides of the rota; None before the rotation and outside overrides."""
     matching = [each for each in overrides if each.since <= moment < each.until]
     if not matching:
         return rotation_at(rota, zone, moment)

@@ -7,10 +7,14 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page
+from core.database import TenantSession
+from core.errors import Conflict, Invalid
 from core.identity import Principal
+from core.identity.people.colleagues import colleagues
 from core.identity.people.members import names_of
 from core.identity.principal import actor_of_person, people_of_actors
 from core.web.cursors import Sort
@@ -33,6 +37,20 @@ LIVE: Final = "alert.opened alert.acknowledged alert.resolved"
 """The events after which the list renews itself."""
 
 
+class ActsForm(BaseModel):
+    """The form of what is done with the chosen alerts of a list; the filters lead back to it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    act: Literal["acknowledge", "assign", "snooze"]
+    alert_id: list[UUID] = Field(default_factory=list, max_length=100)
+    person_id: UUID | None = None
+    minutes: int = Field(default=acts.SNOOZE_MINUTES, ge=1, le=acts.LONGEST_SNOOZE)
+    status: str = Field(default="open", max_length=20)
+    stream: str = Field(default="", max_length=20)
+    severity: str = Field(default="", max_length=20)
+
+
 @router.get("/alerts")
 def show_alerts(
     page: Page,
@@ -42,15 +60,18 @@ def show_alerts(
     stream: str = "",
     severity: str = "",
     number: Annotated[PageNumber, Query(alias="page")] = 1,
+    changed: int | None = None,
+    chosen: int = 0,
 ) -> HTMLResponse:
     """Show the alerts within reach, newest first; the open ones unless another status is chosen."""
-    chosen = AlertFilter(
+    wanted = AlertFilter(
         status=status if status in words.STATUSES else None,  # type: ignore[arg-type]  # a status
         stream=stream if stream in words.STREAMS else None,  # type: ignore[arg-type]  # a stream
         severity=severity if severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
     )
     with scope.session(readonly=True) as session:
-        part = service.list_alerts(session, chosen, PageRequest(number, PAGE_SIZE, sort=NEWEST))
+        part = service.list_alerts(session, wanted, PageRequest(number, PAGE_SIZE, sort=NEWEST))
+    may_act = "alerts.act" in principal.permissions
     filters = {"status": status, "stream": stream, "severity": severity}
     return page.render(
         "portal/alerts/alerts.html",
@@ -68,7 +89,9 @@ def show_alerts(
         kinds=KINDS,
         events=LIVE if "events.read" in principal.permissions and principal.reach.everything else "",
         zone=ZoneInfo(scope.tenant.time_zone),
-        may_act="alerts.act" in principal.permissions,
+        may_act=may_act,
+        colleagues=[(str(each.id), each.name) for each in colleagues(scope.tenant, service.ACT)] if may_act else [],
+        changed=None if changed is None else words.changed_words(changed, chosen),
     )
 
 
@@ -78,7 +101,7 @@ def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID
     may_act = "alerts.act" in principal.permissions
     with scope.session(readonly=True) as session:
         detail = service.get_detail(session, alert_id)
-        colleagues = service.assignees(session, acts.find_alert(session, alert_id)) if may_act else []
+        people = service.assignees(session, acts.find_alert(session, alert_id)) if may_act else []
         names = {each.id: each.name for each in channels.list_channels(session)}
     return page.render(
         "portal/alerts/alert.html",
@@ -89,12 +112,28 @@ def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID
         kind=KINDS[detail.rule],
         people=_names(scope, [each.actor for each in detail.history] + [detail.assigned_to or ""]),
         channels=names,
-        colleagues=[(str(each.id), each.name) for each in colleagues],
+        colleagues=[(str(each.id), each.name) for each in people],
         words=words,
         done=done,
         zone=ZoneInfo(scope.tenant.time_zone),
         may_act=may_act,
     )
+
+
+@router.post("/alerts/act")
+def post_acts(_: Actor, scope: TenantScope, form: Annotated[ActsForm, Form()]) -> Response:
+    """Acknowledge, assign or snooze the chosen alerts, and return to the list, which says how many it was."""
+    changed = 0
+    chosen = sorted(set(form.alert_id))
+    with scope.session() as session:
+        for alert_id in chosen:
+            try:
+                _act(session, alert_id, form)
+            except (Conflict, Invalid):
+                continue  # it was resolved meanwhile, or the colleague does not reach its facility
+            changed += 1
+    filters = form.model_dump(include={"status", "stream", "severity"})
+    return RedirectResponse(f"/alerts?{urlencode({**filters, 'changed': changed, 'chosen': len(chosen)})}", SEE_OTHER)
 
 
 @router.post("/alerts/{alert_id}/act")
@@ -120,6 +159,15 @@ def post_act(
         elif act == "reopen":
             acts.reopen(session, alert_id, source="page")
     return RedirectResponse("/alerts" if back == "list" else f"/alerts/{alert_id}?done={act}", SEE_OTHER)
+
+
+def _act(session: TenantSession, alert_id: UUID, form: ActsForm) -> None:
+    if form.act == "assign":
+        service.assign(session, alert_id, form.person_id or UUID(int=0), source="page")
+    elif form.act == "snooze":
+        acts.snooze(session, alert_id, form.minutes, source="page")
+    else:
+        acts.acknowledge(session, alert_id, source="page")
 
 
 def _names(scope: Scope, actors: list[str]) -> dict[str, str]:

@@ -164,6 +164,16 @@ MANAGED: Final = {
 }
 
 
+def changed_words(changed: int, chosen: int) -> str:
+    """What became of the chosen alerts of a list."""
+    if not chosen:
+        return _("Choose alerts first.")
+    text = ngettext("{count} alert was changed.", "{count} alerts were changed.", changed)
+    if changed == chosen:
+        return text
+    return f"{text} {_('The others are resolved, or the colleague does not reach their facility.')}"
+
+
 def severity_words(severity: str) -> str:
     """The least severity of a route."""
     return (

@@ -21,6 +21,8 @@ def _acknowledge(page: Page, stage: Stage) -> None:
     click("Acknowledge")(page, stage)
 
 
+_preview = send("Preview", threshold="1")
+
 ALERT_FACES: Final = (
     Face("alerts", "GET /alerts", MANAGER, "/alerts?status=all"),
     Face("alerts-admin", "GET /alerts", ADMIN, "/alerts?status=all"),
@@ -32,7 +34,7 @@ ALERT_FACES: Final = (
     Face("alert-rules-not-allowed", "GET /alerts/rules", VIEWER),
     Face("alert-rule", "GET /alerts/rules/{rule}", ADMIN),
     Face("alert-rule-unmeasured", "GET /alerts/rules/{rule}", ADMIN, "/alerts/rules/drift"),
-    Face("alert-rule-preview", "POST /alerts/rules/{rule}", ADMIN, "/alerts/rules/{rule}", send("Preview", threshold="1")),
+    Face("alert-rule-preview", "POST /alerts/rules/{rule}", ADMIN, "/alerts/rules/{rule}", _preview),
     Face("alert-rule-wrong", "POST /alerts/rules/{rule}", ADMIN, "/alerts/rules/{rule}", send("Save", threshold="-1")),
     Face("alert-routes", "GET /alerts/routes", ADMIN),
     Face("alert-routes-empty", "GET /alerts/routes", NEW),

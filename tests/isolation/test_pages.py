@@ -36,6 +36,7 @@ ROWS = [
         form={"act": "acknowledge"},
         status=303,
     ),
+    Row("POST", "/alerts/act", "alerts.act", names=("alert_id",), form={"act": "acknowledge"}, status=303),
     Row("POST", "/sign-in", "public", form={"email": "nobody@example.org", "password": "wrong"}, status=401),
     Row("GET", "/sign-in/sso", "public", status=403),
     Row("GET", "/sign-in/sso/callback", "public", status=403),
