@@ -30,49 +30,52 @@ router = APIRouter()
 
 Reader = Annotated[Principal, Depends(require("alerts.read", confined=True))]
 Actor = Annotated[Principal, Depends(require("alerts.act", confined=True))]
-PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 PAGE_SIZE: Final = 25
 NEWEST: Final = Sort("created_at", descending=True)
 LIVE: Final = "alert.opened alert.acknowledged alert.resolved"
 """The events after which the list renews itself."""
+_FILTERS: Final = {"status", "stream", "severity"}
 
 
-class ActsForm(BaseModel):
-    """The form of what is done with the chosen alerts of a list; the filters lead back to it."""
+class Filters(BaseModel):
+    """What a list of alerts shows."""
 
     model_config = ConfigDict(extra="ignore")
 
-    act: Literal["acknowledge", "assign", "snooze"]
-    alert_id: list[UUID] = Field(default_factory=list, max_length=100)
-    person_id: UUID | None = None
-    minutes: int = Field(default=acts.SNOOZE_MINUTES, ge=1, le=acts.LONGEST_SNOOZE)
     status: str = Field(default="open", max_length=20)
     stream: str = Field(default="", max_length=20)
     severity: str = Field(default="", max_length=20)
 
 
+class ListView(Filters):
+    """The address of a list of alerts, and how many of the chosen alerts were changed."""
+
+    page: int = Field(default=1, ge=1, le=10_000)
+    changed: int | None = None
+    chosen: int = 0
+
+
+class ActsForm(Filters):
+    """The form of what is done with the chosen alerts of a list; the filters lead back to it."""
+
+    act: Literal["acknowledge", "assign", "snooze"]
+    alert_id: list[UUID] = Field(default_factory=list, max_length=100)
+    person_id: UUID | None = None
+    minutes: int = Field(default=acts.SNOOZE_MINUTES, ge=1, le=acts.LONGEST_SNOOZE)
+
+
 @router.get("/alerts")
-def show_alerts(
-    page: Page,
-    principal: Reader,
-    scope: TenantScope,
-    status: str = "open",
-    stream: str = "",
-    severity: str = "",
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
-    changed: int | None = None,
-    chosen: int = 0,
-) -> HTMLResponse:
+def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotated[ListView, Query()]) -> HTMLResponse:
     """Show the alerts within reach, newest first; the open ones unless another status is chosen."""
     wanted = AlertFilter(
-        status=status if status in words.STATUSES else None,  # type: ignore[arg-type]  # a status
-        stream=stream if stream in words.STREAMS else None,  # type: ignore[arg-type]  # a stream
-        severity=severity if severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
+        status=view.status if view.status in words.STATUSES else None,  # type: ignore[arg-type]  # a status
+        stream=view.stream if view.stream in words.STREAMS else None,  # type: ignore[arg-type]  # a stream
+        severity=view.severity if view.severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
     )
     with scope.session(readonly=True) as session:
-        part = service.list_alerts(session, wanted, PageRequest(number, PAGE_SIZE, sort=NEWEST))
+        part = service.list_alerts(session, wanted, PageRequest(view.page, PAGE_SIZE, sort=NEWEST))
     may_act = "alerts.act" in principal.permissions
-    filters = {"status": status, "stream": stream, "severity": severity}
+    filters = view.model_dump(include=_FILTERS)
     return page.render(
         "portal/alerts/alerts.html",
         principal,
@@ -82,7 +85,7 @@ def show_alerts(
         alerts=part.rows,
         total=part.total,
         filters=filters,
-        number=number,
+        number=view.page,
         pages=max(1, -(-part.total // PAGE_SIZE)),
         address=lambda at: f"/alerts?{urlencode({**filters, 'page': at})}",
         words=words,
@@ -91,7 +94,7 @@ def show_alerts(
         zone=ZoneInfo(scope.tenant.time_zone),
         may_act=may_act,
         colleagues=[(str(each.id), each.name) for each in colleagues(scope.tenant, service.ACT)] if may_act else [],
-        changed=None if changed is None else words.changed_words(changed, chosen),
+        changed=None if view.changed is None else words.changed_words(view.changed, view.chosen),
     )
 
 
@@ -132,7 +135,7 @@ def post_acts(_: Actor, scope: TenantScope, form: Annotated[ActsForm, Form()]) -
             except (Conflict, Invalid):
                 continue  # it was resolved meanwhile, or the colleague does not reach its facility
             changed += 1
-    filters = form.model_dump(include={"status", "stream", "severity"})
+    filters = form.model_dump(include=_FILTERS)
     return RedirectResponse(f"/alerts?{urlencode({**filters, 'changed': changed, 'chosen': len(chosen)})}", SEE_OTHER)
 
 

@@ -30,7 +30,7 @@ def prepare_alerts(api: httpx.Client, tenant: TenantRef, people: Sequence[UUID])
     }
     if all(there.values()):
         return {"rule": "iit", **{name: items[0]["id"] for name, items in there.items()}}
-    slack, sms = _channel(tenant, "Slack, #clinic-leads"), _channel(tenant, "SMS to the leads of the clinics")
+    slack, sms = add_channel(tenant, "Slack, #clinic-leads"), add_channel(tenant, "SMS to the leads of the clinics")
     members = [{"person_id": str(person), "channel_id": sms} for person in people]
     first_day = (today(tenant.time_zone) - timedelta(days=9)).isoformat()
     rota = _id(api, "on-call", name="Clinic leads", members=members, first_day=first_day, shift_days=3)
@@ -49,7 +49,7 @@ def prepare_alerts(api: httpx.Client, tenant: TenantRef, people: Sequence[UUID])
     return {"rule": "iit", "rota_id": rota, "policy_id": policy, "route_id": route}
 
 
-def _channel(tenant: TenantRef, name: str) -> str:
+def add_channel(tenant: TenantRef, name: str) -> str:
     """A channel to which nothing is sent, as no worker runs."""
     with tenant_session(tenant, actor=ACTOR) as session:
         row = PluginInstance(

@@ -1,0 +1,164 @@
+"""The pages on which alerts are managed, without a browser: forms, what they save, and what they say of a mistake."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from sqlmodel import select
+
+from core.clock import now, today
+from core.database import platform_session, tenant_session
+from core.identity.people import members, sessions
+from tenants.alerts import management, rules
+from tenants.alerts.models import Alert, AlertPolicy, AlertRoute, AlertRule, OnCallOverride, OnCallRota
+from tenants.alerts.signals import Signal, apply_signals
+from tests.browser.alert_stage import add_channel
+from tests.keyed import KeyedClient
+
+TOMORROW = now() + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def admin(application, make_tenant):
+    """A browser of a partner's admin, whose partner has one clinic and one channel."""
+    owner = make_tenant()
+    api = KeyedClient(application, headers={"Authorization": f"Bearer {owner.api_key}"})
+    api.post("/v1/facilities", json={"datim_id": "FAC001", "name": "Hope Clinic"})
+    email = f"a@{owner.ref.slug}.example.org"
+    person = members.add_member(owner.ref, email, "Ada Admin", members.Grant(["partner_admin"]), actor="test:1")
+    with platform_session() as session:
+        members.accept(session, person, owner.ref.id)
+        begun = sessions.begin(session, person, owner.ref.id, signed_in_by="password")
+    client = KeyedClient(application)
+    client.cookies.set("iit_session", begun.secret)
+    client.tenant, client.person, client.channel = owner.ref, str(person), add_channel(owner.ref, "Leads' phone")
+    client.token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/me").text)[1]
+    return client
+
+
+def post(client, path, form):
+    data = {"csrf_token": client.token, **form}
+    return client.post(path, data=data, headers={"Origin": "http://testserver"}, follow_redirects=False)
+
+
+def rows(client, model):
+    with tenant_session(client.tenant, actor="test:1") as session:
+        return list(session.exec(select(model)))
+
+
+def version_of(text):
+    return unescape(re.search(r'name="version" value="([^"]*)"', text)[1])
+
+
+def test_a_rule_is_previewed_turned_off_and_changed_by_one_person_at_a_time(admin):
+    path = "/alerts/rules/viral_load"
+    form = {"version": version_of(admin.get(path).text), "severity": "low", "threshold": "9", "repeat_hours": "24"}
+    seen = post(admin, path, {**form, "act": "preview", "enabled": "yes"})
+    assert (seen.status_code, "With a threshold of 9:" in seen.text) == (200, True)
+    assert rows(admin, AlertRule) == []
+    wrong = post(admin, path, {**form, "threshold": "-1"})
+    assert wrong.status_code == 422
+    assert 'href="#threshold"' in wrong.text
+    assert post(admin, path, form).status_code == 303
+    text = admin.get("/alerts/rules?done=viral_load").text
+    assert ("Saved" in text, "Turn on" in text) == (True, True)
+    stale = post(admin, path, {**form, "version": '"1-0"'})
+    assert (stale.status_code, "Nothing was saved" in stale.text) == (412, True)
+
+
+def test_nothing_measures_drift_yet_and_its_rule_says_so(admin):
+    assert "Nothing measures drift yet" in admin.get("/alerts/rules/drift").text
+
+
+def test_a_route_takes_alerts_of_a_clinic_at_night(admin):
+    assert "There are no routes yet" in admin.get("/alerts/routes").text
+    form = {"name": "Nights", "target": f"channel:{admin.channel}", "facilities": "FAC001", "days": ["1", "2"]}
+    form |= {"severity": "high", "from_time": "18:00", "until_time": "07:00"}
+    for field, value in (("name", ""), ("target", ""), ("facilities", "FAC999"), ("from_time", "25:00")):
+        answer = post(admin, "/alerts/routes/new", {**form, field: value})
+        assert (answer.status_code, f'href="#{field}"' in answer.text) == (422, True), field
+    assert post(admin, "/alerts/routes/new", form).status_code == 303
+    text = admin.get("/alerts/routes").text
+    for fact in ("Nights", "Hope Clinic", "Leads&#39; phone", "High or above", "Monday, Tuesday, 18:00 to 07:00"):
+        assert fact in text
+    (row,) = rows(admin, AlertRoute)
+    path = f"/alerts/routes/{row.id}"
+    page = admin.get(path).text
+    assert '<option value="FAC001" selected>' in page
+    removed = post(admin, f"{path}/remove", {"version": version_of(page)})
+    assert (removed.status_code, rows(admin, AlertRoute)) == (303, [])
+
+
+def test_a_rota_its_policy_and_a_turn_that_is_handed_over(admin):
+    assert "There is no rota yet" in admin.get("/alerts/on-call").text
+    day = today(admin.tenant.time_zone)
+    form = {"name": "Leads", "person": [admin.person, ""], "channel": [admin.channel, admin.channel]}
+    form |= {"first_day": day.isoformat(), "shift_days": "7", "handover_time": "00:00"}
+    wrong = post(admin, "/alerts/on-call/new", {**form, "person": ["nobody", ""]})
+    assert (wrong.status_code, 'href="#members-0"' in wrong.text) == (422, True)
+    assert "Turn 3" in post(admin, "/alerts/on-call/new", {**form, "act": "more"}).text
+    assert post(admin, "/alerts/on-call/new", form).status_code == 303
+    (rota,) = rows(admin, OnCallRota)
+    steps = {"name": "Leads first", "minutes": ["0", "15"], "target": [f"rota:{rota.id}", ""], "repeats": "2"}
+    late = post(admin, "/alerts/policies/new", {**steps, "minutes": ["x", "15"]})
+    assert (late.status_code, 'href="#steps-0"' in late.text) == (422, True)
+    assert post(admin, "/alerts/policies/new", steps).status_code == 303
+    policies = admin.get("/alerts/policies").text
+    for fact in ("Leads first", "On call: Leads", "at once", "2 times"):
+        assert fact in policies
+    used = post(
+        admin,
+        f"/alerts/on-call/{rota.id}/remove",
+        {"version": version_of(admin.get(f"/alerts/on-call/{rota.id}").text)},
+    )
+    assert (used.status_code, "Nothing was saved" in used.text) == (409, True)
+    turn = {"person_id": admin.person, "since": f"{TOMORROW:%Y-%m-%dT10:00}", "until": f"{TOMORROW:%Y-%m-%dT12:00}"}
+    before = post(admin, f"/alerts/on-call/{rota.id}/overrides", {**turn, "until": f"{TOMORROW:%Y-%m-%dT09:00}"})
+    assert (before.status_code, 'href="#until"' in before.text) == (422, True)
+    assert post(admin, f"/alerts/on-call/{rota.id}/overrides", turn).status_code == 303
+    text = admin.get(f"/alerts/on-call?rota={rota.id}&day={TOMORROW:%Y-%m-%d}&done=turn").text
+    for fact in ("Ada Admin", "taken over", "10:00 to 12:00", 'aria-current="date"', "The turn is taken over."):
+        assert fact in text
+    month = admin.get(f"/alerts/on-call?rota={rota.id}&view=month").text
+    assert month.count("<time datetime=") >= 28
+    (override,) = rows(admin, OnCallOverride)
+    assert post(admin, f"/alerts/on-call/{rota.id}/overrides/{override.id}/remove", {}).status_code == 303
+    assert "taken over" not in admin.get(f"/alerts/on-call?rota={rota.id}&day={TOMORROW:%Y-%m-%d}").text
+    (policy,) = rows(admin, AlertPolicy)
+    page = admin.get(f"/alerts/policies/{policy.id}").text
+    assert post(admin, f"/alerts/policies/{policy.id}/remove", {"version": version_of(page)}).status_code == 303
+
+
+def test_a_silence_has_an_end_and_a_reason_and_ends_early(admin):
+    form = {"rule": "late", "facility": "FAC001", "until": f"{TOMORROW:%Y-%m-%dT%H:%M}", "reason": "The server moves"}
+    for field, value in (("until", ""), ("until", "2001-01-01T00:00"), ("reason", ""), ("facility", "FAC999")):
+        answer = post(admin, "/alerts/silences", {**form, field: value})
+        assert (answer.status_code, f'href="#{field}"' in answer.text) == (422, True), (field, value)
+    assert post(admin, "/alerts/silences", form).status_code == 303
+    text = admin.get("/alerts/silences").text
+    for fact in ("The server moves", "Hope Clinic", "Silent now", "Ada Admin"):
+        assert fact in text
+    with tenant_session(admin.tenant, actor="test:1") as session:
+        (silence,) = management.list_silences(session)
+    assert post(admin, f"/alerts/silences/{silence.id}/end", {}).status_code == 303
+    assert "Nothing is silenced." in admin.get("/alerts/silences").text
+
+
+def test_several_alerts_are_acknowledged_assigned_and_snoozed_at_once(admin):
+    with tenant_session(admin.tenant, actor="test:1") as session:
+        signals = [Signal(subject=f"model-{number}", count=1) for number in range(3)]
+        apply_signals(session, rules.get_rule(session, "drift"), signals, whole=False)
+    ids = [str(alert.uuid) for alert in rows(admin, Alert)]
+    assert post(admin, "/alerts/act", {"act": "acknowledge"}).headers["location"].endswith("changed=0&chosen=0")
+    assert "Choose alerts first." in admin.get("/alerts?changed=0&chosen=0").text
+    assert post(admin, f"/alerts/{ids[2]}/act", {"act": "resolve"}).status_code == 303
+    answer = post(admin, "/alerts/act", {"act": "acknowledge", "alert_id": ids})
+    assert answer.headers["location"].endswith("changed=2&chosen=3")
+    text = admin.get(answer.headers["location"]).text
+    assert ("2 alerts were changed." in text, "The others are resolved" in text) == (True, True)
+    post(admin, "/alerts/act", {"act": "assign", "person_id": admin.person, "alert_id": ids[0]})
+    post(admin, "/alerts/act", {"act": "snooze", "minutes": "60", "alert_id": ids[1]})
+    alerts = {str(alert.uuid): alert for alert in rows(admin, Alert)}
+    assert [alerts[each].status for each in ids] == ["acknowledged", "open", "resolved"]
+    assert (alerts[ids[0]].assigned_to, alerts[ids[1]].snoozed_until is not None) == (f"person:{admin.person}", True)
