@@ -118,13 +118,13 @@ def test_a_rota_its_policy_and_a_turn_that_is_handed_over(admin):
     assert (before.status_code, 'href="#until"' in before.text) == (422, True)
     assert post(admin, f"/alerts/on-call/{rota.id}/overrides", turn).status_code == 303
     text = admin.get(f"/alerts/on-call?rota={rota.id}&day={TOMORROW:%Y-%m-%d}&done=turn").text
-    for fact in ("Ada Admin", "taken over", "10:00 to 12:00", 'aria-current="date"', "The turn is taken over."):
+    for fact in ("Ada Admin", "taken over", "10:00 to 12:00", "The turn is taken over."):
         assert fact in text
     month = admin.get(f"/alerts/on-call?rota={rota.id}&view=month").text
-    assert month.count("<time datetime=") >= 28
+    assert (month.count("<time datetime=") >= 28, month.count('aria-current="date"')) == (True, 1)
     (override,) = rows(admin, OnCallOverride)
     assert post(admin, f"/alerts/on-call/{rota.id}/overrides/{override.id}/remove", {}).status_code == 303
-    assert "taken over" not in admin.get(f"/alerts/on-call?rota={rota.id}&day={TOMORROW:%Y-%m-%d}").text
+    assert "10:00 to 12:00" not in admin.get(f"/alerts/on-call?rota={rota.id}&day={TOMORROW:%Y-%m-%d}").text
     (policy,) = rows(admin, AlertPolicy)
     page = admin.get(f"/alerts/policies/{policy.id}").text
     assert post(admin, f"/alerts/policies/{policy.id}/remove", {"version": version_of(page)}).status_code == 303
