@@ -29,7 +29,7 @@ from plugins.sdk import (
     text_of,
     unknown,
 )
-from plugins.slack.blocks import BUTTONS, blocks, summary
+from plugins.slack.blocks import BUTTONS, SNOOZES, blocks, summary
 
 WEBHOOK_ERRORS = frozenset(
     {
@@ -54,6 +54,8 @@ WEBHOOK_ERRORS = frozenset(
 TRANSIENT = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Answers of ``chat.postMessage`` after which the message may have been posted."""
 
+UNCHANGEABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
+"""Answers of ``chat.update`` about a first message that somebody removed, or that is too old. The answer follows."""
 
 SIGNING_SECRET: Mapping[str, Json] = {
     "type": "string",
@@ -130,12 +132,8 @@ class SlackWebhook:
         if payload.get("type") != "block_actions" or not isinstance(actions, list):
             return []
         who = text_of(user.get("id")) if isinstance(user, dict) else ""
-        pressed = [
-            (text_of(each.get("action_id")).removeprefix("iit_"), text_of(each.get("value")))
-            for each in actions
-            if isinstance(each, dict)
-        ]
-        return [ChannelAct(act, key, who=who) for act, key in pressed if act in BUTTONS and key]
+        pressed = [_act(each, who) for each in actions if isinstance(each, dict)]
+        return [act for act in pressed if act.act in BUTTONS and act.key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +175,20 @@ class SlackBot(SlackWebhook):
         }
 
     def requests(self, alert: Alert, settings: Mapping[str, Json]) -> Sequence[HttpRequest]:
-        """Return the message; an answer in the thread of the first message, if that is known."""
-        content = {**_message(alert, settings), "channel": settings["channel"]}
-        if alert.act != "trigger" and alert.reference:
-            content |= {"thread_ts": alert.reference, "reply_broadcast": alert.act == "resolve"}
-        url = str(settings.get("address", "https://slack.com")).rstrip("/") + "/api/chat.postMessage"
+        """Return the message; if the first message is known, its change, and an answer in its thread."""
+        channel = settings["channel"]
+        url = str(settings.get("address", "https://slack.com")).rstrip("/") + "/api/chat."
         headers = {"Authorization": f"Bearer {secret('bot_token')}"}
-        return [HttpRequest("POST", url, headers, json=content, repeatable=False)]
+        if alert.act == "trigger" or not alert.reference:
+            content = {**_message(alert, settings), "channel": channel}
+            return [HttpRequest("POST", f"{url}postMessage", headers, json=content, repeatable=False)]
+        change = {**_message(alert, settings, is_first=True), "channel": channel, "ts": alert.reference}
+        thread = {"thread_ts": alert.reference, "reply_broadcast": alert.act == "resolve"}
+        answer = {"text": summary(alert), "unfurl_links": False, "channel": channel, **thread}
+        return [
+            HttpRequest("POST", f"{url}update", headers, json=change),
+            HttpRequest("POST", f"{url}postMessage", headers, json=answer, repeatable=False),
+        ]
 
     def outcome(self, response: HttpResponse, settings: Mapping[str, Json]) -> Outcome:  # noqa: ARG002 - the same for all
         """Slack answers 200, and JSON that says whether it worked; ``ts`` names the message."""
@@ -196,13 +201,22 @@ class SlackBot(SlackWebhook):
             return sent(text_of(answer.get("ts")))
         if answer.get("ok") is not False:
             return unknown("unreadable_answer")
-        return _refusal(text_of(answer.get("error")))
+        code = text_of(answer.get("error"))
+        return sent() if code in UNCHANGEABLE else _refusal(code)
 
 
-def _message(alert: Alert, settings: Mapping[str, Json]) -> dict[str, Json]:
+def _act(action: Mapping[str, Json], who: str) -> ChannelAct:
+    act = text_of(action.get("action_id")).removeprefix("iit_")
+    option = action.get("selected_option")
+    chosen = text_of(option.get("value")) if isinstance(option, dict) else ""
+    minutes = next((each for each in SNOOZES if str(each) == chosen), 0)
+    return ChannelAct(act, text_of(action.get("value")) or text_of(action.get("block_id")), who=who, minutes=minutes)
+
+
+def _message(alert: Alert, settings: Mapping[str, Json], *, is_first: bool = False) -> dict[str, Json]:
     return {
         "text": summary(alert),
-        "blocks": blocks(alert, has_buttons=bool(settings.get("signing_secret"))),
+        "blocks": blocks(alert, has_buttons=bool(settings.get("signing_secret")), is_first=is_first),
         "unfurl_links": False,
     }
 

@@ -164,11 +164,13 @@ def _prepare(session: TenantSession, delivery_id: UUID) -> _Attempt | None:
     if alert is None:
         return None
     earlier = session.exec(
-        select(AlertDelivery).where(
+        select(AlertDelivery)
+        .where(
             AlertDelivery.alert_uuid == row.alert_uuid,
             AlertDelivery.channel_id == row.channel_id,
             AlertDelivery.id < row.id,
         )
+        .order_by(col(AlertDelivery.id))
     ).all()
     if any(each.state not in ENDED for each in earlier):
         row.due_at = now() + _AFTER_EARLIER
@@ -181,7 +183,8 @@ def _prepare(session: TenantSession, delivery_id: UUID) -> _Attempt | None:
         session.add(row)
         session.flush()
         return None
-    return _Attempt(row.channel_id, message_of(session, alert, row.act))
+    first = next((each.reference for each in earlier if each.reference), "")
+    return _Attempt(row.channel_id, message_of(session, alert, row.act, first))
 
 
 def _superfluous(row: AlertDelivery, alert: Alert, was_notified: bool) -> str:  # noqa: FBT001 - of the channel

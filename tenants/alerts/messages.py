@@ -26,8 +26,15 @@ def key_of(alert: Alert) -> str:
     return f"{PREFIX}{alert.uuid}"
 
 
-def message_of(session: TenantSession, alert: Alert, act: str) -> Message:
-    """Return an alert as a channel gets it, in the language that the tenant chose for channels."""
+def message_of(session: TenantSession, alert: Alert, act: str, reference: str = "") -> Message:
+    """Return an alert as a channel gets it, in the language that the tenant chose for channels.
+
+    Args:
+        session: a transaction of the tenant.
+        alert: the alert.
+        act: what happened.
+        reference: the receiver's id of the first message about it; empty if unknown.
+    """
     facility = None if alert.facility_uuid is None else session.get(Facility, alert.facility_uuid)
     name = "" if facility is None else facility.name or facility.datim_id
     kind = KINDS[alert.alert_type]
@@ -47,4 +54,5 @@ def message_of(session: TenantSession, alert: Alert, act: str) -> Message:
         count=max(1, alert.count),
         occurred_at=alert.created_at,
         facts={"rule": rule},
+        reference=reference,
     )

@@ -85,6 +85,23 @@ def test_a_signal_that_goes_on_is_one_alert_and_its_end_resolves_it(place, raise
     assert state_of(place, first).resolution == "cause_ended"
 
 
+def test_what_follows_a_message_names_it_as_the_receiver_did(place, raised, receiver):
+    receiver.answers = [Outcome("sent", reference="1.2"), Outcome("sent", reference="1.3")]
+    alert = raised()
+    drain(place)
+    with tenant_session(place, actor="test:1") as session:
+        acts.acknowledge(session, alert, source="test")
+    drain(place)
+    with tenant_session(place, actor="test:1") as session:
+        acts.resolve(session, alert, source="test")
+    drain(place)
+    assert [(each.act, each.reference) for each in receiver.messages] == [
+        ("trigger", ""),
+        ("acknowledge", "1.2"),
+        ("resolve", "1.2"),
+    ]
+
+
 @pytest.mark.parametrize(("repeatable", "calls", "state"), [(True, 2, "sent"), (False, 1, "unknown")])
 def test_a_message_whose_worker_died_is_repeated_only_where_the_receiver_recognizes_it(
     place, raised, receiver, repeatable, calls, state
