@@ -353,8 +353,12 @@ def pair(request):
 
 def tell(channel, vendor, own=None, timeout=5.0, **changes):
     shown, secrets = marked(channel, own or vendor.settings)
-    (request,) = channel.requests(alert(**changes), shown)
-    return channel.outcome(perform(request, secrets, timeout=timeout), shown)
+    outcome = sent()
+    for request in channel.requests(alert(**changes), shown):
+        outcome = channel.outcome(perform(request, secrets, timeout=timeout), shown)
+        if outcome.state != "sent":
+            break
+    return outcome
 
 
 def test_a_vendor_takes_what_a_channel_sends(pair):
@@ -414,6 +418,8 @@ def test_slack_says_by_a_webhook_and_by_a_bot_what_became_of_an_alert():
         assert tell(SlackBot(), vendor, vendor.bot_settings, act="resolve", reference=first.reference).state == "sent"
         assert vendor.messages[2]["thread_ts"] == first.reference
         assert "Resolved" in vendor.messages[2]["text"]
+        assert "Resolved" in vendor.messages[1]["text"]
+        assert tell(SlackBot(), vendor, vendor.bot_settings, act="resolve", reference="1.1").state == "sent"
         vendor.error = "channel_is_archived"
         assert tell(SlackWebhook(), vendor) == failed("channel_is_archived")
         wrong = {**vendor.bot_settings, "bot_token": "xoxb-wrong"}

@@ -1,4 +1,4 @@
-"""Slack: incoming webhooks, ``chat.postMessage``, and presses of buttons."""
+"""Slack: incoming webhooks, ``chat.postMessage``, ``chat.update``, and presses of buttons."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Slack(Vendor):
         return {**secrets, "channel": self.channel, "address": self.url}
 
     def answer(self, call):
-        if call.path == "/api/chat.postMessage":
+        if call.path in ("/api/chat.postMessage", "/api/chat.update"):
             return self._answer_bot(call)
         if self.url + call.path != self.webhook_url:
             return Reply(404, b"no_service")
@@ -75,8 +75,21 @@ class Slack(Vendor):
         error = self.error or ("channel_not_found" if message.get("channel") != self.channel else self._fault(message))
         if error:
             return Reply(200, {"ok": False, "error": error})
+        if call.path == "/api/chat.update":
+            return self._change(message)
         self.messages.append(message)
-        return Reply(200, {"ok": True, "channel": self.channel, "ts": f"1700000000.{len(self.messages):06}"})
+        return Reply(200, {"ok": True, "channel": self.channel, "ts": self._ts(len(self.messages))})
+
+    def _change(self, message):
+        known = {self._ts(number): number - 1 for number in range(1, len(self.messages) + 1)}
+        if message.get("ts") not in known:
+            return Reply(200, {"ok": False, "error": "message_not_found"})
+        self.messages[known[message["ts"]]] = message
+        return Reply(200, {"ok": True, "channel": self.channel, "ts": message["ts"]})
+
+    @staticmethod
+    def _ts(number):
+        return f"1700000000.{number:06}"
 
     @staticmethod
     def _fault(message):

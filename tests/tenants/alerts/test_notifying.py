@@ -90,10 +90,10 @@ def test_what_follows_a_message_names_it_as_the_receiver_did(place, raised, rece
     alert = raised()
     drain(place)
     with tenant_session(place, actor="test:1") as session:
-        acts.acknowledge(session, alert, source="test")
+        acts.acknowledge(session, alert, source="page")
     drain(place)
     with tenant_session(place, actor="test:1") as session:
-        acts.resolve(session, alert, source="test")
+        acts.resolve(session, alert, source="page")
     drain(place)
     assert [(each.act, each.reference) for each in receiver.messages] == [
         ("trigger", ""),
