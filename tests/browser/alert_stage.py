@@ -25,7 +25,7 @@ ACTOR = "test:1"
 def prepare_alerts(api: httpx.Client, tenant: TenantRef, people: Sequence[UUID]) -> dict[str, str]:
     """Set up what admins set up for alerts, one time, and return what the addresses name."""
     there = {
-        name: api.get(f"/v1/{path}").json()["items"]
+        name: api.get(f"/v1/{path}").json()
         for name, path in (("rota_id", "on-call"), ("policy_id", "alert-policies"), ("route_id", "alert-routes"))
     }
     if all(there.values()):
