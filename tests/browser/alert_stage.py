@@ -36,7 +36,7 @@ def prepare_alerts(api: httpx.Client, tenant: TenantRef, people: Sequence[UUID])
     rota = _id(api, "on-call", name="Clinic leads", members=members, first_day=first_day, shift_days=3)
     turn = {"since": now() + timedelta(hours=20), "until": now() + timedelta(hours=30)}
     times = {name: moment.isoformat() for name, moment in turn.items()}
-    _id(api, f"on-call/{rota}/overrides", person_id=str(people[0]), **times)
+    _id(api, f"on-call/{rota}/overrides", person_id=str(people[-1]), **times)
     steps = [{"after_minutes": 0, "rota_id": rota}, {"after_minutes": 15, "channel_id": slack}]
     policy = _id(api, "alert-policies", name="Leads, then everybody", steps=steps, repeats=1)
     _id(api, "alert-routes", name="All day", channel_id=slack, severity="medium")
