@@ -66,11 +66,11 @@ def _on_days(session: TenantSession, rule: Rule, days: list[date]) -> tuple[int,
     alerts = people = 0
     before: set[str] = set()
     for as_of in days:
-        found = {signal.key(rule.kind.name): signal for signal in on_lists(session, rule, as_of, grace)}
-        begun = found.keys() - before
+        signals = {signal.key(rule.kind.name): signal for signal in on_lists(session, rule, as_of, grace)}
+        begun = signals.keys() - before
         alerts += len(begun)
-        people += sum(found[key].count for key in begun)
-        before = set(found)
+        people += sum(signals[key].count for key in begun)
+        before = set(signals)
     return alerts, people
 
 
