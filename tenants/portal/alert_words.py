@@ -171,7 +171,8 @@ def changed_words(changed: int, chosen: int) -> str:
     text = ngettext("{count} alert was changed.", "{count} alerts were changed.", changed)
     if changed == chosen:
         return text
-    return f"{text} {_('The others are resolved, or the colleague does not reach their facility.')}"
+    others = _("The others are resolved, or the colleague does not reach their facility.")
+    return f"{text} {others}"
 
 
 def severity_words(severity: str) -> str:

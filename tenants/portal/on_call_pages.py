@@ -146,8 +146,8 @@ def _calendar_page(
     zone = ZoneInfo(scope.tenant.time_zone)
     present = now()
     with scope.session(readonly=True) as session:
-        turns = view.turns_of(session, present)
-        shown = next((turn for turn in turns if str(turn.rota.id) == rota), turns[0] if turns else None)
+        rota_turns = view.turns_of(session, present)
+        shown = next((turn for turn in rota_turns if str(turn.rota.id) == rota), rota_turns[0] if rota_turns else None)
         day = chosen or today(scope.tenant.time_zone)
         calendar = None if shown is None else view.calendar_of(session, shown.rota, span, day, present)
     if form is None and shown is not None:
@@ -160,10 +160,10 @@ def _calendar_page(
         partner=scope.tenant.name,
         current="/alerts",
         sections=words.sections_of_alerts(scope.principal, HOME),
-        turns=turns,
+        turns=rota_turns,
         shown=shown,
         calendar=calendar,
-        names=view.names_in(scope.tenant, turns, calendar),
+        names=view.names_in(scope.tenant, rota_turns, calendar),
         form=form,
         problem=None if error is None else problem_of(error),
         may_manage="alerts.manage" in scope.principal.permissions and scope.principal.reach.everything,

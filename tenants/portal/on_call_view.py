@@ -129,10 +129,10 @@ def calendar_of(session: TenantSession, rota: OnCallRota, span: str, day: date, 
     )
 
 
-def names_in(tenant: TenantRef, turns: Sequence[Turn], calendar: Calendar | None) -> dict[UUID, str]:
+def names_in(tenant: TenantRef, rota_turns: Sequence[Turn], calendar: Calendar | None) -> dict[UUID, str]:
     """Return the names of the people whom the page names; who has left has none."""
-    people = {UUID(member["person_id"]) for turn in turns for member in turn.rota.members}
-    people |= {each.person_id for turn in turns for each in (turn.present, turn.following) if each is not None}
+    people = {UUID(member["person_id"]) for turn in rota_turns for member in turn.rota.members}
+    people |= {each.person_id for turn in rota_turns for each in (turn.present, turn.following) if each is not None}
     if calendar is not None:
         people |= {each.person_id for each in calendar.overrides}
         people |= {part.person_id for day in calendar.days for part in day.parts}

@@ -41,8 +41,8 @@ def cases(draw):
         handover_minute=draw(st.sampled_from((0, 150, 480, 1439))),
         created_by="t",
     )
-    turns = draw(st.lists(st.tuples(st.sampled_from(PEOPLE), MOMENTS, st.integers(1, 200)), max_size=4))
-    overrides = [override_of(*turn) for turn in turns]
+    spans = draw(st.lists(st.tuples(st.sampled_from(PEOPLE), MOMENTS, st.integers(1, 200)), max_size=4))
+    overrides = [override_of(*turn) for turn in spans]
     for number, override in enumerate(overrides, start=1):
         override.id = UUID(int=number)
     return rota, overrides, draw(st.sampled_from(ZONES))
