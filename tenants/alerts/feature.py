@@ -22,6 +22,7 @@ feature = Feature(
         Permission("alerts.manage", "Change rules, routes, silences and on-call rotas of alerts"),
     ),
     audit_actions=(
+        "alerts:people:read",
         *(
             f"{source}:alert:{act}"
             for source in ("api", "page", "channel")

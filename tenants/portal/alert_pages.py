@@ -22,14 +22,20 @@ from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
 from tenants.alerts import acts, channels, service
-from tenants.alerts.kinds import KINDS
+from tenants.alerts import people as people_of_alerts
+from tenants.alerts.kinds import KINDS, ON_LISTS
 from tenants.alerts.schemas import AlertFilter
 from tenants.portal import alert_words as words
+from tenants.portal.alert_history_words import HISTORY, details, people_in
+from tenants.portal.patient_words import STATUSES
+from tenants.portal.words import age_and_sex, names_of_patients
 
 router = APIRouter()
 
 Reader = Annotated[Principal, Depends(require("alerts.read", confined=True))]
 Actor = Annotated[Principal, Depends(require("alerts.act", confined=True))]
+PatientReader = Annotated[Principal, Depends(require("patients.read", confined=True))]
+PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
 PAGE_SIZE: Final = 25
 NEWEST: Final = Sort("created_at", descending=True)
 LIVE: Final = "alert.opened alert.acknowledged alert.resolved"
@@ -95,6 +101,7 @@ def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotat
         may_act=may_act,
         colleagues=[(str(each.id), each.name) for each in colleagues(scope.tenant, service.ACT)] if may_act else [],
         changed=None if view.changed is None else words.changed_words(view.changed, view.chosen),
+        link_of=lambda alert: words.counted_address(alert, principal),
     )
 
 
@@ -104,8 +111,10 @@ def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID
     may_act = "alerts.act" in principal.permissions
     with scope.session(readonly=True) as session:
         detail = service.get_detail(session, alert_id)
-        people = service.assignees(session, acts.find_alert(session, alert_id)) if may_act else []
+        assignees = service.assignees(session, acts.find_alert(session, alert_id)) if may_act else []
         names = {each.id: each.name for each in channels.list_channels(session)}
+    zone = ZoneInfo(scope.tenant.time_zone)
+    people = _names(scope, [*(each for entry in detail.history for each in people_in(entry)), detail.assigned_to or ""])
     return page.render(
         "portal/alerts/alert.html",
         principal,
@@ -113,13 +122,43 @@ def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID
         current="/alerts",
         alert=detail,
         kind=KINDS[detail.rule],
-        people=_names(scope, [each.actor for each in detail.history] + [detail.assigned_to or ""]),
+        people=people,
         channels=names,
-        colleagues=[(str(each.id), each.name) for each in people],
+        colleagues=[(str(each.id), each.name) for each in assignees],
         words=words,
+        history=[(entry, HISTORY.get(entry.act, entry.act), details(entry, people, zone)) for entry in detail.history],
         done=done,
-        zone=ZoneInfo(scope.tenant.time_zone),
+        zone=zone,
         may_act=may_act,
+        title=words.title_parts(detail),
+        counted=words.counted_address(detail, principal),
+    )
+
+
+@router.get("/alerts/{alert_id}/people")
+def show_people(
+    page: Page, principal: Reader, _: PatientReader, scope: TenantScope, alert_id: UUID, number: PageNumber = 1
+) -> HTMLResponse:
+    """Show the people whom an alert counts. The audit records the read of each."""
+    with scope.session() as session:
+        detail = service.shown(session, [acts.find_alert(session, alert_id)])[0]
+        part = people_of_alerts.read_people(session, alert_id, number, PAGE_SIZE)
+        names = names_of_patients(session, [person.patient_id for person in part.rows])
+    return page.render(
+        "portal/alerts/people.html",
+        principal,
+        partner=scope.tenant.name,
+        current="/alerts",
+        alert=detail,
+        people=part.rows,
+        total=part.total,
+        names=names,
+        number=number,
+        page_size=PAGE_SIZE,
+        on_lists=detail.rule in ON_LISTS,
+        statuses=STATUSES,
+        age_and_sex=age_and_sex,
+        address=lambda at: f"/alerts/{alert_id}/people?page={at}",
     )
 
 
@@ -177,5 +216,10 @@ def _names(scope: Scope, actors: list[str]) -> dict[str, str]:
     """Return what the page calls each actor."""
     people = names_of(scope.tenant, people_of_actors(actors))
     known = {actor_of_person(person): name for person, name in people.items()}
-    kinds = {"channel": _("a channel"), "system": _("the platform"), "job": _("the platform")}
+    kinds = {
+        "person": _("a person who left"),
+        "channel": _("a channel"),
+        "system": _("the platform"),
+        "job": _("the platform"),
+    }
     return {actor: known.get(actor) or kinds.get(actor.partition(":")[0], actor) for actor in actors}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, marked_forms, ngettext
+from core.web.texts import marked, marked_forms, ngettext, shown_number
 from tenants.alerts.management_schemas import time_of_day
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tenants.alerts.models import AlertRoute, OnCallRota
     from tenants.alerts.preview import Preview
     from tenants.alerts.rules import Rule
+    from tenants.alerts.schemas import AlertOut
 
 STATUSES: Final = {"open": marked("Open"), "acknowledged": marked("Acknowledged"), "resolved": marked("Resolved")}
 SEVERITIES: Final = {
@@ -37,18 +38,6 @@ LEVELS: Final = {
     "sending": "medium",
     "failed": "high",
     "unknown": "medium",
-}
-HISTORY: Final = {
-    "opened": marked("A rule raised it"),
-    "changed": marked("It changed"),
-    "notified": marked("Its channels were notified"),
-    "deferred": marked("Its channels are notified later"),
-    "escalated": marked("Nobody answered, so the next were notified"),
-    "acknowledged": marked("Acknowledged"),
-    "assigned": marked("Assigned"),
-    "snoozed": marked("Snoozed"),
-    "resolved": marked("Resolved"),
-    "reopened": marked("Opened again"),
 }
 MESSAGES: Final = {
     "trigger": marked("It is there"),
@@ -123,6 +112,20 @@ def sections_of_alerts(principal: Principal, current: str) -> list[tuple[str, st
     if manages and "settings.read" in principal.permissions:
         pages.append(("/admin/settings/alerts", _("Quiet hours")))
     return [(path, name, path == current) for path, name in pages] if len(pages) > 1 else []
+
+
+def counted_address(alert: AlertOut, principal: Principal) -> str:
+    """The address of those whom an alert counts; empty if there is none, or the principal may not open it."""
+    permissions = principal.permissions
+    if alert.stream == "clinical":
+        return f"/alerts/{alert.id}/people" if "patients.read" in permissions and alert.count else ""
+    opens_data = principal.reach.everything and {"imports.read", "cohort.read"} <= permissions
+    return "/data/facilities" if alert.rule == "no_data" and opens_data else ""
+
+
+def title_parts(alert: AlertOut) -> tuple[str, str, str]:
+    """The title of an alert before its number, the number, and what follows."""
+    return alert.title.partition(shown_number(alert.count))
 
 
 def preview_words(preview: Preview, rule: Rule) -> str:
@@ -209,14 +212,3 @@ def member_choices(rota: OnCallRota, names: Mapping[UUID, str]) -> list[tuple[st
     """The members of a rota to choose from, each once."""
     people = dict.fromkeys(UUID(member["person_id"]) for member in rota.members)
     return [(str(each), names.get(each, _("a person who left"))) for each in people]
-
-
-def became_of(detail: Mapping[str, Any]) -> str:
-    """What became of people who left an alert, from the detail of an entry of its history; empty if it says nothing."""
-    returned, left = int(detail.get("returned", 0)), int(detail.get("left_care", 0))
-    parts = []
-    if returned:
-        parts.append(ngettext("{count} person came back", "{count} people came back", returned))
-    if left:
-        parts.append(ngettext("{count} person left care", "{count} people left care", left))
-    return " · ".join(parts)

@@ -25,8 +25,7 @@ from tenants.portal import programme_words as words
 from tenants.portal.accuracy_view import accuracy_rows
 from tenants.portal.patient_words import STATUSES
 from tenants.portal.programme_view import View
-from tenants.portal.words import SEXES, unnamed
-from tenants.risk.identities import full_name, identities_of
+from tenants.portal.words import SEXES, names_of_patients
 
 router = APIRouter()
 
@@ -100,7 +99,7 @@ def show_people(
         period = period_of(view.period) if view.period else views.default_period(session)
         as_of = covered_part(session, period).end
         part = programme.read_people(session, view.show, period, view.selection(facilities), paging)
-        names = _names(session, [person.patient_id for person in part.rows])
+        names = names_of_patients(session, [person.patient_id for person in part.rows])
     return page.render(
         "portal/programme/people.html",
         principal,
@@ -171,19 +170,10 @@ def _with(choices: list[tuple[str, str]], period: str, work: views.Programme | N
     return [(period, words.period_choice(work.period, work.coverage.as_of)), *choices]
 
 
-def _names(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, str]:
-    identities = identities_of(session, patients)
-    return {
-        patient: full_name(identity) or identity.get("hospital_number") or unnamed(patient)
-        for patient in patients
-        for identity in [identities.get(patient, {})]
-    }
-
-
 def _disagreements(
     session: TenantSession, rows: Sequence[radet.Disagreement], facilities: dict[str, str]
 ) -> list[ShownDisagreement]:
-    names = _names(session, [row.patient_id for row in rows])
+    names = names_of_patients(session, [row.patient_id for row in rows])
     return [
         ShownDisagreement(
             row.patient_id, names[row.patient_id], facilities[row.facility], row.theirs, row.ours, row.reason

@@ -1,10 +1,12 @@
 """Texts about a person on a list, in the words of the people who call them."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from core.web.texts import gettext as _
@@ -12,7 +14,11 @@ from core.web.texts import marked, ngettext, shown_date, shown_day, shown_share
 from tenants.followup.rest import LeftOut
 from tenants.followup.today import AT_RISK, Card, Today
 from tenants.portal.reason_words import reason_text
-from tenants.risk.identities import full_name
+from tenants.risk.identities import full_name, identities_of
+
+if TYPE_CHECKING:
+    from core.database import TenantSession
+    from tenants.alerts.people import AlertPerson
 
 OUTCOMES: Final[dict[str, str]] = {
     "promised": marked("Will come"),
@@ -97,7 +103,7 @@ def wrong_phone(day: date | None) -> str:
     return "" if day is None else _("Wrong number, recorded {day}").format(day=shown_date(day))
 
 
-def age_and_sex(person: Card | LeftOut) -> str:
+def age_and_sex(person: Card | LeftOut | AlertPerson) -> str:
     """Age and sex in words, as far as they are known."""
     age = str(person.age) if person.age is not None else ""
     return ", ".join(filter(None, (age, _(SEXES[person.sex]) if person.sex in SEXES else "")))
@@ -232,6 +238,16 @@ def name_of(person: Card | LeftOut) -> str:
     """The person's name on the page: the name, else a number, else the end of the identifier."""
     identity = person.identity or {}
     return full_name(identity) or identity.get("hospital_number") or unnamed(person.patient_id)
+
+
+def names_of_patients(session: TenantSession, patients: Sequence[UUID]) -> dict[UUID, str]:
+    """What pages call these patients: the name, else a number, else the end of the identifier."""
+    identities = identities_of(session, patients)
+    return {
+        patient: full_name(identity) or identity.get("hospital_number") or unnamed(patient)
+        for patient in patients
+        for identity in [identities.get(patient, {})]
+    }
 
 
 def unnamed(patient_id: UUID) -> str:

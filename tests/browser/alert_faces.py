@@ -30,6 +30,7 @@ ALERT_FACES: Final = (
     Face("alerts-not-allowed", "GET /alerts", VIEWER),
     Face("alert", "GET /alerts/{alert_id}", MANAGER),
     Face("alert-acknowledged", "POST /alerts/{alert_id}/act", MANAGER, "/alerts/{alert_id}", _acknowledge),
+    Face("alert-people", "GET /alerts/{alert_id}/people", MANAGER),
     Face("alert-rules", "GET /alerts/rules", ADMIN),
     Face("alert-rules-not-allowed", "GET /alerts/rules", VIEWER),
     Face("alert-rule", "GET /alerts/rules/{rule}", ADMIN),

@@ -230,7 +230,10 @@ def _raised(tenant: TenantRef) -> UUID:
         place = session.exec(select(Facility.uuid).order_by(col(Facility.datim_id))).first()
         drift = get_rule(session, "drift")
         apply_signals(session, drift, [Signal(subject="additive-3", count=1)], whole=False)
-        apply_signals(session, get_rule(session, "viral_load"), [Signal(facility=place, count=12)], whole=False)
+        there = select(Patient.uuid).where(Patient.facility_uuid == place, col(Patient.known_to).is_(None)).limit(12)
+        people = frozenset(session.exec(there))
+        signal = Signal(facility=place, people=people, count=len(people))
+        apply_signals(session, get_rule(session, "viral_load"), [signal], whole=False)
         raised = select(Alert.uuid).where(Alert.alert_type == "viral_load", Alert.facility_uuid == place)
         alert = session.exec(raised.order_by(col(Alert.created_at).desc())).first()
         assert alert is not None

@@ -10,6 +10,7 @@ from core.database import platform_session
 from core.identity.people import accounts, members, sessions
 from core.identity.people.sessions import KIND
 from core.identity.roles import PROGRAM, ROLES
+from tests.isolation.cases_alerts import new_channel
 from tests.isolation.cases_imports import imported
 from tests.keyed import KeyedClient
 
@@ -31,9 +32,10 @@ ROLES_OF_OPERATORS = [name for name, role in ROLES.items() if role.operator]
 
 @pytest.fixture(scope="module")
 def facility(world):
-    """The facility of the owner's records, of which there are some of each kind."""
+    """The facility of the owner's records, of which there are some of each kind; a channel, to which alerts may go."""
     body = {"datim_id": f"N{uuid4().hex[:10]}", "name": "Clinic"}
     imported(world)
+    new_channel(world)
     return world.json("POST", "/v1/facilities", json=body)["datim_id"]
 
 

@@ -7,10 +7,12 @@ from html import unescape
 import pytest
 from sqlmodel import select
 
+from core.audit.models import AuditEvent
 from core.clock import now, today
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from tenants.alerts import management, rules
+from tenants.alerts.findings import FOUND_BY
 from tenants.alerts.models import Alert, AlertPolicy, AlertRoute, AlertRule, OnCallOverride, OnCallRota
 from tenants.alerts.signals import Signal, apply_signals
 from tests.browser.alert_stage import add_channel
@@ -32,6 +34,7 @@ def admin(application, make_tenant):
         begun = sessions.begin(session, person, owner.ref.id, signed_in_by="password")
     client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
+    client.api = api
     client.tenant, client.person, client.channel = owner.ref, str(person), add_channel(owner.ref, "Leads' phone")
     client.token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/me").text)[1]
     return client
@@ -162,3 +165,26 @@ def test_several_alerts_are_acknowledged_assigned_and_snoozed_at_once(admin):
     alerts = {str(alert.uuid): alert for alert in rows(admin, Alert)}
     assert [alerts[each].status for each in ids] == ["acknowledged", "open", "resolved"]
     assert (alerts[ids[0]].assigned_to, alerts[ids[1]].snoozed_until is not None) == (f"person:{admin.person}", True)
+
+
+def test_the_number_of_an_alert_opens_its_people_whom_the_audit_records(admin):
+    api, day = admin.api, today("Africa/Lagos")
+    patients = {}
+    for name, copies in (("Binta", 5000), ("Chidi", 20_000)):
+        body = {"facility": "FAC001", "given_name": name, "family_name": "Bello", "art_start_date": "2024-01-10"}
+        patients[name] = api.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]
+        moment = f"{day - timedelta(days=30)}T09:00:00Z"
+        result = {"patient_id": patients[name], "obs_datetime": moment, "variable_name": "viral_load"}
+        assert api.post("/v1/observations", json={**result, "value_numeric": copies}).status_code == 201
+    with tenant_session(admin.tenant, actor="test:1") as session:
+        rule = rules.get_rule(session, "viral_load")
+        (alert,) = apply_signals(session, rule, FOUND_BY["viral_load"](session, rule, day), data_date=day, whole=True)
+        path = f"/alerts/{alert.uuid}"
+    assert f'<h1><a href="{path}/people">2</a> laboratory results to act on (Hope Clinic)</h1>' in admin.get(path).text
+    assert f'href="{path}/people">See the 2 people' in admin.get("/alerts").text
+    text = admin.get(f"{path}/people").text
+    for fact in ("2 patients", "Binta Bello", "20,000", "5,000"):
+        assert fact in text, fact
+    assert text.index("Chidi Bello") < text.index("Binta Bello")
+    read = [event.subject_uuid for event in rows(admin, AuditEvent) if event.action == "alerts:people:read"]
+    assert {str(each) for each in read} == set(patients.values())

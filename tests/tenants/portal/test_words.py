@@ -1,16 +1,18 @@
 """The words of a card."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import get_args
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from tenants.alerts.schemas import AlertEventOut
 from tenants.followup.outcomes import OUTCOMES, ReasonName
 from tenants.followup.today import Card, Cut, Today
 from tenants.followup.waiting import Clinic
-from tenants.portal import alert_words, patient_words, words
+from tenants.portal import alert_history_words, patient_words, words
 from tenants.portal.words import grouped
 
 
@@ -102,12 +104,24 @@ def test_pages_have_words_for_each_outcome_and_reason_of_the_vocabulary():
 
 
 @pytest.mark.parametrize(
-    ("detail", "words"),
+    ("act", "detail", "words"),
     [
-        ({"returned": 1, "left_care": 2, "why": "cause_ended"}, "1 person came back · 2 people left care"),
-        ({"returned": 0, "left_care": 0, "count": 3}, ""),
-        ({"who": "U1"}, ""),
+        ("changed", {"count": 12, "new": 3, "returned": 1, "left_care": 2},
+         "12 now · 3 of them new · 1 person came back · 2 people left care"),
+        ("changed", {"count": 1, "new": 0, "returned": 0, "left_care": 0}, "1 now"),
+        ("resolved", {"returned": 4, "left_care": 0, "why": "cause_ended"}, "its cause has ended · 4 people came back"),
+        ("resolved", {"why": "channel", "who": "U1"}, "U1"),
+        ("deferred", {"why": "quiet", "until": "2026-12-25T06:00:00+00:00"},
+         "quiet hours until 25 Dec 2026, 07:00"),
+        ("notified", {"channels": 2, "policy": True}, "2 channels · by an escalation policy"),
+        ("notified", {"channels": 0, "policy": False}, "no route leads to a channel"),
+        ("escalated", {"step": 2, "person": "7", "reached": False}, "step 2 · Ada · nobody could be notified"),
+        ("assigned", {"person": "7"}, "Ada"),
+        ("snoozed", {"minutes": 240}, "for 4 hours"),
+        ("snoozed", {"minutes": 1440}, "for 1 day"),
+        ("acknowledged", {}, ""),
     ],
-)
-def test_the_history_of_an_alert_says_what_became_of_its_people(detail, words):
-    assert alert_words.became_of(detail) == words
+)  # fmt: skip
+def test_the_history_of_an_alert_says_what_happened_with_its_figures(act, detail, words):
+    entry = AlertEventOut(at=datetime(2026, 12, 1, tzinfo=UTC), act=act, actor="system:alerts", detail=detail)
+    assert alert_history_words.details(entry, {"person:7": "Ada"}, ZoneInfo("Africa/Lagos")) == words
