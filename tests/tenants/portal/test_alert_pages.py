@@ -1,6 +1,7 @@
 """The pages on which alerts are managed, without a browser: forms, what they save, and what they say of a mistake."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -177,7 +178,7 @@ def test_the_number_of_an_alert_opens_its_people_whom_the_audit_records(admin):
         result = {"patient_id": patients[name], "obs_datetime": moment, "variable_name": "viral_load"}
         assert api.post("/v1/observations", json={**result, "value_numeric": copies}).status_code == 201
     with tenant_session(admin.tenant, actor="test:1") as session:
-        rule = rules.get_rule(session, "viral_load")
+        rule = replace(rules.get_rule(session, "viral_load"), enabled=True)
         (alert,) = apply_signals(session, rule, FOUND_BY["viral_load"](session, rule, day), data_date=day, whole=True)
         path = f"/alerts/{alert.uuid}"
     assert f'<h1><a href="{path}/people">2</a> laboratory results to act on (Hope Clinic)</h1>' in admin.get(path).text
