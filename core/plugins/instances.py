@@ -272,12 +272,9 @@ def _apply(
 ) -> None:
     """Put what a person chose into the row, and save it."""
     name = draft.name.strip()
-    if not _NAME.fullmatch(name):
-        detail = phrase("the name needs 1 to 80 characters")
-        raise Invalid(detail, errors=[FieldError("name", detail)])
     if any(other.name == name and other.id != row.id for other in list_instances(session, row.kind)):
         detail = phrase("another instance has the name {name}", name=name)
-        raise Conflict(detail, remedy="Choose another name.")
+        raise Conflict(detail, remedy="Choose another name.", errors=[FieldError("name", detail)])
     names = secret_names(offer.schema)
     new = {each: value for each, value in draft.settings.items() if each in names and value is not None}
     stays = {each: value for each, value in secrets.items() if each in names and each not in new}
@@ -286,7 +283,7 @@ def _apply(
         detail = phrase("a secret must be a text")
         raise Invalid(detail, errors=[FieldError(f"settings.{fault}", detail)])
     sealed = {**stays, **{each: value for each, value in new.items() if value}}
-    completed = check_settings(offer.schema, {**plain, **sealed})
+    completed = _checked(offer, name, {**plain, **sealed})
     if stays:
         _require_same_places(offer, {**row.settings, **secrets}, completed, stays)
     if row.enabled and not draft.enabled:
@@ -298,6 +295,19 @@ def _apply(
     row.secrets_set = sorted(sealed)
     row.sealed_secrets = seal(session, _purpose("secrets"), row.id, json.dumps(sealed)) if sealed else ""
     _save(session, row)
+
+
+def _checked(offer: Offer, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with defaults. One error says all that is wrong with them and the name."""
+    if _NAME.fullmatch(name):
+        return check_settings(offer.schema, settings)
+    detail = phrase("the name needs 1 to 80 characters")
+    errors = [FieldError("name", detail)]
+    try:
+        check_settings(offer.schema, settings)
+    except Invalid as error:
+        errors += error.errors
+    raise Invalid(detail, errors=errors)
 
 
 def _require_same_places(

@@ -20,6 +20,8 @@ from core.errors import FieldError, Invalid, phrase
 from core.plugins.errors import PluginFailed
 from plugins.sdk import secret
 
+MISSING: Final = phrase("is missing")
+"""What is wrong with a setting that the plugin needs and that has no value."""
 HOSTS: Final = "x-hosts"
 """Keyword of a schema: the hosts to which requests may go, besides those of addresses in the settings."""
 MOST_SETTINGS_BYTES: Final = 32_768
@@ -97,9 +99,9 @@ def check_settings(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict
     if len(json.dumps(completed)) > MOST_SETTINGS_BYTES:
         detail = phrase("the settings have more than {most} bytes", most=MOST_SETTINGS_BYTES)
         raise Invalid(detail, errors=[FieldError("settings", detail)])
-    faults = [*_validator(schema).iter_errors(completed), *_bad_addresses(schema, completed)]
+    faults = [*_missing(schema, completed), *_broken(schema, completed), *_bad_addresses(schema, completed)]
     if faults:
-        errors = [fault if isinstance(fault, FieldError) else _field_error(schema, fault) for fault in faults[:20]]
+        errors = faults[:20]
         detail = phrase("the plugin's settings are not valid: {names}", names=", ".join(each.field for each in errors))
         raise Invalid(detail, errors=errors)
     return completed
@@ -135,11 +137,20 @@ def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
     return Draft202012Validator(dict(schema), format_checker=_FORMATS, registry=Registry())
 
 
+def _missing(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[FieldError]:
+    for name in schema.get("required", ()):
+        if name not in values:
+            yield FieldError(f"settings.{name}", MISSING)
+
+
+def _broken(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[FieldError]:
+    for fault in _validator(schema).iter_errors(values):
+        if fault.validator != "required":
+            yield _field_error(schema, fault)
+
+
 def _field_error(schema: Mapping[str, Any], fault: Any) -> FieldError:  # noqa: ANN401 - the library's error
     path = [str(part) for part in fault.absolute_path]
-    if fault.validator == "required":
-        missing = next((name for name in fault.validator_value if name not in fault.instance), "")
-        return FieldError(f"settings.{missing}", phrase("is missing"))
     if fault.validator in {"additionalProperties", "dependentRequired"} and not path:
         known = ", ".join(_properties(schema)) or "-"
         return FieldError(

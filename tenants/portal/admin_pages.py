@@ -20,6 +20,12 @@ SECTIONS: Final = (
     ("/admin/sso", marked("Single sign-on"), marked("Sign in with your own accounts."), "sso.manage"),
     ("/admin/keys", marked("API keys"), marked("Access for programs."), "keys.read"),
     ("/admin/webhooks", marked("Webhooks"), marked("Events for your other systems."), "webhooks.read"),
+    (
+        "/admin/plugins",
+        marked("Channels and plugins"),
+        marked("How alerts, messages and records travel."),
+        "plugins.read",
+    ),
     ("/admin/message-texts", marked("Texts of messages"), marked("What patients are sent."), "templates.write"),
     ("/admin/settings", marked("Settings"), marked("How lists, risk and records work here."), "settings.read"),
     ("/admin/schedules", marked("Schedules"), marked("Work that the platform repeats, and when."), "settings.read"),

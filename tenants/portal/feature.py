@@ -38,6 +38,7 @@ feature = Feature(
         "tenants.portal.admin_role_pages:router",
         "tenants.portal.admin_key_pages:router",
         "tenants.portal.admin_webhook_pages:router",
+        "tenants.portal.admin_plugin_pages:router",
         "tenants.portal.admin_setting_pages:router",
         "tenants.portal.admin_schedule_pages:router",
         "tenants.portal.admin_audit_pages:router",

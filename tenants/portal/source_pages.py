@@ -12,6 +12,7 @@ from core.access.pages import Page, PageContext
 from core.database import TenantSession
 from core.errors import AppError, Conflict, Invalid
 from core.identity import Principal
+from core.plugins.instances import USABLE
 from core.web.pages import SEE_OTHER
 from core.web.problem_texts import problem_text, shown_sentence
 from core.web.stored_texts import shown_phrase, shown_stored
@@ -47,8 +48,12 @@ _ORDERS: Final[dict[str, DateOrder]] = {"day-first": "day-first", "month-first":
 
 def state_of(source: service.SourceState) -> tuple[str, str]:
     """Return the word and shape of how a source does."""
-    if source.state != "ready":
-        return (_("Disabled"), "") if source.state == "disabled" else (_("Plugin is missing"), "high")
+    if source.state == "disabled":
+        return _("Disabled"), ""
+    if source.state not in USABLE:
+        return (
+            (_("Needs its secrets"), "medium") if source.state == "needs-secrets" else (_("Plugin is missing"), "high")
+        )
     if source.is_fetching:
         return _("Fetching now"), ""
     if source.outcome is None:

@@ -35,6 +35,7 @@ from tenants.records.ids import new_uuid
 from tenants.records.models import Facility, Patient
 from tests.browser import people
 from tests.browser.alert_stage import prepare_alerts
+from tests.browser.channels import failing_channel
 from tests.browser.jobs import dead_job
 from tests.browser.radet import ago, write_pair
 from tests.core.error_groups.samples import stored_error
@@ -97,6 +98,8 @@ class Stage:
             "role_name": "case_manager",
             "group": "cohort",
             "schedule": "risk.night",
+            "plugin_kind": "alert-channel",
+            "plugin": "slack-bot",
             "secret": "none",
         }
         self.things["job_id"] = str(dead_job(self._tenants[SOUTH]))
@@ -116,6 +119,11 @@ class Stage:
         _id_of(api.post("/v1/reports/schedules", json=monthly))
         _id_of(api.post("/v1/keys", json={"name": "Reporting server", "permissions": ["cohort.read", "reports.read"]}))
         self._prepare_webhooks(api, tenant)
+        self.things |= {
+            "instance_id": str(failing_channel(tenant)),
+            "plugin_kind": "alert-channel",
+            "plugin": "slack-bot",
+        }
         self._prepare_messages(api, tenant)
         self.things["alert_id"] = str(_raised(tenant))
         leads = [_person(tenant, role) for role in ("case_manager", "clinician", "tracking_officer")]

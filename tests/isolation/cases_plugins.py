@@ -21,7 +21,7 @@ def _change() -> dict[str, Any]:
     return {name: value for name, value in _body().items() if name not in {"kind", "plugin"}}
 
 
-def _instance(world: World) -> str:
+def new_instance(world: World) -> str:
     """A new instance; a tenant has at most 100, so the others go first."""
     with world.session() as session:
         for row in instances.list_instances(session):
@@ -36,45 +36,45 @@ def list_plugins(_: World) -> Call:
 
 @case("GET", PATH, kind="collection")
 def list_instances(world: World) -> Call:
-    return Call(marks=[_instance(world)])
+    return Call(marks=[new_instance(world)])
 
 
 @case("POST", PATH, kind="own")
 def create_instance(world: World) -> Call:
-    _instance(world)
+    new_instance(world)
     return Call(json=_body(), state=lambda: world.json("GET", PATH)["items"])
 
 
 @case("GET", PATH + "/{instance_id}", kind="item")
 def get_instance(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)})
+    return Call(path={"instance_id": new_instance(world)})
 
 
 @case("PUT", PATH + "/{instance_id}", kind="item")
 def change_instance(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)}, json=_change(), headers=ANY)
+    return Call(path={"instance_id": new_instance(world)}, json=_change(), headers=ANY)
 
 
 @case("DELETE", PATH + "/{instance_id}", kind="item")
 def delete_instance(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)}, headers=ANY)
+    return Call(path={"instance_id": new_instance(world)}, headers=ANY)
 
 
 @case("POST", PATH + "/{instance_id}/address", kind="item")
 def get_address(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)})
+    return Call(path={"instance_id": new_instance(world)})
 
 
 @case("POST", PATH + "/{instance_id}/rotate-address", kind="item")
 def rotate_address(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)})
+    return Call(path={"instance_id": new_instance(world)})
 
 
 @case("POST", PATH + "/{instance_id}/test", kind="item")
 def test_instance(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)})
+    return Call(path={"instance_id": new_instance(world)})
 
 
 @case("GET", PATH + "/{instance_id}/failures", kind="item")
 def list_failures(world: World) -> Call:
-    return Call(path={"instance_id": _instance(world)})
+    return Call(path={"instance_id": new_instance(world)})

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from core.database import platform_session
 from core.identity.people import members
 from tests.isolation.cases_people import confirm_second_factor
+from tests.isolation.cases_plugins import new_instance
 from tests.isolation.cases_webhooks import new_delivery
 from tests.isolation.pages import Row
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from tests.isolation.routes import World
 
 PERSON, KEY, ROLE, WEBHOOK = ("person_id",), ("key_id",), ("role_name",), ("webhook_id",)
+PLUGIN = ("instance_id",)
 ANY = {"version": "*"}
+_PLUGIN = {"name": "{tag}", "set.url": "https://127.0.0.1:9/{tag}", "set.secret": "whsec_" + "x" * 32}
 _GRANT = {"roles": "viewer", **ANY}
 _ROLE = {"meaning": "Leads", "includes": "viewer", **ANY}
 
@@ -105,6 +108,30 @@ ROWS = [
         status=303,
         confined=False,
     ),
+    Row("GET", "/admin/plugins", "plugins.read", confined=False),
+    Row("GET", "/admin/plugins/new/{plugin_kind}/{plugin}", "plugins.write", confined=False),
+    Row(
+        "POST",
+        "/admin/plugins/new/{plugin_kind}/{plugin}",
+        "plugins.write",
+        form=_PLUGIN,
+        status=303,
+        confined=False,
+    ),
+    Row("GET", "/admin/plugins/{instance_id}", "plugins.read", names=PLUGIN, confined=False),
+    Row("GET", "/admin/plugins/{instance_id}/change", "plugins.write", names=PLUGIN, confined=False),
+    *(
+        Row("POST", f"/admin/plugins/{{instance_id}}/{act}", "plugins.write", PLUGIN, form, status, confined=False)
+        for act, form, status in (
+            ("change", {**_PLUGIN, **ANY}, 303),
+            ("enable", {}, 303),
+            ("disable", {}, 303),
+            ("test", {}, 200),
+            ("address", {}, 200),
+            ("rotate-address", {}, 200),
+            ("remove", ANY, 303),
+        )
+    ),
     Row("GET", "/admin/settings", "settings.read", confined=False),
     Row("GET", "/admin/schedules", "settings.read", confined=False),
     Row(
@@ -128,6 +155,7 @@ def things_of(world: World, names: Collection[str]) -> dict[str, str]:
     """The person, who has accepted, the key and the role of the owner that a row names; and names that are free."""
     tag = uuid4().hex[:10]
     things = {"group": "risk", "schedule": "risk.night", "tag": tag, "event_id": "1"}
+    things |= {"plugin_kind": "alert-channel", "plugin": "webhook"}
     if "person_id" in names:
         body = {"email": f"{tag}@example.org", "name": f"Name {tag}", "roles": ["viewer"]}
         things["person_id"] = world.json("POST", "/v1/people", json=body)["id"]
@@ -141,6 +169,8 @@ def things_of(world: World, names: Collection[str]) -> dict[str, str]:
     if "webhook_id" in names:
         things["webhook_id"], ids = new_delivery(world)
         things["delivery_id"] = ids[0]
+    if "instance_id" in names:
+        things["instance_id"] = new_instance(world)
     if "role_name" in names:
         role = {"name": f"role-{tag}", "meaning": "Leads", "includes": ["viewer"]}
         things["role_name"] = world.json("POST", "/v1/roles", json=role)["name"]
