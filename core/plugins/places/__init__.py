@@ -4,8 +4,8 @@ A plugin says where its files lie. ``open_place`` opens a folder of the server, 
 ``fetch_request`` fetches one file by HTTPS. Both reject what the operator does not allow, and bound size and time.
 """
 
-from core.plugins.places.errors import PlaceError, Reason
+from core.plugins.places.errors import PlaceError, Reason, as_place_errors
 from core.plugins.places.opening import Place, open_place
 from core.plugins.places.requests import answer_of, fetch_request
 
-__all__ = ["Place", "PlaceError", "Reason", "answer_of", "fetch_request", "open_place"]
+__all__ = ["Place", "PlaceError", "Reason", "answer_of", "as_place_errors", "fetch_request", "open_place"]

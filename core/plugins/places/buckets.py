@@ -15,7 +15,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from core.clock import now
 from core.outgoing import Answer, Request, download, parse_url, send
 from core.plugins.filling import may_reach
-from core.plugins.places.errors import SOURCES, PlaceError, Reason, as_place_errors, reason_of_status
+from core.plugins.places.errors import SOURCES, PlaceError, Reason, as_place_errors, error_of
 from core.plugins.places.signing import quoted, signed_headers
 from core.plugins.request_sender import meter
 from core.plugins.usable_instances import UsableInstance
@@ -142,7 +142,7 @@ class Bucket:
 def _check(answer: Answer) -> None:
     if answer.status != httpx.codes.OK:
         code = _CODE.search(answer.body)
-        raise PlaceError(_REASONS.get(code[1] if code else b"", reason_of_status(answer.status)))
+        raise error_of(answer.status, answer.headers, _REASONS.get(code[1] if code else b""))
 
 
 def _all(page: Any, name: str) -> Iterator[Any]:  # noqa: ANN401 - elements of the library

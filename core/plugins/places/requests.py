@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, Final
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import httpx
 from core.clock import now
 from core.outgoing import download
 from core.plugins.filling import Filling, fill
-from core.plugins.places.errors import SOURCES, PlaceError, as_place_errors, reason_of_status
+from core.plugins.places.errors import SOURCES, PlaceError, as_place_errors, error_of
 from core.plugins.rates import wait_before
 from core.plugins.request_sender import meter, send_one
 from core.plugins.usable_instances import UsableInstance
@@ -38,7 +39,7 @@ def answer_of(opened: UsableInstance, request: HttpRequest) -> HttpResponse:
     if response.failure is not None:
         raise PlaceError(response.failure)
     if response.status >= httpx.codes.BAD_REQUEST:
-        raise PlaceError(reason_of_status(response.status))
+        raise error_of(response.status, response.headers)
     return response
 
 
@@ -57,10 +58,11 @@ def fetch_request(opened: UsableInstance, request: HttpRequest, into: BinaryIO, 
     """
     with as_place_errors():
         filled = fill(request, Filling(opened.secrets, opened.hosts, str(uuid4()), int(now().timestamp())))
-        if wait_before(opened.instance_id, opened.offer.per_minute):
-            raise PlaceError("rate_limited")
+        wait = wait_before(opened.instance_id, opened.offer.per_minute)
+        if wait:
+            raise PlaceError("rate_limited", timedelta(seconds=wait))
         meter(opened)
         instance = f"{opened.instance_id} {filled.url.host}"
         answer = download(SOURCES, filled, into, tenant=opened.tenant.id, instance=instance, largest=largest)
     if answer.status != httpx.codes.OK:
-        raise PlaceError(reason_of_status(answer.status))
+        raise error_of(answer.status, answer.headers)

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import stat
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Timer
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from core.outgoing import dial
 from core.plugins.filling import may_reach
-from core.plugins.places.errors import SOURCES, PlaceError
+from core.plugins.places.errors import SOURCES, PlaceError, is_full
 from core.plugins.request_sender import meter
 from core.plugins.usable_instances import UsableInstance
 from plugins.sdk import Entry
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import paramiko
 
+    from core.plugins.places.errors import Reason
     from plugins.sdk import Location
 
 _ADDRESS: Final = re.compile(r"sftp://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?(/.*)?", re.DOTALL)
@@ -82,7 +84,7 @@ class SftpFolder:
     """An open folder of an SFTP server."""
 
     def __init__(self, client: paramiko.SFTPClient, path: str) -> None:
-        self._client, self._path = client, path
+        self._client, self._path, self._until = client, path, time.monotonic() + SOURCES.timeout
 
     def entries(self, most: int) -> list[Entry]:
         """Return the regular files of the folder, none of which is a link.
@@ -98,7 +100,7 @@ class SftpFolder:
                 if stat.S_ISREG(each.st_mode or 0) and each.filename and "/" not in each.filename:
                     entries.append(_entry(each.filename, each))
         except _errors() as error:
-            raise _as_place_error(error) from error
+            raise self._as_place_error(error) from error
         return entries
 
     def fetch(self, entry: Entry, into: BinaryIO, *, largest: int) -> None:
@@ -118,14 +120,24 @@ class SftpFolder:
                 if _entry(entry.name, file.stat()) != entry:
                     raise PlaceError("changed")
         except _errors() as error:
-            raise _as_place_error(error) from error
+            raise self._as_place_error(error) from error
+
+    def _as_place_error(self, error: Exception) -> PlaceError:
+        if isinstance(error, TimeoutError) or time.monotonic() >= self._until:  # the limit closes the connection
+            return PlaceError("timeout")
+        if is_full(error):
+            return PlaceError("no_space")
+        if isinstance(error, FileNotFoundError):
+            return PlaceError("not_found")
+        return PlaceError("access_denied" if isinstance(error, PermissionError) else "bad_answer")
 
 
 def _signed_in(transport: paramiko.Transport, options: Any) -> paramiko.SFTPClient:  # noqa: ANN401 - texts by name
     import paramiko
 
     kind, _, pinned = options.get("host_key", "").partition(" ")
-    transport.banner_timeout = transport.auth_timeout = _CONNECT_SECONDS
+    transport.banner_timeout = transport.auth_timeout = transport.channel_timeout = _CONNECT_SECONDS
+    began = time.monotonic()
     try:
         # Else a server with several keys offers another one than the pinned.
         transport.get_security_options().key_types = _algorithms(kind)
@@ -136,9 +148,10 @@ def _signed_in(transport: paramiko.Transport, options: Any) -> paramiko.SFTPClie
     except ValueError as error:  # a kind of key that the library does not know
         raise PlaceError("bad_settings") from error
     except (paramiko.SSHException, EOFError) as error:
-        raise PlaceError("bad_answer") from error
+        raise _unanswered(began) from error
     if (key.get_name(), key.get_base64()) != (kind, pinned.split(" ", maxsplit=1)[0]):
         raise PlaceError("wrong_host_key")
+    began = time.monotonic()
     try:
         if options.get("key"):
             transport.auth_publickey(options["user"], _private_key(options["key"]))
@@ -146,15 +159,20 @@ def _signed_in(transport: paramiko.Transport, options: Any) -> paramiko.SFTPClie
             transport.auth_password(options["user"], options.get("password", ""), fallback=False)
         client = paramiko.SFTPClient.from_transport(transport)
     except paramiko.AuthenticationException as error:
-        raise PlaceError("access_denied") from error
+        raise _unanswered(began, "access_denied") from error
     except (paramiko.SSHException, EOFError) as error:
-        raise PlaceError("bad_answer") from error
+        raise _unanswered(began) from error
     if client is None:
         raise PlaceError("bad_answer")
     channel = client.get_channel()
     if channel is not None:
         channel.settimeout(_SILENCE_SECONDS)
     return client
+
+
+def _unanswered(began: float, reason: Reason = "bad_answer") -> PlaceError:
+    """Return what a step of the sign-in ended with: the library's errors do not tell a timeout from a refusal."""
+    return PlaceError("timeout" if time.monotonic() - began >= _CONNECT_SECONDS else reason)
 
 
 def _algorithms(kind: str) -> Sequence[str]:
@@ -193,11 +211,3 @@ def _errors() -> tuple[type[Exception], ...]:
     import paramiko
 
     return (OSError, EOFError, paramiko.SSHException)
-
-
-def _as_place_error(error: Exception) -> PlaceError:
-    if isinstance(error, TimeoutError):
-        return PlaceError("timeout")
-    if isinstance(error, FileNotFoundError):
-        return PlaceError("not_found")
-    return PlaceError("access_denied" if isinstance(error, PermissionError) else "bad_answer")

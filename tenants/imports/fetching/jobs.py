@@ -145,7 +145,8 @@ def _end(session: TenantSession, row: ImportSource, result: run.FetchResult) -> 
         row.new_file_at = present
     if result.problem in PASSING:
         pause = min(_FIRST_RETRY * 2 ** min(before, 10), _LONGEST_RETRY)
-        row.next_run = min(row.next_run, present + pause)
+        wait = result.retry_after or timedelta(0)
+        row.next_run = max(min(row.next_run, present + pause), present + wait)
     elif result.waiting and not result.problem:
         row.next_run = min(row.next_run, present + _UNTIL_SETTLED)
     session.add(row)

@@ -34,6 +34,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "name_too_long": (phrase("the name of the file is too long"), phrase("rename the file")),
     "no_connection": (phrase("the source cannot be reached"), phrase("check the address; the fetch is repeated")),
     "no_instance": (phrase("the importer was removed"), phrase("set it up again")),
+    "no_space": (
+        phrase("the server has no space for the file"),
+        phrase("ask the operator to make space; the fetch is repeated"),
+    ),
     "not_found": (phrase("the place or the file is not there"), phrase("check the path or the address")),
     "not_importable": (phrase("the file cannot be imported"), phrase("correct the file or the format")),
     "paused": (
@@ -61,7 +65,17 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
 """By code: what is wrong, and what to do."""
 
 PASSING: Final = frozenset(
-    {"bad_answer", "changed", "given_up", "no_connection", "paused", "plugin_failed", "rate_limited", "timeout"}
+    {
+        "bad_answer",
+        "changed",
+        "given_up",
+        "no_connection",
+        "no_space",
+        "paused",
+        "plugin_failed",
+        "rate_limited",
+        "timeout",
+    }
 )
 """What may be over at the next try: the fetch is repeated before its next scheduled time."""
 

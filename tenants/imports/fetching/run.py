@@ -73,6 +73,7 @@ class FetchResult:
         waiting: files that are left for the next fetch.
         is_more: whether the next fetch should follow at once.
         problem: code of what went wrong; empty if nothing.
+        retry_after: for how long the server asked to send nothing more; None if it did not.
     """
 
     seen: int = 0
@@ -80,6 +81,7 @@ class FetchResult:
     waiting: int = 0
     is_more: bool = False
     problem: str = ""
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ def fetch(context: JobContext, task: Task) -> FetchResult:
         else:
             entries = opened.call("entries", places.answer_of(opened, look), opened.settings)
             _Round(context, task, mapping, _by_request(opened), result).import_new(opened, entries)
-    except (PlaceError, NotUsableError) as error:
+    except PlaceError as error:
+        result.problem, result.retry_after = error.reason, error.retry_after
+    except NotUsableError as error:
         result.problem = error.reason
     except PluginFailed:
         result.problem = "plugin_failed"
@@ -160,7 +164,7 @@ class _Round:
         with self._context.session() as session:
             self._known = repository.known_files(session, self._task.source_id)
             session.expunge_all()
-            repository.mark_seen(session, self._task.source_id, list(listed))
+            repository.mark_seen(session, self._task.source_id, [stored_name(name) for name in listed])
             imports = [row.import_uuid for row in self._known.values() if row.import_uuid is not None]
             self._failed = repository.failed_imports(session, imports)
         pairs = [(each, listed.get(name) or Entry(name)) for name, each in chosen.items()]
@@ -180,12 +184,14 @@ class _Round:
                 if error.reason in _OF_FILE:
                     self._reject(entry, error.reason)
                     continue
-                failures += 1
-                self._result.problem = error.reason
+                failures = failures + 1 if error.retry_after is None else _GIVE_UP
+                self._result.problem, self._result.retry_after = error.reason, error.retry_after
                 self._result.waiting += 1
 
     def _is_due(self, entry: Entry) -> bool:
-        row = self._known.get(entry.name)
+        row = self._known.get(stored_name(entry.name))
+        if row is not None and row.problem == "name_too_long":
+            return False
         if row is None or self._is_retried(row) or _mark(entry) != (row.size, row.modified_at, row.etag):
             return True
         return _mark(entry) == _mark(Entry(""))  # the place says nothing by which a change would be seen
@@ -201,11 +207,13 @@ class _Round:
             PlaceError: it cannot be fetched as a whole.
         """
         if len(entry.name) > LONGEST_NAME:
-            self._reject(replace(entry, name=entry.name[:LONGEST_NAME]), "name_too_long")
+            self._reject(replace(entry, name=stored_name(entry.name)), "name_too_long")
             return
         row = self._known.get(entry.name)
         with scratch.nameless() as content:
-            self._take(entry, chosen, content)
+            with places.as_place_errors():  # the disk of this machine may be full
+                self._take(entry, chosen, content)
+                content.flush()
             if entry.size not in (-1, content.tell()):
                 raise PlaceError("changed")
             content.seek(0)
@@ -257,6 +265,14 @@ class _Round:
         row.fetched_at, row.basis = values.get("fetched_at", row.fetched_at), self._task.basis
         session.add(row)
         session.flush()
+
+
+def stored_name(name: str) -> str:
+    """Return the name under which a file is stored: its own, or the beginning of a long one with a digest of all."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}…{digest}"
 
 
 def _mark(entry: Entry) -> tuple[int, datetime | None, str]:

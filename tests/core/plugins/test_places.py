@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 from types import SimpleNamespace
 from uuid import uuid4
@@ -242,7 +243,17 @@ class TestSftp:
         monkeypatch.setattr(sftp, "_CONNECT_SECONDS", 0.2)
         server.is_silent = True
 
-        assert reason_of(module_tenant, "sftp", server.settings) in ("timeout", "bad_answer")
+        assert reason_of(module_tenant, "sftp", server.settings) == "timeout"
+
+    def test_a_transfer_beyond_the_time_limit_is_a_timeout(self):
+        def ended(*_):
+            raise OSError("Socket is closed")
+
+        folder = sftp.SftpFolder(SimpleNamespace(listdir_iter=ended), "/")
+        for until, reason in ((folder._until, "bad_answer"), (0, "timeout")):
+            folder._until = until
+            with pytest.raises(PlaceError, match=reason):
+                folder.entries(1)
 
     def test_a_file_that_ends_early_is_not_fetched(self, module_tenant, server, tmp_path):
         (tmp_path / "a.csv").write_bytes(b"x" * 100)
@@ -258,6 +269,25 @@ class TestSftp:
             pytest.raises(PlaceError, match="too_many_files"),
         ):
             place.entries(2)
+
+
+class FullDisk(io.BytesIO):
+    def write(self, _):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("plugin", ["folder", "sftp"])
+def test_a_full_disk_of_this_machine_is_no_fault_of_the_place(module_tenant, monkeypatch, tmp_path, plugin):
+    allow(monkeypatch, str(tmp_path))
+    path = tmp_path / module_tenant.slug
+    path.mkdir()
+    (path / "a.csv").write_bytes(b"a")
+    with SftpServer(path) as server:
+        settings = server.settings if plugin == "sftp" else {"folder": str(path)}
+        with place_of(module_tenant, plugin, settings) as place:
+            (entry,) = place.entries(10)
+            with pytest.raises(PlaceError, match="no_space"):
+                place.fetch(entry, FullDisk(), largest=LARGEST)
 
 
 class TestHttps:
@@ -291,6 +321,13 @@ class TestHttps:
         with pytest.raises(PlaceError) as error:
             self.fetch(module_tenant, server)
         assert error.value.reason == reason
+
+    @pytest.mark.parametrize(("status", "seconds"), [(429, 7200), (503, 7200), (404, None)])
+    def test_the_time_that_a_busy_server_names_is_kept(self, module_tenant, server, status, seconds):
+        server.fail(status, **{"Retry-After": "7200"})
+        with pytest.raises(PlaceError) as error:
+            self.fetch(module_tenant, server)
+        assert error.value.retry_after == (None if seconds is None else timedelta(seconds=seconds))
 
     def test_a_server_that_hangs_is_given_up(self, module_tenant, server, monkeypatch):
         monkeypatch.setattr(sender, "_LONGEST_SILENCE", 0.2)

@@ -15,7 +15,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.jobs.worker import drain
 from core.plugins import instances
 from core.plugins.instances import InstanceIn
-from core.plugins.places import folders
+from core.plugins.places import PlaceError, folders
 from core.settings import get_settings
 from tenants.alerts.findings import without_data
 from tenants.alerts.models import Alert
@@ -226,6 +226,34 @@ def test_a_file_that_is_not_sent_as_a_whole_is_not_imported(tenant):
         state = fetch(tenant, source_id)
         assert (state.problem, state.files_waiting, imports(tenant)) == ("changed", 1, before)
         assert fetch(tenant, source_id).files_fetched == 1
+
+
+def test_a_server_that_names_a_time_is_asked_for_nothing_before_it(tenant, monkeypatch):
+    with FileServer({}) as server:
+        source_id = add(tenant, "https", {"url": f"{server.url}/index.json", "listing": "json"})
+        server.fail(200, [{"url": f"/{name}.csv"} for name in "abcd"])
+        asked = []
+
+        def busy(_opened, request, _into, **_):
+            asked.append(request.url)
+            raise PlaceError("rate_limited", timedelta(hours=3))
+
+        monkeypatch.setattr(run.places, "fetch_request", busy)
+        state = fetch(tenant, source_id)
+    assert (state.problem, state.files_waiting, len(asked)) == ("rate_limited", 4, 1)
+    assert state.next_run >= state.ended_at + timedelta(hours=3)
+
+
+def test_a_name_that_is_too_long_is_rejected_one_time(tenant, folder, monkeypatch):
+    monkeypatch.setattr(run, "LONGEST_NAME", 30)
+    source_id = add(tenant, "folder", {"folder": str(folder)})
+    for end in "ab":
+        write(folder, f"{'x' * 40}{end}.csv")
+    assert (fetch(tenant, source_id).files_rejected, len(files(tenant, source_id))) == (2, 2)
+    before = {name: file.fetched_at for name, file in files(tenant, source_id).items()}
+    fetch(tenant, source_id)
+    assert {name: file.fetched_at for name, file in files(tenant, source_id).items()} == before
+    assert {len(name) for name in before} == {30}
 
 
 def test_files_of_a_bucket_are_imported(tenant):
