@@ -4,14 +4,47 @@ from __future__ import annotations
 
 import csv
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from core.errors import phrase
+from core.errors import FieldError, Invalid, phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from core.errors import Invalid
+
+class CheckedRow(Protocol):
+    """A row of a file, and what is wrong with it by column."""
+
+    @property
+    def line(self) -> int:
+        """The line of the file where the row ends, from 1."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[FieldError]:
+        """What is wrong; empty if nothing is."""
+        ...
+
+
+def reject_wrong(rows: Iterable[CheckedRow], place: str = "") -> None:
+    """Raise if a row is wrong. A file counts as a whole, or not at all.
+
+    Args:
+        rows: of the file.
+        place: where the file stands in the request, such as ``body.csv``; empty for a page or a command.
+
+    Raises:
+        Invalid: names line and column of each mistake (422).
+    """
+    prefix = f"{place}." if place else ""
+    errors = [
+        FieldError(f"{prefix}line {row.line}: {problem.field}", problem.problem, problem.remedy)
+        for row in rows
+        for problem in row.problems
+    ]
+    if errors:
+        detail = "rows of the file are wrong, so nothing of it was saved"
+        raise Invalid(detail, remedy="Correct the rows, and send the whole file again.", errors=errors)
 
 
 def read_lines(

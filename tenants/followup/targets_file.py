@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.errors import FieldError, Invalid, phrase
 from core.web.days import FIRST_YEAR, LAST_YEAR
-from core.web.short_csv import read_lines
+from core.web.short_csv import read_lines, reject_wrong
 from tenants.followup import targets
 from tenants.followup.targets import Target
 from tenants.records.repository import facility_uuids
@@ -49,14 +49,7 @@ def set_targets(session: TenantSession, content: str) -> int:
         Invalid: the file cannot be read, or rows are wrong; nothing is set.
     """
     rows = check_file(session, content)
-    errors = [
-        FieldError(f"body.csv.line {row.line}: {one.field}", one.problem, one.remedy)
-        for row in rows
-        for one in row.problems
-    ]
-    if errors:
-        detail = "rows of the file are wrong, and no target was set"
-        raise Invalid(detail, remedy="Correct the rows, and send the whole file again.", errors=errors)
+    reject_wrong(rows, "body.csv")
     for row in rows:
         if row.target is not None:
             targets.set_target(session, row.target)

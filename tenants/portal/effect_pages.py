@@ -1,5 +1,6 @@
 """Pages of the effect report, and of the hold-out that it needs."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -42,6 +43,15 @@ GROUPS: Final = {
 }
 
 
+_MISTAKES: Final = {
+    "share": marked("Write a share above 0 and up to 50 %."),
+    "approved_by": marked("Write who approved it."),
+    "reference": marked("Write the reference of the approval."),
+    "approved_on": marked("Give a day up to today."),
+}
+"""Field of the form, in its order -> what to do if it is wrong."""
+
+
 class HoldoutForm(BaseModel):
     """The form of an ethics approval; the share is in per cent."""
 
@@ -57,9 +67,12 @@ class HoldoutForm(BaseModel):
         """The approval that the form says.
 
         Raises:
-            ValueError: something is missing or out of range.
+            ValidationError: something is missing or out of range.
         """
-        share = float(self.share.strip().rstrip("%").replace(",", ".")) / 100
+        try:
+            share = float(self.share.strip().rstrip("%").replace(",", ".")) / 100
+        except ValueError:
+            share = 0
         return HoldoutPut.model_validate(
             {
                 "share": share,
@@ -112,9 +125,12 @@ def post_holdout(
         body = form.approval
         with scope.session() as session:
             holdout.approve(session, body.share, body.reference, body.approved_on, body.approved_by)
-    except (ValidationError, ValueError, Invalid):
-        problem = _("Give a share above 0 and up to 50 %, who approved it, the reference, and a day up to today.")
-        return RejectedForm(lambda: _holdout_page(page, scope, form, problem=problem))
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors()}
+        return RejectedForm(lambda: _holdout_page(page, scope, form, wrong=wrong))
+    except Invalid as error:
+        wrong = {each.field.rpartition(".")[2] for each in error.errors}
+        return RejectedForm(lambda: _holdout_page(page, scope, form, wrong=wrong))
     return RedirectResponse(f"{HOLDOUT}?done=approved", SEE_OTHER)
 
 
@@ -127,7 +143,7 @@ def post_holdout_end(_manager: HoldoutManager, scope: TenantScope) -> RedirectRe
 
 
 def _holdout_page(
-    page: PageContext, scope: Scope, form: HoldoutForm, *, done: str = "", problem: str = ""
+    page: PageContext, scope: Scope, form: HoldoutForm, *, done: str = "", wrong: Collection[str] = ()
 ) -> HTMLResponse:
     with scope.session() as session:
         current, before = holdout.in_force(session), list(holdout.ended(session))
@@ -150,13 +166,13 @@ def _holdout_page(
     return page.render(
         "portal/follow_up/hold_out.html",
         scope.principal,
-        status=Invalid.status if problem else 200,
+        status=Invalid.status if wrong else 200,
         partner=scope.tenant.name,
         current="/follow-up",
         holdout=None if current is None else shown(current),
         before=[shown(row) for row in before],
         form=form,
-        problem=problem,
+        problems={name: _(text) for name, text in _MISTAKES.items() if name in wrong},
         done=done,
         today=today(scope.tenant.time_zone),
     )

@@ -13,11 +13,12 @@ from core import audit
 from core.database import platform_session, tenant_session
 from core.errors import Forbidden, NotFound, phrase
 from core.identity.people import deactivation, factor_reset, link_mail, links, members
-from core.identity.people.people_file import NEW, reject_wrong
+from core.identity.people.people_file import NEW
 from core.identity.principal import actor_of_person
 from core.identity.roles import ROLES
 from core.identity.tenant_roles.changes import roles_at
 from core.identity.tenant_roles.compiled import permissions_of
+from core.web.short_csv import reject_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Collection

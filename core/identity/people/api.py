@@ -28,6 +28,7 @@ from core.identity.people.schemas import (
 from core.web.etag import IfMatch, set_etag
 from core.web.location import set_location
 from core.web.paging import Page, PageRequest, sorted_pages
+from core.web.short_csv import reject_wrong
 
 router = APIRouter(tags=["people"])
 
@@ -88,7 +89,7 @@ def add_people(_: PeopleWrite, scope: TenantScope, body: PeopleFileIn) -> People
     """
     rows = people_file.check_file(scope.tenant, body.csv, lambda grant: administration.check_grant(scope, grant))
     if not body.dry_run:
-        people_file.reject_wrong(rows, "body.csv.")
+        reject_wrong(rows, "body.csv")
     links = {} if body.dry_run else administration.add_people(scope, rows)
     states = Counter(row.state for row in rows)
     shown = [

@@ -62,10 +62,11 @@ def add_file(slug: str, file: Path, *, dry_run: bool, as_json: bool) -> None:
     """
     from core.identity.people import links, people_file
     from core.identity.people import members as service
+    from core.web.short_csv import reject_wrong
 
     ref = tenant(slug)
     rows = people_file.check_file(ref, people_file.decoded(file.read_bytes()))
-    people_file.reject_wrong(rows)
+    reject_wrong(rows)
     paths = {}
     for row in rows if not dry_run else ():
         if row.state == people_file.NEW:

@@ -21,7 +21,7 @@ from core.identity.tenant_roles.service import list_roles
 from core.web.short_csv import read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from uuid import UUID
 
     from core.database import TenantRef
@@ -111,22 +111,6 @@ def check_file(tenant: TenantRef, content: str, allow: Callable[[Grant], None] |
     _check_grants(tenant, rows, places, allow)
     _compare(tenant, rows, places)
     return rows
-
-
-def reject_wrong(rows: Collection[PersonRow], place: str = "") -> None:
-    """Raise if a row is wrong.
-
-    Raises:
-        Invalid: names line and column of each (422).
-    """
-    errors = [
-        FieldError(f"{place}line {row.line}: {problem.field}", problem.problem, problem.remedy)
-        for row in rows
-        for problem in row.problems
-    ]
-    if errors:
-        detail = "rows of the file are wrong, and nobody was added"
-        raise Invalid(detail, remedy="Correct the rows, and send the whole file again.", errors=errors)
 
 
 def _rows(content: str) -> Iterator[PersonRow]:

@@ -48,6 +48,7 @@ def test_a_hold_out_is_recorded_with_its_approval_replaced_and_ended(admin):
     for wrong in ({"share": "51"}, {"share": "x"}, {"reference": " "}, {"approved_on": str(DAY + timedelta(days=1))}):
         answer = post(admin, "/follow-up/hold-out", **{**form, **wrong})
         assert (answer.status_code, "the share is 0" in answer.text) == (422, True), wrong
+        assert re.findall(r'id="(\w+)-error"', answer.text) == list(wrong)
     assert post(admin, "/follow-up/hold-out", **form).status_code == 303
     text = admin.get("/follow-up/hold-out").text
     for fact in ("10%", "NHREC/7", "Ethics Committee", "you, "):
