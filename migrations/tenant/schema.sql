@@ -611,6 +611,14 @@ CREATE TABLE linkage_candidates (
 );
 CREATE INDEX ix_linkage_candidates_state ON linkage_candidates (state, probability);
 CREATE UNIQUE INDEX uq_linkage_candidates_pair ON linkage_candidates (first_uuid, second_uuid);
+CREATE TABLE list_places (
+    measured_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    first DATE, 
+    last DATE, 
+    places JSONB NOT NULL, 
+    patients INTEGER NOT NULL, 
+    CONSTRAINT pk_list_places PRIMARY KEY (measured_at)
+);
 CREATE TABLE message_phones (
     phone_bidx BYTEA NOT NULL, 
     opted_out_at TIMESTAMP WITH TIME ZONE, 
@@ -921,6 +929,11 @@ CREATE INDEX ix_patients_state_province ON patients (state_province) WHERE known
 CREATE INDEX ix_patients_uuid ON patients (uuid);
 CREATE INDEX ix_patients_without_name_keys ON patients (uuid) WHERE (given_name_enc IS NOT NULL AND given_name_bidx IS NULL) OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL);
 CREATE UNIQUE INDEX uq_patients_uuid_open ON patients (uuid) WHERE known_to IS NULL;
+CREATE TABLE patients_to_learn (
+    patient_uuid UUID NOT NULL, 
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_patients_to_learn PRIMARY KEY (patient_uuid)
+);
 CREATE TABLE plugin_instances (
     id UUID NOT NULL, 
     kind TEXT NOT NULL, 
@@ -1492,7 +1505,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, message_phones, message_templates, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, linkage_candidates, list_places, message_phones, message_templates, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

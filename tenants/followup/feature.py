@@ -15,7 +15,7 @@ feature = Feature(
         "tenants.followup.api_proposals:router",
     ),
     jobs=("tenants.followup.jobs",),
-    tables=("tenants.followup.models", "tenants.followup.models_team"),
+    tables=("tenants.followup.models", "tenants.followup.models_results", "tenants.followup.models_team"),
     permissions=(
         Permission(
             "attempts.read",
@@ -66,7 +66,10 @@ feature = Feature(
             roles=("data_officer", "clinician"),
         ),
     ),
-    listeners={"imports.completed": "tenants.followup.learning:import_finished"},
+    listeners={
+        "imports.completed": "tenants.followup.learning:import_finished",
+        "records.changed": "tenants.followup.learning:records_changed",
+    },
     schedules=(
         Schedule(
             "followup.learn",
@@ -100,7 +103,6 @@ feature = Feature(
         "followup:intervention:read",
         "followup:intervention:list",
     ),
-    caches=("tenants.followup.list_size:PLACES",),
     tags={
         "assignments": "Which colleague follows a patient.",
         "attempts": "Attempts to reach patients, and what became of them.",

@@ -12,14 +12,15 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from sqlmodel import delete, select
 
-from core import cache
-from core.cache import Cache
+from core.clock import now
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.repository import complete_days
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import NO_DAY, day_number, to_date
 from tenants.followup.effect import wilson
+from tenants.followup.models_results import ListPlaces
 from tenants.risk.accuracy import judged
 from tenants.risk.settings import RiskSettings
 
@@ -97,18 +98,24 @@ class Catch:
         return self.caught / self.interrupted if self.interrupted else 0.0
 
 
-PLACES: Final = Cache(
-    "followup.list_places",
-    "Best places of people on the lists of resolved weeks, counted; no person's data.",
-    Places,
-    ("records.changed", "records.written", "cohort.rebuilt"),
-)
-
-
 def read_places(session: TenantSession) -> Places:
-    """The best places of the resolved weeks, with the tenant's horizon. It is computed at most once an hour."""
-    horizon = tenant_settings.get(session, RiskSettings).horizon_days
-    return cache.read(session, PLACES, {"horizon": horizon}, lambda: _places(session, horizon))
+    """The best places of the resolved weeks, as they were last counted: after the last import, or last night."""
+    row = session.exec(select(ListPlaces)).first()
+    if row is None:
+        return Places(None, None, {}, {}, 0)
+    people = {place: count for place, count, _ in row.places}
+    interrupted = {place: missed for place, _, missed in row.places if missed}
+    return Places(row.first, row.last, people, interrupted, row.patients)
+
+
+def store(session: TenantSession) -> None:
+    """Count the best places of the resolved weeks with the tenant's horizon, and store them for the page."""
+    places = count_places(session, tenant_settings.get(session, RiskSettings).horizon_days)
+    counts = [[place, count, places.interrupted.get(place, 0)] for place, count in sorted(places.people.items())]
+    session.exec(delete(ListPlaces))
+    row = ListPlaces(measured_at=now(), first=places.first, last=places.last, places=counts, patients=places.patients)
+    session.add(row)
+    session.flush()
 
 
 def catch_of(places: Places, size: int) -> Catch:
@@ -122,7 +129,8 @@ def catch_of(places: Places, size: int) -> Catch:
     return Catch(size, listed, caught, interrupted, low, high)
 
 
-def _places(session: TenantSession, horizon: int) -> Places:
+def count_places(session: TenantSession, horizon: int) -> Places:
+    """Count the best places of the resolved weeks: of each pending contact, as far as its outcome is certain."""
     rules, complete = cohort_settings(session), complete_days(session)
     known = complete[complete != NO_DAY]
     until = to_date(int(known.max()) - rules.grace_days - rules.reporting_lag_days) if known.size else None

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 128 steps."""
+    """Take 130 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -281,6 +281,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
     op.create_table(
+        "list_places",
+        sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("first", sa.Date(), nullable=True),
+        sa.Column("last", sa.Date(), nullable=True),
+        sa.Column("places", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("patients", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("measured_at", name=op.f("pk_list_places")),
+    )
+    op.create_table(
         "message_phones",
         sa.Column("phone_bidx", sa.LargeBinary(), nullable=False),
         sa.Column("opted_out_at", sa.DateTime(timezone=True), nullable=True),
@@ -416,6 +425,12 @@ def upgrade() -> None:
         postgresql_where=sa.text(
             "(given_name_enc IS NOT NULL AND given_name_bidx IS NULL) OR (family_name_enc IS NOT NULL AND family_name_bidx IS NULL)"
         ),
+    )
+    op.create_table(
+        "patients_to_learn",
+        sa.Column("patient_uuid", sa.Uuid(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("patient_uuid", name=op.f("pk_patients_to_learn")),
     )
     op.create_table(
         "plugin_instances",
@@ -809,6 +824,7 @@ def upgrade() -> None:
         "idempotency_answers",
         "import_placements",
         "import_waiting_facts",
+        "list_places",
         "message_phones",
         "message_templates",
         "officer_absences",
@@ -816,6 +832,7 @@ def upgrade() -> None:
         "on_call_rotas",
         "patient_assignments",
         "patient_consents",
+        "patients_to_learn",
         "plugin_instances",
         "report_files",
         "report_schedules",

@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core.clock import today
+from core.clock import now, today
 from core.database import tenant_session
 from core.events import publish
 from core.jobs.worker import drain
-from tenants.followup.learning import learn_list
+from tenants.followup.learning import enqueue_learning, learn_list, learn_waiting, records_changed
 from tenants.followup.models import Intervention
 from tenants.records import writing
 from tenants.records.ids import new_uuid
@@ -170,3 +170,38 @@ def test_an_import_lets_lists_and_interventions_learn_and_its_undoing_takes_it_b
     partner.run("UPDATE contacts SET known_to = now() WHERE patient_uuid = %s", patient)
     partner.complete_through(DAY)
     assert results() == (("not_known", None, False),) * 2
+
+
+def completed(partner, changed=()):
+    """An import that changed the records of these people ends, and what it enqueued runs."""
+    with tenant_session(partner.tenant, actor="test:1") as session:
+        publish(session, "records.changed", {"patient_ids": [UUID(patient) for patient in changed]})
+        publish(session, "imports.completed", {"import_id": new_uuid(), "data_date": DAY, "facility_ids": []})
+    drain(partner.tenant)
+
+
+def test_after_an_import_only_the_people_whose_records_it_changed_are_looked_at_and_at_night_all(partner):
+    completed(partner)
+    changed, other = partner.people["to_trace"][2:4]
+    day = DAY + timedelta(days=5)
+    for patient in (changed, other):
+        partner.contact(patient, day)
+    completed(partner, [changed])
+    assert (partner.entry(changed)[1], partner.entry(other)[1]) == (day, None)
+    with tenant_session(partner.tenant, actor="test:1") as session:
+        enqueue_learning(session, now())
+    drain(partner.tenant)
+    assert partner.entry(other)[1] == day
+
+
+def test_a_change_that_is_not_committed_yet_waits_for_a_later_look(partner):
+    patient = UUID(partner.people["to_trace"][3])
+    with tenant_session(partner.tenant, actor="test:1") as session:
+        records_changed(session, {"patient_ids": [patient]})
+    with tenant_session(partner.tenant, actor="test:1") as writer:
+        records_changed(writer, {"patient_ids": [patient, new_uuid()], "kind": "contacts"})
+        with tenant_session(partner.tenant, actor="test:1") as reader:
+            assert learn_waiting(reader, 10) == (0, 0)
+    with tenant_session(partner.tenant, actor="test:1") as session:
+        records_changed(session, {"patient_ids": [patient], "kind": "observations"})
+        assert [learn_waiting(session, 10)[0] for _ in range(2)] == [1, 0]
