@@ -82,6 +82,7 @@ def demo(
 def _add_people(folder: Path, runs: Sequence[PartnerRun]) -> SignIns:
     """Create the demo's accounts, and record what they did in the last days."""
     from tenants.demo.loop import close_loop
+    from tenants.demo.message import exchange_message
     from tenants.demo.past import record_past
     from tenants.demo.sign_ins import ensure_sign_ins
 
@@ -90,6 +91,7 @@ def _add_people(folder: Path, runs: Sequence[PartnerRun]) -> SignIns:
         attempts = record_past(run, sign_ins)
         if attempts:
             note(f"{run.partner.name}: its people recorded {attempts} attempts of the last days")
+        exchange_message(run, sign_ins)
         close_loop(run, sign_ins)
     return sign_ins
 

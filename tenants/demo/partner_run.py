@@ -60,6 +60,7 @@ class PartnerRun:
                 for kind, worklist in lists.items()
             },
             "loop": self.answers.get("loop"),
+            "message": self.answers.get("message"),
             "explained": _without(self.answers.get("explain", {}), "features"),
             "seconds": {finished_step.command: finished_step.seconds for finished_step in self.steps},
         }

@@ -40,6 +40,8 @@ def show(partners: list[PartnerRun], console: Console) -> None:
         _lists(answers["worklist"], answers["score"], console)
         if "loop" in answers:
             _loop(answers["loop"], console)
+        if "message" in answers:
+            _message(answers["message"], console)
         if "explain" in answers:
             _explained(answers["explain"], console)
     console.print()
@@ -119,6 +121,17 @@ def _loop(loop: dict[str, Any], console: Console) -> None:
     for alert in loop["alerts"]:
         if alert["returned"]:
             console.print(f"Alert: {alert['title']}. Came back: {alert['returned']:,}.")
+
+
+def _message(message: dict[str, Any], console: Console) -> None:
+    """A reminder and its answer."""
+    console.print(
+        Text(
+            f"A message (simulated: nothing was sent, no phone rang) to {message['patient_id'][:8]}: "
+            f'"{message["text"]}" The answer: "{message["answer"]}". It became an attempt by SMS with the outcome '
+            f"{message['outcome']}."
+        )
+    )
 
 
 def _explained(explanation: dict[str, Any], console: Console) -> None:

@@ -20,6 +20,7 @@ from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.demo.commands import demo
 from tenants.demo.demo import quarter_before, run_partner
 from tenants.demo.loop import close_loop
+from tenants.demo.message import exchange_message
 from tenants.demo.partner_run import PartnerRun
 from tenants.demo.partners import data_date_of, own_partner, simulated_partners
 from tenants.demo.past import AT_RISK, TO_TRACE, record_past
@@ -164,6 +165,21 @@ def test_the_loop_of_last_weeks_lists_is_closed_and_shown(runs: list[PartnerRun]
     show(runs, Console(file=out, width=120))
     for part in ("The loop, closed (simulated)", "of these came back", "Came back:"):
         assert out.getvalue().count(part) >= len(runs)
+
+
+def test_an_answer_to_a_message_becomes_an_outcome_and_is_called_simulated(
+    runs: list[PartnerRun], sign_ins: SignIns
+) -> None:
+    for one in runs:
+        exchange_message(one, sign_ins)
+        message = one.to_json()["message"]
+        assert (message["simulated"], message["answer"], message["outcome"]) == (True, "1", "promised")
+        assert "Reply 1 if you come" in message["text"]
+        exchange_message(one, sign_ins)
+        assert one.answers["message"] == message, "a second time changes nothing"
+    out = io.StringIO()
+    show(runs, Console(file=out, width=120))
+    assert out.getvalue().count("simulated: nothing was sent") == len(runs)
 
 
 def test_own_files_are_not_called_simulated(tmp_path: Path) -> None:
