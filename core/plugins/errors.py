@@ -29,6 +29,18 @@ class PluginBusy(PluginFailed):
     """A plugin was not called, because too many of its calls are under way. It is no failure of the plugin."""
 
 
+class CallFailedError(PluginFailed):
+    """A call of a third-party plugin failed.
+
+    Attributes:
+        output: the end of what its process wrote.
+    """
+
+    def __init__(self, detail: str, output: str = "") -> None:
+        super().__init__(detail)
+        self.output = output
+
+
 class ArtifactRejected(AppError):  # noqa: N818 - named as the family is
     """Stored bytes are not a model: damaged, changed, or of another kind."""
 

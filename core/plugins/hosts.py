@@ -1,7 +1,8 @@
 """Processes of third-party plugins: one for each plugin and tenant, kept while it is used.
 
 A process gets a line of JSON and answers with one, and is killed at the deadline of a call, when it breaks that rule,
-when it was idle for long, or when others need its place. The next call starts a new one.
+when it was idle for long, or when others need its place. The next call starts a new one. A tenant has no more than
+``MOST_PER_TENANT``: its next plugin takes the place of its own idle one, or waits for its own.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from uuid import UUID, uuid4
 
 from core import scratch
 from core.plugins.confinement import confinement
-from core.plugins.errors import PluginBusy, PluginFailed, PluginTimedOut
+from core.plugins.errors import CallFailedError, PluginBusy, PluginFailed, PluginTimedOut
 from core.plugins.process import Limits, environment_of, kill_all, python_path
 from core.plugins.wire import MOST_BYTES
 from core.resilience import BreakerOpen, BreakerPolicy, BulkheadFull, DeadlinePassed, Dependency, guarded
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 CALL_SECONDS: Final = 10.0
 START_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 300.0
-MOST_PROCESSES: Final = 8
+MOST_PROCESSES: Final = 12
+MOST_PER_TENANT: Final = 4
 _LIFETIME: Final = Limits(seconds=900.0, memory_bytes=2 * 1024**3, file_bytes=4 * 1024**2)
 """Bounds of one process. Its processor time allows for a quarter of an hour of work; then it is started anew."""
 _OUTPUT: Final = 4_000
@@ -51,18 +53,6 @@ PROCESSES: Final = Dependency(
     breaker=BreakerPolicy(failure_rate=0.6, calls=5, window_seconds=60, open_seconds=10.0, longest_open_seconds=300.0),
     by_instance=True,
 )
-
-
-class CallFailedError(PluginFailed):
-    """A call of a third-party plugin failed.
-
-    Attributes:
-        output: the end of what its process wrote.
-    """
-
-    def __init__(self, detail: str, output: str = "") -> None:
-        super().__init__(detail)
-        self.output = output
 
 
 @dataclass
@@ -248,6 +238,10 @@ def _take(key: tuple[str, UUID]) -> _Process:
                 _processes.move_to_end(key)
                 process.busy = True
                 return process
+            if process is None and not _has_place(key[1]):
+                if not _freed.wait(until - time.monotonic()):
+                    raise _none_free(key[0])
+                continue
         process = _ordered(key, until)
         if process is not None:
             return process
@@ -292,6 +286,16 @@ def _give_back_unused(key: tuple[str, UUID], order: Future[_Process | None]) -> 
         _give_back(key, process, usable=True)
 
 
+def _of_tenant(tenant_id: UUID) -> list[tuple[str, UUID]]:
+    return [key for key in _processes if key[1] == tenant_id]
+
+
+def _has_place(tenant_id: UUID) -> bool:
+    """Return whether a tenant may have a further process, if need be in place of an idle one of its own."""
+    own = _of_tenant(tenant_id)
+    return len(own) < MOST_PER_TENANT or not all(_processes[key].busy for key in own)
+
+
 def _started(key: tuple[str, UUID]) -> _Process | None:
     with _lock:
         present = _processes.get(key)
@@ -301,6 +305,10 @@ def _started(key: tuple[str, UUID]) -> _Process | None:
             present.busy = True
             return present
         ended = [] if present is None else [_processes.pop(key)]
+        if not _has_place(key[1]):
+            return None
+        while (own := _of_tenant(key[1])) and len(own) >= MOST_PER_TENANT:
+            ended.append(_processes.pop(next(each for each in own if not _processes[each].busy)))
         while len(_processes) >= MOST_PROCESSES:
             free = next((each for each, other in _processes.items() if not other.busy), None)
             if free is None:

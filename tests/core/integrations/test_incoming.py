@@ -15,7 +15,7 @@ from core.identity.keys import create_key
 from core.integrations import incoming
 from core.plugins import instances, usable_instances
 from core.plugins.catalogue import find_offer
-from core.plugins.hosts import CallFailedError
+from core.plugins.errors import CallFailedError
 from plugins.sdk import ChannelAct, DeliveryReport, IncomingSms, Signature
 from tests.core.plugins.offers import Channel, offered
 

@@ -122,6 +122,32 @@ def test_a_busy_process_is_never_ended_for_another_tenant(offer, owner, neighbou
     assert ask(offer, owner, "process")
 
 
+def test_a_tenant_over_its_bound_takes_the_place_of_its_own_idle_plugin_alone(offer, owner, neighbour, monkeypatch):
+    hosts.end_all()
+    monkeypatch.setattr(hosts, "MOST_PER_TENANT", 1)
+    ask(offer, neighbour, "process")
+    hosts._give_back(("other", owner.id), hosts._take(("other", owner.id)), usable=True)
+    ask(offer, owner, "process")
+    assert hosts.running() == [(offer.point.name, neighbour.id), (offer.point.name, owner.id)]
+
+
+def test_a_tenant_whose_plugins_are_all_busy_waits_for_its_own_while_others_are_served(
+    offer, owner, neighbour, monkeypatch
+):
+    hosts.end_all()
+    monkeypatch.setattr(hosts, "MOST_PER_TENANT", 1)
+    busy = ("other", owner.id)
+    process = hosts._take(busy)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, offer, owner, "process")
+        assert ask(offer, neighbour, "process")
+        assert not answer.done()
+        assert process.child.poll() is None
+        hosts._give_back(busy, process, usable=True)
+        assert answer.result(timeout=30)
+    assert busy not in hosts.running()
+
+
 def test_who_waits_for_a_process_that_ends_gets_a_new_one(offer, owner):
     key = (offer.point.name, owner.id)
     process = hosts._take(key)
