@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from core import audit
 from core.access import TenantDb, TenantScope, require
+from core.database import TenantSession
 from core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.idempotency import REPEATABLE
@@ -41,9 +42,12 @@ _ONE = "/plugin-instances/{instance_id}"
 
 
 @router.get("/plugins", operation_id="list_plugins", summary="List the installed plugins")
-def list_plugins(_: PluginsRead) -> PluginsOut:
-    """List what the operator has installed: what it offers, its settings' schema, and why it cannot be used, if so."""
-    return PluginsOut(plugins=[PluginOut.of(plugin) for plugin in catalogue.installed()])
+def list_plugins(_: PluginsRead, scope: TenantScope) -> PluginsOut:
+    """List what the operator has installed for the tenant.
+
+    Each says what it offers, with the schema of its settings, or why it cannot be used.
+    """
+    return PluginsOut(plugins=[PluginOut.of(plugin) for plugin in catalogue.installed(scope.tenant)])
 
 
 @router.get("/plugin-instances", operation_id="list_plugin_instances", summary="List the instances of plugins")
@@ -58,7 +62,7 @@ def list_instances(
     descending = paging.sort is not None and paging.sort.descending
     rows.sort(key=lambda row: (row.name, row.id), reverse=descending)
     shown = rows[paging.offset : paging.offset + paging.limit]
-    return Page.of([PluginInstanceOut.of(row) for row in shown], paging, len(rows))
+    return Page.of([PluginInstanceOut.of(row, db.tenant) for row in shown], paging, len(rows))
 
 
 @router.post(
@@ -73,13 +77,13 @@ def create_instance(_: PluginsWrite, db: TenantDb, body: PluginInstanceIn, respo
     draft = InstanceIn(body.name, body.settings, body.enabled)
     row = instances.add_instance(db, body.kind, body.plugin, draft, source="api")
     set_location(response, f"/v1/plugin-instances/{row.id}")
-    return _answer(response, row)
+    return _answer(db, response, row)
 
 
 @router.get(_ONE, operation_id="get_plugin_instance", summary="Get an instance", responses=responses(NotFound))
 def get_instance(_: PluginsRead, db: TenantDb, instance_id: UUID, response: Response) -> PluginInstanceOut:
     """Return an instance without its secrets, with its ETag."""
-    return _answer(response, instances.get_instance(db, instance_id))
+    return _answer(db, response, instances.get_instance(db, instance_id))
 
 
 @router.put(_ONE, operation_id="change_plugin_instance", summary="Change an instance", responses=CHANGES)
@@ -96,7 +100,7 @@ def change_instance(
     Secrets that the body leaves out stay, unless the body changes the address to which they go: then it needs them.
     """
     draft = InstanceIn(body.name, body.settings, body.enabled)
-    return _answer(response, instances.change_instance(db, instance_id, draft, if_match, source="api"))
+    return _answer(db, response, instances.change_instance(db, instance_id, draft, if_match, source="api"))
 
 
 @router.delete(
@@ -166,6 +170,6 @@ def post_test(_: PluginsWrite, scope: TenantScope, instance_id: UUID) -> PluginT
     return PluginTest(state=outcome.state, reason=outcome.reason)
 
 
-def _answer(response: Response, row: PluginInstance) -> PluginInstanceOut:
+def _answer(db: TenantSession, response: Response, row: PluginInstance) -> PluginInstanceOut:
     set_etag(response, row.version_id)
-    return PluginInstanceOut.of(row)
+    return PluginInstanceOut.of(row, db.tenant)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 
@@ -17,6 +18,10 @@ from core.plugins.errors import PluginFailed
 from core.plugins.hook_calls import OtherVersionError, call_hook, facts_of
 from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_schema
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
 
 State = Literal["ready", "broken", "other-version", "not-confined"]
 MOST_OFFERS: Final = 50
@@ -83,8 +88,11 @@ class InstalledPlugin:
     offers: Sequence[Offer] = ()
 
 
-def installed() -> list[InstalledPlugin]:
+def installed(tenant: TenantRef | None = None) -> list[InstalledPlugin]:
     """Return the installed plugins, first-party ones first. The first call searches for them.
+
+    Args:
+        tenant: only those that this tenant may use; all if None.
 
     Raises:
         TransactionOpenError: it must search while a transaction is open, and there are third-party plugins.
@@ -93,7 +101,8 @@ def installed() -> list[InstalledPlugin]:
     with _lock:
         if _installed is None:
             _installed = _discover()
-        return list(_installed)
+        plugins = list(_installed)
+    return plugins if tenant is None else [plugin for plugin in plugins if may_use(tenant, plugin)]
 
 
 def reload() -> None:
@@ -103,25 +112,38 @@ def reload() -> None:
         _installed = None
 
 
-def offers(kind: str | None = None) -> list[Offer]:
-    """Return what the plugins that are ready offer, of one kind or of all."""
-    return [offer for plugin in installed() for offer in plugin.offers if kind in {None, offer.kind}]
+def may_use(tenant: TenantRef, plugin: InstalledPlugin) -> bool:
+    """Return whether a tenant may use a plugin: ``IIT_PLUGINS_ONLY_FOR`` keeps a third-party one for some tenants."""
+    slugs = _only_for(get_settings().plugins_only_for).get(plugin.name)
+    return plugin.first_party or slugs is None or tenant.slug in slugs
 
 
-def find_offer(kind: str, name: str) -> Offer | None:
-    """Return the offer of this kind and name; None if no plugin that is ready offers it."""
-    return next((offer for offer in offers(kind) if offer.name == name), None)
+@cache
+def _only_for(text: str) -> Mapping[str, frozenset[str]]:
+    """Return the slugs of the tenants that may use each plugin that is not for all."""
+    parts = [part.partition("=") for part in text.split(";") if part.strip()]
+    return {name.strip(): frozenset(slug.strip() for slug in slugs.split(",")) for name, _, slugs in parts}
 
 
-def get_offer(kind: str, name: str) -> Offer:
+def offers(kind: str | None = None, tenant: TenantRef | None = None) -> list[Offer]:
+    """Return what the plugins that are ready offer, of one kind or of all; to one tenant or to any."""
+    return [offer for plugin in installed(tenant) for offer in plugin.offers if kind in {None, offer.kind}]
+
+
+def find_offer(kind: str, name: str, tenant: TenantRef | None = None) -> Offer | None:
+    """Return the offer of this kind and name; None if no plugin that is ready offers it, or not to this tenant."""
+    return next((offer for offer in offers(kind, tenant) if offer.name == name), None)
+
+
+def get_offer(kind: str, name: str, tenant: TenantRef) -> Offer:
     """Return the offer of this kind and name.
 
     Raises:
-        NotFound: no plugin that is ready offers it (404).
+        NotFound: no plugin that is ready offers it to this tenant (404).
     """
-    offer = find_offer(kind, name)
+    offer = find_offer(kind, name, tenant)
     if offer is None:
-        names = ", ".join(sorted(offer.name for offer in offers(kind))) or "-"
+        names = ", ".join(sorted(offer.name for offer in offers(kind, tenant))) or "-"
         detail = f"no installed plugin offers {kind} {name!r}"
         raise NotFound(detail, remedy=f"Choose one of: {names}.")
     return offer

@@ -33,7 +33,7 @@ def list_(slug: str, *, as_json: bool) -> None:
     catalogue.installed()  # before the transaction: it may start processes
     with tenant_session(tenant(slug), actor=ACTOR, readonly=True) as session:
         rows = [
-            {"id": row.id, "name": row.name, "plugin": row.plugin, "state": instances.state_of(row)}
+            {"id": row.id, "name": row.name, "plugin": row.plugin, "state": instances.state_of(row, session.tenant)}
             for row in instances.list_instances(session, "alert-channel")
         ]
     if as_json:

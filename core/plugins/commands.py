@@ -59,7 +59,7 @@ def list_(slug: str | None, *, as_json: bool) -> None:
                     "kind": row.kind,
                     "plugin": row.plugin,
                     "name": row.name,
-                    "state": instances.state_of(row),
+                    "state": instances.state_of(row, session.tenant),
                 }
                 for row in instances.list_instances(session)
             ]

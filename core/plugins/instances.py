@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from core.database import TenantSession
+    from core.database import TenantRef, TenantSession
     from core.web.etag import ExpectedVersions
 
 PURPOSE: Final = "plugin"
@@ -87,13 +87,13 @@ def get_instance(session: TenantSession, instance_id: UUID, *, lock: bool = Fals
     return row
 
 
-def state_of(row: PluginInstance) -> InstanceState:
-    """Return whether the platform can use the instance.
+def state_of(row: PluginInstance, tenant: TenantRef) -> InstanceState:
+    """Return whether the platform can use the instance of a tenant.
 
-    ``missing``: no plugin that is ready offers it. ``needs-secrets``: it was restored from an archive, which carries no
-    secrets. ``failing``: it is used, and fails again and again.
+    ``missing``: no plugin that is ready offers it to the tenant. ``needs-secrets``: it was restored from an archive,
+    which carries no secrets. ``failing``: it is used, and fails again and again.
     """
-    if find_offer(row.kind, row.plugin) is None:
+    if find_offer(row.kind, row.plugin, tenant) is None:
         return "missing"
     if needs_secrets(row):
         return "needs-secrets"
@@ -120,7 +120,7 @@ def add_instance(session: TenantSession, kind: str, plugin: str, draft: Instance
         raise Invalid(
             detail, errors=[FieldError("kind", detail, phrase("Choose one of: {names}.", names=", ".join(KINDS)))]
         )
-    offer = get_offer(kind, plugin)
+    offer = get_offer(kind, plugin, session.tenant)
     if len(list_instances(session)) >= MOST_INSTANCES:
         detail = phrase("a partner has at most {most} instances of plugins", most=MOST_INSTANCES)
         raise Conflict(detail, remedy="Remove an instance that you no longer use.")
@@ -155,7 +155,7 @@ def change_instance(
     """
     row = get_instance(session, instance_id, lock=True)
     seen.check(row.version_id)
-    offer = get_offer(row.kind, row.plugin)
+    offer = get_offer(row.kind, row.plugin, session.tenant)
     before = (row.name, row.settings, row.enabled)
     _apply(session, row, offer, draft, secrets_of(session, row))
     names = [

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from core.database import TenantRef
 from core.plugins.catalogue import InstalledPlugin
 from core.plugins.instance_models import PluginInstance
 from core.plugins.instances import InstanceState, state_of
@@ -117,7 +118,7 @@ class PluginInstanceOut(BaseModel):
     updated_at: datetime = Field(description="When it was changed last.")
 
     @classmethod
-    def of(cls, row: PluginInstance) -> PluginInstanceOut:
+    def of(cls, row: PluginInstance, tenant: TenantRef) -> PluginInstanceOut:
         """Return the answer for an instance."""
         return cls(
             id=row.id,
@@ -125,7 +126,7 @@ class PluginInstanceOut(BaseModel):
             plugin=row.plugin,
             name=row.name,
             enabled=row.enabled,
-            state=state_of(row),
+            state=state_of(row, tenant),
             failing_since=row.failing_since,
             last_success_at=row.last_success_at,
             last_failure_at=row.last_failure_at,

@@ -107,7 +107,7 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInst
             raise NotUsableError(reason)
         secrets, settings, plugin = instances.secrets_of(session, row), row.settings, row.plugin
         is_news = success_is_news(row)
-    offer = find_offer(kind, plugin)
+    offer = find_offer(kind, plugin, tenant)
     if offer is None:
         reason = "plugin_missing"
         raise NotUsableError(reason)

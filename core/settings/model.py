@@ -117,6 +117,7 @@ class Settings(ObservingSettings, ReplicaSettings):
         description="Names of third-party plugins, separated by commas, that may run although this system cannot"
         " confine them. See `iit plugin list`.",
     )
+    plugins_only_for: str = Field(default="", description="Plugins for some partners: one=alpha,beta;two=gamma.")
     hosts: str = Field(
         default="",
         description="Host names of this server, separated by commas; `*.example.org` is every name under it."

@@ -55,7 +55,7 @@ class VersionForm(BaseModel):
 @router.get("/admin/plugins")
 def show_plugins(page: Page, principal: Reader, scope: TenantScope, done: str = "") -> HTMLResponse:
     """Show the partner's instances, and the installed plugins by kind."""
-    plugins = catalogue.installed()
+    plugins = catalogue.installed(scope.tenant)
     with scope.session(readonly=True) as session:
         rows = instances.list_instances(session)
     return page.render(
@@ -63,7 +63,7 @@ def show_plugins(page: Page, principal: Reader, scope: TenantScope, done: str = 
         principal,
         partner=scope.tenant.name,
         current="/admin",
-        rows=[(row, instances.state_of(row), _title(row)) for row in rows],
+        rows=[(row, instances.state_of(row, scope.tenant), _title(row, scope)) for row in rows],
         cards=words.offer_cards(plugins, rows),
         models=words.models_of(plugins),
         unusable=[plugin for plugin in plugins if plugin.state != "ready"],
@@ -77,7 +77,7 @@ def show_plugins(page: Page, principal: Reader, scope: TenantScope, done: str = 
 @router.get(_NEW)
 def show_new(page: Page, _: Writer, scope: TenantScope, plugin_kind: KindName, plugin: PluginName) -> HTMLResponse:
     """Show the form that sets up a plugin."""
-    return _form_page(page, scope, catalogue.get_offer(plugin_kind, plugin), None, {})
+    return _form_page(page, scope, catalogue.get_offer(plugin_kind, plugin, scope.tenant), None, {})
 
 
 @router.post(_NEW)
@@ -85,7 +85,7 @@ def post_new(
     page: Page, _: Writer, scope: TenantScope, plugin_kind: KindName, plugin: PluginName, sent: Sent
 ) -> Response:
     """Set up a plugin."""
-    offer = catalogue.get_offer(plugin_kind, plugin)
+    offer = catalogue.get_offer(plugin_kind, plugin, scope.tenant)
     try:
         with scope.session() as session:
             draft = _draft(offer, sent)
@@ -106,14 +106,14 @@ def show_plugin(page: Page, _: Reader, scope: TenantScope, instance_id: UUID, do
 def show_change(page: Page, _: Writer, scope: TenantScope, instance_id: UUID) -> HTMLResponse:
     """Show the form of an instance's name and settings."""
     row = _instance(scope, instance_id)
-    return _form_page(page, scope, catalogue.get_offer(row.kind, row.plugin), row, {})
+    return _form_page(page, scope, catalogue.get_offer(row.kind, row.plugin, scope.tenant), row, {})
 
 
 @router.post(_ONE + "/change")
 def post_change(page: Page, _: Writer, scope: TenantScope, instance_id: UUID, sent: Sent) -> Response:
     """Change an instance's name and settings. A secret that the form leaves empty stays."""
     row = _instance(scope, instance_id)
-    offer = catalogue.get_offer(row.kind, row.plugin)
+    offer = catalogue.get_offer(row.kind, row.plugin, scope.tenant)
     expected = ExpectedVersions(frozenset({sent.get("version", "")}))
     try:
         with scope.session() as session:
@@ -196,8 +196,8 @@ def _instance(scope: Scope, instance_id: UUID) -> PluginInstance:
         return instances.get_instance(session, instance_id)
 
 
-def _title(row: PluginInstance) -> str:
-    offer = catalogue.find_offer(row.kind, row.plugin)
+def _title(row: PluginInstance, scope: Scope) -> str:
+    offer = catalogue.find_offer(row.kind, row.plugin, scope.tenant)
     return row.plugin if offer is None else offer.title
 
 
@@ -221,11 +221,11 @@ def _instance_page(
     wrong_phone: str = "",
     status: int = 200,
 ) -> HTMLResponse:
-    plugins = catalogue.installed()
+    plugins = catalogue.installed(scope.tenant)
     with scope.session(readonly=True) as session:
         row = instances.get_instance(session, instance_id)
         failures = instances.list_failures(session, instance_id)
-    offer = catalogue.find_offer(row.kind, row.plugin)
+    offer = catalogue.find_offer(row.kind, row.plugin, scope.tenant)
     owner = next((plugin for plugin in plugins if offer in plugin.offers), None)
     schema = {} if offer is None else offer.schema
     secrets_set = [] if instances.needs_secrets(row) else row.secrets_set
@@ -237,7 +237,7 @@ def _instance_page(
         partner=scope.tenant.name,
         current="/admin",
         row=row,
-        state=instances.state_of(row),
+        state=instances.state_of(row, scope.tenant),
         title=row.plugin if offer is None else offer.title,
         code_version="" if offer is None else offer.version,
         origin="" if owner is None else words.origin_words(owner),

@@ -111,7 +111,7 @@ def _fire(session: TenantSession, row: ImportSource) -> bool:
         return False
     due, row.next_run = settled(row.next_run, row.cron, zone, present)
     session.add(row)
-    if due is None or not row.active or state_of(get_instance(session, row.instance_id)) not in USABLE:
+    if due is None or not row.active or state_of(get_instance(session, row.instance_id), session.tenant) not in USABLE:
         return False
     enqueue_fetch(session, row)
     return True

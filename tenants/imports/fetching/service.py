@@ -231,7 +231,7 @@ def _check(terms: Terms) -> None:
 
 
 def _state(session: TenantSession, instance: PluginInstance, row: ImportSource | None, rejected: int) -> SourceState:
-    state = state_of(instance)
+    state = state_of(instance, session.tenant)
     if row is None:
         due = _first(session, DEFAULT_CRON) if state in USABLE else None
         return SourceState(instance.id, instance.name, instance.plugin, state, Terms(), due, files_rejected=rejected)

@@ -57,7 +57,7 @@ def alerts(tenant):
 
 def state(tenant, channel):
     with tenant_session(tenant, actor="test:1") as session:
-        return instances.state_of(instances.get_instance(session, channel))
+        return instances.state_of(instances.get_instance(session, channel), tenant)
 
 
 def test_three_failures_in_a_row_raise_an_alert_that_ends_with_the_first_success(module_tenant, vendor, channel):

@@ -209,7 +209,7 @@ def test_plugins_come_along_disabled_without_secrets_and_with_a_new_address(make
     there = import_archive(path, keys[0], slug=f"back-{secrets.token_hex(4)}", actor="test:1").ref
     with tenant_session(there, actor="test:1") as session:
         letters, nights = sorted(instances.list_instances(session), key=lambda each: each.name)
-        assert [instances.state_of(each) for each in (letters, nights)] == ["disabled", "needs-secrets"]
+        assert [instances.state_of(each, there) for each in (letters, nights)] == ["disabled", "needs-secrets"]
         assert instances.token_of(session, letters) not in {"", token}
         assert letters.settings["to"] == ["night@example.org"]
         assert nights.secrets_set == ["webhook_url"]
@@ -217,4 +217,4 @@ def test_plugins_come_along_disabled_without_secrets_and_with_a_new_address(make
             instances.set_enabled(session, nights.id, enabled=True, source="cli")
         draft = instances.InstanceIn("Nights", {"webhook_url": "https://hooks.slack.com/services/T0/B0/new"})
         nights = instances.change_instance(session, nights.id, draft, ANY_VERSION, source="cli")
-        assert instances.state_of(nights) == "ready"
+        assert instances.state_of(nights, there) == "ready"
