@@ -29,6 +29,8 @@ def check_environment() -> None:
         detail = f"IIT_ENVIRONMENT is production, and these settings are not safe there: {names}"
         raise Invalid(detail, remedy="correct them, or set IIT_ENVIRONMENT to development", errors=problems)
     log.info("environment", environment=settings.environment)
+    if not settings.public_url:
+        log.warning("messages to channels have no link, as this setting is empty", setting="IIT_PUBLIC_URL")
 
 
 def unsafe(settings: Settings) -> Iterator[FieldError]:

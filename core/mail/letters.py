@@ -29,5 +29,6 @@ def compose(to: str, subject: str, paragraphs: Sequence[str], *, letter_id: UUID
 
 
 def address(path: str) -> str:
-    """The address of a page, for a letter."""
-    return f"{get_settings().public_url.rstrip('/')}{path}"
+    """The address of a page, for a letter or a message; empty if the installation has no ``IIT_PUBLIC_URL``."""
+    public_url = get_settings().public_url
+    return f"{public_url.rstrip('/')}{path}" if public_url else ""

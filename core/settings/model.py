@@ -145,8 +145,9 @@ class Settings(ObservingSettings, ReplicaSettings):
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?/?)?$",
-        description="Address at which people reach this installation. Links in e-mails, and those of invitations,"
-        " begin with it. Without it, admins make links only with IIT_HOSTS, or on the machine itself.",
+        description="Address at which people reach this installation. Links in e-mails, of invitations and"
+        " of alerts begin with it. Without it, alerts in channels have no link, and admins make links only with"
+        " IIT_HOSTS, or on the machine itself.",
     )
     smtp_url: SecretStr | None = Field(
         default=None,

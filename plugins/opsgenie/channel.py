@@ -81,6 +81,7 @@ class Opsgenie:
             url += f"/{quote(alert.key, safe='')}/{verb}?identifierType=alias"
             return [HttpRequest("POST", url, headers, json={"user": USER, "source": USER})]
         details = {name: shorten(value, MOST_DETAIL) for name, value in alert.facts.items()}
+        details |= {"url": alert.url} if alert.url else {}
         body = {
             "message": shorten(alert.title, MOST_MESSAGE),
             "alias": alert.key,
@@ -89,7 +90,7 @@ class Opsgenie:
             "source": USER,
             "entity": shorten(alert.facility, MOST_ENTITY),
             "tags": [alert.stream, alert.severity],
-            "details": {**details, "count": str(alert.count), "url": alert.url},
+            "details": {**details, "count": str(alert.count)},
         }
         return [HttpRequest("POST", url, headers, json=body)]
 

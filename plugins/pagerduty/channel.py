@@ -93,8 +93,6 @@ class PagerDuty:
             details = {**alert.facts, "text": alert.text, "count": str(alert.count)}
             body |= {
                 "client": "IIT",
-                "client_url": alert.url,
-                "links": [{"href": alert.url, "text": "Open the alert"}],
                 "payload": {
                     "summary": shorten(alert.title, MOST_SUMMARY),
                     "source": alert.facility or alert.stream,
@@ -104,6 +102,8 @@ class PagerDuty:
                     "custom_details": {name: value for name, value in details.items() if value},
                 },
             }
+            if alert.url:
+                body |= {"client_url": alert.url, "links": [{"href": alert.url, "text": "Open the alert"}]}
         address = str(settings.get("address", "https://events.pagerduty.com")).rstrip("/")
         return [HttpRequest("POST", f"{address}/v2/enqueue", json=body)]
 

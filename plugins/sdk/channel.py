@@ -26,7 +26,7 @@ class Alert:
         severity: from ``info`` to ``critical``.
         title: one line.
         text: some lines of plain text; may be empty.
-        url: address of its page.
+        url: address of its page; empty if the installation has set none.
         stream: ``clinical`` or ``platform``.
         facility: name of the clinic; empty if the alert concerns none.
         count: people or things that it groups, 1 or more.

@@ -52,9 +52,11 @@ def blocks(alert: Alert, *, has_buttons: bool, is_first: bool = False) -> list[J
         is_first: whether it takes the place of the first message, and so keeps the text and the facts.
     """
     title = {"type": "section", "text": _markup(f"*{summary(alert)}*")}
-    link = {"type": "context", "elements": [_markup(f"<{alert.url}|Open the alert>")]}
+    link: list[Json] = []
+    if alert.url:
+        link = [{"type": "context", "elements": [_markup(f"<{alert.url}|Open the alert>")]}]
     if alert.act == "resolve" and not is_first:
-        return [title, link]
+        return [title, *link]
     content: list[Json] = [title]
     if alert.act == "trigger" or is_first:
         if alert.text:
@@ -68,7 +70,7 @@ def blocks(alert: Alert, *, has_buttons: bool, is_first: bool = False) -> list[J
         offered = [act for act in BUTTONS if alert.act == "trigger" or act != "acknowledge"]
         elements = [_snooze() if act == "snooze" else _button(act, alert.key) for act in offered]
         content.append({"type": "actions", "block_id": alert.key, "elements": elements})
-    return [*content, link]
+    return [*content, *link]
 
 
 def _button(act: str, key: str) -> dict[str, Json]:

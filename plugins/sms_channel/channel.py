@@ -64,7 +64,7 @@ class SmsChannel:
             return []
         title = f"Resolved: {alert.title}" if alert.act == "resolve" else alert.title
         room = MOST_TEXT - len(alert.url) - 1
-        has_room = room >= SHORTEST_TITLE
+        has_room = bool(alert.url) and room >= SHORTEST_TITLE
         text = shorten(title, room if has_room else MOST_TEXT, "...")  # an ellipsis would double the message's length
         text = f"{text} {alert.url}" if has_room else text
         return [text_message(secret("phone"), text, gateway=str(settings.get("gateway", "")))]

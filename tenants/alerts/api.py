@@ -14,7 +14,7 @@ from core.web.event_loop import on_event_loop
 from core.web.paging import Page, PageRequest, long_pages
 from tenants.alerts import acts, service
 from tenants.alerts.models import Alert
-from tenants.alerts.schemas import AlertDetail, AlertFilter, AlertOut, AssignIn, SnoozeIn
+from tenants.alerts.schemas import ActsIn, ActsOut, AlertDetail, AlertFilter, AlertOut, AssignIn, SnoozeIn
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
@@ -36,6 +36,13 @@ def list_alerts(_: AlertsRead, db: TenantDb, paging: Newest, wanted: Wanted) -> 
 def get_alert(_: AlertsRead, db: TenantDb, alert_id: UUID) -> AlertDetail:
     """Return an alert with its history and what channels were notified."""
     return service.get_detail(db, alert_id)
+
+
+@router.post("/act", operation_id="act_on_alerts", summary="Change several alerts", responses=responses(NotFound))
+def act_on_alerts(_: AlertsAct, db: TenantDb, body: ActsIn) -> ActsOut:
+    """Acknowledge, assign or snooze up to 100 alerts. Those that cannot be changed are skipped, and named."""
+    values = body.model_dump(include={"act", "person_id", "minutes"})
+    return ActsOut.model_validate(service.act_on_several(db, body.alert_ids, **values, source="api"))
 
 
 @router.post(

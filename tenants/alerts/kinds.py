@@ -30,6 +30,8 @@ class RuleKind:
         severity, threshold, repeat_hours: the defaults.
         unit: what the threshold counts: ``people``, ``copies``, ``days``, ``jobs`` or ``percent``; empty if it has
             none.
+        measured: whether something of the platform looks for it. The others wait for an event that a room or a
+            plugin may publish, and none does yet.
     """
 
     name: Kind
@@ -40,6 +42,7 @@ class RuleKind:
     threshold: int
     unit: str
     repeat_hours: int = 20
+    measured: bool = True
 
 
 KINDS: Final[dict[str, RuleKind]] = {
@@ -103,6 +106,7 @@ KINDS: Final[dict[str, RuleKind]] = {
             "medium",
             0,
             "",
+            measured=False,
         ),
         RuleKind(
             "dead_jobs",
@@ -130,6 +134,7 @@ KINDS: Final[dict[str, RuleKind]] = {
             "medium",
             80,
             "percent",
+            measured=False,
         ),
     )
 }

@@ -1,9 +1,10 @@
 """Routes of what admins set up for alerts: rules, routes, escalation policies, silences, on-call rotas."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from core.access import TenantDb, require
 from core.clock import now
@@ -25,11 +26,13 @@ from tenants.alerts.management_schemas import (
     RouteOut,
     RuleIn,
     RuleOut,
+    RulePreviewOut,
     SilenceIn,
     SilenceOut,
 )
 from tenants.alerts.models import AlertPolicy, AlertRoute, AlertSilence, OnCallRota
 from tenants.alerts.oncall import on_call, overrides_of
+from tenants.alerts.preview import preview
 from tenants.alerts.rules import RuleChoice
 from tenants.records.places import facility_named
 from tenants.records.repository import datim_ids
@@ -39,6 +42,9 @@ router = APIRouter(tags=["alerts"])
 Read = Annotated[Principal, Depends(require("alerts.read"))]
 Manage = Annotated[Principal, Depends(require("alerts.manage"))]
 RuleName = Annotated[str, Path(description="The rule.", examples=["viral_load"], max_length=40)]
+Threshold = Annotated[
+    int | None, Query(ge=0, le=1_000_000_000, description="In the unit of the rule; without one, as it is set.")
+]
 CHANGES = responses(NotFound, Conflict, PreconditionFailed, PreconditionRequired)
 
 
@@ -61,6 +67,19 @@ def set_alert_rule(
     """Change what a rule does. Open alerts keep their severity."""
     choice = RuleChoice(**body.model_dump())
     return _rule(response, rules.change_rule(db, rule, choice, if_match, source="api"))
+
+
+@router.get(
+    "/alert-rules/{rule}/preview",
+    operation_id="preview_alert_rule",
+    summary="Get what a rule would have raised",
+    responses=responses(NotFound),
+)
+def preview_alert_rule(_: Manage, db: TenantDb, rule: RuleName, threshold: Threshold = None) -> RulePreviewOut:
+    """Return what the rule would have raised in the last 7 days with this threshold. It changes nothing."""
+    chosen = rules.get_rule(db, rule)
+    seen = preview(db, chosen if threshold is None else replace(chosen, threshold=threshold))
+    return RulePreviewOut.model_validate(seen)
 
 
 @router.get("/alert-routes", operation_id="list_alert_routes", summary="List where alerts go")

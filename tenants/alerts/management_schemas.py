@@ -50,6 +50,9 @@ class RuleOut(RuleIn):
     stream: Stream = Field(description="Of its alerts.")
     unit: str = Field(description="What the threshold counts; empty if it has none.", examples=["copies"])
     meaning: str = Field(description="When it raises an alert.", examples=["A plugin fails again and again."])
+    measured: bool = Field(
+        description="Whether the platform looks for it. `drift` and `quota_near` wait for a source of their events."
+    )
     changed_by: str | None = Field(description="Who changed it; null: these are the defaults.", examples=[None])
     changed_at: datetime | None = Field(description="When.", examples=[None])
 
@@ -61,6 +64,7 @@ class RuleOut(RuleIn):
             stream=rule.kind.stream,
             unit=rule.kind.unit,
             meaning=rule.kind.meaning,
+            measured=rule.kind.measured,
             enabled=rule.enabled,
             severity=rule.severity,  # type: ignore[arg-type]  # a severity
             threshold=rule.threshold,
@@ -68,6 +72,22 @@ class RuleOut(RuleIn):
             changed_by=rule.changed_by,
             changed_at=rule.changed_at,
         )
+
+
+class RulePreviewOut(BaseModel):
+    """What a rule would have raised, and what it raised, in the last 7 days."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    days: int | None = Field(
+        description="Days with a scoring, for a rule that looks at scorings; null for others.", examples=[7]
+    )
+    alerts: int | None = Field(
+        description="Alerts that it would have raised on these days; for other rules now. Null if it cannot be told.",
+        examples=[4],
+    )
+    people: int = Field(description="People or things of these alerts.", examples=[31])
+    raised: int = Field(description="Alerts that it raised in the last 7 days, as it was set then.", examples=[2])
 
 
 class RouteIn(BaseModel):

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tenants.alerts.acts import LONGEST_SNOOZE, SNOOZE_MINUTES
 from tenants.alerts.kinds import Kind, Severity, Stream
 
 Status = Literal["open", "acknowledged", "resolved"]
+SeveralAct = Literal["acknowledge", "assign", "snooze"]
+MOST_ALERTS = 100
+"""Alerts of one request."""
 _ID = "019c2253-7220-70a7-a610-b4172b5ebaa0"
 _CHANNEL, _PERSON = (f"{_ID[:-4]}c0d{digit}" for digit in "12")
 
@@ -94,6 +97,41 @@ class SnoozeIn(BaseModel):
 
     minutes: int = Field(
         default=SNOOZE_MINUTES, ge=1, le=LONGEST_SNOOZE, description="Minutes, at most two weeks.", examples=[240]
+    )
+
+
+class ActsIn(BaseModel):
+    """What to do with several alerts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    act: SeveralAct = Field(description="`assign` needs `person_id`.", examples=["acknowledge"])
+    alert_ids: list[UUID] = Field(
+        min_length=1, max_length=MOST_ALERTS, description="The alerts, each once.", examples=[[_ID]]
+    )
+    person_id: UUID | None = Field(
+        default=None, description="To whom they are assigned: a colleague who acts on alerts.", examples=[None]
+    )
+    minutes: int = Field(
+        default=SNOOZE_MINUTES, ge=1, le=LONGEST_SNOOZE, description="Of a snooze, at most two weeks.", examples=[240]
+    )
+
+    @model_validator(mode="after")
+    def _names_a_person(self) -> Self:
+        if (self.act == "assign") != (self.person_id is not None):
+            message = "give person_id with assign, and with nothing else"
+            raise ValueError(message)
+        return self
+
+
+class ActsOut(BaseModel):
+    """What became of several alerts."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    changed: list[UUID] = Field(description="The alerts that were changed.", examples=[[_ID]])
+    skipped: list[UUID] = Field(
+        description="Those that are resolved, or whose facility the colleague does not reach.", examples=[[]]
     )
 
 

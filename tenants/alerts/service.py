@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from sqlmodel import col, select
 
-from core.errors import FieldError, Invalid
+from core.errors import Conflict, FieldError, Invalid
 from core.identity.people.colleagues import Colleague, colleagues
 from core.web.keyset import Slice, read_slice
 from tenants.alerts import acts
@@ -20,10 +22,10 @@ from tenants.records.places import facility_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from uuid import UUID
 
     from core.database import TenantSession
     from core.web.paging import PageRequest
+    from tenants.alerts.schemas import SeveralAct
 
 ACT: Final = "alerts.act"
 """The permission that a person needs to whom an alert is assigned."""
@@ -96,6 +98,47 @@ def assign(session: TenantSession, alert_id: UUID, person_id: UUID, *, source: s
         remedy = "Choose a colleague who acts on alerts and reaches the facility."
         raise Invalid(detail, errors=[FieldError("body.person_id", detail, remedy)])
     return acts.assign(session, alert_id, person_id, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class ActsResult:
+    """What became of several alerts: those that were changed, and those that could not be."""
+
+    changed: list[UUID]
+    skipped: list[UUID]
+
+
+def act_on_several(
+    session: TenantSession,
+    alert_ids: Collection[UUID],
+    act: SeveralAct,
+    *,
+    person_id: UUID | None = None,
+    minutes: int = acts.SNOOZE_MINUTES,
+    source: str,
+) -> ActsResult:
+    """Acknowledge, assign or snooze several alerts.
+
+    It skips those that were resolved meanwhile, and those whose facility the colleague does not reach.
+
+    Raises:
+        NotFound: there is no such alert within reach; then none is changed (404).
+    """
+    changed: list[UUID] = []
+    skipped: list[UUID] = []
+    for alert_id in sorted(set(alert_ids)):
+        try:
+            if act == "assign":
+                assign(session, alert_id, person_id or UUID(int=0), source=source)
+            elif act == "snooze":
+                acts.snooze(session, alert_id, minutes, source=source)
+            else:
+                acts.acknowledge(session, alert_id, source=source)
+        except (Conflict, Invalid):
+            skipped.append(alert_id)
+        else:
+            changed.append(alert_id)
+    return ActsResult(changed, skipped)
 
 
 def shown(session: TenantSession, rows: Sequence[Alert]) -> list[AlertOut]:

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page
-from core.database import TenantSession
-from core.errors import Conflict, Invalid
 from core.identity import Principal
 from core.identity.people.colleagues import colleagues
 from core.identity.people.members import names_of
@@ -24,7 +22,7 @@ from core.web.texts import gettext as _
 from tenants.alerts import acts, channels, service
 from tenants.alerts import people as people_of_alerts
 from tenants.alerts.kinds import KINDS, ON_LISTS
-from tenants.alerts.schemas import AlertFilter
+from tenants.alerts.schemas import AlertFilter, SeveralAct
 from tenants.portal import alert_words as words
 from tenants.portal.alert_history_words import HISTORY, details, people_in
 from tenants.portal.patient_words import STATUSES
@@ -64,7 +62,7 @@ class ListView(Filters):
 class ActsForm(Filters):
     """The form of what is done with the chosen alerts of a list; the filters lead back to it."""
 
-    act: Literal["acknowledge", "assign", "snooze"]
+    act: SeveralAct
     alert_id: list[UUID] = Field(default_factory=list, max_length=100)
     person_id: UUID | None = None
     minutes: int = Field(default=acts.SNOOZE_MINUTES, ge=1, le=acts.LONGEST_SNOOZE)
@@ -165,17 +163,12 @@ def show_people(
 @router.post("/alerts/act")
 def post_acts(_: Actor, scope: TenantScope, form: Annotated[ActsForm, Form()]) -> Response:
     """Acknowledge, assign or snooze the chosen alerts, and return to the list, which says how many it was."""
-    changed = 0
-    chosen = sorted(set(form.alert_id))
+    chosen = set(form.alert_id)
     with scope.session() as session:
-        for alert_id in chosen:
-            try:
-                _act(session, alert_id, form)
-            except (Conflict, Invalid):
-                continue  # it was resolved meanwhile, or the colleague does not reach its facility
-            changed += 1
-    filters = form.model_dump(include=_FILTERS)
-    return RedirectResponse(f"/alerts?{urlencode({**filters, 'changed': changed, 'chosen': len(chosen)})}", SEE_OTHER)
+        values = form.model_dump(include={"act", "person_id", "minutes"})
+        result = service.act_on_several(session, chosen, **values, source="page")
+    counts = {"changed": len(result.changed), "chosen": len(chosen)}
+    return RedirectResponse(f"/alerts?{urlencode({**form.model_dump(include=_FILTERS), **counts})}", SEE_OTHER)
 
 
 @router.post("/alerts/{alert_id}/act")
@@ -201,15 +194,6 @@ def post_act(
         elif act == "reopen":
             acts.reopen(session, alert_id, source="page")
     return RedirectResponse("/alerts" if back == "list" else f"/alerts/{alert_id}?done={act}", SEE_OTHER)
-
-
-def _act(session: TenantSession, alert_id: UUID, form: ActsForm) -> None:
-    if form.act == "assign":
-        service.assign(session, alert_id, form.person_id or UUID(int=0), source="page")
-    elif form.act == "snooze":
-        acts.snooze(session, alert_id, form.minutes, source="page")
-    else:
-        acts.acknowledge(session, alert_id, source="page")
 
 
 def _names(scope: Scope, actors: list[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from core.access.pages import Page, PageContext
 from core.database import TenantSession
 from core.errors import AppError, Conflict, Invalid, PreconditionFailed
 from core.identity import Principal
+from core.settings import get_settings
 from core.web.etag import etag
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
@@ -46,6 +47,7 @@ def show_routes(page: Page, principal: Manager, scope: TenantScope, done: str = 
         routes=[(row, targets.get(_target_of(row), _("a channel that is gone"))) for row in rows],
         facilities={row.uuid: row.name for row in names},
         has_channels=any(target.startswith("channel:") for target in targets),
+        has_address=bool(get_settings().public_url),
         most=management.MOST,
         words=words,
         time_of_day=time_of_day,

@@ -92,7 +92,9 @@ _NOTHING_YET: Final = {
         "Nothing measures drift yet, so this rule raises nothing. How well predictions came true is on Programme."
     ),
     "plugin_failing": marked("No plugin has failed again and again in the last 7 days."),
-    "quota_near": marked("No quota was nearly used in the last 7 days."),
+    "quota_near": marked(
+        "Nothing measures quotas yet, so this rule raises nothing. The limits of requests a minute free themselves."
+    ),
 }
 _MOST_NAMES: Final = 3
 _MANAGEMENT: Final = (

@@ -52,6 +52,11 @@ def get_alert(world: World) -> Call:
     return _item(world)
 
 
+@case("POST", "/v1/alerts/act", kind="item")
+def act_on_alerts(world: World) -> Call:
+    return Call(json={"act": "acknowledge", "alert_ids": [new_alert(world)]})
+
+
 @case("POST", "/v1/alerts/{alert_id}/acknowledge", kind="item")
 def acknowledge_alert(world: World) -> Call:
     return _item(world)
@@ -148,6 +153,11 @@ def set_alert_rule(world: World) -> Call:
 
     world.json("PUT", "/v1/alert-rules/drift", json=_rule(), headers=ANY)
     return Call(path={"rule": "drift"}, json=_rule(), headers=ANY, state=state)
+
+
+@case("GET", "/v1/alert-rules/{rule}/preview", kind="own")
+def preview_alert_rule(world: World) -> Call:
+    return Call(path={"rule": "late"}, state=lambda: world.json("GET", "/v1/alert-rules/late"))
 
 
 @case("GET", "/v1/alert-routes", kind="collection")

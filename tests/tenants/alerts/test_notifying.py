@@ -100,6 +100,7 @@ def test_what_follows_a_message_names_it_as_the_receiver_did(place, raised, rece
         ("acknowledge", "1.2"),
         ("resolve", "1.2"),
     ]
+    assert {each.url for each in receiver.messages} == {""}  # no bare path: the installation has no address
 
 
 @pytest.mark.parametrize(("repeatable", "calls", "state"), [(True, 2, "sent"), (False, 1, "unknown")])

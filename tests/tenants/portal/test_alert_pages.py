@@ -168,6 +168,25 @@ def test_several_alerts_are_acknowledged_assigned_and_snoozed_at_once(admin):
     assert (alerts[ids[0]].assigned_to, alerts[ids[1]].snoozed_until is not None) == (f"person:{admin.person}", True)
 
 
+def test_the_api_previews_a_rule_and_acts_on_several_alerts_as_the_pages_do(admin):
+    with tenant_session(admin.tenant, actor="test:1") as session:
+        signals = [Signal(subject=f"api-{number}", count=1) for number in range(2)]
+        opened = apply_signals(session, rules.get_rule(session, "drift"), signals, whole=False)
+        ids = [str(alert.uuid) for alert in opened]
+    assert admin.api.post(f"/v1/alerts/{ids[1]}/resolve").status_code == 200
+    body = {"act": "assign", "alert_ids": ids, "person_id": admin.person}
+    answer = admin.api.post("/v1/alerts/act", json=body)
+    assert answer.json() == {"changed": ids[:1], "skipped": ids[1:]}
+    assert admin.api.post("/v1/alerts/act", json={"act": "assign", "alert_ids": ids}).status_code == 422
+    assert admin.api.post("/v1/alerts/act", json={**body, "alert_ids": [admin.person]}).status_code == 404
+    seen = admin.api.get("/v1/alert-rules/dead_jobs/preview", params={"threshold": 5}).json()
+    assert seen == {"days": None, "alerts": 0, "people": 0, "raised": 0}
+    measured = {rule["kind"]: rule["measured"] for rule in admin.api.get("/v1/alert-rules").json()}
+    assert {kind for kind, looks in measured.items() if not looks} == {"drift", "quota_near"}
+    assert admin.get("/alerts/rules").text.count("Not measured yet") == 2
+    assert "has not set IIT_PUBLIC_URL" in admin.get("/alerts/routes").text
+
+
 def test_the_number_of_an_alert_opens_its_people_whom_the_audit_records(admin):
     api, day = admin.api, today("Africa/Lagos")
     patients = {}
