@@ -41,7 +41,7 @@ LEFT JOIN LATERAL (
     WHERE c.patient_uuid = p.uuid AND c.known_to IS NULL AND c.contact_date >= %(day)s
 ) c ON %(on_lists)s
 WHERE p.uuid = ANY(%(people)s::uuid[]) AND p.known_to IS NULL AND NOT p.voided AND {within_reach}
-ORDER BY c.came_on NULLS FIRST, q.expected_date, v.copies DESC, p.uuid
+ORDER BY c.came_on NULLS FIRST, q.expected_date, v.copies DESC NULLS LAST, p.uuid
 LIMIT %(most)s OFFSET %(start)s
 """)
 

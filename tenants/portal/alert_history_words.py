@@ -34,6 +34,13 @@ _WAITS: Final = {
 _HOUR, _DAY = 60, 60 * 24
 
 
+def act_words(entry: AlertEventOut) -> str:
+    """What happened."""
+    if entry.act == "notified" and not entry.detail.get("channels") and not entry.detail.get("policy"):
+        return _("No route leads to a channel, so nobody was notified")
+    return _(HISTORY.get(entry.act, entry.act))
+
+
 def details(entry: AlertEventOut, people: Mapping[str, str], zone: ZoneInfo) -> str:
     """The figures, times and people of an entry, such as ``12 now, 3 of them new``; empty if it has none.
 
@@ -65,8 +72,7 @@ def _of_change(facts: Mapping[str, Any], *_unused: object) -> list[str]:
 def _of_notice(facts: Mapping[str, Any], *_unused: object) -> list[str]:
     channels = int(facts.get("channels", 0))
     texts = [ngettext("{count} channel", "{count} channels", channels)] if channels else []
-    texts += [_("by an escalation policy")] if facts.get("policy") else []
-    return texts or [_("no route leads to a channel")]
+    return texts + ([_("by an escalation policy")] if facts.get("policy") else [])
 
 
 def _of_delay(facts: Mapping[str, Any], _person: str, zone: ZoneInfo) -> list[str]:

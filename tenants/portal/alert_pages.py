@@ -24,7 +24,7 @@ from tenants.alerts import people as people_of_alerts
 from tenants.alerts.kinds import KINDS, ON_LISTS
 from tenants.alerts.schemas import AlertFilter, SeveralAct
 from tenants.portal import alert_words as words
-from tenants.portal.alert_history_words import HISTORY, details, people_in
+from tenants.portal.alert_history_words import act_words, details, people_in
 from tenants.portal.patient_words import STATUSES
 from tenants.portal.words import age_and_sex, names_of_patients
 
@@ -124,7 +124,7 @@ def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID
         channels=names,
         colleagues=[(str(each.id), each.name) for each in assignees],
         words=words,
-        history=[(entry, HISTORY.get(entry.act, entry.act), details(entry, people, zone)) for entry in detail.history],
+        history=[(entry, act_words(entry), details(entry, people, zone)) for entry in detail.history],
         done=done,
         zone=zone,
         may_act=may_act,

@@ -114,7 +114,6 @@ def test_pages_have_words_for_each_outcome_and_reason_of_the_vocabulary():
         ("deferred", {"why": "quiet", "until": "2026-12-25T06:00:00+00:00"},
          "quiet hours until 25 Dec 2026, 07:00"),
         ("notified", {"channels": 2, "policy": True}, "2 channels · by an escalation policy"),
-        ("notified", {"channels": 0, "policy": False}, "no route leads to a channel"),
         ("escalated", {"step": 2, "person": "7", "reached": False}, "step 2 · Ada · nobody could be notified"),
         ("assigned", {"person": "7"}, "Ada"),
         ("snoozed", {"minutes": 240}, "for 4 hours"),
@@ -125,3 +124,10 @@ def test_pages_have_words_for_each_outcome_and_reason_of_the_vocabulary():
 def test_the_history_of_an_alert_says_what_happened_with_its_figures(act, detail, words):
     entry = AlertEventOut(at=datetime(2026, 12, 1, tzinfo=UTC), act=act, actor="system:alerts", detail=detail)
     assert alert_history_words.details(entry, {"person:7": "Ada"}, ZoneInfo("Africa/Lagos")) == words
+
+
+def test_the_history_of_an_alert_says_that_no_route_led_to_a_channel():
+    facts = {"at": datetime(2026, 12, 1, tzinfo=UTC), "act": "notified", "actor": "system:alerts"}
+    none, one = (AlertEventOut(**facts, detail={"channels": channels, "policy": False}) for channels in (0, 1))
+    assert alert_history_words.act_words(none) == "No route leads to a channel, so nobody was notified"
+    assert alert_history_words.act_words(one) == "Its channels were notified"
