@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from tenants.alerts.acts import LONGEST_SNOOZE, SNOOZE_MINUTES
 from tenants.alerts.kinds import Kind, Severity, Stream
@@ -110,18 +110,22 @@ class ActsIn(BaseModel):
         min_length=1, max_length=MOST_ALERTS, description="The alerts, each once.", examples=[[_ID]]
     )
     person_id: UUID | None = Field(
-        default=None, description="To whom they are assigned: a colleague who acts on alerts.", examples=[None]
+        default=None,
+        validate_default=True,
+        description="To whom they are assigned: a colleague who acts on alerts.",
+        examples=[None],
     )
     minutes: int = Field(
         default=SNOOZE_MINUTES, ge=1, le=LONGEST_SNOOZE, description="Of a snooze, at most two weeks.", examples=[240]
     )
 
-    @model_validator(mode="after")
-    def _names_a_person(self) -> Self:
-        if (self.act == "assign") != (self.person_id is not None):
-            message = "give person_id with assign, and with nothing else"
+    @field_validator("person_id")
+    @classmethod
+    def _goes_with_assign(cls, value: UUID | None, info: ValidationInfo) -> UUID | None:
+        if (info.data.get("act") == "assign") != (value is not None):
+            message = "goes with the act assign, and with no other"
             raise ValueError(message)
-        return self
+        return value
 
 
 class ActsOut(BaseModel):

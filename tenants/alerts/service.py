@@ -123,7 +123,11 @@ def act_on_several(
 
     Raises:
         NotFound: there is no such alert within reach; then none is changed (404).
+        Invalid: nobody of this id acts on alerts (422).
     """
+    if act == "assign" and person_id not in {one.id for one in colleagues(session.tenant, ACT)}:
+        detail = "the alerts cannot be assigned to this person"
+        raise Invalid(detail, errors=[FieldError("body.person_id", detail, "Choose a colleague who acts on alerts.")])
     changed: list[UUID] = []
     skipped: list[UUID] = []
     for alert_id in sorted(set(alert_ids)):

@@ -28,7 +28,7 @@ ROWS = [
     Row("GET", "/sign-in", "public", status=303),
     Row("GET", "/alerts", "alerts.read"),
     Row("GET", "/alerts/{alert_id}", "alerts.read", names=("alert_id",)),
-    Row("GET", "/alerts/{alert_id}/people", "patients.read", names=("alert_id",)),
+    Row("GET", "/alerts/{alert_id}/people", "alerts.read", names=("alert_id",)),
     Row(
         "POST",
         "/alerts/{alert_id}/act",

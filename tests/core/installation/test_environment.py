@@ -41,7 +41,9 @@ def test_safe_settings_pass_and_the_log_says_which_environment_it_is(settings_of
     settings_of(**GOOD, master_key=random_key())
     with capture_logs() as logged:
         check_environment()
-    assert [line["environment"] for line in logged] == ["production"]
+    named, warned = logged
+    assert named["environment"] == "production"
+    assert (warned["log_level"], warned["setting"]) == ("warning", "IIT_PUBLIC_URL")
 
 
 @pytest.mark.parametrize("environment", ["development", "test"])
