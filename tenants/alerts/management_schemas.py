@@ -83,7 +83,7 @@ class RulePreviewOut(BaseModel):
         description="Days with a scoring, for a rule that looks at scorings; null for others.", examples=[7]
     )
     alerts: int | None = Field(
-        description="Alerts that it would have raised on these days; for other rules now. Null if it cannot be told.",
+        description="Alerts that it would have raised on these days; for other rules now. Null if it is not known.",
         examples=[4],
     )
     people: int = Field(description="People or things of these alerts.", examples=[31])
