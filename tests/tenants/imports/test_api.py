@@ -18,6 +18,7 @@ from core.jobs.worker import drain
 from core.tenancy import CreatedTenant
 from tenants.imports import repository
 from tenants.imports.reading.reader import formats
+from tenants.imports.runner import ENDED
 
 from .conftest import MAPPING, PATIENTS, PICKUPS, rows
 from .formats.test_lamisplus_pharmacy import ROWS, workbook
@@ -59,7 +60,9 @@ def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -
     for key, text in zip(keys, (PATIENTS, PICKUPS), strict=True):
         assert key is not None
         assert blobs.get(owner.ref, key) == text.encode()
+    ended = ENDED.value("done")
     drain(owner.ref)
+    assert ENDED.value("done") == ended + 1
     done = get(api, upload)
     assert (done["state"], done["rows_read"], done["rows_rejected"]) == ("done", 7, 0)
     assert done["counts"]["dispensations"]["inserted"] == 4
@@ -138,7 +141,9 @@ def test_names_of_files_and_columns_are_no_formulas_in_the_report(api: TestClien
 
 def test_a_file_that_cannot_be_read_ends_the_import_and_not_the_job(api: TestClient, owner: CreatedTenant) -> None:
     upload = send(api, files=parts(patients__csv=PATIENTS, pickups__csv=b"%PDF-1.7")).json()
+    ended = ENDED.value("failed")
     drain(owner.ref)
+    assert ENDED.value("failed") == ended + 1
     done = get(api, upload)
     assert done["state"] == "failed"
     assert done["error"] == "pickups.csv: the file is a PDF"
