@@ -12,7 +12,7 @@ from core.database import tenant_session, watch
 
 
 @pytest.fixture
-def churned(tenant, monkeypatch):
+def churned(new_schemas, tenant, monkeypatch):
     """A tenant with a table of whose rows most are dead, and limits that a test can pass."""
     monkeypatch.setattr(watch, "DEAD_ROWS", 50)
     with tenant_session(tenant, actor="test:1") as session:
