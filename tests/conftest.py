@@ -122,17 +122,19 @@ def point_at(folder: Path) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_shared_breakers() -> Iterator[None]:
-    """Keep applications of this process from sharing their breakers, and from storing their errors.
+    """Keep applications of this process from sharing their breakers, from storing their errors, and from their end.
 
     Clients keep their application started for as long as a module or the run; its thread would ask the servers that
-    another module made for itself, and keep connections to them.
+    another module made for itself, and keep connections to them. An application that ends closes the connections, which
+    are those of the whole process: each test would begin with new ones.
     """
     from contextlib import nullcontext
 
-    from core.app import factory
+    from core.app import bounded, factory
     from core.jobs import worker
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(factory, "_close", lambda: bounded.settle(factory.SETTLE_SECONDS))
         for module in (factory, worker):
             for thread in ("sharing", "tracked"):
                 patch.setattr(module, thread, lambda _: nullcontext())
