@@ -21,6 +21,7 @@ from core.jobs import enqueue
 from tests.core.error_groups.samples import stored_error
 from tests.isolation import pages_admin, pages_alerts, pages_data, pages_followup, pages_messages
 from tests.isolation.pages import OWN, Row
+from tests.isolation.things import Things, sso_domain
 from tests.keyed import KeyedClient
 
 _PROVIDER = {"issuer": "http://127.0.0.1:9", "client_id": "iit", "version": "*"}
@@ -174,40 +175,8 @@ def signed_in(application, two, places):
     return begin
 
 
-class Things(dict):
-    """What the rows name; a report and a schedule only for the rows that name one."""
-
-    def __init__(self, named, world, facility):
-        super().__init__(named)
-        self.world, self.facility = world, facility
-
-    def __missing__(self, name):
-        body = {"kind": "mer", "format": "csv", "facility": self.facility}
-        if name in pages_followup.NAMED:
-            self[name] = pages_followup.thing_of(self.world, name, self["patient_id"])
-            return self[name]
-        if name == "report_id":
-            answer = self.world.json("POST", "/v1/reports/files", json={**body, "period": "2025Q1"})
-        else:
-            assert name == "schedule_id", name
-            moment = {"every": "month", "on_day": 5, "at_hour": 6}
-            answer = self.world.json("POST", "/v1/reports/schedules", json={**body, **moment})
-        self[name] = answer["id"]
-        return self[name]
-
-
-@pytest.fixture
-def sso_domain(world):
-    """A domain that the owner claims, and a provider of the owner's."""
-    body = {"issuer": "http://127.0.0.1:9", "client_id": "iit"}
-    world.json("PUT", "/v1/sso", json=body, headers={"If-Match": "*"})
-    domain = {"domain": f"d{uuid4().hex[:12]}.example.invalid"}
-    claims = world.json("GET", "/v1/sso/domains")["items"] or [world.json("POST", "/v1/sso/domains", json=domain)]
-    return claims[0]["id"]
-
-
-@pytest.fixture
-def things(world, places, signed_in, sso_domain):
+@pytest.fixture(scope="module")
+def things(world, places):
     """What the rows name: all of the owner's, new for each test; ``case_manager`` recorded the attempt."""
 
     def prepare(recorder, row):
@@ -216,7 +185,8 @@ def things(world, places, signed_in, sso_domain):
         patient = world.owner.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]
         named = {"patient_id": patient, "number": number, "new_id": str(uuid4()), "attempt_id": str(uuid4())}
         named |= {name: str(uuid4()) for name in ("session_id", "tenant_id", "secret", "absence_id")}
-        named["domain_id"] = sso_domain
+        if row.path.startswith("/admin/sso"):
+            named["domain_id"] = sso_domain(world)
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_alerts.things_of(world, row.names)
@@ -227,6 +197,20 @@ def things(world, places, signed_in, sso_domain):
         return Things(named, world, places[0]["datim_id"])
 
     return prepare
+
+
+@pytest.fixture(scope="module")
+def standing(things):
+    """Things that no test changes, for requests that are rejected: shared by the rows that name the same."""
+    shared = {}
+
+    def find(row):
+        key = (row.names, row.path.startswith("/admin/sso"))
+        if key not in shared:
+            shared[key] = things(None, row)
+        return shared[key]
+
+    return find
 
 
 def test_every_page_has_its_row_and_every_row_its_page(application):
@@ -253,19 +237,19 @@ def test_who_may_gets_the_page(row, things, signed_in):
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.needs != "public"], ids=str)
-def test_nobody_is_sent_to_the_sign_in(row, application, things):
-    answer = row.ask(KeyedClient(application, base_url=OWN, follow_redirects=False), things(None, row))
+def test_nobody_is_sent_to_the_sign_in(row, application, standing):
+    answer = row.ask(KeyedClient(application, base_url=OWN, follow_redirects=False), standing(row))
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in")
 
 
 @pytest.mark.parametrize("row", GUARDED, ids=str)
-def test_another_role_is_told_what_is_needed(row, things, signed_in):
+def test_another_role_is_told_what_is_needed(row, standing, signed_in):
     assert row.needs not in permissions_of_role(may_not(row))
-    answer = row.ask(signed_in("owner", may_not(row)), things(None, row))
+    answer = row.ask(signed_in("owner", may_not(row)), standing(row))
     assert answer.status_code == 403
     assert "text/html" in answer.headers["content-type"]
-    text, needed = html.unescape(answer.text), {row.needs, "patients.read", "risk.read"}
+    text, needed = html.unescape(answer.text), {row.needs, "alerts.read", "patients.read", "risk.read"}
     assert any(permission_words(name) in text for name in needed)
     assert row.needs not in text
 
@@ -281,8 +265,8 @@ def test_another_tenant_has_no_such_thing(row, things, signed_in):
 
 
 @pytest.mark.parametrize("row", [row for row in GUARDED if row.needs in OF_THE_WHOLE_TENANT], ids=str)
-def test_who_reaches_a_part_of_the_facilities_does_nothing_to_the_whole_tenant(row, things, signed_in, places):
-    answer = row.ask(signed_in("owner", may(row), places[0]["datim_id"]), things(None, row))
+def test_who_reaches_a_part_of_the_facilities_does_nothing_to_the_whole_tenant(row, standing, signed_in, places):
+    answer = row.ask(signed_in("owner", may(row), places[0]["datim_id"]), standing(row))
     assert answer.status_code == 403
     assert "you reach some" in answer.text
 
@@ -323,8 +307,8 @@ def test_who_has_no_assigned_patient_sees_none(row, things, signed_in, by_patien
 
 
 @pytest.mark.parametrize("row", [row for row in GUARDED if not row.confined], ids=str)
-def test_who_reaches_some_facilities_is_told_that_the_page_concerns_all(row, things, signed_in, places):
-    answer = row.ask(signed_in("owner", may(row), places[0]["datim_id"]), things(None, row))
+def test_who_reaches_some_facilities_is_told_that_the_page_concerns_all(row, standing, signed_in, places):
+    answer = row.ask(signed_in("owner", may(row), places[0]["datim_id"]), standing(row))
     assert answer.status_code == 403
     assert "all facilities" in answer.text
 
