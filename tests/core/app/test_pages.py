@@ -34,9 +34,14 @@ def sessions(monkeypatch, owner):
     return sessions
 
 
-@pytest.fixture
-def app(sessions):
+@pytest.fixture(scope="module")
+def sample_app(database):
     return create_app([feature, SAMPLE])
+
+
+@pytest.fixture
+def app(sessions, sample_app):
+    return sample_app
 
 
 @pytest.fixture
