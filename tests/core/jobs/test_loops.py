@@ -14,7 +14,7 @@ from core.jobs import loops
 from core.jobs.loops import Loops, run_loop
 from core.retention import service as retention
 
-PATIENCE = 30.0
+PATIENCE = 180.0
 MODULE = "tests.core.jobs.test_loops"
 ROOT = Path(__file__).parents[3]
 KILL = (

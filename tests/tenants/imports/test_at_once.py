@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 SENDERS = 8
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def order() -> Order:
