@@ -178,6 +178,7 @@ FACES: Final = (
     Face("hold-out", "GET /follow-up/hold-out", ADMIN),
     Face("hold-out-wrong", "POST /follow-up/hold-out", ADMIN, "/follow-up/hold-out", send("Record the approval")),
     Face("today-size", "GET /today/size", ADMIN),
+    Face("today-size-empty", "GET /today/size", "partner_admin@new-partner"),
     Face("targets", "GET /follow-up/targets", ADMIN),
     Face("targets-wrong", "POST /follow-up/targets", ADMIN, "/follow-up/targets", send("Save the target", reached="x")),
     Face("targets-file-wrong", "POST /follow-up/targets/file", ADMIN, "/follow-up/targets", _WRONG_TARGETS),
