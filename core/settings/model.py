@@ -95,9 +95,7 @@ class Settings(ObservingSettings, ReplicaSettings):
         description="Free bytes of a disk below which `/health/ready` answers that it is not ready.",
     )
     disk_low_bytes: int = Field(
-        default=2_000_000_000,
-        ge=0,
-        description="Free bytes of a disk below which `/health/ready` and `iit status` warn.",
+        default=2_000_000_000, ge=0, description="Free bytes of a disk below which readiness and `iit status` warn."
     )
     host: str = Field(default="127.0.0.1", description="Address that `iit serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")

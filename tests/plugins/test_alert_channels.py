@@ -392,16 +392,3 @@ def test_slack_says_by_a_webhook_and_by_a_bot_what_became_of_an_alert():
         assert tell(SlackWebhook(), vendor) == failed("channel_is_archived")
         wrong = {**vendor.bot_settings, "bot_token": "xoxb-wrong"}
         assert tell(SlackBot(), vendor, wrong) == failed("invalid_auth")
-
-
-@pytest.mark.parametrize("channel", [*CHANNELS, SmsChannel(), Email()], ids=lambda channel: channel.name)
-def test_a_message_has_no_link_where_the_installation_has_no_address(channel):
-    settings = SETTINGS.get(channel.name, {"to": "a@example.org"})
-
-    def sent_with(url):
-        requests = channel.requests(alert(url=url), settings)
-        return json.dumps([[each.json, each.form, each.text] for each in requests], default=str)
-
-    bare = sent_with("")
-    assert "https://iit.example.org" in sent_with("https://iit.example.org/a")
-    assert not [mark for mark in ("Open the alert", "client_url", "<|") if mark in bare]
