@@ -274,7 +274,8 @@ def _apply(
     name = draft.name.strip()
     if any(other.name == name and other.id != row.id for other in list_instances(session, row.kind)):
         detail = phrase("another instance has the name {name}", name=name)
-        raise Conflict(detail, remedy="Choose another name.", errors=[FieldError("name", detail)])
+        remedy = phrase("Choose another name.")
+        raise Conflict(detail, remedy=remedy, errors=[FieldError("name", detail, remedy)])
     names = secret_names(offer.schema)
     new = {each: value for each, value in draft.settings.items() if each in names and value is not None}
     stays = {each: value for each, value in secrets.items() if each in names and each not in new}
@@ -302,7 +303,7 @@ def _checked(offer: Offer, name: str, settings: Mapping[str, Any]) -> dict[str, 
     if _NAME.fullmatch(name):
         return check_settings(offer.schema, settings)
     detail = phrase("the name needs 1 to 80 characters")
-    errors = [FieldError("name", detail)]
+    errors = [FieldError("name", detail, "Choose another name.")]
     try:
         check_settings(offer.schema, settings)
     except Invalid as error:

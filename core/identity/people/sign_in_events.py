@@ -53,7 +53,8 @@ _INSERT = (
 )
 _WAITING = text(
     "SELECT id FROM platform.sign_in_events WHERE copied_at IS NULL"
-    " AND (CAST(:person AS uuid) IS NULL OR person_id = :person) ORDER BY id LIMIT :limit"
+    " AND (CAST(:person AS uuid) IS NULL OR person_id = :person)"
+    " AND (CAST(:after AS uuid) IS NULL OR id > :after) ORDER BY id LIMIT :limit"
 )
 _TAKE = text(
     "SELECT e.person_id, e.tenant_id, e.action, e.actor, e.detail, e.occurred_at, p.operator_role"
@@ -144,10 +145,12 @@ def copy_of(person_id: UUID) -> None:
 
 def copy_all(stopping: Event) -> None:
     """Copy all events that wait, and delete old ones that were copied: one round of the loop."""
-    for event_id in _waiting(None):
-        if stopping.is_set():
-            return
-        _try_copy(event_id)
+    last: UUID | None = None
+    while batch := _waiting(None, after=last):  # beyond those that fail, which must not keep back the others
+        for last in batch:
+            if stopping.is_set():
+                return
+            _try_copy(last)
     with platform_session() as session:
         session.execute(
             text("DELETE FROM platform.sign_in_events WHERE copied_at IS NOT NULL AND occurred_at < :old"),
@@ -169,9 +172,9 @@ def _values(
     }
 
 
-def _waiting(person_id: UUID | None) -> list[UUID]:
+def _waiting(person_id: UUID | None, after: UUID | None = None) -> list[UUID]:
     with platform_session() as session:
-        return list(session.scalars(_WAITING, {"person": person_id, "limit": _BATCH}))
+        return list(session.scalars(_WAITING, {"person": person_id, "after": after, "limit": _BATCH}))
 
 
 def _try_copy(event_id: UUID) -> None:

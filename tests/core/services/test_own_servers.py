@@ -93,7 +93,7 @@ def test_rights_of_everybody_are_told_until_the_printed_sql_has_closed_them(prep
 
     before = iit("--json")
     assert before.returncode == 3
-    assert len(json.loads(before.stdout)["databases"][0]["open"]) == 4
+    assert len(json.loads(before.stdout)["databases"][0]["open"]) == 5
     printed = iit("--sql", "--keep", "iit_owner")
     address = prepared["DATABASE_OWNER_URL"].replace("iit_owner", "postgres")
     with psycopg.connect(address, autocommit=True) as link:

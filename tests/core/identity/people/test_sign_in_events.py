@@ -65,6 +65,21 @@ def test_a_failure_is_copied_within_seconds_to_every_tenant_of_a_known_person_wi
     assert actions(first, person_id).count("page:person:sign_in_fail") == 1
 
 
+def test_events_that_fail_keep_back_no_other(tenant, add_person, begin, monkeypatch):
+    for _ in range(2):
+        _, email = add_person()
+        with pytest.raises(Unauthenticated):
+            begin(email, "a wrong password")
+    copy, tried = sign_in_events._try_copy, []
+    monkeypatch.setattr(sign_in_events, "_BATCH", 1)
+    monkeypatch.setattr(sign_in_events, "_try_copy", tried.append)
+    copy_all()
+    assert len(tried) >= 2
+    assert len(tried) == len(set(tried))
+    for event_id in tried:
+        copy(event_id)
+
+
 def test_a_failure_of_an_unknown_person_leaves_nothing(tenant, begin):
     from sqlalchemy import text
 
