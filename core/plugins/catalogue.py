@@ -14,8 +14,8 @@ import structlog
 from core.database import require_none
 from core.errors import NotFound
 from core.plugins import manager
-from core.plugins.errors import PluginFailed
-from core.plugins.hook_calls import OtherVersionError, call_hook, facts_of
+from core.plugins.errors import OtherVersionError, PluginFailed
+from core.plugins.hook_calls import call_hook, facts_of
 from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_schema
 from core.settings import get_settings

@@ -25,6 +25,10 @@ class PluginTimedOut(PluginFailed):
     hint = "Fit on fewer decisions, or give it more time."
 
 
+class OtherVersionError(PluginFailed):
+    """The plugin is written for another major version of the hooks."""
+
+
 class PluginBusy(PluginFailed):
     """A plugin was not called, because too many of its calls are under way. It is no failure of the plugin."""
 

@@ -8,14 +8,10 @@ from typing import Any
 
 import pluggy
 
-from core.plugins.errors import PluginFailed
+from core.plugins.errors import OtherVersionError, PluginFailed
 from core.plugins.kinds import KINDS, types_of
 from core.plugins.wire import checked, decode, encode
 from plugins.sdk import PROJECT, SPEC_VERSION, PluginContext, hooks
-
-
-class OtherVersionError(PluginFailed):
-    """The plugin is written for another major version of the hooks."""
 
 
 def call_hook(point: EntryPoint, hook: str) -> list[Any]:

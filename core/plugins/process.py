@@ -19,7 +19,7 @@ from core import scratch, tracing
 from core.database import require_none
 from core.errors import FieldError, Invalid
 from core.plugins.confinement import confinement
-from core.plugins.errors import PluginFailed, PluginTimedOut
+from core.plugins.errors import OtherVersionError, PluginFailed, PluginTimedOut
 from core.plugins.exchange import MAX_REPLY, REPLY, REQUEST, read_bytes, write_json
 from core.resilience import seconds_left
 
@@ -75,6 +75,7 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
 
     Raises:
         Invalid: the plugin rejected the data or a parameter.
+        OtherVersionError: it was written for another version of the hooks.
         PluginTimedOut: it was killed at its time limit.
         PluginFailed: it raised, died, or gave no readable answer.
         TransactionOpenError: the caller has a transaction open.
@@ -91,6 +92,8 @@ def run(folder: Path, plugin: str, request: Mapping[str, Any], limits: Limits) -
     if kind == BAD_DATA:
         detail = f"plugin {plugin!r} cannot use this: {message}"
         raise Invalid(detail, errors=[FieldError("params", message)])
+    if kind == OtherVersionError.__name__:
+        raise OtherVersionError(message)
     detail = f"plugin {plugin!r} failed: {kind}: {message}"
     raise PluginFailed(detail)
 
