@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from core import metering
 from core.clock import now
 from core.database import TransactionOpenError, tenant_session
-from core.plugins import instances, request_sender, sending, usable_instances
+from core.metrics import readings
+from core.plugins import calls, instances, request_sender, sending, usable_instances
 from core.plugins.instances import InstanceIn
 from plugins.sdk import Alert, HttpRequest, Signature, retry, secret, sent, unknown
 from tests.core.outgoing.receivers import Receiver
@@ -79,6 +81,28 @@ def test_a_channel_describes_and_the_platform_sends_with_the_secret(tenant, rece
     assert path == "/in"
     assert json.loads(body) == {"title": "Viral load", "room": "general", "token": TOKEN}
     assert (outcome.state, outcome.reference) == ("sent", "m-******"), "the plugin sees no secret in the answer"
+
+
+def test_requests_and_calls_are_counted_and_traced(tenant, receiver, monkeypatch):
+    spans, begin = [], calls.tracing.span
+
+    def span(name, **attributes):
+        if "iit_plugin_operation" in attributes:
+            spans.append((name, attributes["iit_plugin_operation"]))
+        return begin(name, **attributes)
+
+    def counted():
+        with tenant_session(tenant, actor="test:1") as session:
+            requests = metering.totals(session)[request_sender.METER]
+        (reading,) = [each for each in readings() if each.name == "iit_plugin_calls_total"]
+        return requests, {sample.labels: sample.value for sample in reading.samples}.get(("sample", "done"), 0)
+
+    monkeypatch.setattr(calls.tracing, "span", span)
+    before = counted()
+    assert send(tenant, receiver)[1].state == "sent"
+    after = counted()
+    assert [late - early for early, late in zip(before, after, strict=True)] == [1, 2]
+    assert spans == [("plugin sample", "requests"), ("plugin sample", "outcome")]
 
 
 def test_what_looks_like_a_mark_in_an_alert_is_no_mark(tenant, receiver):
