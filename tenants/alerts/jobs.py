@@ -17,7 +17,7 @@ from tenants.alerts.findings import FOUND_BY, on_lists
 from tenants.alerts.kinds import ON_LISTS
 from tenants.alerts.messages import message_of
 from tenants.alerts.models import OPEN, Alert, AlertDelivery
-from tenants.alerts.notifying import DELIVER, ESCALATE, NOTIFY, ask, ask_step, notify
+from tenants.alerts.notifying import DELIVER, ESCALATE, NOTIFY, ask, ask_notice, ask_step, notify
 from tenants.alerts.rules import get_rule
 from tenants.alerts.signals import apply_signals
 from tenants.cohort.service import cohort_settings
@@ -73,17 +73,19 @@ def check(context: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001
 
 @job(NOTIFY, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
 def notify_later(context: JobContext, payload: dict[str, Any]) -> None:
-    """Notify the channels of an alert that waited for the end of quiet hours, a silence or a snooze."""
+    """Notify the channels of an alert that waited for the end of quiet hours, a silence, a snooze or its own pause.
+
+    An acknowledged alert waits only if it has grown since: it is open again, because somebody must look.
+    """
     with context.session() as session:
         row = locked(session, UUID(payload["alert_id"]))
         context.finish(session)
         if row is not None and row.status in OPEN and row.notify_at is not None:
-            if row.status == "open" and row.notify_at <= now():
-                row.snoozed_until = None
+            if row.notify_at <= now():
+                row.status, row.snoozed_until = "open", None
                 notify(session, row)
-            elif row.status == "open":
-                values = {"alert_id": str(row.uuid)}
-                enqueue(session, NOTIFY, values, run_after=row.notify_at, dedupe_key=str(row.uuid))
+            else:
+                ask_notice(session, row)
 
 
 @job(ESCALATE, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))

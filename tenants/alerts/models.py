@@ -59,7 +59,8 @@ class Alert(_EarlierColumns, TenantBase, table=True):
         data_date: the date to which the data of the rule ran.
         dedupe_key: one alert that has not ended per key, so that a cause that goes on raises one alert.
         snoozed_until: nobody is notified before this time.
-        notify_at: when the channels are to be notified, because quiet hours, a silence or a snooze defer it.
+        notify_at: when the channels are to be notified, because quiet hours, a silence, a snooze or its own pause
+            defer it.
         notified_at: when the channels were last notified.
         policy_id, step, step_at: its escalation policy, the next step, and when it is due.
         assigned_to: the person who looks after it, as an actor.

@@ -49,7 +49,7 @@ def notify(session: TenantSession, alert: Alert, *, moment: datetime | None = No
     if until is not None:
         alert.notify_at = until
         note(session, alert, "deferred", {"until": until.isoformat(), "why": why})
-        enqueue(session, NOTIFY, {"alert_id": str(alert.uuid)}, run_after=until, dedupe_key=str(alert.uuid))
+        ask_notice(session, alert)
         return
     targets = targets_of(session, alert, present)
     alert.notify_at, alert.notified_at = None, present
@@ -97,6 +97,11 @@ def was_notified(session: TenantSession, alert_id: UUID, channel_id: UUID) -> bo
 def ask(session: TenantSession, delivery_id: UUID, due: datetime | None = None) -> None:
     """Have a delivery sent, once this transaction commits."""
     enqueue(session, DELIVER, {"delivery_id": str(delivery_id)}, run_after=due, dedupe_key=str(delivery_id))
+
+
+def ask_notice(session: TenantSession, alert: Alert) -> None:
+    """Have an alert look at its ``notify_at`` whether channels are to be notified."""
+    enqueue(session, NOTIFY, {"alert_id": str(alert.uuid)}, run_after=alert.notify_at, dedupe_key=str(alert.uuid))
 
 
 def ask_step(session: TenantSession, alert: Alert) -> None:

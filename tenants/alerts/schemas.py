@@ -41,7 +41,8 @@ class AlertOut(BaseModel):
     acknowledged_at: datetime | None = Field(description="When.", examples=[None])
     snoozed_until: datetime | None = Field(description="Nobody is notified of it until then.", examples=[None])
     notify_at: datetime | None = Field(
-        description="When channels are notified, if quiet hours, a silence or a snooze defer it.", examples=[None]
+        description="When channels are notified, if quiet hours, a silence, a snooze or its own pause defer it.",
+        examples=[None],
     )
     resolved_at: datetime | None = Field(description="When it ended.", examples=[None])
     resolution: Literal["person", "channel", "cause_ended"] | None = Field(description="Why it ended.", examples=[None])

@@ -13,7 +13,7 @@ from core.database.locks import lock_own
 from tenants.alerts.acts import end
 from tenants.alerts.history import announce, note
 from tenants.alerts.models import OPEN, Alert
-from tenants.alerts.notifying import notify
+from tenants.alerts.notifying import ask_notice, notify
 from tenants.alerts.outcomes import RULES, outcomes_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,10 @@ def _open(session: TenantSession, rule: Rule, signal: Signal, data_date: date | 
 
 
 def _update(session: TenantSession, rule: Rule, row: Alert, signal: Signal, data_date: date | None) -> bool:
-    """Bring an alert up to date. Return whether it notifies its channels again: something is new, and it is time."""
+    """Bring an alert up to date. Return whether it notifies its channels again: something is new, and it is time.
+
+    If it is not time yet, the channels are notified when it is.
+    """
     before = (row.count, set(row.patients))
     newcomers, gone = len(signal.people - before[1]), _gone(session, row, signal.people)
     row.patients, row.count = sorted(signal.people), signal.count
@@ -124,8 +127,13 @@ def _update(session: TenantSession, rule: Rule, row: Alert, signal: Signal, data
         return False
     more = newcomers or max(0, signal.count - before[0])
     note(session, row, "changed", {"count": signal.count, "new": more, **gone}, actor="system:alerts")
-    rested = row.notified_at is None or row.notified_at + timedelta(hours=rule.repeat_hours) <= now()
-    if not more or not rested or row.notify_at is not None:
+    if not more or row.notify_at is not None:
+        return False
+    if row.notified_at is not None and (due := row.notified_at + timedelta(hours=rule.repeat_hours)) > now():
+        row.notify_at = due
+        session.add(row)
+        session.flush()
+        ask_notice(session, row)
         return False
     if row.status == "acknowledged":
         row.status = "open"  # new people: somebody must look again
