@@ -7,11 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
-from core.jobs import LeaseLost
+from core import metering
+from core.jobs import LeaseLost, enqueue
 from core.jobs.worker import drain
 from plugins.sdk import DeliveryReport, Outcome
 from tenants.messages import sending
 from tenants.messages.models import Communication
+from tenants.messages.planning import PLAN
 
 
 def test_a_reminder_goes_from_consent_to_the_history_of_the_patient(partner, network):
@@ -37,6 +39,21 @@ def test_a_reminder_goes_from_consent_to_the_history_of_the_patient(partner, net
         row = session.exec(select(Communication).where(Communication.uuid == UUID(message["id"]))).one()
         assert b"0803" not in row.recipient_enc
         assert b"Sunrise" not in row.body_enc
+
+
+def test_a_contact_is_reminded_of_two_days_and_one_day_before_and_each_part_is_metered(partner, network):
+    def metered():
+        with partner.session() as session:
+            return metering.totals(session)["sms_segments"]
+
+    patient, before = partner.patient(), metered()
+    for later in (0, 0, 1, 1):
+        with partner.session() as session:
+            enqueue(session, PLAN, {"day": str(partner.day + timedelta(later))})
+        drain(partner.tenant)
+    contact = str(partner.day + timedelta(2))
+    assert [(m["state"], m["contact_date"]) for m in partner.messages(patient)] == [("sent", contact)] * 2
+    assert metered() - before == len(network.sent)
 
 
 @pytest.mark.parametrize(
