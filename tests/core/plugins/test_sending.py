@@ -86,10 +86,10 @@ def test_a_channel_describes_and_the_platform_sends_with_the_secret(tenant, rece
 def test_requests_and_calls_are_counted_and_traced(tenant, receiver, monkeypatch):
     spans, begin = [], calls.tracing.span
 
-    def span(name, **attributes):
+    def span(name, *kind, **attributes):
         if "iit_plugin_operation" in attributes:
             spans.append((name, attributes["iit_plugin_operation"]))
-        return begin(name, **attributes)
+        return begin(name, *kind, **attributes)
 
     def counted():
         with tenant_session(tenant, actor="test:1") as session:
