@@ -15,6 +15,7 @@ from core.database import require_none
 from core.errors import NotFound
 from core.plugins import manager
 from core.plugins.errors import OtherVersionError, PluginFailed
+from core.plugins.filling import storable
 from core.plugins.hook_calls import call_hook, facts_of
 from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_schema
@@ -155,6 +156,8 @@ def _discover() -> list[InstalledPlugin]:
     )
     if not all(map(manager.is_first_party, points)):
         require_none("plugins discovered")
+    if unknown := _only_for(get_settings().plugins_only_for).keys() - {point.name for point in points}:
+        log.warning("no such plugin is installed", setting="IIT_PLUGINS_ONLY_FOR", names=sorted(unknown))
     taken: set[tuple[str, str]] = set()
     return [_look_at(point, taken) for point in points]
 
@@ -178,7 +181,7 @@ def _look_at(point: EntryPoint, taken: set[tuple[str, str]]) -> InstalledPlugin:
         manager.count_failure(point.name, "offers", PluginFailed(reason))
         log.warning("plugin_left_out", plugin=point.name, reason=reason)
     distribution, version = ("", "") if point.dist is None else (point.dist.name, point.dist.version)
-    return InstalledPlugin(point.name, distribution, version, first_party, state, reason, offered)
+    return InstalledPlugin(point.name, distribution, version, first_party, state, storable(reason), offered)
 
 
 def _offers_of(point: EntryPoint, *, first_party: bool, taken: set[tuple[str, str]]) -> list[Offer]:

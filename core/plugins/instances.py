@@ -156,15 +156,11 @@ def change_instance(
     row = get_instance(session, instance_id, lock=True)
     seen.check(row.version_id)
     offer = get_offer(row.kind, row.plugin, session.tenant)
-    before = (row.name, row.settings, row.enabled)
-    _apply(session, row, offer, draft, secrets_of(session, row))
-    names = [
-        name
-        for name, old, new in zip(
-            ("name", "settings", "enabled"), before, (row.name, row.settings, row.enabled), strict=True
-        )
-        if old != new
-    ]
+    secrets = secrets_of(session, row)
+    before = {"name": row.name, "settings": row.settings, "enabled": row.enabled, "secrets": secrets}
+    _apply(session, row, offer, draft, secrets)
+    after = {"name": row.name, "settings": row.settings, "enabled": row.enabled, "secrets": secrets_of(session, row)}
+    names = [name for name, value in after.items() if value != before[name]]
     audit.record(session, f"{source}:plugin:change", "plugin_instance", instance_id, {"changed": names})
     return row
 

@@ -26,6 +26,9 @@ HOSTS: Final = "x-hosts"
 """Keyword of a schema: the hosts to which requests may go, besides those of addresses in the settings."""
 MOST_SETTINGS_BYTES: Final = 32_768
 _MOST_PROPERTIES: Final = 60
+_BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength")
+_LARGEST_BOUND: Final = 10**15
+"""A form shows bounds in words, and no larger whole number is exact."""
 _ABOUT: Final = {"title", "description", "default", "examples", "writeOnly", "enum", "const", "format", "deprecated"}
 _WORDS: Final = {
     "string": _ABOUT | {"type", "minLength", "maxLength", "pattern"},
@@ -201,13 +204,15 @@ def _faults(schema: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - f
 
 def _dialect_fault(schema: Mapping[str, Any]) -> str:
     try:
-        if len(json.dumps(schema)) > MOST_SETTINGS_BYTES:
+        if len(json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()) > MOST_SETTINGS_BYTES:
             return "is too large"
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return f"is no JSON Schema (2020-12): {'.'.join(map(str, error.absolute_path))[:80]}"
     except RecursionError:
         return "is too large"
+    except ValueError:  # such as NaN, or half of a surrogate pair: every answer that shows the schema would fail
+        return "has a number or a text that no JSON can carry"
     return ""
 
 
@@ -231,5 +236,7 @@ def _property_faults(name: str, each: Any, *, trusted: bool) -> Iterator[str]:  
 def _word_faults(each: Mapping[str, Any], *, trusted: bool) -> Iterator[str]:
     if unknown := sorted(each.keys() - _WORDS[each["type"]]):
         yield f"uses {unknown[0]!r}, which forms cannot show"
+    if any(abs(each.get(bound, 0)) > _LARGEST_BOUND for bound in _BOUNDS):
+        yield f"has a bound beyond {_LARGEST_BOUND:,}"
     if "pattern" in each and not trusted:
         yield "uses 'pattern': use 'enum', 'format', 'minLength' or 'maxLength'"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tenants.alerts.rules import Rule
 
 _MONTHS: Final = 12
+_LONGEST_DAYS: Final = 36_500
 _LEFT: Final = ["died", "transferred_out", "stopped", "invalid"]
 """Statuses of the cohort of people who are in nobody's care here."""
 _ON_LISTS: Final = """
@@ -95,10 +96,10 @@ def without_data(session: TenantSession, rule: Rule, day: date) -> list[Signal]:
     That is one signal for all facilities whose records end too early, so that a silent server is one alert, and one for
     each source whose fetches found no new file for as long. A paused source has none.
     """
-    values = {"days": rule.threshold, "open": list(OPEN)}
+    days = min(rule.threshold, _LONGEST_DAYS)  # a rule takes more than a calendar has
     with session.cursor() as cursor:
-        rows = cursor.execute(_NO_DATA, {"since": day - timedelta(days=rule.threshold)}).fetchall()
-        sources = cursor.execute(_NO_FILES, values).fetchall()
+        rows = cursor.execute(_NO_DATA, {"since": day - timedelta(days=days)}).fetchall()
+        sources = cursor.execute(_NO_FILES, {"days": days, "open": list(OPEN)}).fetchall()
     signals = [
         Signal(subject=f"source:{uuid}", count=1, facts={"source": name, "last": last.isoformat()})
         for uuid, name, last in sources

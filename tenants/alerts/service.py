@@ -71,10 +71,14 @@ def get_detail(session: TenantSession, alert_id: UUID) -> AlertDetail:
 
 def assignees(session: TenantSession, alert: Alert) -> list[Colleague]:
     """Return the people to whom the alert can be assigned, by name: they act on alerts, and reach its facility."""
+    return _reaching(session, alert, colleagues(session.tenant, ACT))
+
+
+def _reaching(session: TenantSession, alert: Alert, people: Sequence[Colleague]) -> list[Colleague]:
     place = None if alert.facility_uuid is None else session.get(Facility, alert.facility_uuid)
     return [
         one
-        for one in colleagues(session.tenant, ACT)
+        for one in people
         if one.reach.everything
         or (
             place is not None
@@ -93,7 +97,11 @@ def assign(session: TenantSession, alert_id: UUID, person_id: UUID, *, source: s
         Conflict: it is resolved (409).
         Invalid: the person cannot look after it (422).
     """
-    if person_id not in {one.id for one in assignees(session, find_alert(session, alert_id))}:
+    return _assign(session, alert_id, person_id, colleagues(session.tenant, ACT), source)
+
+
+def _assign(session: TenantSession, alert_id: UUID, person_id: UUID, people: Sequence[Colleague], source: str) -> Alert:
+    if person_id not in {one.id for one in _reaching(session, find_alert(session, alert_id), people)}:
         detail = "the alert cannot be assigned to this person"
         remedy = "Choose a colleague who acts on alerts and reaches the facility."
         raise Invalid(detail, errors=[FieldError("body.person_id", detail, remedy)])
@@ -125,7 +133,8 @@ def act_on_several(
         NotFound: there is no such alert within reach; then none is changed (404).
         Invalid: nobody of this id acts on alerts (422).
     """
-    if act == "assign" and person_id not in {one.id for one in colleagues(session.tenant, ACT)}:
+    people = colleagues(session.tenant, ACT) if act == "assign" else []
+    if act == "assign" and person_id not in {one.id for one in people}:
         detail = "the alerts cannot be assigned to this person"
         raise Invalid(detail, errors=[FieldError("body.person_id", detail, "Choose a colleague who acts on alerts.")])
     changed: list[UUID] = []
@@ -133,7 +142,7 @@ def act_on_several(
     for alert_id in sorted(set(alert_ids)):
         try:
             if act == "assign":
-                assign(session, alert_id, person_id or UUID(int=0), source=source)
+                _assign(session, alert_id, person_id or UUID(int=0), people, source)
             elif act == "snooze":
                 acts.snooze(session, alert_id, minutes, source=source)
             else:

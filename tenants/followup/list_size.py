@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from sqlmodel import delete, select
+from sqlmodel import col, delete, select
 
 from core.clock import now
 from core.tenancy import settings as tenant_settings
@@ -100,7 +100,8 @@ class Catch:
 
 def read_places(session: TenantSession) -> Places:
     """The best places of the resolved weeks, as they were last counted: after the last import, or last night."""
-    row = session.exec(select(ListPlaces)).first()
+    # Two looks that end together leave a row each, until the next one.
+    row = session.exec(select(ListPlaces).order_by(col(ListPlaces.measured_at).desc())).first()
     if row is None:
         return Places(None, None, {}, {}, 0)
     people = {place: count for place, count, _ in row.places}

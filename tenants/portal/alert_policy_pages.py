@@ -139,6 +139,8 @@ def _form_page(
     with scope.session(readonly=True) as session:
         targets = _targets(session)
     rows = [row for row in form.rows() if row[1]]
+    # A channel that is switched off must not leave the policy when somebody saves the form.
+    targets += [(each, _("a channel that is gone")) for each in sorted({row[1] for row in rows} - dict(targets).keys())]
     blank = max(1, 2 - len(rows)) + more
     return page.render(
         "portal/alerts/policy.html",

@@ -200,6 +200,8 @@ def _form_page(
     with scope.session(readonly=True) as session:
         known = [(str(each.id), each.name) for each in channels.list_channels(session)]
     rows = [row for row in form.rows() if row[0]]
+    # A channel that is switched off must not turn into the first of the list when somebody saves the form.
+    known += [(each, _("a channel that is gone")) for each in sorted({row[1] for row in rows} - dict(known).keys())]
     blank = max(1, 2 - len(rows)) + more
     return page.render(
         "portal/alerts/rota.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from core.plugins.settings_schema import MISSING, secret_names
@@ -200,9 +201,10 @@ def _value(field: PluginField) -> object:
 
 def _number(text: str, *, whole: bool) -> float | str:
     try:
-        return int(text) if whole else float(text.replace(",", "."))
+        number = int(text) if whole else float(text.replace(",", "."))
     except ValueError:
         return text
+    return number if whole or isfinite(number) else text
 
 
 def _rule(each: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.database import tenant_session
 from core.identity.keys import create_key
@@ -58,3 +59,11 @@ def test_a_plugin_for_one_tenant_is_not_installed_for_another(theirs, api, modul
 def test_what_comes_with_the_platform_is_for_every_tenant(api, settings_of):
     settings_of(plugins_only_for="slack=beta")
     assert "slack" in names_of(api)
+
+
+def test_a_name_that_no_installed_plugin_has_is_warned_of(settings_of):
+    settings_of(plugins_only_for="slack=beta; their-chanel=alpha")
+    with capture_logs() as lines:
+        catalogue._discover()
+    (warning,) = [line for line in lines if line.get("setting") == "IIT_PLUGINS_ONLY_FOR"]
+    assert warning["names"] == ["their-chanel"]

@@ -31,8 +31,11 @@ def with_property(schema):
         ({"type": "array", "items": nested(2_000)}, "too large|texts"),
         ({"type": "string", "default": nested(3_000)}, "too large"),
         ({"type": "string", "default": nested(50_000)}, "too large"),
+        ({"type": "number", "default": float("nan")}, "no JSON can carry"),
+        ({"type": "string", "title": "\ud800"}, "no JSON can carry"),
+        ({"type": "integer", "minimum": 10**400}, "bound"),
     ],
-    ids=["top", "list", "by name", "reference", "not", "types", "schemas", "nested", "deep"],
+    ids=["top", "list", "by name", "reference", "not", "types", "schemas", "nested", "deep", "NaN", "half", "bound"],
 )
 def test_a_foreign_schema_with_what_could_stop_the_platform_is_rejected(schema, fault):
     with pytest.raises(PluginFailed, match=fault):

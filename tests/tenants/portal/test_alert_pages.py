@@ -1,9 +1,11 @@
 """The pages on which alerts are managed, without a browser: forms, what they save, and what they say of a mistake."""
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
@@ -12,7 +14,9 @@ from core.audit.models import AuditEvent
 from core.clock import now, today
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
-from tenants.alerts import management, rules
+from core.identity.people.colleagues import colleagues
+from core.plugins import instances
+from tenants.alerts import management, rules, service
 from tenants.alerts.findings import FOUND_BY
 from tenants.alerts.models import Alert, AlertPolicy, AlertRoute, AlertRule, OnCallOverride, OnCallRota
 from tenants.alerts.signals import Signal, apply_signals
@@ -55,6 +59,16 @@ def version_of(text):
     return unescape(re.search(r'name="version" value="([^"]*)"', text)[1])
 
 
+@contextmanager
+def switched_off(client):
+    """The partner's channel is switched off."""
+    for enabled in (False, True):
+        with tenant_session(client.tenant, actor="test:1") as session:
+            instances.set_enabled(session, UUID(client.channel), enabled=enabled, source="cli")
+        if not enabled:
+            yield
+
+
 def test_a_rule_is_previewed_turned_off_and_changed_by_one_person_at_a_time(admin):
     path = "/alerts/rules/viral_load"
     form = {"version": version_of(admin.get(path).text), "severity": "low", "threshold": "9", "repeat_hours": "24"}
@@ -69,6 +83,11 @@ def test_a_rule_is_previewed_turned_off_and_changed_by_one_person_at_a_time(admi
     assert ("Saved" in text, "Turn on" in text) == (True, True)
     stale = post(admin, path, {**form, "version": '"1-0"'})
     assert (stale.status_code, "Nothing was saved" in stale.text) == (412, True)
+
+
+def test_a_threshold_of_more_days_than_a_calendar_has_finds_nothing(admin):
+    seen = admin.api.get("/v1/alert-rules/no_data/preview", params={"threshold": 1_000_000_000})
+    assert (seen.status_code, seen.json()["alerts"]) == (200, 0)
 
 
 def test_nothing_measures_drift_yet_and_its_rule_says_so(admin):
@@ -108,6 +127,11 @@ def test_a_rota_its_policy_and_a_turn_that_is_handed_over(admin):
     late = post(admin, "/alerts/policies/new", {**steps, "minutes": ["x", "15"]})
     assert (late.status_code, 'href="#steps-0"' in late.text) == (422, True)
     assert post(admin, "/alerts/policies/new", steps).status_code == 303
+    with switched_off(admin):
+        member = f'<option value="{admin.channel}" selected>a channel that is gone</option>'
+        assert member in admin.get(f"/alerts/on-call/{rota.id}").text
+        step = post(admin, "/alerts/policies/new", {**steps, "target": [f"channel:{admin.channel}", ""]})
+        assert (step.status_code, f'<option value="channel:{admin.channel}" selected>' in step.text) == (422, True)
     policies = admin.get("/alerts/policies").text
     for fact in ("Leads first", "On call: Leads", "at once", "2 times"):
         assert fact in policies
@@ -168,15 +192,18 @@ def test_several_alerts_are_acknowledged_assigned_and_snoozed_at_once(admin):
     assert (alerts[ids[0]].assigned_to, alerts[ids[1]].snoozed_until is not None) == (f"person:{admin.person}", True)
 
 
-def test_the_api_previews_a_rule_and_acts_on_several_alerts_as_the_pages_do(admin):
+def test_the_api_previews_a_rule_and_acts_on_several_alerts_as_the_pages_do(admin, monkeypatch):
     with tenant_session(admin.tenant, actor="test:1") as session:
         signals = [Signal(subject=f"api-{number}", count=1) for number in range(2)]
         opened = apply_signals(session, rules.get_rule(session, "drift"), signals, whole=False)
         ids = [str(alert.uuid) for alert in opened]
     assert admin.api.post(f"/v1/alerts/{ids[1]}/resolve").status_code == 200
     body = {"act": "assign", "alert_ids": ids, "person_id": admin.person}
+    looked = []
+    monkeypatch.setattr(service, "colleagues", lambda *asked: looked.append(asked) or colleagues(*asked))
     answer = admin.api.post("/v1/alerts/act", json=body)
     assert answer.json() == {"changed": ids[:1], "skipped": ids[1:]}
+    assert len(looked) == 1
     assert admin.api.post("/v1/alerts/act", json={"act": "assign", "alert_ids": ids}).status_code == 422
     assert admin.api.post("/v1/alerts/act", json={**body, "alert_ids": [admin.person]}).status_code == 404
     seen = admin.api.get("/v1/alert-rules/dead_jobs/preview", params={"threshold": 5}).json()

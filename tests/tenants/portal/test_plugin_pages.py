@@ -1,18 +1,23 @@
 """The admin's pages of plugins: forms from schemas, secrets that no page shows, tests that say what became of them."""
 
 import re
+from importlib.metadata import EntryPoint
 from uuid import uuid4
 
 import pytest
+from sqlmodel import select
 
+from core.audit.models import AuditEvent
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
-from core.plugins import catalogue, instances
+from core.plugins import catalogue, instances, manager
+from core.plugins.errors import PluginFailed
 from core.plugins.instance_health import count_failure
 from core.plugins.instances import InstanceIn
 from core.plugins.usable_instances import log_failure
 from core.web.etag import ANY_VERSION, etag
 from tenants.imports.fetching.service import SourceState, Terms
+from tenants.portal.plugin_fields import fields_of, values_of
 from tenants.portal.source_pages import state_of
 from tests.core.plugins.offers import Channel, offered
 from tests.keyed import KeyedClient
@@ -158,6 +163,10 @@ def test_secrets_stay_are_replaced_and_are_removed_and_belong_to_their_address(a
     assert only(module_tenant)[1] == {"token": TOKEN, "signing": "another-secret"}
     change(**{"set.token": "new-one", "remove.signing": "yes"})
     assert only(module_tenant)[1] == {"token": "new-one"}
+    with tenant_session(module_tenant, actor="test:1") as session:
+        own = select(AuditEvent).where(AuditEvent.subject_uuid == channel, AuditEvent.action == "page:plugin:change")
+        changes = session.exec(own.order_by(AuditEvent.event_id)).all()
+    assert [event.detail for event in changes] == [{"changed": []}, {"changed": ["secrets"]}]
     moved = change(**{"set.url": "https://example.net/in"})
     assert "Was entered for another address. Type the secret again." in moved.text
     assert admin.submit(f"/admin/plugins/{channel}/change", {**GOOD, "version": '"old"'}).status_code == 412
@@ -248,3 +257,19 @@ def test_a_plugin_that_is_gone_or_broken_is_said_to_be(admin, module_tenant, cha
 def test_a_source_that_fails_again_and_again_is_not_said_to_lack_its_plugin(state, word):
     source = SourceState(uuid4(), "State server", "sftp", state, Terms(), None, outcome="failed")
     assert state_of(source)[0] == word
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "1e999"])
+def test_what_no_number_is_stays_a_text_that_the_schema_rejects(text):
+    assert values_of(fields_of(SCHEMA, {}), {"set.share": text})["share"] == text
+
+
+def test_what_a_hostile_plugin_says_of_itself_breaks_no_answer(admin, monkeypatch):
+    def hostile(*_, **__):
+        raise PluginFailed("half a \ud800 and a \0")
+
+    monkeypatch.setattr(catalogue, "_offers_of", hostile)
+    broken = catalogue._look_at(EntryPoint("hostile", "hostile", manager.GROUP), set())
+    monkeypatch.setattr(catalogue, "_installed", [*catalogue.installed(), broken])
+    page = admin.get("/admin/plugins")
+    assert (page.status_code, "half a ? and a \ufffd" in page.text) == (200, True)

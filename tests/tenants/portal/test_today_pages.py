@@ -121,6 +121,8 @@ def test_one_plan_for_the_chosen_patients_is_one_plan_for_each(reader, api):
     wrong = reader.post("/today/plans", data=form, headers=headers)
     assert (wrong.status_code, wrong.text.count(' form="chosen" checked')) == (422, 2)
     assert '<a href="#chosen-due">Choose what to do, and a day from today on.</a>' in wrong.text
+    first = re.search(r"<button[^>]*>", wrong.text.split('id="chosen"')[1])[0]
+    assert 'formaction="/today/plans"' in first, "Enter in the field of the day assigns nobody"
     for _ in range(2):
         answer = reader.post("/today/plans", data=form | {"due": ""}, headers=headers)
         assert "Planned for 2 patients." in answer.text

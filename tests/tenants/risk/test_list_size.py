@@ -11,6 +11,7 @@ from tenants.cohort.timelines import day_number, to_date
 from tenants.followup import list_size
 from tenants.followup.effect import wilson
 from tenants.followup.list_size import Places, catch_of
+from tenants.followup.models_results import ListPlaces
 from tenants.risk.scoring import score
 from tenants.risk.settings import RiskSettings
 from tests.tenants.risk.clinics import END
@@ -56,6 +57,10 @@ def test_the_curve_is_that_of_the_best_places_in_resolved_weeks(tenant, cohort):
         list_size.store(session)
         places = list_size.read_places(session)
         assert places == list_size.count_places(session, HORIZON)
+        session.add(ListPlaces(measured_at=now() + timedelta(days=1), places=[[1, 7, 0]], patients=7))
+        assert list_size.read_places(session).people == {1: 7}
+        list_size.store(session)
+        assert list_size.read_places(session) == places
     best = expected_places(tenant, cohort)
     assert 0 < sum(places.people.values()) <= len(best)
     assert sum(places.people.values()) > 0.9 * len(best), "only corrected contacts are left out"
