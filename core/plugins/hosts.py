@@ -155,6 +155,7 @@ def call_in_process(offer: Offer, tenant_id: UUID, method: str, arguments: list[
     """Call a method of a third-party offer in the plugin's process of the tenant. Return what it gave, unchecked.
 
     Raises:
+        PluginBusy: too many of its calls, or of other plugins', are under way.
         PluginTimedOut: it was killed at its deadline.
         PluginFailed: it raised, ended or gave no answer; or it failed so often that it is not called for a while.
     """
@@ -222,9 +223,8 @@ def _take(key: tuple[str, UUID]) -> _Process:
     """Return the process of a plugin and a tenant for the caller alone; wait for it, or start one if there is none.
 
     Raises:
-        PluginTimedOut: it was busy, or did not start, for too long.
         PluginFailed: it cannot be started.
-        BulkheadFull: there are as many processes as may be, and all are busy.
+        BulkheadFull: it was busy or did not start for too long, or all processes that may be are busy.
     """
     until = time.monotonic() + START_SECONDS
     while True:
@@ -389,9 +389,9 @@ def _late(plugin: str) -> PluginTimedOut:
     return PluginTimedOut(detail)
 
 
-def _none_free(plugin: str) -> PluginTimedOut:
+def _none_free(plugin: str) -> BulkheadFull:
     detail = f"plugin {plugin!r} had no free process for {START_SECONDS:g} seconds"
-    return PluginTimedOut(detail)
+    return BulkheadFull(detail)
 
 
 def _ended(plugin: str) -> PluginFailed:

@@ -10,9 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.database import TenantSession
-from core.errors import AppError, Conflict, Invalid
+from core.errors import AppError, Conflict, Invalid, PreconditionFailed
 from core.identity import Principal
 from core.plugins.instances import USABLE
+from core.web.etag import ANY_VERSION, ExpectedVersions, etag
 from core.web.pages import SEE_OTHER
 from core.web.problem_texts import problem_text, shown_sentence
 from core.web.stored_texts import shown_phrase, shown_stored
@@ -93,15 +94,17 @@ def post_source(
     mapping: MappingText = "",
     dates: Text = "",
     strict: Text = "",
+    version: Text = "",
 ) -> Response:
     """Save when a source is fetched, and how its files are imported."""
     terms = service.Terms(cron, bool(active), mapping.replace("\r\n", "\n"), _ORDERS.get(dates), bool(strict))
     try:
         with scope.session() as session:
-            service.change_source(session, source_id, terms, source="page")
-    except Invalid as error:
+            expected = ExpectedVersions(frozenset({version})) if version else ANY_VERSION
+            service.change_source(session, source_id, terms, source="page", expected=expected)
+    except (Invalid, PreconditionFailed) as error:
         with scope.session() as session:
-            return _source_page(page, scope, session, source_id, error=error, typed=terms)
+            return _source_page(page, scope, session, source_id, error=error, typed=terms, version=version)
     return RedirectResponse(f"/data/sources/{source_id}?done=saved", SEE_OTHER)
 
 
@@ -126,6 +129,7 @@ def _source_page(
     done: str = "",
     error: AppError | None = None,
     typed: service.Terms | None = None,
+    version: str = "",
 ) -> HTMLResponse:
     source = service.get_source(session, source_id)
     rows = repository.newest_files(session, source_id, FILES_SHOWN)
@@ -136,6 +140,7 @@ def _source_page(
         status=200 if error is None else error.status,
         source=source,
         terms=typed or source.terms,
+        version=version or etag(source.version),
         files=[FetchedFileOut.of(row, states[row.id]) for row in rows],
         file_states={name: (_(word), shape) for name, (word, shape) in FILE_STATES.items()},
         file_problem=_file_problem,

@@ -13,7 +13,8 @@ import pytest
 from core.clock import now
 from core.plugins import catalogue, confinement, hosts
 from core.plugins.calls import call
-from core.plugins.errors import PluginFailed, PluginTimedOut
+from core.plugins.errors import PluginBusy, PluginFailed, PluginTimedOut
+from core.resilience import BulkheadFull
 from core.settings import get_settings, master_key
 from plugins.sdk import Alert
 from tests.core.plugins.conftest import SAMPLES, installed, site
@@ -148,6 +149,18 @@ def test_a_tenant_whose_plugins_are_all_busy_waits_for_its_own_while_others_are_
     assert busy not in hosts.running()
 
 
+def test_a_wait_for_a_busy_process_is_no_failure_of_the_plugin(offer, owner, monkeypatch):
+    key = (offer.point.name, owner.id)
+    process = hosts._take(key)
+    monkeypatch.setattr(hosts, "START_SECONDS", 0.0)
+    for _ in range(6):  # more often than the breaker permits failures
+        with pytest.raises(PluginBusy):
+            ask(offer, owner, "process")
+    monkeypatch.undo()
+    hosts._give_back(key, process, usable=True)
+    assert ask(offer, owner, "process") == process.child.pid
+
+
 def test_who_waits_for_a_process_that_ends_gets_a_new_one(offer, owner):
     key = (offer.point.name, owner.id)
     process = hosts._take(key)
@@ -164,7 +177,7 @@ def test_a_process_that_comes_too_late_is_free_for_the_next_call(offer, owner, m
     order.set_running_or_notify_cancel()
     monkeypatch.setattr(hosts, "Future", lambda: order)
     monkeypatch.setattr(hosts, "_orders", SimpleQueue())
-    with pytest.raises(PluginTimedOut, match="no free process"):
+    with pytest.raises(BulkheadFull, match="no free process"):
         hosts._ordered(key, 0.0)
     monkeypatch.undo()
     process = hosts._take(key)

@@ -1,6 +1,7 @@
 """The admin's pages of plugins: forms from schemas, secrets that no page shows, tests that say what became of them."""
 
 import re
+from html import unescape
 from importlib.metadata import EntryPoint
 from uuid import uuid4
 
@@ -273,3 +274,14 @@ def test_what_a_hostile_plugin_says_of_itself_breaks_no_answer(admin, monkeypatc
     monkeypatch.setattr(catalogue, "_installed", [*catalogue.installed(), broken])
     page = admin.get("/admin/plugins")
     assert (page.status_code, "half a ? and a \ufffd" in page.text) == (200, True)
+
+
+def test_the_terms_of_a_source_are_changed_by_one_person_at_a_time(admin, module_tenant):
+    with tenant_session(module_tenant, actor="test:1") as session:
+        draft = InstanceIn("Server", {"url": "https://example.org/list.csv"})
+        path = f"/data/sources/{instances.add_instance(session, 'importer', 'https', draft, source='cli').id}"
+    version = unescape(re.search(r'name="version" value="([^"]+)"', admin.get(path).text)[1])
+    form = {"cron": "0 3 * * *", "active": "yes", "version": version}
+    assert "Rejected files are tried again" in admin.submit(path, form).text
+    stale = admin.submit(path, {**form, "cron": "0 4 * * *"})
+    assert (stale.status_code, "Nothing was saved" in stale.text) == (412, True)
