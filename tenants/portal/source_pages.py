@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
@@ -31,7 +32,6 @@ router = APIRouter()
 ImportsRead = Annotated[Principal, Depends(require("imports.read"))]
 ImportsWrite = Annotated[Principal, Depends(require("imports.write"))]
 Text = Annotated[str, Form(max_length=1000)]
-MappingText = Annotated[str, Form(max_length=service.LARGEST_MAPPING)]
 
 FILES_SHOWN: Final = 50
 FILE_STATES: Final[dict[str, tuple[str, str]]] = {
@@ -45,6 +45,30 @@ FILE_STATES: Final[dict[str, tuple[str, str]]] = {
 _LABELS: Final = {"cron": marked("Times"), "mapping": marked("Mapping"), "dates": marked("What comes first in dates")}
 """Field of an error, which is the id of its input -> label of the input. Any other error is of the whole form."""
 _ORDERS: Final[dict[str, DateOrder]] = {"day-first": "day-first", "month-first": "month-first"}
+
+
+class SourceForm(BaseModel):
+    """The form of when a source is fetched, and how its files are imported, with the version that the person saw."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    cron: str = Field(default="", max_length=1000)
+    active: str = Field(default="", max_length=1000)
+    mapping: str = Field(default="", max_length=service.LARGEST_MAPPING)
+    dates: str = Field(default="", max_length=1000)
+    strict: str = Field(default="", max_length=1000)
+    version: str = Field(default="", max_length=100)
+
+    @property
+    def terms(self) -> service.Terms:
+        """What the form says."""
+        mapping = self.mapping.replace("\r\n", "\n")
+        return service.Terms(self.cron, bool(self.active), mapping, _ORDERS.get(self.dates), bool(self.strict))
+
+    @property
+    def expected(self) -> ExpectedVersions:
+        """The version that the person saw; any for a form without one."""
+        return ExpectedVersions(frozenset({self.version})) if self.version else ANY_VERSION
 
 
 def state_of(source: service.SourceState) -> tuple[str, str]:
@@ -85,26 +109,15 @@ def show_source(page: Page, _: ImportsRead, scope: TenantScope, source_id: UUID,
 
 @router.post("/data/sources/{source_id}")
 def post_source(
-    page: Page,
-    _: ImportsWrite,
-    scope: TenantScope,
-    source_id: UUID,
-    cron: Text = "",
-    active: Text = "",
-    mapping: MappingText = "",
-    dates: Text = "",
-    strict: Text = "",
-    version: Text = "",
+    page: Page, _: ImportsWrite, scope: TenantScope, source_id: UUID, form: Annotated[SourceForm, Form()]
 ) -> Response:
     """Save when a source is fetched, and how its files are imported."""
-    terms = service.Terms(cron, bool(active), mapping.replace("\r\n", "\n"), _ORDERS.get(dates), bool(strict))
     try:
         with scope.session() as session:
-            expected = ExpectedVersions(frozenset({version})) if version else ANY_VERSION
-            service.change_source(session, source_id, terms, source="page", expected=expected)
+            service.change_source(session, source_id, form.terms, source="page", expected=form.expected)
     except (Invalid, PreconditionFailed) as error:
         with scope.session() as session:
-            return _source_page(page, scope, session, source_id, error=error, typed=terms, version=version)
+            return _source_page(page, scope, session, source_id, error=error, typed=form)
     return RedirectResponse(f"/data/sources/{source_id}?done=saved", SEE_OTHER)
 
 
@@ -128,8 +141,7 @@ def _source_page(
     *,
     done: str = "",
     error: AppError | None = None,
-    typed: service.Terms | None = None,
-    version: str = "",
+    typed: SourceForm | None = None,
 ) -> HTMLResponse:
     source = service.get_source(session, source_id)
     rows = repository.newest_files(session, source_id, FILES_SHOWN)
@@ -139,8 +151,8 @@ def _source_page(
         scope.principal,
         status=200 if error is None else error.status,
         source=source,
-        terms=typed or source.terms,
-        version=version or etag(source.version),
+        terms=source.terms if typed is None else typed.terms,
+        version=etag(source.version) if typed is None else typed.version,
         files=[FetchedFileOut.of(row, states[row.id]) for row in rows],
         file_states={name: (_(word), shape) for name, (word, shape) in FILE_STATES.items()},
         file_problem=_file_problem,
