@@ -77,7 +77,7 @@ def receive(tenant_id: UUID, instance_id: UUID, token: str, raw: RawRequest) -> 
     except PluginBusy:
         raise
     except PluginFailed:
-        judge(tenant, instance_id, retry("plugin_failed"), success_is_news=opened.success_is_news)
+        judge(tenant, instance_id, kind, retry("plugin_failed"), success_is_news=opened.success_is_news)
         raise
     with tenant_session(tenant, actor=ACTOR) as session:
         if signed is not None and not first_time(session, f"plugin:{instance_id}", signed):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from core import telemetry
 from core.clock import now
 from core.database import tenant_session
+from core.deliveries import NOT_TRIED
 from core.events import publish
 from core.plugins.filling import storable
 
@@ -30,10 +31,8 @@ _LATEST: Final = timedelta(minutes=1)
 """How far the time of the last success may lag, so that not every message writes the row."""
 _LONGEST_REASON: Final = 200
 BREAKER_OPEN: Final = "BreakerOpen"
-NOT_JUDGED: Final = frozenset(
-    {"rate_limited_here", "BulkheadFull", "DeadlinePassed", "plugin_busy", "no_instance", "disabled", "secrets_missing"}
-)
-"""Reasons of the platform that say nothing about an instance."""
+NOT_JUDGED: Final = NOT_TRIED - {BREAKER_OPEN}
+"""Reasons of the platform that say nothing about an instance. No outcome of a plugin has one."""
 OF_ONE_MESSAGE: Final = frozenset(
     {
         "blocked",
@@ -52,7 +51,7 @@ OF_ONE_MESSAGE: Final = frozenset(
         "unsupported_number",
     }
 )
-"""Reasons of gateways that concern one phone or text: the gateway works."""
+"""Reasons of gateways that concern one phone or text: the gateway works. A channel with such a phone does not."""
 _FAILED: Final = """
 UPDATE plugin_instances SET consecutive_failures = consecutive_failures + 1, last_failure_at = %(now)s,
     last_failure_reason = %(reason)s, failing_since = CASE
@@ -71,12 +70,13 @@ RETURNING i.kind, i.plugin, i.name, b.failing_since IS NOT NULL
 log = telemetry.get_logger(__name__)
 
 
-def judge(tenant: TenantRef, instance_id: UUID, outcome: Outcome, *, success_is_news: bool) -> None:
+def judge(tenant: TenantRef, instance_id: UUID, kind: str, outcome: Outcome, *, success_is_news: bool) -> None:
     """Count an outcome of an instance. Never raises: what was sent stays sent, whatever the count.
 
     Args:
         tenant: whose instance it is.
         instance_id: the instance.
+        kind: of the instance.
         outcome: what became of a message.
         success_is_news: whether a success changes what the instance's row says; see :func:`success_is_news`.
     """
@@ -85,7 +85,7 @@ def judge(tenant: TenantRef, instance_id: UUID, outcome: Outcome, *, success_is_
             if success_is_news:
                 with tenant_session(tenant, actor=ACTOR) as session:
                     count_success(session, instance_id)
-        elif outcome.reason not in NOT_JUDGED and outcome.reason not in OF_ONE_MESSAGE:
+        elif outcome.reason not in NOT_JUDGED and not (kind == "sms-gateway" and outcome.reason in OF_ONE_MESSAGE):
             with tenant_session(tenant, actor=ACTOR) as session:
                 count_failure(session, instance_id, outcome.reason, breaker_open=outcome.reason == BREAKER_OPEN)
     except Exception as error:  # noqa: BLE001 - an outcome that is lost is a message sent twice

@@ -149,10 +149,11 @@ def _perform(
         opened = open_instance(tenant, instance_id, kind)
     except NotUsableError as error:
         outcome = failed(error.reason)
-        judge(tenant, instance_id, outcome, success_is_news=False)
+        if error.reason == "plugin_missing":  # the others are what the tenant chose
+            judge(tenant, instance_id, kind, outcome, success_is_news=False)
         return outcome
     outcome = _performed(opened, describe, message_id, more)
-    judge(tenant, instance_id, outcome, success_is_news=opened.success_is_news)
+    judge(tenant, instance_id, kind, outcome, success_is_news=opened.success_is_news)
     return outcome
 
 

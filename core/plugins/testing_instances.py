@@ -72,7 +72,7 @@ def _look(tenant: TenantRef, instance_id: UUID, kind: str) -> Outcome:
         outcome = failed("plugin_failed")
     else:
         outcome = sent()
-    judge(tenant, instance_id, outcome, success_is_news=opened.success_is_news)
+    judge(tenant, instance_id, kind, outcome, success_is_news=opened.success_is_news)
     return outcome
 
 

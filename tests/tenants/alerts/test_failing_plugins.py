@@ -119,6 +119,13 @@ def test_what_the_platform_did_not_try_counts_for_nothing(module_tenant, vendor,
     assert (alerts(module_tenant), state(module_tenant, channel)) == ([], "ready")
 
 
+@pytest.mark.parametrize("reason", ["disabled", "invalid_number"])
+def test_what_a_vendor_says_hides_no_failure_of_a_channel(module_tenant, vendor, channel, monkeypatch, reason):
+    monkeypatch.setattr(sending, "send_one", lambda *_: sending.failed(reason))
+    send(module_tenant, channel, 3)
+    assert (alerts(module_tenant), state(module_tenant, channel)) == ([(SUBJECT, "open", 3)], "failing")
+
+
 def test_an_open_breaker_raises_the_alert_at_once(module_tenant, vendor, channel, monkeypatch):
     monkeypatch.setattr(sending, "send_one", lambda *_: sending.retry("BreakerOpen"))
     send(module_tenant, channel)
