@@ -17,7 +17,7 @@ from core.schedules.service import basis_of
 from core.schedules.times import next_time, settled
 from core.tenancy.rounds import for_each_tenant
 from tenants.imports.fetching import repository, run
-from tenants.imports.fetching.reasons import PASSING
+from tenants.imports.fetching.reasons import OURS, PASSING
 from tenants.imports.fetching.service import FETCH_JOB, enqueue_fetch, stored, terms_of
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _end(session: TenantSession, row: ImportSource, result: run.FetchResult) -> 
         row.next_run = min(row.next_run, present + _UNTIL_SETTLED)
     session.add(row)
     session.flush()
-    if result.problem:
-        count_failure(session, row.instance_id, result.problem)
-    else:
+    if not result.problem:
         count_success(session, row.instance_id)
+    elif result.problem not in OURS:
+        count_failure(session, row.instance_id, result.problem)

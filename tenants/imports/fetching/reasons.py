@@ -79,6 +79,9 @@ PASSING: Final = frozenset(
 )
 """What may be over at the next try: the fetch is repeated before its next scheduled time."""
 
+OURS: Final = frozenset({"no_space", "paused"})
+"""What the platform lacked or did not try: it says nothing about the importer. Why calls are paused was counted."""
+
 
 def problem_of(code: str) -> str:
     """Return what is wrong, in a sentence; empty for no code."""

@@ -17,7 +17,7 @@ from core import scratch
 from core.clock import now, today
 from core.errors import Invalid
 from core.plugins import places
-from core.plugins.errors import PluginFailed
+from core.plugins.errors import PluginBusy, PluginFailed
 from core.plugins.places import PlaceError
 from core.plugins.usable_instances import NotUsableError, UsableInstance, log_failure, open_instance
 from core.web.problem_texts import problem_text
@@ -124,6 +124,8 @@ def fetch(context: JobContext, task: Task) -> FetchResult:
         result.problem, result.retry_after = error.reason, error.retry_after
     except NotUsableError as error:
         result.problem = error.reason
+    except PluginBusy:
+        result.problem = "paused"
     except PluginFailed:
         result.problem = "plugin_failed"
     except Invalid:

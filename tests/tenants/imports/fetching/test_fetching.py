@@ -14,6 +14,7 @@ from core.database import tenant_session
 from core.errors import Conflict, Invalid, NotFound
 from core.jobs.worker import drain
 from core.plugins import instances
+from core.plugins.errors import PluginBusy
 from core.plugins.instances import InstanceIn
 from core.plugins.places import PlaceError, folders
 from core.settings import get_settings
@@ -292,6 +293,18 @@ def test_a_source_that_fails_again_and_again_raises_an_alert_that_ends_with_its_
         assert alerts(tenant)[-1] == (f"{states[0].name} (https, importer)", "resolved")
     with tenant_session(tenant, actor=ACTOR) as session:
         assert [row.reason for row in instances.list_failures(session, source_id)] == ["bad_answer"] * 3
+
+
+@pytest.mark.parametrize("error", [PlaceError("no_space"), PlaceError("paused"), PluginBusy("busy")], ids=str)
+def test_what_the_platform_lacks_is_no_failure_of_the_importer(tenant, folder, monkeypatch, error):
+    def raising(*_):
+        raise error
+
+    source_id = add(tenant, "folder", {"folder": str(folder)})
+    monkeypatch.setattr(run.places, "open_place", raising)
+    assert fetch(tenant, source_id).problem in {"no_space", "paused"}
+    with tenant_session(tenant, actor=ACTOR) as session:
+        assert instances.get_instance(session, source_id).consecutive_failures == 0
 
 
 def test_a_source_without_a_new_file_for_too_long_raises_an_alert_that_ends_with_one(tenant, folder):
