@@ -98,10 +98,8 @@ def imports(tenant):
 def test_a_new_file_of_a_folder_is_imported_one_time(tenant, folder):
     source_id, before = add(tenant, "folder", {"folder": str(folder)}), imports(tenant)
     write(folder, "a.csv")
-
     state = fetch(tenant, source_id)
     again = fetch(tenant, source_id)
-
     assert (state.outcome, state.files_seen, state.files_fetched) == ("done", 1, 1)
     assert (again.outcome, again.files_seen, again.files_fetched) == ("done", 1, 0)
     assert {name: file.state for name, file in files(tenant, source_id).items()} == {"a.csv": "imported"}
