@@ -177,11 +177,12 @@ def _look_at(point: EntryPoint, taken: set[tuple[str, str]]) -> InstalledPlugin:
         state, reason = "broken", error.detail
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one bad plugin must not stop the others
         state, reason = "broken", f"plugin {point.name!r} raised {type(error).__name__}"
+    reason = storable(reason)  # a plugin chose some of it
     if reason:
         manager.count_failure(point.name, "offers", PluginFailed(reason))
         log.warning("plugin_left_out", plugin=point.name, reason=reason)
     distribution, version = ("", "") if point.dist is None else (point.dist.name, point.dist.version)
-    return InstalledPlugin(point.name, distribution, version, first_party, state, storable(reason), offered)
+    return InstalledPlugin(point.name, distribution, version, first_party, state, reason, offered)
 
 
 def _offers_of(point: EntryPoint, *, first_party: bool, taken: set[tuple[str, str]]) -> list[Offer]:
