@@ -26,6 +26,7 @@ HOSTS: Final = "x-hosts"
 """Keyword of a schema: the hosts to which requests may go, besides those of addresses in the settings."""
 MOST_SETTINGS_BYTES: Final = 32_768
 _MOST_PROPERTIES: Final = 60
+_MOST_LEVELS: Final = 10
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength")
 _LARGEST_BOUND: Final = 10**15
 """A form shows bounds in words, and no larger whole number is exact."""
@@ -98,8 +99,9 @@ def check_settings(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict
     Raises:
         Invalid: a value is not valid; the error names the field and never a secret (422).
     """
-    completed = with_defaults(schema, values)
-    if len(json.dumps(completed)) > MOST_SETTINGS_BYTES:
+    is_deep = _is_deep(values)
+    completed = with_defaults(schema, {} if is_deep else values)
+    if is_deep or len(json.dumps(completed)) > MOST_SETTINGS_BYTES:
         detail = phrase("the settings have more than {most} bytes", most=MOST_SETTINGS_BYTES)
         raise Invalid(detail, errors=[FieldError("settings", detail)])
     faults = [*_missing(schema, completed), *_broken(schema, completed), *_bad_addresses(schema, completed)]
@@ -204,7 +206,8 @@ def _faults(schema: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - f
 
 def _dialect_fault(schema: Mapping[str, Any]) -> str:
     try:
-        if len(json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()) > MOST_SETTINGS_BYTES:
+        text = "" if _is_deep(schema) else json.dumps(schema, allow_nan=False, ensure_ascii=False)
+        if not text or len(text.encode()) > MOST_SETTINGS_BYTES:
             return "is too large"
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -214,6 +217,12 @@ def _dialect_fault(schema: Mapping[str, Any]) -> str:
     except ValueError:  # such as NaN, or half of a surrogate pair: every answer that shows the schema would fail
         return "has a number or a text that no JSON can carry"
     return ""
+
+
+def _is_deep(value: Any, levels: int = _MOST_LEVELS) -> bool:  # noqa: ANN401 - any JSON
+    """Return whether JSON has more levels than answers can carry."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else None
+    return inner is not None and (levels == 0 or any(_is_deep(each, levels - 1) for each in inner))
 
 
 def _property_faults(name: str, each: Any, *, trusted: bool) -> Iterator[str]:  # noqa: ANN401 - foreign
