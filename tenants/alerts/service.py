@@ -134,15 +134,16 @@ def act_on_several(
         Invalid: nobody of this id acts on alerts (422).
     """
     people = colleagues(session.tenant, ACT) if act == "assign" else []
-    if act == "assign" and person_id not in {one.id for one in people}:
+    assignee = person_id if person_id in {one.id for one in people} else None
+    if act == "assign" and assignee is None:
         detail = "the alerts cannot be assigned to this person"
         raise Invalid(detail, errors=[FieldError("body.person_id", detail, "Choose a colleague who acts on alerts.")])
     changed: list[UUID] = []
     skipped: list[UUID] = []
     for alert_id in sorted(set(alert_ids)):
         try:
-            if act == "assign":
-                _assign(session, alert_id, person_id or UUID(int=0), people, source)
+            if assignee is not None:
+                _assign(session, alert_id, assignee, people, source)
             elif act == "snooze":
                 acts.snooze(session, alert_id, minutes, source=source)
             else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import FieldError, Invalid
+from core.errors import Conflict, FieldError, Invalid, PreconditionFailed
 from core.web.etag import ExpectedVersions
 from core.web.problem_texts import problem_text
 from core.web.texts import gettext as _
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from core.errors import AppError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+REJECTED: Final = (Invalid, Conflict, PreconditionFailed)
+"""Why a form is shown again."""
 LONGEST: Final = 200
 MOST_ROWS: Final = 50
 Short = Annotated[str, Field(max_length=LONGEST)]

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.database import TenantSession
-from core.errors import AppError, Conflict, Invalid, PreconditionFailed
+from core.errors import AppError, Conflict
 from core.identity import Principal
 from core.web.etag import etag
 from core.web.pages import SEE_OTHER
@@ -18,14 +18,13 @@ from tenants.alerts import channels, management
 from tenants.alerts.management_schemas import PolicyIn
 from tenants.alerts.models import AlertPolicy, OnCallRota
 from tenants.portal import alert_words as words
-from tenants.portal.alert_forms import PolicyForm, checked, problem_of
+from tenants.portal.alert_forms import REJECTED, PolicyForm, checked, problem_of
 
 router = APIRouter()
 
 Manager = Annotated[Principal, Depends(require("alerts.manage"))]
 Sent = Annotated[PolicyForm, Form()]
 HOME: Final = "/alerts/policies"
-REJECTED: Final = (Invalid, Conflict, PreconditionFailed)
 MOST_STEPS: Final = 20
 
 

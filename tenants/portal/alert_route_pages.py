@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.database import TenantSession
-from core.errors import AppError, Conflict, Invalid, PreconditionFailed
+from core.errors import AppError
 from core.identity import Principal
 from core.settings import get_settings
 from core.web.etag import etag
@@ -20,7 +20,7 @@ from tenants.alerts.management_schemas import RouteIn, time_of_day
 from tenants.alerts.models import AlertPolicy, AlertRoute
 from tenants.cohort import repository as cohort_repository
 from tenants.portal import alert_words as words
-from tenants.portal.alert_forms import RouteForm, checked, problem_of
+from tenants.portal.alert_forms import REJECTED, RouteForm, checked, problem_of
 from tenants.records.repository import datim_ids
 
 router = APIRouter()
@@ -28,7 +28,6 @@ router = APIRouter()
 Manager = Annotated[Principal, Depends(require("alerts.manage"))]
 Sent = Annotated[RouteForm, Form()]
 HOME: Final = "/alerts/routes"
-REJECTED: Final = (Invalid, Conflict, PreconditionFailed)
 
 
 @router.get("/alerts/routes")
@@ -37,7 +36,7 @@ def show_routes(page: Page, principal: Manager, scope: TenantScope, done: str = 
     with scope.session(readonly=True) as session:
         rows = management.list_of(session, AlertRoute)
         targets = dict(_targets(session))
-        names = _facilities(session)
+        names = cohort_repository.facilities(session)
     return page.render(
         "portal/alerts/routes.html",
         principal,
@@ -128,16 +127,12 @@ def _targets(session: TenantSession) -> list[tuple[str, str]]:
     ]
 
 
-def _facilities(session: TenantSession) -> list[cohort_repository.FacilityRow]:
-    return cohort_repository.facilities(session)
-
-
 def _form_page(
     page: PageContext, scope: Scope, route_id: UUID | None, form: RouteForm, error: AppError | None = None
 ) -> HTMLResponse:
     with scope.session(readonly=True) as session:
         targets = _targets(session)
-        facilities = [(row.datim_id, row.name) for row in _facilities(session)]
+        facilities = [(row.datim_id, row.name) for row in cohort_repository.facilities(session)]
     return page.render(
         "portal/alerts/route.html",
         scope.principal,

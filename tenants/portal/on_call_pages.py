@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.clock import now, today
-from core.errors import AppError, Conflict, Invalid, PreconditionFailed
+from core.errors import AppError, Conflict, Invalid
 from core.identity import Principal
 from core.identity.people.colleagues import colleagues
 from core.web.days import FIRST_YEAR, LAST_YEAR
@@ -24,7 +24,7 @@ from tenants.alerts.models import OnCallRota
 from tenants.alerts.service import ACT
 from tenants.portal import alert_words as words
 from tenants.portal import on_call_view as view
-from tenants.portal.alert_forms import MOST_ROWS, OverrideForm, RotaForm, checked, local_text, problem_of
+from tenants.portal.alert_forms import MOST_ROWS, REJECTED, OverrideForm, RotaForm, checked, local_text, problem_of
 
 router = APIRouter()
 
@@ -32,7 +32,6 @@ Reader = Annotated[Principal, Depends(require("alerts.read", confined=True))]
 Manager = Annotated[Principal, Depends(require("alerts.manage"))]
 Sent = Annotated[RotaForm, Form()]
 HOME: Final = "/alerts/on-call"
-REJECTED: Final = (Invalid, Conflict, PreconditionFailed)
 
 
 @router.get("/alerts/on-call")

@@ -22,9 +22,7 @@ from core.jobs.relay import Relay
 from core.services import ensure
 from core.tenancy import create_tenant
 from tests.faults import job_worker  # registers the kinds
-
-PATIENCE = 180.0
-"""Seconds after which what a test waits for will not come."""
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +46,7 @@ def ask(tenant):
 
 def until(condition):
     """Wait for ``condition()`` to be true, and give it."""
-    end = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < end, "what was promised did not come"
-        time.sleep(0.05)
-    return value
+    return wait_until(condition, "what was promised did not come")
 
 
 def job_row(job_id):

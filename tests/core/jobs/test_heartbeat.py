@@ -13,6 +13,7 @@ from core.database import databases, node_session
 from core.jobs import live_workers, queue_age
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.worker import working
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -70,12 +71,7 @@ def test_a_running_worker_is_seen_in_every_data_database(own_services):
 
 
 def until(condition):
-    ticks = threading.Event()
-    for _ in range(600):
-        if value := condition():
-            return value
-        ticks.wait(0.05)
-    pytest.fail("what was promised did not come")
+    return wait_until(condition, "what was promised did not come")
 
 
 def test_a_worker_seals_and_anchors_audits_within_seconds(tenant, open_session, settings_of):
