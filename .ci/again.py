@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-MOST = 5
+MOST = 12
 CACHE = Path(__file__).parent.parent / ".pytest_cache"
 FAILED, STATUS = CACHE / "v/cache/lastfailed", CACHE / "status"
 

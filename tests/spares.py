@@ -51,9 +51,9 @@ FROM pg_namespace n WHERE n.oid = %(schema)s::regnamespace
 _KNOWN = """
 SELECT current_setting('lock_timeout'),
     ARRAY(SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'r'
-        AND c.relname <> 'alembic_version' AND pg_relation_size(c.oid) > 0),
-    ARRAY(SELECT setval(s.seqrelid::regclass, s.seqstart, false)
-        FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE c.relnamespace = n.oid)
+        AND c.relname <> 'alembic_version' AND (pg_relation_size(c.oid) > 0 OR EXISTS (SELECT FROM pg_depend d
+            WHERE d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+            AND pg_sequence_last_value(d.objid) IS NOT NULL)))
 FROM pg_namespace n
 WHERE n.nspname = %(schema)s::text
     AND EXISTS (SELECT FROM platform.tenants t WHERE t.id = %(id)s AND t.schema_name = %(schema)s AND t.phase IS NULL)
@@ -168,7 +168,7 @@ class Spares:
         lock_timeout, filled = row[0], row[1]
         connection.execute(
             _RENAME.format(
-                emptied=sql.SQL("TRUNCATE {};" if filled else "{}").format(
+                emptied=sql.SQL("TRUNCATE {} RESTART IDENTITY;" if filled else "{}").format(
                     sql.SQL(", ").join(sql.Identifier(old.schema, table) for table in filled)
                 ),
                 forgotten=sql.SQL(" ").join(

@@ -1,5 +1,6 @@
-"""A cache of the tests' own, over two rows of the tenant's settings, and an event that changes it."""
+"""A cache of this process's own, over two rows of the tenant's settings, and an event that changes it."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from core.events import publish
 
 EVENT = "samples.changed"
 ROWS = ("sample_a", "sample_b")
-SAMPLES = Cache("tests.samples", "Numbers of the tests.", list[int], (EVENT,), wait_seconds=2.0, most_values=3)
+SAMPLES = Cache(f"tests.samples_{os.getpid()}", "Numbers of the tests.", list[int], (EVENT,), wait_seconds=2.0, most_values=3)
 
 
 def write(session, row, value):

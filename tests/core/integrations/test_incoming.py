@@ -85,15 +85,24 @@ def set_up(api, kind, plugin):
 
 
 def post(api, path, keys, *, at=0, secret=SECRET):
+    return send(api, path, *signed(keys, at=at, secret=secret))
+
+
+def signed(keys, *, at=0, secret=SECRET):
+    """A request as its vendor signs it now; a second later it would be another one."""
     body, moment = json.dumps({"keys": keys}), str(int(time.time()) + at)
     digest = hmac.new(secret.encode(), f"v0:{moment}:{body}".encode(), hashlib.sha256).hexdigest()
-    headers = {"X-Time": moment, "X-Signature": f"v0={digest}", "Content-Type": "application/json"}
+    return body, {"X-Time": moment, "X-Signature": f"v0={digest}", "Content-Type": "application/json"}
+
+
+def send(api, path, body, headers):
     return api.post(path, content=body, headers=headers).status_code
 
 
 def test_what_people_did_in_the_channel_is_published_once(api, published):
     instance_id, path = set_up(api, "alert-channel", "signed")
-    assert [post(api, path, ["k1"]), post(api, path, ["k1"])] == [200, 200]
+    request = signed(["k1"])
+    assert [send(api, path, *request), send(api, path, *request)] == [200, 200]
     ((name, payload),) = published
     assert (name, str(payload["instance_id"])) == ("plugin.channel_acts", instance_id)
     assert payload["acts"] == [ChannelAct("acknowledge", "k1", "U1")]
