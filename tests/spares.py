@@ -51,9 +51,10 @@ FROM pg_namespace n WHERE n.oid = %(schema)s::regnamespace
 _KNOWN = """
 SELECT current_setting('lock_timeout'),
     ARRAY(SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'r'
-        AND c.relname <> 'alembic_version' AND (pg_relation_size(c.oid) > 0 OR EXISTS (SELECT FROM pg_depend d
-            WHERE d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-            AND pg_sequence_last_value(d.objid) IS NOT NULL)))
+        AND c.relname <> 'alembic_version' AND (pg_relation_size(c.oid) > 0 OR EXISTS (
+            SELECT FROM pg_depend d JOIN pg_class q ON q.oid = d.objid
+            WHERE d.refobjid = c.oid AND d.classid = 'pg_class'::regclass
+            AND CASE q.relkind WHEN 'S' THEN pg_sequence_last_value(q.oid) END IS NOT NULL)))
 FROM pg_namespace n
 WHERE n.nspname = %(schema)s::text
     AND EXISTS (SELECT FROM platform.tenants t WHERE t.id = %(id)s AND t.schema_name = %(schema)s AND t.phase IS NULL)
