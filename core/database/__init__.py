@@ -13,7 +13,7 @@ from core.database.opening import SessionOpener
 from core.database.pools import PoolState, pool_states
 from core.database.reach import WHOLE_TENANT, Reach
 from core.database.replica import read_on_replica
-from core.database.round_trip import RoundTripError, at_once
+from core.database.round_trip import RoundTripError, at_once, node_at_once
 from core.database.scope import TenantRef, TenantRequired
 from core.database.sessions import (
     TenantSession,
@@ -26,7 +26,7 @@ from core.database.sessions import (
     require_migrated,
     tenant_session,
 )
-from core.database.statements import set_local
+from core.database.statements import execute_prepared, set_local
 from core.database.transactions import TransactionOpenError, require_none
 
 __all__ = [
@@ -52,9 +52,11 @@ __all__ = [
     "at_once",
     "databases",
     "dispose",
+    "execute_prepared",
     "lock_installation",
     "lock_own",
     "look_up",
+    "node_at_once",
     "node_session",
     "owner_connection",
     "owner_engine",

@@ -16,6 +16,7 @@ from core.database.affinity import remember, wanting
 from core.database.driver_errors import explained
 from core.database.engines import application_engine
 from core.database.scope import path_of_schema, scope_of
+from core.database.statements import execute_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,27 @@ def at_once(tenant: TenantRef, *statements: Statement) -> list[list[Any]]:
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise  # not an error of the server: a session would meet it again
+        raise RoundTripError from error
+    finally:
+        connection.close()
+
+
+def node_at_once(database: str, query: str, values: Mapping[str, object]) -> list[Any]:
+    """Run one statement on ``node`` as a transaction of the application; return its rows. The backend keeps its plan.
+
+    Raises:
+        RoundTripError: it did not run, for any reason, or the answer was lost.
+        DatabaseUnavailable: every connection is in use, or the database cannot be reached.
+    """
+    with explained():
+        connection = application_engine(database).raw_connection()
+    try:
+        # Between transactions a connection has the application's role and no search_path.
+        return execute_prepared(_driver(connection.driver_connection), query, values).fetchall()
+    except psycopg.OperationalError as error:
+        connection.invalidate()
+        raise RoundTripError from error
+    except psycopg.Error as error:
         raise RoundTripError from error
     finally:
         connection.close()

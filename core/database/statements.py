@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
@@ -12,7 +13,7 @@ from psycopg.rows import Row
 from core import tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from psycopg._queries import PostgresQuery
     from psycopg.abc import Params, Query
@@ -37,6 +38,10 @@ PARAMETERS: Final = frozenset(
     }
 )
 """The parameters that ``set_local`` may change. Role and search_path belong to the scope."""
+
+
+_pooled: Final = Event()
+"""Set after a pooler has lost a prepared statement."""
 
 
 class OneStatementCursor(psycopg.Cursor[Row]):
@@ -87,6 +92,26 @@ class OneStatementCursor(psycopg.Cursor[Row]):
         if isinstance(query, str):
             return query
         return query.decode() if isinstance(query, bytes) else sql.as_string(query, self)
+
+
+def execute_prepared(
+    connection: psycopg.Connection[Any], query: str, values: Mapping[str, object]
+) -> psycopg.Cursor[Any]:
+    """Execute a statement whose plan the backend keeps. For frequent statements that reach tables of ``node`` alone.
+
+    Statements on tenants' tables are never prepared: the plan would be one tenant's. Where a pooler between us and the
+    server does not know prepared statements, the first one fails, and this process prepares no more.
+    """
+    if _pooled.is_set():
+        return connection.execute(query.encode(), values)
+    before, connection.prepare_threshold = connection.prepare_threshold, 0
+    try:
+        return connection.execute(query.encode(), values, prepare=True)
+    except (psycopg.errors.InvalidSqlStatementName, psycopg.errors.DuplicatePreparedStatement):
+        _pooled.set()
+        raise
+    finally:
+        connection.prepare_threshold = before
 
 
 @contextmanager

@@ -7,11 +7,10 @@ no more jobs of a group than may run. So a tenant's backlog, whatever its length
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import text
-
-from core.database import platform_session
+from core.database import execute_prepared, platform_session, psycopg_connection
 from core.jobs.bounds import LEADS, PLATFORM_ID, PLATFORM_ROLE, RANKS
 from core.jobs.registry import kinds
 
@@ -78,12 +77,13 @@ WITH RECURSIVE groups AS (  -- who has anything queued, by jumping through the i
         of_tenant + row_number() OVER (PARTITION BY tenant_role ORDER BY ordered, id) AS turn
     FROM of_kinds WHERE kind_limit IS NULL OR kind_place <= kind_limit
 ), chosen AS (
-    SELECT id FROM turns WHERE turn <= tenant_limit ORDER BY turn, run_after, id
+    SELECT id, row_number() OVER (ORDER BY turn, run_after, id) AS place FROM turns WHERE turn <= tenant_limit
+    ORDER BY turn, run_after, id
     LIMIT greatest(0, %(window)s - (SELECT count(*) FROM node.jobs WHERE state = 'sent'))
 )
-UPDATE node.jobs SET state = 'sent', sent_at = now(), sends = 1, updated_at = now()
+UPDATE node.jobs SET state = 'sent', sent_at = now() + chosen.place * interval '1 us', sends = 1, updated_at = now()
 FROM chosen WHERE jobs.id = chosen.id AND jobs.state = 'queued'
-RETURNING jobs.id
+RETURNING jobs.id, jobs.sent_at, jobs.suspicion > 0 OR jobs.kind <> ALL(%(known)s::text[])
 """  # noqa: S608 - constants
 
 # A worker that takes such a job at this moment has it: the row is locked, and no longer ``sent``.
@@ -95,13 +95,13 @@ UPDATE node.jobs SET state = 'queued', updated_at = now() WHERE id IN (
 )
 """  # noqa: S608 - constants
 
-_RULES: Final = text(
-    "SELECT r.what, CASE WHEN r.tenant_id = :platform THEN :role ELSE t.role_name END AS role, r.kind, r.number FROM ("
-    "SELECT 'pause' AS what, tenant_id, kind, NULL::int AS number FROM platform.job_pauses"
-    " UNION ALL SELECT 'limit', tenant_id, kind, at_once FROM platform.job_limits"
-    ") AS r LEFT JOIN platform.tenants t ON t.id = r.tenant_id"
-    " WHERE r.tenant_id IS NULL OR r.tenant_id = :platform OR t.id IS NOT NULL"
-)
+_RULES: Final = """
+SELECT r.what, CASE WHEN r.tenant_id = %(platform)s THEN %(role)s ELSE t.role_name END, r.kind, r.number FROM (
+    SELECT 'pause' AS what, tenant_id, kind, NULL::int AS number FROM platform.job_pauses
+    UNION ALL SELECT 'limit', tenant_id, kind, at_once FROM platform.job_limits
+) AS r LEFT JOIN platform.tenants t ON t.id = r.tenant_id
+WHERE r.tenant_id IS NULL OR r.tenant_id = %(platform)s OR t.id IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +117,33 @@ class Rules:
     limits: list[tuple[str | None, str | None, int]]
 
 
-def rules() -> Rules:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A job that has been marked as sent.
+
+    Attributes:
+        by_message: whether only a message of its own starts it: it is a suspect, or of a kind that is not known here.
+    """
+
+    id: UUID
+    by_message: bool
+
+
+def rules(connection: psycopg.Connection[Any] | None = None) -> Rules:
     """Return the pauses and limits of operators, and the limits of the kinds.
+
+    Args:
+        connection: a transaction in the control database; one of its own when None.
 
     Raises:
         Unavailable: the control database is not there.
     """
-    with platform_session() as session:
-        rows = session.execute(_RULES, {"platform": PLATFORM_ID, "role": PLATFORM_ROLE}).all()
-    pauses = [(row.role, row.kind) for row in rows if row.what == "pause"]
-    limits = [(row.role, row.kind, row.number) for row in rows if row.what == "limit"]
+    if connection is None:
+        with platform_session() as session:
+            return rules(psycopg_connection(session))
+    rows = execute_prepared(connection, _RULES, {"platform": PLATFORM_ID, "role": PLATFORM_ROLE}).fetchall()
+    pauses = [(role, kind) for what, role, kind, _ in rows if what == "pause"]
+    limits = [(role, kind, number) for what, role, kind, number in rows if what == "limit"]
     limits.sort(key=lambda limit: (limit[0] is None, limit[1] is None))
     limits.extend((None, name, kind.at_once) for name, kind in kinds().items() if kind.at_once is not None)
     return Rules(pauses, limits)
@@ -134,8 +151,8 @@ def rules() -> Rules:
 
 def admit(
     connection: psycopg.Connection[Any], rules_: Rules, *, role: str | None, per_tenant: int, most: int, window: int
-) -> list[UUID]:
-    """Mark the next due jobs as sent, and return their ids.
+) -> list[Turn]:
+    """Mark the next due jobs as sent, and return them in the order in which they start.
 
     Paused jobs whose message no worker has received wait again.
 
@@ -163,5 +180,7 @@ def admit(
         "per_tenant": per_tenant,
         "most": most,
         "window": window,
+        "known": list(kinds()),
     }
-    return [row[0] for row in connection.execute(ADMIT.encode(), values).fetchall()]
+    rows = execute_prepared(connection, ADMIT, values).fetchall()
+    return [Turn(job_id, by_message) for job_id, _, by_message in sorted(rows, key=itemgetter(1))]

@@ -41,13 +41,18 @@ class Attendance:
 
     Args:
         messages: the messages that relays send and this process receives.
-        run: handles a message about a job of a database.
+        run: handles a message about a job of a database; calls its last argument after each job that it runs.
         stopping: ends all threads.
         threads: jobs that this process runs at a time.
     """
 
     def __init__(
-        self, messages: DramatiqMessages, run: Callable[[UUID, str], Any], stopping: Event, *, threads: int
+        self,
+        messages: DramatiqMessages,
+        run: Callable[[UUID, str, Callable[[], None]], Any],
+        stopping: Event,
+        *,
+        threads: int,
     ) -> None:
         self._messages, self._handle, self._stopping = messages, run, stopping
         self._worker_id, self._worker_threads = uuid7(), threads
@@ -88,14 +93,18 @@ class Attendance:
         return added
 
     def _run(self, job_id: UUID, database: str) -> None:
-        """Handle a message; then let the relay look for the next job at once, because a thread is free."""
-        try:
-            self._handle(job_id, database)
-        finally:
+        """Handle a message. Let the relay look at once after each job that ends, because another one may start."""
+
+        def wake() -> None:
             relay = self._relays.get(database)
             if relay is not None:
                 relay.wake()
             changed(JOBS)
+
+        try:
+            self._handle(job_id, database, wake)
+        finally:
+            wake()
 
     def _attend(self, database: str) -> None:
         settings = get_settings()
@@ -115,6 +124,7 @@ class Attendance:
         self._attended.add(database)
 
     def _wake(self) -> None:
+        self._messages.announce()
         for relay in list(self._relays.values()):
             relay.wake()
 

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import dramatiq
 import redis
-from dramatiq.brokers.redis import RedisBroker
 
 from core.events.signals import send_signals
+from core.jobs.prompt_broker import PromptBroker
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_JOBS
 from core.resilience.errors import NOT_CALLED
@@ -33,6 +33,9 @@ class Messages(Protocol):
     def send(self, job_id: UUID, database: str) -> None:
         """Send a message that this job needs attention."""
 
+    def waiting(self, database: str) -> int:
+        """Return how many messages about jobs of the database no worker has received."""
+
     def forgot(self, epoch: str) -> bool:
         """Return whether all earlier messages are lost."""
 
@@ -47,9 +50,8 @@ class DramatiqMessages:
         self.client = client or redis.Redis.from_url(
             ensure().redis_url, socket_timeout=REDIS_JOBS.timeout, socket_connect_timeout=REDIS_JOBS.timeout / 2
         )
-        self.broker: dramatiq.Broker = RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq types its base only
-            client=self.client, namespace=NAMESPACE, middleware=[]
-        )
+        self._broker = PromptBroker(client=self.client, namespace=NAMESPACE, middleware=[])
+        self.broker: dramatiq.Broker = self._broker
 
     def send(self, job_id: UUID, database: str) -> None:
         """Send the message.
@@ -66,6 +68,16 @@ class DramatiqMessages:
                 )
         except dramatiq.errors.BrokerError as error:
             raise redis.ConnectionError(str(error)) from error
+        self._broker.announce(database)
+
+    def waiting(self, database: str) -> int:
+        """Return how many messages no worker has received.
+
+        Raises:
+            redis.RedisError: as ``send``.
+        """
+        with _guarded():
+            return int(str(self.client.llen(f"{NAMESPACE}:{database}")))
 
     def forgot(self, epoch: str) -> bool:
         """Return whether Redis was emptied since the last call: each call sets a mark if it is missing.
@@ -75,6 +87,10 @@ class DramatiqMessages:
         """
         with _guarded():
             return bool(self.client.set(f"{NAMESPACE}:epoch", epoch, nx=True))
+
+    def announce(self) -> None:
+        """Let the consumers of this process look soon, because messages of another process may follow."""
+        self._broker.announce(*self.broker.queues)
 
     def signal(self, tenant_ids: Iterable[UUID]) -> None:
         """Signal the events; see ``core.events.signals``."""
@@ -101,6 +117,10 @@ class LocalMessages:
     def send(self, job_id: UUID, database: str) -> None:
         """Keep the message."""
         self.sent.append((job_id, database))
+
+    def waiting(self, database: str) -> int:
+        """Return how many messages are there."""
+        return sum(name == database for _, name in self.sent)
 
     def forgot(self, epoch: str) -> bool:  # noqa: ARG002 - as the protocol says
         """Return False: nothing is lost while this process lives."""

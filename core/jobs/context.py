@@ -14,7 +14,7 @@ from core.jobs import leases, payloads
 from core.tenancy import tenant_of_role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from threading import Event
     from uuid import UUID
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from core.jobs.leases import Lease
+
+    Finish = Callable[[Lease, TenantRef | None], tuple[bool, Lease | None]]
+    """Marks a job done whose owner is given; returns whether it did, and the lease of the next job if it took one."""
 
 _S = TypeVar("_S", bound=Session)
 
@@ -157,14 +160,32 @@ class StepContext(ABC, Generic[_S]):
                 raise LeaseLost
         self._finishing = True
 
-    def finish_alone(self) -> None:
-        """Mark the job done in a separate step, if its function has not done so."""
+    def finish_alone(self, finish: Finish) -> Lease | None:
+        """Mark the job done if its function has not done so, and take the lease of the next job with it.
+
+        Args:
+            finish: does both in one transaction if it can.
+
+        Returns:
+            The next lease; None if there is none, or it was not taken.
+        """
+        if not self._lost:
+            self._finished, following = finish(self._lease, self._tenant())
+            if self._finished:
+                return following
+            if following is not None:
+                leases.give_back(following)
         with self.session() as session:
             self.finish(session)
+        return None
 
     def lose(self) -> None:
         """Prevent further steps, because the lease is lost or the time limit is over."""
         self._lost = True
+
+    def _tenant(self) -> TenantRef | None:
+        """Return the job's owner; None is the platform."""
+        return None
 
     @abstractmethod
     def _begin(self) -> AbstractContextManager[_S]:
@@ -184,6 +205,9 @@ class JobContext(StepContext[TenantSession]):
     def __init__(self, lease: Lease, tenant: TenantRef, stopping: Event) -> None:
         super().__init__(lease, stopping)
         self.tenant = tenant
+
+    def _tenant(self) -> TenantRef:
+        return self.tenant
 
     def _begin(self) -> AbstractContextManager[TenantSession]:
         return tenant_session(self.tenant, actor=self.actor, request_id=self._lease.request_id)

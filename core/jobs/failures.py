@@ -87,3 +87,15 @@ def _shown(filename: str) -> str:
         at = len(file.parts) - 1 - file.parts[::-1].index("site-packages")
         return "/".join(file.parts[at + 1 :])[-LONGEST_TEXT:]
     return str(file.relative_to(_CHECKOUT)) if file.is_relative_to(_CHECKOUT) else file.name[-LONGEST_TEXT:]
+
+
+def describe(error: BaseException) -> str:
+    """Describe an error by type and place, without values, which may be personal. Our own errors give their detail."""
+    name = type(error).__name__
+    if isinstance(error, AppError):
+        return f"{name}: {error.detail}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(_CHECKOUT) and ".venv" not in path.parts:
+            return f"{name} at {path.relative_to(_CHECKOUT)}:{frame.lineno} in {frame.name}"
+    return name

@@ -44,6 +44,11 @@ class Gate:
         self._alone = False
         self._waiting = 0
 
+    @property
+    def awaited(self) -> bool:
+        """Return whether a job waits to run alone."""
+        return self._waiting > 0
+
     @contextmanager
     def beside_others(self, stopping: Event) -> Iterator[bool]:
         """Wait while a job runs or waits to run alone; let none run alone during the block.

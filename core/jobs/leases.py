@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from core.database import TenantRef
     from core.jobs.bounds import JobBounds
 
 SHARE_DELAY = timedelta(seconds=1)
@@ -52,6 +53,8 @@ class Lease(Hold):
     traceparent: str | None = None
     seconds: float | None = None
     """Seconds until the job's deadline, when it was taken; None without a deadline."""
+    tenant: TenantRef | None = None
+    """The owner, when the job was taken; None if it is the platform, or was not read with the job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.feature_registry import load_jobs
@@ -140,6 +141,23 @@ def kinds() -> dict[str, JobKind]:
     """Return the kinds of the installed features, by name."""
     load_jobs()
     return dict(sorted(_kinds.items()))
+
+
+def lengths_of_leases() -> tuple[str, str]:
+    """Return the names of the kinds that this process knows now, and the lengths of their leases, as arrays of SQL."""
+    return _lengths_of_leases(len(_kinds))
+
+
+@lru_cache(maxsize=1)
+def _lengths_of_leases(_number: int) -> tuple[str, str]:
+    known = list(_kinds.values())
+    lengths = [f"{kind.lease.total_seconds()} s" for kind in known]
+    return as_array(kind.name for kind in known), as_array(lengths)
+
+
+def as_array(names: Iterable[str]) -> str:
+    """Return names of kinds or roles as an array of SQL. It is quicker than the driver's for frequent statements."""
+    return "{" + ",".join(f'"{name}"' for name in names) + "}"
 
 
 def payload_check(kind: str) -> Callable[[_CheckFunction], _CheckFunction]:

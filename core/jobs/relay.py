@@ -19,7 +19,7 @@ from core import telemetry
 from core.database import DEFAULT_DATABASE, TenantMoving, TenantRef, node_session, psycopg_connection
 from core.errors import AppError
 from core.events.operator_events import JOBS, changed
-from core.jobs import admission, deliveries, endings, heartbeat, inbox
+from core.jobs import admission, deliveries, endings, heartbeat, inbox, recovery
 from core.jobs.limits import LARGEST
 from core.settings import get_settings
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from core.jobs.admission import Turn
     from core.jobs.broker import Messages
+    from core.jobs.recovery import Repairs
 
 SWEEP_EVERY = 600.0
 """Seconds between two removals of jobs that ended long ago."""
@@ -42,51 +44,13 @@ SHORTEST_PAUSE = 0.01
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while the database or Redis is away."""
 
+RECOVERY_SECONDS = 0.5
+"""Seconds between two searches for lost, late and cancelled jobs by a relay that is woken all the time."""
+
 _SWEPT_AT_ONCE = 10_000
 _LOCK = 0x11_7E_30_B5
 _BATCH = 500
-
-_RESEND = """
-UPDATE node.jobs SET sent_at = now(), sends = sends + 1, updated_at = now()
-WHERE id IN (
-    SELECT id FROM node.jobs
-    WHERE state = 'sent' AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
-        AND (%(all)s OR sent_at < now() - %(after)s::interval * least(power(2, sends - 1), 32))
-    ORDER BY sent_at LIMIT CASE WHEN %(all)s THEN NULL ELSE %(batch)s::int END FOR UPDATE SKIP LOCKED
-)
-RETURNING id
-"""
-
-# Those that would be dead are left to ``endings``, where each gets a transaction that informs its feature.
-_REAP = f"""
-UPDATE node.jobs SET {endings.VANISH}
-WHERE id IN (
-    SELECT id FROM node.jobs
-    WHERE state = 'running' AND lease_until < now() AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
-        AND NOT (suspicion >= 2 AND interruptions + 1 >= %(most)s)
-    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-)
-RETURNING id
-"""  # noqa: S608 - constants
-
-_LAST = """
-SELECT id FROM node.jobs
-WHERE state = 'running' AND lease_until < now() AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
-    AND suspicion >= 2 AND interruptions + 1 >= %(most)s
-LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-"""
-
-_LATE = """
-SELECT id FROM node.jobs
-WHERE deadline <= now() AND state IN ('queued', 'sent') AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
-LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-"""
-
-_CANCELLED = """
-SELECT jobs.id FROM node.job_cancellations JOIN node.jobs ON jobs.id = job_cancellations.job_id
-WHERE jobs.state IN ('queued', 'sent') AND (%(role)s::text IS NULL OR jobs.tenant_role = %(role)s)
-LIMIT %(batch)s FOR UPDATE OF jobs SKIP LOCKED
-"""
+_TRY, _WAIT = "SELECT pg_try_advisory_xact_lock(%s)", "SELECT pg_advisory_xact_lock(%s)"
 
 _SWEEP = """
 DELETE FROM node.jobs WHERE id IN (
@@ -153,6 +117,7 @@ class Relay:
         self._window, self._per_tenant = settings.jobs_window, settings.jobs_per_tenant
         self._epoch = str(uuid4())
         self._woken = Event()
+        self._hurried = False
 
     def run(self, stopping: Event) -> None:
         """Run rounds until ``stopping``. If the database or Redis is unavailable, try again later.
@@ -163,6 +128,7 @@ class Relay:
         poll = get_settings().jobs_poll_seconds
         pause, heeds_wakes = poll, True
         swept = ended = time.monotonic()
+        recovered = 0.0
         while not stopping.is_set():
             if heeds_wakes:
                 self._woken.wait(pause)
@@ -172,6 +138,8 @@ class Relay:
             if stopping.is_set():
                 return
             self._woken.clear()
+            self._hurried = time.monotonic() - recovered < min(poll, RECOVERY_SECONDS)
+            recovered = recovered if self._hurried else time.monotonic()
             try:
                 done = self.tick()
                 if time.monotonic() - swept > SWEEP_EVERY:
@@ -217,35 +185,27 @@ class Relay:
 
         Lost messages are sent again. A job whose worker vanished is queued again, or becomes a dead letter after too
         many interruptions. Waiting jobs that were cancelled, or whose deadline passed, end. Does nothing while another
-        relay of all tenants runs its round.
+        relay of all tenants runs its round. If ``run`` is woken again soon, the next round only forwards and admits.
 
         Raises:
             Unavailable: the database is not there.
             redis.RedisError: Redis is not there; jobs whose message was not sent are queued again.
         """
         wiped = self._messages.forgot(self._epoch)
-        chosen: dict[str, object] = {
-            "role": self._role,
-            "all": wiped,
-            "after": self._after,
-            "batch": _BATCH,
-            "most": endings.MAX_INTERRUPTIONS,
-        }
-        rules = admission.rules()
         with node_session(self._database) as session:
             connection = psycopg_connection(session)
             # A round that a crash of the server undoes is done again; nobody has to wait for the disk.
             connection.execute("SET LOCAL synchronous_commit = off")
-            if self._role is None:
-                if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone() != (True,):
-                    return Tick(beaten=True)
-            else:
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            lock = connection.execute(_TRY if self._role is None else _WAIT, (_LOCK,))
+            if lock.fetchone() == (False,):
+                return Tick(beaten=True)
+            rules = admission.rules(connection if self._database == DEFAULT_DATABASE else None)
             publishers = deliveries.forward(connection, self._role, _BATCH)
-            resent = _ids(connection, _RESEND, chosen)
-            reaped = _ids(connection, _REAP, chosen)
-            last = _ids(connection, _LAST, chosen)
-            most = self._most(connection)
+            repairs = recovery.NOTHING
+            if wiped or not self._hurried:
+                repairs = recovery.recover(connection, role=self._role, resend_after=self._after, resend_all=wiped)
+            threads = self._threads_alive(connection)
+            most = max(1, threads - 1) if threads else LARGEST
             admitted = admission.admit(
                 connection,
                 rules,
@@ -254,21 +214,22 @@ class Relay:
                 most=most,
                 window=self._window,
             )
-            late, cancelled = _ids(connection, _LATE, chosen), _ids(connection, _CANCELLED, chosen)
         self._messages.signal(publishers)
-        if resent or reaped or admitted:
+        if repairs.resent or repairs.reaped or admitted:
             changed(JOBS)
-        self._send([*resent, *admitted])  # first: many endings of one tenant must not delay everybody's jobs
-        buried = sum(self._end(endings.vanish_expired, job_id) for job_id in last)
-        buried += sum(self._end(endings.miss_deadline, job_id) for job_id in late)
-        for job_id in cancelled:
+        self._send(repairs, admitted, threads)  # first: many endings of one tenant must not delay everybody's jobs
+        buried = sum(self._end(endings.vanish_expired, job_id) for job_id in repairs.vanished)
+        buried += sum(self._end(endings.miss_deadline, job_id) for job_id in repairs.late)
+        for job_id in repairs.cancelled:
             self._end(endings.cancel, job_id)
-        return Tick(len(admitted), len(resent), len(reaped), buried)
+        return Tick(len(admitted), len(repairs.resent), len(repairs.reaped), buried)
 
-    def _most(self, connection: psycopg.Connection[Any]) -> int:
-        """Return how many jobs of one tenant may run at the same time, so that one thread remains for other tenants."""
-        threads = max(self._threads, heartbeat.threads_alive(connection)) if self._role is None else 0
-        return max(1, threads - 1) if threads else LARGEST
+    def _threads_alive(self, connection: psycopg.Connection[Any]) -> int:
+        """Return how many jobs all workers run at a time; 0 for a relay of one tenant, which runs them itself.
+
+        One tenant has one thread less, so that one remains for other tenants.
+        """
+        return max(self._threads, heartbeat.threads_alive(connection)) if self._role is None else 0
 
     def _end(self, end: Callable[[UUID, str], str | None], job_id: UUID) -> bool:
         """End a job by a function of ``endings``; return whether it is dead."""
@@ -280,14 +241,27 @@ class Relay:
             log.exception("a job could not be ended", job_id=str(job_id), error=type(error).__name__)
         return False
 
-    def _send(self, job_ids: Sequence[UUID]) -> None:
-        for place, job_id in enumerate(job_ids):
-            try:
-                self._messages.send(job_id, self._database)
-            except redis.RedisError:
-                with node_session(self._database) as session:
-                    psycopg_connection(session).execute(_UNSEND, (list(job_ids[place:]),))
-                raise
+    def _send(self, repairs: Repairs, admitted: Sequence[Turn], threads: int) -> None:
+        """Send messages, at most as many as there are threads: each thread runs all jobs that are sent.
+
+        Raises:
+            redis.RedisError: Redis is not there; the jobs without a message are queued again.
+        """
+        alone = [*repairs.resent, *(job.id for job in admitted if job.by_message)]
+        others = [job.id for job in admitted if not job.by_message]
+        unsent = [*alone, *others]
+        try:
+            if threads and (others or repairs.stray):
+                room = max(0, threads - self._messages.waiting(self._database))
+                stray = repairs.stray if room == threads and not others else []
+                unsent = [*alone, *others[:room], *stray]
+            while unsent:
+                self._messages.send(unsent[0], self._database)
+                unsent.pop(0)
+        except redis.RedisError:
+            with node_session(self._database) as session:
+                psycopg_connection(session).execute(_UNSEND, (unsent,))
+            raise
 
 
 def _ids(connection: psycopg.Connection[Any], statement: str, values: dict[str, object]) -> list[UUID]:

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from core import scratch, telemetry, tracing
-from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving, TenantUpgrading
+from core.database import DEFAULT_DATABASE, DatabaseUnavailable, TenantMoving
 from core.errors import AppError, NotFound
 from core.installation import BlobStoreForeign
 from core.jobs import endings, job_metrics, leases, payloads
 from core.jobs.bounds import PLATFORM_ROLE
-from core.jobs.context import (
-    DeadlinePassed,
-    EarlierFirst,
-    JobCancelled,
-    JobContext,
-    LeaseLost,
-    PlatformJobContext,
-    TenantSuspended,
-    WorkerStopping,
-)
-from core.jobs.failures import trace_of
+from core.jobs.context import JobContext, PlatformJobContext
+from core.jobs.failures import describe, trace_of
+from core.jobs.interruptions import ENDS, MOVING, SUSPENDED, WAITS
 from core.jobs.isolation import Gate, Isolation
 from core.jobs.leases import ALONE, BESIDE_OTHERS, OWN_PROCESS, Lease, Suspect, UnknownKindError
+from core.jobs.next_lease import finish_and_take
 from core.jobs.registry import kind_of
+from core.jobs.running_try import TICK, Try, due_at, end_late, longest
+from core.jobs.streak import Streak
 from core.resilience import deadline
 from core.tenancy import tenant_of_role
 
@@ -43,65 +35,15 @@ if TYPE_CHECKING:
     from core.database import TenantRef
     from core.jobs.failures import Trace
     from core.jobs.leases import Hold
-
-SUSPENDED = timedelta(minutes=10)
-"""Delay before the next try if the tenant is suspended."""
-
-MOVING = timedelta(seconds=2)
-"""Delay if the tenant is being moved; the move takes its jobs along."""
-
-UPGRADING = timedelta(minutes=1)
-"""Delay if the tenant's schema lacks what the job needs."""
-
-STORE_AWAY = timedelta(minutes=1)
-"""Delay if this worker's store of files is not mounted, or is not the installation's."""
-
-EARLIER = timedelta(seconds=2)
-"""Delay if the job must follow an earlier one."""
-
-_WAITS: dict[type[BaseException], timedelta] = {
-    EarlierFirst: EARLIER,
-    WorkerStopping: timedelta(0),
-    TenantSuspended: SUSPENDED,
-    TenantMoving: MOVING,
-    TenantUpgrading: UPGRADING,
-    BlobStoreForeign: STORE_AWAY,
-}
-"""Errors that give a job back without counting a try, and how long the job then waits."""
-
-_ENDS: dict[type[BaseException], Callable[[UUID, str, UUID | None], str | None]] = {
-    LeaseLost: lambda _job_id, _database, _token: None,
-    JobCancelled: endings.cancel,
-    DeadlinePassed: endings.miss_deadline,
-}
-"""Interruptions after which this process does nothing more for the job, and what they write on its row."""
+    from core.jobs.next_lease import Wish
 
 REJECTIONS = frozenset({400, 401, 403, 404, 413, 415, 422})
 """Statuses of our own errors that every further try would get too, so the job is given up at once."""
 
-TICK = 0.25
-"""Seconds between two checks for leases that are due."""
-
 PAUSE = 1.0
 """Seconds before a write is repeated that failed because the job's row is locked, or the database does not answer."""
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
 log = telemetry.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Try:
-    """A job that runs now.
-
-    Attributes:
-        since: when it started, in seconds of the monotonic clock.
-        due: when its lease must be prolonged next, by the same clock.
-    """
-
-    lease: Lease
-    context: JobContext | PlatformJobContext
-    since: float
-    due: float
 
 
 class Runner:
@@ -119,7 +61,7 @@ class Runner:
         self._tenants: Counter[str] = Counter()
         self._isolation = Isolation(self.stopping, self._let_go) if isolating else None
         self._gate = Gate()
-        self._running: dict[UUID, _Try] = {}
+        self._running: dict[UUID, Try] = {}
         self._interrupted: list[Hold] = []
         self._put_back_at = 0.0
         self._lock = Lock()
@@ -169,6 +111,64 @@ class Runner:
                 return self._isolation.run(taken)
         return self._run_alone(taken)
 
+    def serve(
+        self, job_id: UUID, database: str = DEFAULT_DATABASE, *, ended: Callable[[], object], left: Callable[[], bool]
+    ) -> int:
+        """Run the job of a message, then the next jobs that the relay has sent, until there is none; return how many.
+
+        After ``STREAK_SECONDS`` the thread hands the rest over, so that messages of other databases get their turn.
+
+        Args:
+            job_id: the job.
+            database: the database of its row.
+            ended: called after each job: another one may be admitted.
+            left: hands the rest over, and returns whether that worked. If not, the thread continues.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        streak = Streak(database, job_id)
+        try:
+            while not (streak.long and left()):
+                number = streak.number
+                self._run_next(streak, ended)
+                if streak.number == number:
+                    break
+            else:
+                return streak.number
+        finally:
+            if streak.following is not None:
+                self._let_go(streak.following)
+        if not streak.met:
+            # It has ended, or it is a suspect, of an unknown kind or of a tenant with its full share.
+            streak.number += self.run(job_id, database) is not None
+            ended()
+        return streak.number
+
+    def _run_next(self, streak: Streak, ended: Callable[[], object]) -> None:
+        """Run the next job, and those whose leases are taken with its end."""
+        with self._gate.beside_others(self.stopping) as entered:
+            lease = streak.take(self._full()) if entered else None
+            while lease is not None:
+                with ExitStack() as seats:
+                    if self._seat(lease.tenant_role, seats):
+                        self._try(lease, streak)
+                    else:
+                        leases.give_back(lease, delay=leases.SHARE_DELAY)
+                ended()
+                lease = streak.pop()
+
+    def _wish(self, streak: Streak | None, lease: Lease) -> Wish | None:
+        """Return which job may be taken with the end of another; None if the thread must do something else first."""
+        if streak is None or streak.long or self.stopping.is_set() or self._gate.awaited:
+            return None
+        return streak.wish(self._full(ending=lease.tenant_role))
+
+    def _full(self, *, ending: str | None = None) -> list[str]:
+        """Return the tenants that have their full share; one job of ``ending`` no longer counts."""
+        with self._lock:
+            return [role for role, count in self._tenants.items() if count - (role == ending) >= self._share]
+
     def _seat(self, role: str, seats: ExitStack) -> bool:
         """Give a tenant one more thread until ``seats`` closes. Return False if it has its full share already."""
         with self._lock:
@@ -188,7 +188,7 @@ class Runner:
         with self._gate.alone(self.stopping) as entered:
             return self._isolation.run(suspect) if entered and self._isolation is not None else None
 
-    def _try(self, lease: Lease) -> str:
+    def _try(self, lease: Lease, streak: Streak | None = None) -> str:
         with (
             telemetry.bound(job_id=str(lease.job_id), job=lease.kind.name),
             tracing.job(lease.kind.name, lease.traceparent) as span,
@@ -196,23 +196,23 @@ class Runner:
             if lease.request_id:
                 telemetry.bind(request_id=lease.request_id)
             began = time.monotonic()
-            with scratch.run_folder(str(lease.job_id)), deadline(_longest(lease)):
-                outcome = self._run(lease)
+            with scratch.run_folder(str(lease.job_id)), deadline(longest(lease)):
+                outcome = self._run(lease, streak)
             job_metrics.count(lease.kind.name, outcome or "lost", time.monotonic() - began)
             _describe(span, lease, outcome or "lost")
             log.info("job ended", outcome=outcome or "lost", attempt=lease.attempts + 1)
         return outcome or "lost"
 
-    def _run(self, lease: Lease) -> str | None:
+    def _run(self, lease: Lease, streak: Streak | None = None) -> str | None:
         of_platform = lease.tenant_role == PLATFORM_ROLE
         if of_platform != lease.kind.platform:
             # A row that a tenant's role wrote itself must never run with the rights of the platform.
             owner = "the platform" if of_platform else "a tenant"
             return self._fail(lease, f"the kind {lease.kind.name} is not for jobs of {owner}", final=True)
         if of_platform:
-            return self._call(lease, None, PlatformJobContext(lease, self.stopping))
+            return self._call(lease, None, PlatformJobContext(lease, self.stopping), streak)
         try:
-            tenant = tenant_of_role(lease.tenant_role)
+            tenant = lease.tenant or tenant_of_role(lease.tenant_role)
         except TenantMoving:
             return "queued" if leases.give_back(lease, delay=MOVING) else None
         except NotFound as error:
@@ -220,19 +220,28 @@ class Runner:
         telemetry.bind(tenant=tenant.slug)
         if tenant.state != "active":
             return "queued" if leases.give_back(lease, delay=SUSPENDED) else None
-        return self._call(lease, tenant, JobContext(lease, tenant, self.stopping))
+        return self._call(lease, tenant, JobContext(lease, tenant, self.stopping), streak)
 
-    def _call(self, lease: Lease, tenant: TenantRef | None, context: JobContext | PlatformJobContext) -> str | None:
+    def _call(
+        self,
+        lease: Lease,
+        tenant: TenantRef | None,
+        context: JobContext | PlatformJobContext,
+        streak: Streak | None,
+    ) -> str | None:
         try:
             with self._lease_prolonged(lease, context):
                 payload = payloads.open_as(tenant, lease.job_id, dict(lease.payload))
                 kind_of(lease.kind.name).run(context, payload)
             if not context.finished:
-                context.finish_alone()
-        except tuple(_ENDS) as end:
-            return _ENDS[type(end)](lease.job_id, lease.database, lease.token)
-        except tuple(_WAITS) as interruption:
-            delay = next(wait for kind, wait in _WAITS.items() if isinstance(interruption, kind))
+                wish = self._wish(streak, lease)
+                following = context.finish_alone(partial(finish_and_take, wish=wish))
+                if streak is not None:
+                    streak.following = following
+        except tuple(ENDS) as end:
+            return ENDS[type(end)](lease.job_id, lease.database, lease.token)
+        except tuple(WAITS) as interruption:
+            delay = next(wait for kind, wait in WAITS.items() if isinstance(interruption, kind))
             why = describe(interruption) if isinstance(interruption, BlobStoreForeign) else None
             if why:
                 log.warning("job waits", error=why)
@@ -276,7 +285,7 @@ class Runner:
     def _lease_prolonged(self, lease: Lease, context: JobContext | PlatformJobContext) -> Iterator[None]:
         started = time.monotonic()
         with self._lock:
-            self._running[lease.token] = _Try(lease, context, started, _due(lease, started, started))
+            self._running[lease.token] = Try(lease, context, started, due_at(lease, started, started))
         try:
             yield
         finally:
@@ -322,45 +331,20 @@ class Runner:
         present = time.monotonic()
         with self._lock:
             due = [one for one in self._running.values() if one.due <= present]
-        in_time: dict[str, list[_Try]] = {}
+        in_time: dict[str, list[Try]] = {}
         for one in due:
-            if present - one.since > _longest(one.lease):
+            if present - one.since > longest(one.lease):
                 one.context.lose()
-                counted = _time_is_over(one.lease) is not None
+                counted = end_late(one.lease) is not None
                 one.due = math.inf if counted else present + PAUSE
             else:
                 in_time.setdefault(one.lease.database, []).append(one)
         for database, tries in in_time.items():
             lost = leases.prolong([one.lease for one in tries], database)
             for one in tries:
-                one.due = _due(one.lease, one.since, present)
+                one.due = due_at(one.lease, one.since, present)
                 if one.lease.token in lost:
                     one.context.lose()
-
-
-def _longest(lease: Lease) -> float:
-    """Return the seconds that the try may take: its kind's limit, or the time until the job's deadline."""
-    limit = lease.kind.time_limit.total_seconds()
-    return limit if lease.seconds is None else max(0.0, min(limit, lease.seconds))
-
-
-def _due(lease: Lease, since: float, present: float) -> float:
-    """Return when to look at a try again: to prolong its lease, or soon after the end of its time."""
-    end = since + _longest(lease) + TICK
-    beat = present + _beat_every(lease)
-    return min(beat, end) if end > present else beat
-
-
-def _time_is_over(lease: Lease) -> str | None:
-    """Give up a job at its deadline, or count that it exceeded its kind's limit; None if neither is possible yet."""
-    if lease.seconds is not None and lease.seconds <= lease.kind.time_limit.total_seconds():
-        return endings.miss_deadline(lease.job_id, lease.database, lease.token)
-    return endings.overrun(lease)
-
-
-def _beat_every(lease: Lease) -> float:
-    """Return the seconds between two heartbeats: a third of the lease, so that one may be missed."""
-    return lease.kind.lease.total_seconds() / 3
 
 
 def _describe(span: tracing.Span | tracing.NoSpan, lease: Lease, outcome: str) -> None:
@@ -372,15 +356,3 @@ def _describe(span: tracing.Span | tracing.NoSpan, lease: Lease, outcome: str) -
     for name in ("tenant", "request_id"):
         if name in known:
             span.note(f"iit.{name}", known[name])
-
-
-def describe(error: BaseException) -> str:
-    """Describe an error by type and place, without values, which may be personal. Our own errors give their detail."""
-    name = type(error).__name__
-    if isinstance(error, AppError):
-        return f"{name}: {error.detail}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(_CHECKOUT) and ".venv" not in path.parts:
-            return f"{name} at {path.relative_to(_CHECKOUT)}:{frame.lineno} in {frame.name}"
-    return name

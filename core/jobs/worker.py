@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import dramatiq
+import redis
 
 from core import scratch, telemetry
 from core.connections.sharing import sharing
@@ -18,9 +19,10 @@ from core.errors import AppError
 from core.feature_registry import load_jobs
 from core.jobs.attendance import Attendance
 from core.jobs.broker import DramatiqMessages, LocalMessages
+from core.jobs.failures import describe
 from core.jobs.loops import Loops
 from core.jobs.relay import Relay
-from core.jobs.runner import Runner, describe
+from core.jobs.runner import Runner
 from core.metrics.exposition import exposed
 from core.plugins import models
 from core.plugins.catalogue import installed
@@ -30,7 +32,7 @@ from core.tenancy import list_tenants
 from core.tracing import traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from uuid import UUID
 
@@ -69,7 +71,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
     threads = threads or settings.jobs_threads
     messages, runner, stopping = DramatiqMessages(), Runner(isolating=True, threads=threads), Event()
     attendance = Attendance(
-        messages, lambda job_id, database: _guarded(runner, job_id, database), stopping, threads=threads
+        messages, lambda *job_and_wake: _guarded(messages, runner, *job_and_wake), stopping, threads=threads
     )
     attendance.prepare()
     worker = dramatiq.Worker(messages.broker, worker_threads=threads, worker_timeout=IDLE_MILLISECONDS)
@@ -154,14 +156,24 @@ def drain(tenant: TenantRef, *, most: int = 10_000) -> int:
     return tries
 
 
-def _guarded(runner: Runner, job_id: UUID, database: str) -> None:
-    """Run the job of one message; if the database is unavailable, try again for a while.
+def _guarded(
+    messages: DramatiqMessages, runner: Runner, job_id: UUID, database: str, ended: Callable[[], None]
+) -> None:
+    """Run the job of one message and those after it; if the database is unavailable, try again for a while.
 
-    Trying again is safe: no two tries can have one job's lease. The job's own errors are on its row, not raised here.
+    Trying again is safe: no two tries can have one job's lease. Errors of the jobs are on their rows, not raised here.
     """
+
+    def left() -> bool:
+        try:
+            messages.send(job_id, database)
+        except redis.RedisError:
+            return False
+        return True
+
     for _ in range(WAITS):
         try:
-            runner.run(job_id, database)
+            runner.serve(job_id, database, ended=ended, left=left)
         except DatabaseUnavailable:
             if runner.stopping.wait(1.0):
                 return

@@ -1,11 +1,13 @@
 """A transaction in one round trip is a transaction of its tenant like any other, or it is left to a session."""
 
+from threading import Event
+
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from core.database import RoundTripError, at_once, tenant_session
-from core.database.engines import application_engine
+from core.database import RoundTripError, at_once, execute_prepared, node_at_once, statements, tenant_session
+from core.database.engines import application_engine, application_role
 from core.errors import Unavailable
 
 PUT = "INSERT INTO tenant_settings VALUES (%(key)s, '{}', now(), 'test:1') RETURNING key"
@@ -88,3 +90,36 @@ def test_no_free_connection_is_said_plainly(tenant, settings_of):
     settings_of(database_pool_size="1", database_pool_overflow="0", database_pool_timeout="0.1")
     with tenant_session(tenant, actor="test:1"), pytest.raises(Unavailable, match="every connection"):
         at_once(tenant, (KEYS, {}))
+
+
+def test_a_statement_of_the_application_is_a_transaction_of_its_own_and_its_plan_stays(database):
+    query = "SELECT current_user, %(n)s::int, set_config('work_mem', '1MB', true)"
+    ((user, number, _),) = node_at_once("default", query, {"n": 3})
+    assert (user, number) == (application_role(), 3)
+    assert idle()
+    connection = application_engine().raw_connection()
+    try:
+        driver = connection.driver_connection
+        execute_prepared(driver, "SELECT %(n)s::int + 1", {"n": 1})
+        plans = {row[0] for row in driver.execute("SELECT statement FROM pg_prepared_statements").fetchall()}
+        assert "SELECT $1::int + 1" in plans
+        assert driver.execute("SHOW work_mem").fetchone() != ("1MB",)
+    finally:
+        connection.close()
+    with pytest.raises(RoundTripError):
+        node_at_once("default", "SELECT 1 / %(n)s::int", {"n": 0})
+    assert idle()
+
+
+def test_where_a_pooler_loses_plans_none_are_made_any_more(database, monkeypatch):
+    monkeypatch.setattr(statements, "_pooled", Event())
+    connection = application_engine().raw_connection()
+    try:
+        driver, query = connection.driver_connection, "SELECT %(n)s::int + 2"
+        execute_prepared(driver, query, {"n": 1})
+        driver.execute("DEALLOCATE ALL")
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+            execute_prepared(driver, query, {"n": 1})
+        assert execute_prepared(driver, query, {"n": 1}).fetchone() == (3,)
+    finally:
+        connection.invalidate()

@@ -10,8 +10,9 @@ from core import blobs, scratch
 from core.database import node_session
 from core.errors import Invalid, Unavailable
 from core.jobs import JobContext, LeaseLost, WorkerStopping, endings, job_metrics, leases
+from core.jobs.failures import describe
 from core.jobs.registry import kind_of
-from core.jobs.runner import Runner, describe
+from core.jobs.runner import Runner
 from core.jobs.worker import drain
 from core.resilience import seconds_left
 from core.tenancy import resume_tenant, suspend_tenant
