@@ -116,7 +116,7 @@ class Runner:
     ) -> int:
         """Run the job of a message, then the next jobs that the relay has sent, until there is none; return how many.
 
-        After ``STREAK_SECONDS`` the thread hands the rest over, so that messages of other databases get their turn.
+        After ``STREAK_SECONDS`` the thread hands the rest over, so that other messages get their turn.
 
         Args:
             job_id: the job.
@@ -129,26 +129,30 @@ class Runner:
         """
         streak = Streak(database, job_id)
         try:
-            while not (streak.long and left()):
-                number = streak.number
-                self._run_next(streak, ended)
-                if streak.number == number:
-                    break
-            else:
-                return streak.number
+            while self._run_next(streak, ended):
+                if streak.long:
+                    # First the job of the message: while others keep coming, it would never have its turn.
+                    self._run_named(streak, ended)
+                    if left():
+                        return streak.number
         finally:
             if streak.following is not None:
                 self._let_go(streak.following)
-        if not streak.met:
-            # It has ended, or it is a suspect, of an unknown kind or of a tenant with its full share.
-            streak.number += self.run(job_id, database) is not None
-            ended()
+        self._run_named(streak, ended)
         return streak.number
 
-    def _run_next(self, streak: Streak, ended: Callable[[], object]) -> None:
-        """Run the next job, and those whose leases are taken with its end."""
+    def _run_named(self, streak: Streak, ended: Callable[[], object]) -> None:
+        """Run the job of the message, unless it has run: a suspect, of an unknown kind, or of a tenant with its share."""
+        if not streak.met:
+            streak.met = True
+            streak.number += self.run(streak.job_id, streak.database) is not None
+            ended()
+
+    def _run_next(self, streak: Streak, ended: Callable[[], object]) -> bool:
+        """Run the next job, and those whose leases are taken with its end. Return False if there is none."""
         with self._gate.beside_others(self.stopping) as entered:
             lease = streak.take(self._full()) if entered else None
+            found = lease is not None
             while lease is not None:
                 with ExitStack() as seats:
                     if self._seat(lease.tenant_role, seats):
@@ -157,6 +161,7 @@ class Runner:
                         leases.give_back(lease, delay=leases.SHARE_DELAY)
                 ended()
                 lease = streak.pop()
+        return found
 
     def _wish(self, streak: Streak | None, lease: Lease) -> Wish | None:
         """Return which job may be taken with the end of another; None if the thread must do something else first."""

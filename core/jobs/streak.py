@@ -27,13 +27,15 @@ class Streak:
         job_id: the job that the message names; it goes first.
 
     Attributes:
+        database: the data database.
+        job_id: the job that the message names.
         number: jobs taken.
         met: whether the job of the message was one of them.
         following: a lease that was taken with the end of the job before; whoever sees it runs it or gives it back.
     """
 
     def __init__(self, database: str, job_id: UUID) -> None:
-        self._database, self._job_id = database, job_id
+        self.database, self.job_id = database, job_id
         self._ends = time.monotonic() + STREAK_SECONDS
         self.number, self.met = 0, False
         self.following: Lease | None = None
@@ -49,7 +51,7 @@ class Streak:
         Args:
             full: roles of tenants that have their full share of this process.
         """
-        return Wish(self._database, full, None if self.met else self._job_id)
+        return Wish(self.database, full, None if self.met else self.job_id)
 
     def take(self, full: Collection[str]) -> Lease | None:
         """Take the lease of the next job; None if there is none.
@@ -70,5 +72,5 @@ class Streak:
     def _counted(self, lease: Lease | None) -> Lease | None:
         if lease is not None:
             self.number += 1
-            self.met = self.met or lease.job_id == self._job_id
+            self.met = self.met or lease.job_id == self.job_id
         return lease

@@ -140,6 +140,14 @@ def test_after_its_time_a_thread_hands_the_rest_over(tenant, sent, row, runner, 
     assert [row(job_id)["state"] for job_id in (first, second)] == ["done", "sent"]
 
 
+def test_a_suspect_has_its_turn_while_other_jobs_keep_coming(tenant, sent, row, change, runner, monkeypatch):
+    monkeypatch.setattr(streak, "STREAK_SECONDS", 0)
+    suspect, *others = (sent(tenant, place) for place in (1, 2, 3))
+    change(suspect, "suspicion = 1")
+    serve(runner, suspect)
+    assert [row(job_id)["state"] for job_id in (suspect, *others)] == ["done", "done", "sent"]
+
+
 def test_without_redis_a_thread_goes_on(tenant, sent, row, runner, monkeypatch):
     class Away(LocalMessages):
         def send(self, job_id, database):
