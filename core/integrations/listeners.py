@@ -59,7 +59,6 @@ def listen(context: JobContext, payload: dict[str, Any]) -> None:
             raise Unavailable(detail)
         if outcome.state != "sent":
             log_failure(context.tenant, instance_id, "outcome", outcome.reason or outcome.state)
-    context.finish_alone()
 
 
 def _is_enabled(session: TenantSession, instance_id: UUID) -> bool:

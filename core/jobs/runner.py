@@ -142,7 +142,7 @@ class Runner:
         return streak.number
 
     def _run_named(self, streak: Streak, ended: Callable[[], object]) -> None:
-        """Run the job of the message, unless it has run: a suspect, of an unknown kind, or of a tenant with its share."""
+        """Run the job of the message, if it is one that no thread takes along, such as a suspect."""
         if not streak.met:
             streak.met = True
             streak.number += self.run(streak.job_id, streak.database) is not None
