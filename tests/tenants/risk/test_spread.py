@@ -10,9 +10,10 @@ from sqlmodel import select
 from core import metering
 from core.database import node_session
 from core.errors import Invalid
-from core.jobs import decisions, enqueue, runner
+from core.jobs import decisions, enqueue
 from core.jobs.cancelling import cancel
 from core.jobs.context import EarlierFirst, WorkerStopping
+from core.jobs.interruptions import WAITS
 from core.jobs.registry import check_of
 from core.jobs.worker import drain
 from tenants.cohort.timelines import to_date
@@ -48,7 +49,7 @@ def large(tenant, people, monkeypatch):
     monkeypatch.setattr(spread, "LEAST_OF_PART", 20)
     monkeypatch.setattr(spread, "MOST_PARTS", 3)
     monkeypatch.setattr(scoring, "CHUNK_PATIENTS", 20)
-    monkeypatch.setitem(runner._WAITS, EarlierFirst, timedelta(hours=1))  # a slow machine needs over two
+    monkeypatch.setitem(WAITS, EarlierFirst, timedelta(hours=1))  # a slow machine needs over two
     store(tenant, people)
     return tenant
 
