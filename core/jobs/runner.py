@@ -150,9 +150,9 @@ class Runner:
 
     def _run_next(self, streak: Streak, ended: Callable[[], object]) -> bool:
         """Run the next job, and those whose leases are taken with its end. Return False if there is none."""
+        before = streak.number
         with self._gate.beside_others(self.stopping) as entered:
             lease = streak.take(self._full()) if entered else None
-            found = lease is not None
             while lease is not None:
                 with ExitStack() as seats:
                     if self._seat(lease.tenant_role, seats):
@@ -161,7 +161,7 @@ class Runner:
                         leases.give_back(lease, delay=leases.SHARE_DELAY)
                 ended()
                 lease = streak.pop()
-        return found
+        return streak.number > before
 
     def _wish(self, streak: Streak | None, lease: Lease) -> Wish | None:
         """Return which job may be taken with the end of another; None if the thread must do something else first."""

@@ -18,10 +18,22 @@ from core.jobs.prompt_broker import SHORTEST_REST, _PromptConsumer
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner
 from core.jobs.worker import _guarded
+from core.tenancy import create_tenant
+
+
+@pytest.fixture(scope="module")
+def two_tenants(own_services):
+    """Two tenants on servers of this file: a thread takes every job that is sent, also those of tests elsewhere."""
+    return [create_tenant(f"streaks-{name}", "Streaks").ref for name in ("one", "two")]
+
+
+@pytest.fixture(scope="module")
+def tenant(two_tenants):
+    return two_tenants[0]
 
 
 @pytest.fixture
-def alone(database):
+def alone(own_services):
     """No other test's jobs."""
     with node_session() as session:
         session.execute(text("DELETE FROM node.jobs"))
