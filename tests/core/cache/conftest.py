@@ -12,7 +12,9 @@ from core.events import publish
 
 EVENT = "samples.changed"
 ROWS = ("sample_a", "sample_b")
-SAMPLES = Cache(f"tests.samples_{os.getpid()}", "Numbers of the tests.", list[int], (EVENT,), wait_seconds=2.0, most_values=3)
+SAMPLES = Cache(
+    f"tests.samples_{os.getpid()}", "Numbers of the tests.", list[int], (EVENT,), wait_seconds=2.0, most_values=3
+)
 
 
 def write(session, row, value):
