@@ -214,6 +214,7 @@ class Feature:
         dependencies: ``"module:attribute"`` of each other server that it calls; see ``core.resilience``.
         observers: ``"module:function"``, called with session, name and payload of every event, after its listeners.
         caches: ``"module:attribute"`` of each cache; see ``core.cache``.
+        timeline: ``"module:function"``, adds entries to a patient's timeline; see ``tenants.records.timeline``.
     """
 
     name: str
@@ -244,6 +245,7 @@ class Feature:
     dependencies: Sequence[str] = ()
     observers: Sequence[str] = ()
     caches: Sequence[str] = ()
+    timeline: Sequence[str] = ()
 
 
 def resolve(reference: str) -> Any:  # noqa: ANN401 - what is found is as varied as what features register

@@ -42,6 +42,7 @@ feature = Feature(
             "templates.write",
         )
     },
+    timeline=("tenants.messages.history:entries_of_patient",),
     listeners={
         "plugin.sms_reports": "tenants.messages.incoming:sms_reports",
         "plugin.sms_received": "tenants.messages.incoming:sms_received",

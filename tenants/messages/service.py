@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import literal
 from sqlmodel import col, select
 
 from core import audit
@@ -44,10 +45,11 @@ _NO_SUCH: Final = "there is no such message"
 
 def find(session: TenantSession, wanted: MessageFilter, paging: PageRequest) -> Slice[Communication]:
     """One page of messages within reach. Those of a patient include messages to records merged into it."""
+    whose: Any = col(Communication.patient_uuid) if wanted.patient_id is None else literal(wanted.patient_id)
     conditions: list[Any] = [
         Communication.communication_type == SMS,
         col(Communication.voided).is_(False),
-        within_reach(session, Communication.facility_uuid, col(Communication.patient_uuid)),
+        within_reach(session, Communication.facility_uuid, whose),
     ]
     if wanted.patient_id is not None:
         patients = [wanted.patient_id, *members_of(session, wanted.patient_id)]
@@ -173,7 +175,7 @@ def waiting_for_reader(session: TenantSession) -> list[IncomingOut]:
             patient_id=row.patient_uuid,
             candidates=[],
             sender=None,
-            text=_text(session, row),
+            text=text_of(session, row),
             received_at=row.created_at,
         )
         for row in rows
@@ -247,7 +249,8 @@ _WHY: Final = {
 }
 
 
-def _text(session: TenantSession, row: Communication) -> str | None:
+def text_of(session: TenantSession, row: Communication) -> str | None:
+    """The text of a message; None before it is sent, and where it does not open any more."""
     if row.body_enc is None:
         return None
     try:
@@ -265,7 +268,7 @@ def _shown(session: TenantSession, row: Communication, datim_id: str) -> Message
             "patient_id": row.patient_uuid,
             "facility": datim_id,
             "state": row.status,
-            "text": _text(session, row),
+            "text": text_of(session, row),
             "cost": None if row.cost is None else f"{row.cost.normalize():f}",
             "reason": row.error_code,
         }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import LANGUAGES, marked, shown_time
 from core.web.texts import gettext as _
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from tenants.messages.models import PatientConsent
@@ -43,6 +44,12 @@ ANSWERS: Final = {
     "start": marked("Wants messages again"),
     "nothing": marked("Nothing to do"),
 }
+DECISIONS: Final = {
+    "given": marked("Agrees to messages: {purpose} ({source})"),
+    "withdrawn": marked("Wants no more messages: {purpose} ({source})"),
+    "declined": marked("Agrees to no messages: {purpose} ({source})"),
+}
+"""What a patient decided -> words of the timeline."""
 REASONS: Final = {
     "switched_off": marked("messages are switched off"),
     "no_patient": marked("the patient is not on record"),
@@ -118,8 +125,44 @@ def decision_words(row: PatientConsent) -> str:
     return f"{purpose}: {answer} ({source})"
 
 
+def sent_words(facts: Mapping[str, Any]) -> str:
+    """A message to the patient in the patient's timeline, in one line. Its text is there if the reader may see it."""
+    purpose = _(PURPOSES[facts["purpose"]]) if facts.get("purpose") else ""
+    words = _with_reason(_(STATES[facts["state"]]), facts)
+    return _("Message ({purpose}): {state}").format(purpose=purpose, state=words) + _quoted(facts)
+
+
+def report_words(facts: Mapping[str, Any]) -> str:
+    """A delivery report in the patient's timeline, in one line."""
+    arrived = facts["state"] == "delivered"
+    return _("The message arrived") if arrived else _with_reason(_("The message did not arrive"), facts)
+
+
+def answer_words(facts: Mapping[str, Any]) -> str:
+    """A message from the patient in the patient's timeline, in one line."""
+    if facts.get("answer"):
+        state = _(ANSWERS[facts["answer"]])
+        return _("Message from the patient: {state}").format(state=state) + _quoted(facts)
+    return _("Message from the patient") + _quoted(facts)
+
+
+def consent_words(facts: Mapping[str, Any]) -> str:
+    """A decision about messages in the patient's timeline, in one line."""
+    purpose, source = _(PURPOSES[facts["purpose"]]), _(SOURCES[facts["source"]])
+    return _(DECISIONS[facts["decision"]]).format(purpose=purpose, source=source)
+
+
+def _with_reason(words: str, facts: Mapping[str, Any]) -> str:
+    reason = reason_words(facts.get("reason"))
+    return f"{words}: {reason}" if reason else words
+
+
+def _quoted(facts: Mapping[str, Any]) -> str:
+    return f" “{facts['text']}”" if facts.get("text") else ""
+
+
 def history_words(message: MessageOut) -> str:
-    """A message in the timeline of its patient, in one line."""
+    """A message on the page of its patient's messages, in one line."""
     text = f" “{message.text}”" if message.text else ""
     if message.direction == "inbound":
         return _("Message from the patient: {state}").format(state=state_words(message)) + text

@@ -23,10 +23,7 @@ from tenants.followup import service as attempts
 from tenants.followup.repository import wrong_phones
 from tenants.followup.schemas import AttemptFilter, AttemptOut
 from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
-from tenants.messages import service as messages
-from tenants.messages.schemas import MessageFilter, MessageOut
 from tenants.portal import patient_words as words
-from tenants.portal.message_words import history_words
 from tenants.records import service as records
 from tenants.records.repository import facility_names
 from tenants.records.schemas import PatientOut, TimelineEntry
@@ -42,8 +39,8 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.risk.explain import RiskExplanation
 
-KINDS: Final = frozenset({"visit", "dispensation", "appointment", "observation", "state"})
-"""Kinds of entries in the timeline: those that a source wrote, without derived ones."""
+KINDS: Final = frozenset(words.EVENTS)
+"""Kinds of entries in the timeline: those that a source wrote, without derived ones, and messages."""
 
 DAYS_ON_PAGE: Final = 20
 _ALL: Final = 10_000
@@ -105,7 +102,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         if own and "cohort.read" in permissions:
             status = patient_status(session, patient_id, asked)
             audit.record(session, "api:status:read", "patient", patient_id)
-        entries = read_timeline(session, patient_id, None, KINDS, PageRequest(1, _ALL)).items
+        entries = read_timeline(session, patient_id, None, KINDS, PageRequest(1, _ALL), permissions).items
         recorded: list[AttemptOut] = []
         wrong_phone_on = None
         done: list[InterventionOut] = []
@@ -115,19 +112,12 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
             sorted_page = PageRequest(1, _ALL, sort=planning.NEWEST_FIRST)
             done = planning.read_list(session, InterventionFilter(patient_id=patient_id), sorted_page).items
             wrong_phone_on = wrong_phones(session, [patient_id]).get(patient_id)
-        exchanged: list[MessageOut] = []
-        if "messages.read" in permissions:
-            newest = PageRequest(1, _ALL, sort=messages.NEWEST_FIRST)
-            exchanged = messages.read_list(session, MessageFilter(patient_id=patient_id), newest).items
         acts = _acts(session, patient_id) if "audit.read" in permissions else None
         clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
     ended = [item for item in done if item.state in ("failed", "cancelled")]
     actors = {attempt.recorded_by for attempt in recorded} | {item.ended_by or item.created_by for item in ended}
     names = _names(scope, actors | {act.actor for act in acts or ()})
     days = _by_day(entries, recorded, ended, names, ZoneInfo(scope.tenant.time_zone))
-    for message in exchanged:
-        moment = (message.sent_at or message.created_at).astimezone(ZoneInfo(scope.tenant.time_zone))
-        days[moment.date()][history_words(message)] = None
     lines = [(day.isoformat(), shown_date(day), " · ".join(days[day])) for day in sorted(days, reverse=True)]
     first = (page - 1) * DAYS_ON_PAGE
     return PatientView(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
+from tenants.portal import message_words
 from tenants.portal.reason_words import reason_text
 from tenants.portal.words import OUTCOMES, SEXES, grouped, unnamed
 from tenants.records.vocabulary import VARIABLES
@@ -161,7 +162,7 @@ def numbers(patient: PatientOut) -> list[tuple[str, str]]:
 
 def event_words(entry: TimelineEntry) -> str:
     """The event, in one line."""
-    return _EVENTS[entry.kind](entry.facts)
+    return EVENTS[entry.kind](entry.facts)
 
 
 def attempt_words(attempt: AttemptOut, names: Mapping[str, str]) -> str:
@@ -293,10 +294,15 @@ def _with_next(text: str, facts: Mapping[str, Any]) -> str:
     return _("{event}, next on {day}").format(event=text, day=shown_date(following)) if following else text
 
 
-_EVENTS: Final = {
+EVENTS: Final = {
     "visit": _visit,
     "dispensation": _dispensation,
     "appointment": _appointment,
     "observation": _observation,
     "state": _state,
+    "message": message_words.sent_words,
+    "delivery_report": message_words.report_words,
+    "answer": message_words.answer_words,
+    "consent": message_words.consent_words,
 }
+"""Kind of an entry in the timeline -> its words."""

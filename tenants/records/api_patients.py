@@ -1,7 +1,7 @@
 """Routes of patients: list, search, export, read, history, add, change, void."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -26,6 +26,7 @@ from tenants.records.schemas import (
     PatientSearch,
     PatientVersionOut,
     TimelineEntry,
+    TimelineKind,
 )
 from tenants.records.timeline import read_timeline
 
@@ -36,7 +37,6 @@ Ordered = Annotated[PageRequest, Depends(long_pages({"id": UUID, "known_from": d
 OrderedVersions = Annotated[PageRequest, Depends(long_pages({"known_from": datetime}))]
 OrderedEntries = Annotated[PageRequest, Depends(sorted_pages({"date": date}, "-date"))]
 """Page and order of a patient's timeline. It has no cursor, because every page merges several tables anyway."""
-TimelineKind = Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"]
 Kinds = Annotated[list[TimelineKind] | None, Query(description="Only these kinds; all when empty.")]
 CHANGES = responses(Conflict, PreconditionFailed, PreconditionRequired)
 
@@ -106,10 +106,14 @@ def void_patient(_: PatientsWrite, db: TenantDb, patient_id: UUID, if_match: IfM
 
 @router.get("/{patient_id}/timeline", summary="List what is recorded of a patient, newest first unless sorted")
 def read_patient_timeline(
-    _: PatientsRead, db: TenantDb, paging: OrderedEntries, patient_id: UUID, kind: Kinds = None, as_of: AsOf = None
+    reader: PatientsRead, db: TenantDb, paging: OrderedEntries, patient_id: UUID, kind: Kinds = None, as_of: AsOf = None
 ) -> Page[TimelineEntry]:
-    """Return one page of visits, encounters, observations, dispensations, appointments, states and contacts."""
-    return read_timeline(db, patient_id, as_of, frozenset(kind or ()), paging)
+    """Return one page of visits, encounters, observations, dispensations, appointments, states and contacts.
+
+    It also has messages to the patient, delivery reports and answers, without what they say unless the caller has
+    `messages.read`; and decisions about messages, if the caller has `consents.read`.
+    """
+    return read_timeline(db, patient_id, as_of, frozenset(kind or ()), paging, reader.permissions)
 
 
 @router.get("/{patient_id}/versions", summary="List the versions of a patient, oldest first unless sorted")

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, or_, select
 
 from core.clock import now
 from core.errors import Conflict, NotFound, phrase
@@ -53,12 +54,14 @@ def canonical_of(session: TenantSession, patient: UUID) -> UUID:
     return patient if row is None else row.canonical_uuid
 
 
-def members_of(session: TenantSession, canonical: UUID) -> list[UUID]:
-    """The other patients whose facts count for this one now."""
+def members_of(session: TenantSession, canonical: UUID, until: datetime | None = None) -> list[UUID]:
+    """The other patients whose facts count for this one now, or just before an instant."""
+    identity = PatientIdentity
+    counts: ColumnElement[bool] = col(identity.known_to).is_(None)
+    if until is not None:
+        counts = and_(col(identity.known_from) < until, or_(counts, col(identity.known_to) >= until))
     rows = session.exec(
-        select(PatientIdentity)
-        .where(col(PatientIdentity.canonical_uuid) == canonical, col(PatientIdentity.known_to).is_(None))
-        .order_by(col(PatientIdentity.patient_uuid))
+        select(identity).where(col(identity.canonical_uuid) == canonical, counts).order_by(col(identity.patient_uuid))
     )
     return [row.patient_uuid for row in rows]
 

@@ -261,8 +261,23 @@ class PatientVersionOut(PatientOut):
     void_reason: str | None = Field(description="Why the record was voided; null: it is not void.", examples=[None])
 
 
+TimelineKind = Literal[
+    "visit",
+    "encounter",
+    "observation",
+    "dispensation",
+    "appointment",
+    "state",
+    "contact",
+    "message",
+    "delivery_report",
+    "answer",
+    "consent",
+]
+
+
 class TimelineEntry(BaseModel):
-    """One event or booking in a patient's care."""
+    """One event or booking in a patient's care, or a message to or from the patient."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -279,8 +294,8 @@ class TimelineEntry(BaseModel):
     )
 
     date: Annotated[date, Field(description="Day on which it happened, or for which it was booked.")]
-    kind: Literal["visit", "encounter", "observation", "dispensation", "appointment", "state", "contact"] = Field(
-        description="Kind of entry."
+    kind: TimelineKind = Field(
+        description="Kind of entry. An `answer` is a message from the patient, a `consent` a decision about messages."
     )
     id: UUID = Field(description="Identifier of the entry's row.")
     facility: str = Field(description="DATIM id of the facility.", examples=["hZ7mJp5xUQq"])

@@ -2,19 +2,23 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from core.clock import today
+from core.clock import now, today
+from core.database import tenant_session
 from core.identity.people import sessions
+from core.privacy import vault
+from tenants.messages.models import Communication
+from tenants.records.service import patient_of_id
 from tenants.risk import explain
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
 from tests.keyed import KeyedClient
 
 NUMBER, PHONE_NUMBER = "H-0412", "0803 000 0412"
-ROLES = ("case_manager", "partner_admin", "viewer")
+ROLES = ("case_manager", "partner_admin", "viewer", "records-reader")
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +60,27 @@ def clinic(make_tenant, application):
             "observations", patient_id=patient, obs_datetime=f"{day - timedelta(days=100)}T09:00:00+01:00",
             variable_name="viral_load", value_numeric=40,
         )  # fmt: skip
+        add("roles", name="records-reader", meaning="Reads records", permissions=["patients.read"])
+        consent = {"purpose": "reminders", "agrees": True, "source": "verbal", "day": str(day - timedelta(days=9))}
+        add(f"patients/{patient}/consents", **consent)
+    exchange(owner.ref, UUID(patient))
     secrets = {role: people.session_of(people.add_person(owner.ref, role), owner.ref) for role in ROLES}
     return owner.ref, patient, secrets
+
+
+def exchange(tenant, patient):
+    """A reminder that arrived, and the patient's answer."""
+    with tenant_session(tenant, actor="test:1") as session:
+        facts = {"patient_uuid": patient, "facility_uuid": patient_of_id(session, patient).facility_uuid}
+        facts |= {"communication_type": "sms", "created_by": "test:1"}
+        sent = {"status": "delivered", "purpose": "reminders", "consent_basis": "verbal:2026-01-05"}
+        for text, more in (
+            ("Sunrise: see you on 03/02", {**sent, "sent_at": now(), "delivered_at": now()}),
+            ("1", {"direction": "inbound", "status": "read", "answer": "coming"}),
+        ):
+            row = Communication(**facts, **more)
+            row.body_enc = vault(session).encrypt(patient, "communications", "body_enc", row.uuid, text)
+            session.add(row)
 
 
 @pytest.fixture
@@ -147,6 +170,22 @@ def test_the_page_says_who_how_it_stands_what_happened_and_why(visit, address, r
         "Last viral load 40 copies/mL, 3 months ago lowers, 0.6 times",
     ]
     assert page.get_by_role("region", name="Who looked").count() == 0
+
+
+@pytest.mark.parametrize(("role", "lines"), [("case_manager", True), ("records-reader", False)])
+def test_messages_answers_and_decisions_are_in_the_story_as_far_as_the_reader_may_see(visit, address, role, lines):
+    story = visit(address, role).get_by_role("region", name="What happened").inner_text()
+    assert "Message (Reminders of the expected contact): Sent" in story
+    assert "The message arrived" in story
+    shown = [
+        text in story
+        for text in (
+            "“Sunrise: see you on 03/02”",
+            "Message from the patient: Is coming “1”",
+            "Agrees to messages: Reminders of the expected contact (Said at the clinic)",
+        )
+    ]
+    assert shown == [lines] * 3
 
 
 def test_the_status_of_another_day_is_shown(visit, address):
