@@ -23,6 +23,7 @@ Events for listeners, and their payloads:
 - ``attempts.changed``: ``patient_id``, ``attempt_id``. ``outcome``: None if the attempt was undone.
 - ``statuses.verified``: a second person verified a death or transfer. ``patient_id``, ``state`` (``died`` or
   ``transferred_out``) and ``happened_on``.
+- ``lists.issued``: a list was made. ``list_id``, ``kind``, ``as_of``, and ``facility_id``: None for all facilities.
 - ``consents.changed``: a patient decided about messages. ``patient_id``, ``purpose``, ``agrees``.
 - ``person.erased``: a person was erased. ``patient_ids``: all their records.
 - ``events.published``: a public event was published; its envelope, see ``core.events.outbox``.

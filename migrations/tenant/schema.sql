@@ -755,6 +755,7 @@ CREATE TABLE patient_assignments (
     assigned_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     assigned_by TEXT NOT NULL, 
     merged_uuid UUID, 
+    instead_of UUID, 
     CONSTRAINT pk_patient_assignments PRIMARY KEY (patient_uuid)
 );
 CREATE INDEX ix_patient_assignments_person_id ON patient_assignments (person_id);
@@ -1343,6 +1344,9 @@ CREATE TABLE worklists (
     usual_risk FLOAT, 
     note TEXT, 
     held_out INTEGER DEFAULT 0 NOT NULL, 
+    shared_at TIMESTAMP WITH TIME ZONE, 
+    shared_by TEXT, 
+    shared JSONB, 
     CONSTRAINT pk_worklists PRIMARY KEY (uuid), 
     CONSTRAINT ck_worklists_kind CHECK (kind IN ('at_risk', 'to_trace')), 
     CONSTRAINT ck_worklists_capacity CHECK (capacity > 0)

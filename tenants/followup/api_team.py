@@ -1,5 +1,6 @@
 """Routes of the team: officers with their capacity and absences, and the sharing out of the lists."""
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -13,7 +14,7 @@ from core.errors.problem import responses
 from core.identity import Principal
 from core.web.days import IsoDay
 from core.web.location import set_location
-from tenants.followup import team
+from tenants.followup import sharing, team
 from tenants.followup.models_team import OfficerAbsence
 from tenants.records.repository import datim_ids
 
@@ -72,7 +73,9 @@ class OfficerOut(BaseModel):
 class SharedOutOut(BaseModel):
     """What a sharing out did."""
 
-    assigned: int = Field(description="People whom it assigned.", examples=[30])
+    assigned: int = Field(description="People whom nobody followed, and whom it assigned.", examples=[30])
+    handed_over: int = Field(description="People of officers who are away without a cover.", examples=[3])
+    given_back: int = Field(description="People whose own officer is there again.", examples=[1])
     left: int = Field(description="People whom it left to everybody, for lack of capacity.", examples=[2])
 
 
@@ -134,9 +137,11 @@ def remove_absence(_: TeamManage, db: TenantDb, absence_id: UUID) -> None:
 
 @router.post("/share-out", operation_id="share_out_lists", summary="Assign the people of today's lists to officers")
 def share_out_lists(_: TeamManage, db: TenantDb) -> SharedOutOut:
-    """Assign those whom nobody follows to officers with capacity, by load. Again: only those who are left."""
-    shared = team.share_out(db)
-    return SharedOutOut(assigned=shared.assigned, left=shared.left)
+    """Assign those whom nobody present follows to officers with capacity, by load. Again: only those who are left.
+
+    People keep their officer. Those of an officer who is away without a cover are handed over, and go back afterwards.
+    """
+    return SharedOutOut.model_validate(asdict(sharing.share_out(db)))
 
 
 def _shown(row: OfficerAbsence) -> AbsenceOut:

@@ -74,11 +74,11 @@ def assign(session: TenantSession, patient: UUID, person: UUID) -> AssignmentOut
     row = session.get(PatientAssignment, patient, populate_existing=True)
     if row is None:
         row = PatientAssignment(patient_uuid=patient, person_id=person, assigned_by=session.actor)
-    elif row.person_id == person:
+    elif row.person_id == person and row.instead_of is None:
         return _shown(row)
     else:
         row.person_id, row.assigned_by, row.assigned_at = person, session.actor, now()
-        row.merged_uuid = None
+        row.merged_uuid = row.instead_of = None
     session.add(row)
     session.flush()
     audit.record(session, "followup:patient:assign", SUBJECT, patient, {"person": str(person)})

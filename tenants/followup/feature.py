@@ -1,6 +1,6 @@
 """The registration of the feature ``followup`` with the platform."""
 
-from core.feature_registry import Feature, Permission, Schedule
+from core.feature_registry import Feature, Permission, Schedule, SettingsGroup
 
 feature = Feature(
     name="followup",
@@ -66,9 +66,17 @@ feature = Feature(
             roles=("data_officer", "clinician"),
         ),
     ),
+    settings={
+        "followup": SettingsGroup(
+            "tenants.followup.settings:FollowUpSettings",
+            "Whether lists are shared out among officers as soon as they are made.",
+            "team.manage",
+        )
+    },
     listeners={
         "imports.completed": "tenants.followup.learning:import_finished",
         "records.changed": "tenants.followup.learning:records_changed",
+        "lists.issued": "tenants.followup.sharing:list_issued",
     },
     schedules=(
         Schedule(
@@ -80,6 +88,7 @@ feature = Feature(
     ),
     audit_actions=(
         "job:followup:learn",
+        "job:followup:share",
         "followup:patient:assign",
         "followup:patient:unassign",
         "followup:attempt:record",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core import audit
-from core.jobs import job
-from tenants.followup import learning, list_size
+from core.jobs import Retry, job
+from core.tenancy import settings as tenant_settings
+from tenants.followup import learning, list_size, sharing
+from tenants.followup.settings import FollowUpSettings
 
 if TYPE_CHECKING:
     from core.jobs import JobContext
@@ -44,4 +47,14 @@ def learn(ctx: JobContext, payload: dict[str, Any]) -> None:
         list_size.store(session)
     with ctx.session() as session:
         audit.record(session, "job:followup:learn", "followup", None, {"changed": changed})
+        ctx.finish(session)
+
+
+@job(sharing.SHARE_JOB, retry=Retry(5))
+def share(ctx: JobContext, _payload: dict[str, Any]) -> None:
+    """Share out the newest lists among the officers, unless the tenant has stopped it meanwhile."""
+    with ctx.session() as session:
+        if tenant_settings.get(session, FollowUpSettings).share_out:
+            shared = sharing.share_out(session)
+            audit.record(session, "job:followup:share", "followup", None, asdict(shared))
         ctx.finish(session)

@@ -1,4 +1,4 @@
-"""The team: what each officer can do in a day, who is away and covered by whom, and the sharing out of the lists."""
+"""The team: what each officer can do in a day, how much they have, and who is away and covered by whom."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from sqlmodel import col, select
 
 from core import audit
 from core.clock import now, today
-from core.database import lock_own
 from core.errors import FieldError, Invalid, NotFound
 from core.identity.people.colleagues import colleagues
 from tenants.followup.assignments import NEEDED, can_follow
+from tenants.followup.handovers import give_back, handed_over
 from tenants.followup.models_team import OfficerAbsence, OfficerCapacity
 from tenants.records.places import facility_named
 
@@ -34,23 +34,6 @@ LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND 
 JOIN patient_assignments a ON a.patient_uuid = coalesce(merged.canonical_uuid, e.patient_uuid)
 JOIN patients p ON p.uuid = a.patient_uuid AND p.known_to IS NULL
 WHERE e.worklist_uuid = ANY(%(lists)s) AND NOT e.held_out GROUP BY 1, 2
-"""
-_UNASSIGNED = """
-SELECT DISTINCT ON (who.uuid) who.uuid, p.facility_uuid, f.state_province, e.rank FROM worklist_entries e
-LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
-CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
-JOIN patients p ON p.uuid = who.uuid AND p.known_to IS NULL AND NOT p.voided
-JOIN facilities f ON f.uuid = p.facility_uuid
-WHERE e.worklist_uuid = ANY(%(lists)s) AND NOT e.held_out AND e.outcome IS NULL
-  AND NOT EXISTS (SELECT FROM patient_assignments a WHERE a.patient_uuid = who.uuid)
-ORDER BY who.uuid, e.rank
-"""
-# Somebody may be assigned to one of the people at the same moment: that choice of a person stays.
-_ASSIGN = """
-INSERT INTO patient_assignments (patient_uuid, person_id, assigned_at, assigned_by)
-SELECT patient, person, %(at)s, %(by)s FROM unnest(%(patients)s::uuid[], %(people)s::uuid[]) AS chosen (patient, person)
-ORDER BY patient
-ON CONFLICT (patient_uuid) DO NOTHING RETURNING patient_uuid
 """
 _NEWEST = """
 SELECT DISTINCT ON (kind) uuid FROM worklists
@@ -81,13 +64,10 @@ class Officer:
         """Whether the officer is away on a day."""
         return any(absence.first_day <= day <= absence.last_day for absence in self.absences)
 
-
-@dataclass(frozen=True, slots=True)
-class SharedOut:
-    """How many people a sharing out assigned, and how many it left to everybody."""
-
-    assigned: int
-    left: int
+    def cover(self, day: date) -> UUID | None:
+        """Who stands in while the officer is away on a day; None: nobody in particular."""
+        covers = (each.cover_id for each in self.absences if each.first_day <= day <= each.last_day)
+        return next((cover for cover in covers if cover is not None), None)
 
 
 def officers(session: TenantSession) -> list[Officer]:
@@ -100,7 +80,7 @@ def officers(session: TenantSession) -> list[Officer]:
     pending = select(OfficerAbsence).where(col(OfficerAbsence.last_day) >= day)
     for absence in session.exec(pending.order_by(col(OfficerAbsence.first_day), col(OfficerAbsence.uuid))).all():
         absences.setdefault(absence.person_id, []).append(absence)
-    loads = _loads(session, newest_lists(session), day)
+    loads = loads_of(session, newest_lists(session), day)
     return [
         Officer(
             one.id,
@@ -171,7 +151,7 @@ def add_absence(
 
 
 def remove_absence(session: TenantSession, absence: UUID) -> None:
-    """Remove an absence: the officer is there again.
+    """Remove an absence: the officer is there again, and gets back who was handed over meanwhile.
 
     Raises:
         NotFound: there is no such absence.
@@ -183,6 +163,7 @@ def remove_absence(session: TenantSession, absence: UUID) -> None:
     session.delete(row)
     session.flush()
     audit.record(session, "followup:absence:remove", SUBJECT, row.person_id, {"absence": str(absence)})
+    _give_back(session, row.person_id)
 
 
 def covered_by(session: TenantSession, person: UUID | None, day: date) -> list[UUID]:
@@ -193,39 +174,6 @@ def covered_by(session: TenantSession, person: UUID | None, day: date) -> list[U
         select(OfficerAbsence).where(col(OfficerAbsence.first_day) <= day, col(OfficerAbsence.last_day) >= day)
     ).all()
     return [row.person_id for row in rows if row.cover_id in (None, person)]
-
-
-def share_out(session: TenantSession) -> SharedOut:
-    """Assign the people of today's lists whom nobody follows to the officers with capacity at their facility.
-
-    The first in rank are assigned first, each to the officer with the smallest load for their capacity. Officers who
-    are away, do not reach a facility or have no capacity there, take no part there. The facility is that of the
-    patient now.
-    """
-    with session.cursor() as cursor:
-        lock_own(cursor, "followup:share")
-    day, lists = today(session.tenant.time_zone), newest_lists(session)
-    present = [officer for officer in officers(session) if not officer.is_away(day)]
-    loads = {key: count for key, (count, _) in _loads(session, lists, day).items()}
-    with session.cursor() as cursor:
-        waiting = cursor.execute(_UNASSIGNED, {"lists": lists}).fetchall()
-    assigned: dict[UUID, UUID] = {}
-    for patient, facility, state, _rank in sorted(waiting, key=lambda row: (row[3], row[0])):
-        free = [
-            (loads.get((officer.id, facility), 0) / officer.capacity[facility], officer.name, officer.id)
-            for officer in present
-            if loads.get((officer.id, facility), 0) < officer.capacity.get(facility, 0)
-            and can_follow(officer.reach, facility, state)
-        ]
-        if free:
-            person = min(free)[2]
-            loads[person, facility] = loads.get((person, facility), 0) + 1
-            assigned[patient] = person
-    values = {"patients": list(assigned), "people": list(assigned.values()), "at": now(), "by": session.actor}
-    with session.cursor() as cursor:
-        done = [row[0] for row in cursor.execute(_ASSIGN, values).fetchall()]
-    audit.record_many(session, "followup:patient:assign", "patient", done, {"shared_out": True})
-    return SharedOut(len(done), len(waiting) - len(assigned))
 
 
 def newest_lists(session: TenantSession) -> list[UUID]:
@@ -248,7 +196,16 @@ def _may_cover(one: Colleague | None) -> bool:
     return one is not None and one.reach.assigned_to is None
 
 
-def _loads(session: TenantSession, lists: Collection[UUID], day: date) -> dict[tuple[UUID, UUID], tuple[int, int]]:
+def _give_back(session: TenantSession, person: UUID) -> None:
+    """Give an officer who is there today the people back who were handed over."""
+    day = today(session.tenant.time_zone)
+    officer = next((one for one in officers(session) if one.id == person), None)
+    if officer is not None and not officer.is_away(day):
+        own = [one for one in handed_over(session) if one.owner == person]
+        give_back(session, [one.patient for one in own if can_follow(officer.reach, one.facility, one.state)])
+
+
+def loads_of(session: TenantSession, lists: Collection[UUID], day: date) -> dict[tuple[UUID, UUID], tuple[int, int]]:
     """Officer and facility -> people of the lists who are assigned to the officer, and those who were tried today."""
     with session.cursor() as cursor:
         rows = cursor.execute(_LOADS, {"lists": list(lists), "day": day}).fetchall()

@@ -23,7 +23,7 @@ from tenants.risk.identities import identities_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import date
+    from datetime import date, datetime
     from uuid import UUID
 
     from core.database import SessionOpener, TenantRef, TenantSession
@@ -138,6 +138,7 @@ class Today:
         place: the place of the page on the list.
         cut: how the list was cut, at the chosen facility; None if no clinic of it is within reach.
         done: the number of people on today's lists who had an attempt today, at the chosen facility.
+        shared_at: when the list was shared out among the officers, ``shared_by`` by whom; None: it was not.
     """
 
     kind: str
@@ -153,6 +154,8 @@ class Today:
     place: PagePlace = PagePlace()
     cut: Cut | None = None
     done: int = 0
+    shared_at: datetime | None = None
+    shared_by: str | None = None
 
     def waiting(self, kind: str) -> int:
         """The number of people on a list who wait, at the chosen facility."""
@@ -205,6 +208,8 @@ def read_today(
             place=place,
             cut=_cut(session, issued.uuid, facility),
             done=done_today(session, as_of, part),
+            shared_at=issued.shared_at,
+            shared_by=issued.shared_by,
         )
 
 

@@ -73,6 +73,7 @@ ACTS: Final[dict[str, str]] = {
     "group:change": marked("Changed settings"),
     "indicator_people:read": marked("Saw the people behind a number"),
     "followup:learn": marked("Looked at what became of people"),
+    "followup:share": marked("Shared out the lists"),
     "intervention:end": marked("Ended a planned intervention"),
     "intervention:list": marked("Saw interventions"),
     "intervention:plan": marked("Planned an intervention"),

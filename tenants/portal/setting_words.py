@@ -29,6 +29,7 @@ LABELS: Final[dict[str, str]] = {
     "training_units": marked("most contacts to train on"),
     "capacity_share": marked("share of people to call"),
     "language": marked("language of pages and letters"),
+    "share_out": marked("share out lists as soon as they are made"),
     "pvls_minimum_months": marked("months on ART before a viral load counts"),
     "start_when_missing": marked("start of treatment where none is recorded"),
     "expected_from": marked("what sets the expected contact"),
@@ -76,6 +77,7 @@ GROUPS: Final[dict[str, str]] = {
     "alerts": marked("Alerts"),
     "cohort": marked("Contacts and status"),
     "facilities": marked("Facilities"),
+    "followup": marked("Follow-up"),
     "reports": marked("Reports"),
     "retention": marked("How long rows stay"),
     "messages": marked("Messages to patients"),
@@ -85,6 +87,10 @@ GROUPS: Final[dict[str, str]] = {
 """Name of a group -> what pages call it."""
 
 MEANINGS: Final[dict[str, str]] = {
+    "share_out": marked(
+        "People keep the officer they have. The others go to the officers with capacity at their clinic, the first in"
+        " rank first, each to the one with the smallest load. No: somebody shares the lists out on Work, Team."
+    ),
     "expected_from": marked("Whether each contact sets the next expected one, or each booking is an expected contact."),
     "expected_by": marked("Which day counts where both an appointment and a supply of drugs are recorded."),
     "rule.schedule.bands": marked(

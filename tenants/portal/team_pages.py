@@ -1,9 +1,12 @@
 """The page of the team's work: capacity, absences and load of each officer, and the sharing out of today's lists."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,11 +18,12 @@ from core.identity import Principal
 from core.web.pages import SEE_OTHER
 from core.web.rejected_forms import RejectedForm
 from core.web.texts import gettext as _
-from core.web.texts import shown_date, shown_number
+from core.web.texts import ngettext, shown_date, shown_number, shown_time
 from tenants.cohort import repository as cohort_repository
-from tenants.followup import team
+from tenants.followup import sharing, team
 from tenants.followup.api_team import AbsencePost, CapacityPut
 from tenants.followup.models_team import OfficerAbsence
+from tenants.portal.patient_words import actor_words
 from tenants.portal.work_words import sections_of_work
 
 router = APIRouter()
@@ -49,12 +53,19 @@ class AbsenceForm(BaseModel):
     cover_id: str = Field(default="", max_length=40)
 
 
+class DoneQuery(BaseModel):
+    """What a sharing out just did; ``assigned`` is None if there was none."""
+
+    assigned: int | None = None
+    left: int = 0
+    handed_over: int = 0
+    given_back: int = 0
+
+
 @router.get("/follow-up/team")
-def show_team(
-    page: Page, _manager: Manager, scope: TenantScope, assigned: int | None = None, left: int | None = None
-) -> HTMLResponse:
-    """Show the officers. ``assigned`` and ``left`` say what a sharing out just did."""
-    return _team_page(page, scope, assigned=assigned, left=left)
+def show_team(page: Page, _manager: Manager, scope: TenantScope, done: Annotated[DoneQuery, Query()]) -> HTMLResponse:
+    """Show the officers, and what a sharing out just did."""
+    return _team_page(page, scope, done=done)
 
 
 @router.post("/follow-up/team/capacity")
@@ -96,16 +107,15 @@ def post_absence_removal(_manager: Manager, scope: TenantScope, absence_id: UUID
 def post_share(_manager: Manager, scope: TenantScope) -> RedirectResponse:
     """Share out the people of today's lists whom nobody follows."""
     with scope.session() as session:
-        shared = team.share_out(session)
-    return RedirectResponse(f"{HOME}?assigned={shared.assigned}&left={shared.left}", SEE_OTHER)
+        shared = sharing.share_out(session)
+    return RedirectResponse(f"{HOME}?{urlencode(asdict(shared))}", SEE_OTHER)
 
 
-def _team_page(
-    page: PageContext, scope: Scope, *, assigned: int | None = None, left: int | None = None, problem: str = ""
-) -> HTMLResponse:
+def _team_page(page: PageContext, scope: Scope, *, done: DoneQuery | None = None, problem: str = "") -> HTMLResponse:
     day = today(scope.tenant.time_zone)
     with scope.session() as session:
         officers = team.officers(session)
+        shared = sharing.state(session)
         facilities = cohort_repository.facilities(session)
     names = {officer.id: officer.name for officer in officers}
     clinics = {row.uuid: row.name for row in facilities}
@@ -137,11 +147,54 @@ def _team_page(
         clinics=[(row.datim_id, row.name) for row in facilities],
         absences=absences,
         today=day,
-        assigned=assigned,
-        left=left,
+        shared=shared,
+        shared_words=_shared_words(scope, shared, names),
+        done=None if done is None or done.assigned is None else _did(done.assigned, done),
+        may_set="settings.write" in scope.principal.permissions,
         problem=problem,
         sections_of_work=sections_of_work(scope.principal, HOME),
     )
+
+
+def _shared_words(scope: Scope, shared: sharing.Sharing, names: dict[UUID, str]) -> str:
+    """When today's lists were shared out, by whom, and what that did; empty if they were not."""
+    if shared.at is None or shared.did is None:
+        return ""
+    by = actor_words(shared.by or "", names, scope.principal.actor)
+    head = _("Today's lists: shared out on {time} by {name}.").format(
+        time=shown_time(shared.at, ZoneInfo(scope.tenant.time_zone)), name=f"{by[:1].lower()}{by[1:]}"
+    )
+    return f"{head} {_did(shared.did.assigned, shared.did)}"
+
+
+def _did(assigned: int, shared: sharing.SharedOut | DoneQuery) -> str:
+    """What a sharing out did, in sentences."""
+    parts = [ngettext("{count} person was assigned.", "{count} people were assigned.", assigned)]
+    if shared.handed_over:
+        parts.append(
+            ngettext(
+                "{count} person of somebody who is away was handed over.",
+                "{count} people of somebody who is away were handed over.",
+                shared.handed_over,
+            )
+        )
+    if shared.given_back:
+        parts.append(
+            ngettext(
+                "{count} person went back to their officer.",
+                "{count} people went back to their officers.",
+                shared.given_back,
+            )
+        )
+    if shared.left:
+        parts.append(
+            ngettext(
+                "{count} person is left to everybody, for lack of capacity.",
+                "{count} people are left to everybody, for lack of capacity.",
+                shared.left,
+            )
+        )
+    return " ".join(parts)
 
 
 def _absence_words(name: str, absence: OfficerAbsence, names: dict[UUID, str]) -> str:

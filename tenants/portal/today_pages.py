@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -19,6 +20,7 @@ from core.identity.people import members
 from core.identity.people.colleagues import colleagues
 from core.web.pages import SEE_OTHER
 from core.web.texts import gettext as _
+from core.web.texts import shown_time
 from tenants.followup import assignments, planning, rest, service, today
 from tenants.followup.outcomes import OutcomeName
 from tenants.followup.schemas import AttemptPost, OutcomePost
@@ -225,6 +227,8 @@ def today_page(
         done=done,
         may_record="attempts.write" in principal.permissions,
         may_open="patients.read" in principal.permissions,
+        shared_at="" if work is None or work.shared_at is None else shown_time(work.shared_at, _zone(scope)),
+        may_share="team.manage" in principal.permissions and principal.reach.everything,
         part=words.part_of_list(work) if work is not None else "",
         cut="" if work is None else words.cut(work),
         may_see_rest="risk.read" in principal.permissions,
@@ -275,6 +279,10 @@ def post_undo(_: Recorder, scope: TenantScope, attempt_id: UUID, form: Annotated
     with scope.session() as session:
         service.undo(session, attempt_id)
     return RedirectResponse(form.view.address(), SEE_OTHER)
+
+
+def _zone(scope: Scope) -> ZoneInfo:
+    return ZoneInfo(scope.tenant.time_zone)
 
 
 def _own(principal: Principal) -> UUID | None:

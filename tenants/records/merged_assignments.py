@@ -50,6 +50,7 @@ def _move(session: TenantSession, row: PatientAssignment, patient: UUID, merged:
         assigned_at=row.assigned_at,
         assigned_by=row.assigned_by,
         merged_uuid=merged,
+        instead_of=row.instead_of,
     )
     session.delete(row)
     session.flush()

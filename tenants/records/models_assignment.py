@@ -15,6 +15,7 @@ class PatientAssignment(TenantBase, table=True):
 
     Attributes:
         person_id: of ``platform.people``. Someone who left the tenant stays here, until somebody else is assigned.
+        instead_of: the officer whom the patient was handed over from for an absence, and to whom the patient goes back.
         merged_uuid: the merged patient for whom the person was chosen, if a merge moved the assignment.
     """
 
@@ -26,3 +27,4 @@ class PatientAssignment(TenantBase, table=True):
     assigned_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     assigned_by: str = Field(sa_type=Text)
     merged_uuid: UUID | None = None
+    instead_of: UUID | None = None

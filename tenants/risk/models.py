@@ -211,11 +211,12 @@ class AccuracyMonth(TenantBase, table=True):
 
 
 class Worklist(TenantBase, table=True):
-    """An issued list. It never changes, because a list that works changes the outcomes by which it is judged.
+    """An issued list. Who is on it never changes, because a list that works changes the outcomes by which it is judged.
 
     ``capacity_share`` gives its levels their meaning, ``usual_risk`` is the risk to compare with, and ``note`` says
     whether the preferred model failed and another one scored. ``entries`` and ``facilities`` count the people shown;
-    ``held_out`` those whom chance kept off.
+    ``held_out`` those whom chance kept off. ``shared_at`` is when its people were shared out among officers, last
+    with an effect, ``shared_by`` by whom, and ``shared`` how many: see ``tenants.followup.sharing``.
     """
 
     __tablename__: ClassVar[str] = "worklists"
@@ -244,6 +245,9 @@ class Worklist(TenantBase, table=True):
     held_out: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     issued_by: str
     issued_at: datetime = Field(sa_type=STAMP)
+    shared_at: datetime | None = Field(default=None, sa_type=STAMP)
+    shared_by: str | None = None
+    shared: dict[str, int] | None = _json(nullable=True)
 
 
 class WorklistEntry(ResultFields, TenantBase, table=True):

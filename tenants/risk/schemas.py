@@ -297,6 +297,10 @@ class WorklistOut(BaseModel):
         description="Who issued the list.", examples=["api_key:019c2253-7220-70a7-a610-b4172b5ebaa0"]
     )
     issued_at: datetime = Field(description="When the list was issued.")
+    shared_at: datetime | None = Field(
+        description="When its people were shared out among officers, last with an effect; null: not yet.",
+        examples=["2026-02-03T02:10:00Z"],
+    )
 
 
 class WorklistEntryOut(BaseModel):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from core import audit
 from core.clock import now
 from core.errors import Conflict, Invalid, phrase
+from core.events import publish
 from core.tenancy import settings as tenant_settings
 from core.web.keyset import Slice
 from tenants.cohort.service import cohort_settings
@@ -170,6 +171,8 @@ def _store(session: TenantSession, order: Order, draft: _Draft, reasons: Mapping
         "held_out": worklist.held_out,
     }
     audit.record(session, "risk:worklist:issue", "worklist", worklist.uuid, facts)
+    issued_list = {"list_id": worklist.uuid, "kind": order.kind, "as_of": order.as_of, "facility_id": order.facility}
+    publish(session, "lists.issued", issued_list)
     return worklist.uuid
 
 

@@ -252,6 +252,7 @@ CASES = {
         "the report of this import could not be made: Invalid: the test ends it",
     ),
     "followup.learn": leaves_nothing("followup.learn"),
+    "followup.share": leaves_nothing("followup.share"),
     "quality.link": leaves_nothing("quality.link"),
     "records.index_names": leaves_nothing("records.index_names"),
     "reports.discard": leaves_nothing("reports.discard"),

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 130 steps."""
+    """Take 133 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -373,6 +373,7 @@ def upgrade() -> None:
         sa.Column("assigned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("assigned_by", sa.Text(), nullable=False),
         sa.Column("merged_uuid", sa.Uuid(), nullable=True),
+        sa.Column("instead_of", sa.Uuid(), nullable=True),
         sa.PrimaryKeyConstraint("patient_uuid", name=op.f("pk_patient_assignments")),
     )
     op.create_index("ix_patient_assignments_person_id", "patient_assignments", ["person_id"], unique=False)
@@ -625,6 +626,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
     )
     op.add_column("worklists", sa.Column("held_out", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("worklists", sa.Column("shared_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("worklists", sa.Column("shared_by", sa.Text(), nullable=True))
+    op.add_column("worklists", sa.Column("shared", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_table(
         "alert_deliveries",
         sa.Column("id", sa.Uuid(), nullable=False),
