@@ -1,6 +1,6 @@
 """Routes of alerts: find them, and acknowledge, assign, snooze, resolve and reopen them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,16 +11,27 @@ from core.errors import Conflict, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
 from core.web.event_loop import on_event_loop
-from core.web.paging import Page, PageRequest, long_pages
-from tenants.alerts import acts, service
+from core.web.paging import Page, PageRequest, long_pages, sorted_pages
+from tenants.alerts import acts, people, service
 from tenants.alerts.models import Alert
-from tenants.alerts.schemas import ActsIn, ActsOut, AlertDetail, AlertFilter, AlertOut, AssignIn, SnoozeIn
+from tenants.alerts.schemas import (
+    ActsIn,
+    ActsOut,
+    AlertDetail,
+    AlertFilter,
+    AlertOut,
+    AlertPersonOut,
+    AssignIn,
+    SnoozeIn,
+)
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
 AlertsRead = Annotated[Principal, Depends(require("alerts.read", confined=True))]
+PatientsRead = Annotated[Principal, Depends(require("patients.read", confined=True))]
 AlertsAct = Annotated[Principal, Depends(require("alerts.act", confined=True))]
 Newest = Annotated[PageRequest, Depends(long_pages({"created_at": datetime}, "-created_at"))]
+Ordered = Annotated[PageRequest, Depends(sorted_pages({"came_on": date}))]
 Wanted = Annotated[AlertFilter, Depends(on_event_loop(AlertFilter))]
 ACTS = responses(NotFound, Conflict)
 
@@ -36,6 +47,20 @@ def list_alerts(_: AlertsRead, db: TenantDb, paging: Newest, wanted: Wanted) -> 
 def get_alert(_: AlertsRead, db: TenantDb, alert_id: UUID) -> AlertDetail:
     """Return an alert with its history and what channels were notified."""
     return service.get_detail(db, alert_id)
+
+
+@router.get(
+    "/{alert_id}/people",
+    operation_id="list_alert_people",
+    summary="List the people of an alert",
+    responses=responses(NotFound),
+)
+def list_alert_people(
+    _: AlertsRead, __: PatientsRead, db: TenantDb, alert_id: UUID, paging: Ordered
+) -> Page[AlertPersonOut]:
+    """List those whom the alert counts and whom you reach, as known now. The audit records the read of each."""
+    part = people.read_people(db, alert_id, paging)
+    return Page.of([AlertPersonOut.model_validate(person) for person in part.rows], paging, part.total)
 
 
 @router.post("/act", operation_id="act_on_alerts", summary="Change several alerts", responses=responses(NotFound))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
+    from core.web.paging import PageRequest
 
 READ: Final = "alerts:people:read"
 _PEOPLE: Final = sql.SQL("""
@@ -41,9 +42,11 @@ LEFT JOIN LATERAL (
     WHERE c.patient_uuid = p.uuid AND c.known_to IS NULL AND c.contact_date >= %(day)s
 ) c ON %(on_lists)s
 WHERE p.uuid = ANY(%(people)s::uuid[]) AND p.known_to IS NULL AND NOT p.voided AND {within_reach}
-ORDER BY c.came_on NULLS FIRST, q.expected_date, v.copies DESC NULLS LAST, p.uuid
+ORDER BY c.came_on {came_on}, q.expected_date, v.copies DESC NULLS LAST, p.uuid
 LIMIT %(most)s OFFSET %(start)s
 """)
+_ORDERS: Final = {False: sql.SQL("ASC NULLS FIRST"), True: sql.SQL("DESC NULLS LAST")}
+"""Whether the order is descending -> how the dates on which people came are sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +72,31 @@ class AlertPerson:
     came_on: date | None
 
 
-def read_people(session: TenantSession, alert_id: UUID, number: int, size: int) -> Slice[AlertPerson]:
-    """Return one page of the people of an alert who are within reach: first those who have not come since.
+def read_people(session: TenantSession, alert_id: UUID, paging: PageRequest) -> Slice[AlertPerson]:
+    """Return one page of the people of an alert who are within reach.
+
+    Those who have not come since are first; with the order ``-came_on`` they are last, after those who came.
 
     The audit records the read of each. Who was erased, merged or moved out of reach is left out.
 
     Args:
         session: a transaction of the tenant.
         alert_id: the alert.
-        number: the page, from 1.
-        size: people of a page.
+        paging: the page. Its order is ``came_on`` or ``-came_on``; none: ``came_on``.
 
     Raises:
         NotFound: there is no such alert within reach (404).
     """
     alert = find_alert(session, alert_id)
-    query = _PEOPLE.format(within_reach=within_reach_sql(session, "p.facility_uuid", "p.uuid"))
+    descending = paging.sort is not None and paging.sort.descending
+    reach = within_reach_sql(session, "p.facility_uuid", "p.uuid")
+    query = _PEOPLE.format(within_reach=reach, came_on=_ORDERS[descending])
     values = {
         "people": uuid_array(alert.patients),
         "on_lists": alert.alert_type in ON_LISTS,
         "day": alert.data_date,
-        "most": size,
-        "start": (number - 1) * size,
+        "most": paging.limit,
+        "start": paging.offset,
     }
     with session.cursor() as cursor:
         rows = cursor.execute(query, values).fetchall() if alert.patients else []

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from tenants.alerts.acts import LONGEST_SNOOZE, SNOOZE_MINUTES
 from tenants.alerts.kinds import Kind, Severity, Stream
+from tenants.cohort.schemas import StatusName
 
 Status = Literal["open", "acknowledged", "resolved"]
 SeveralAct = Literal["acknowledge", "assign", "snooze"]
@@ -81,6 +82,29 @@ class AlertDetail(AlertOut):
 
     history: list[AlertEventOut] = Field(description="What happened to it, oldest first.")
     deliveries: list[AlertDeliveryOut] = Field(description="What channels were notified, oldest first.")
+
+
+class AlertPersonOut(BaseModel):
+    """One person whom an alert counts, as known now."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    patient_id: UUID = Field(description="The patient.", examples=[_ID])
+    sex: str | None = Field(description="`F` or `M`; null where it is not recorded.", examples=["F"])
+    age: int | None = Field(description="Completed years; null where no birthdate is recorded.", examples=[34])
+    expected_date: date | None = Field(
+        description="The expected contact on the data date of the alert. Null for a rule about laboratory results.",
+        examples=["2026-01-20"],
+    )
+    viral_load: float | None = Field(
+        description="The latest result in copies/mL. Null for a rule about lists.", examples=[None]
+    )
+    measured_on: date | None = Field(description="The day of that result.", examples=[None])
+    status: StatusName = Field(description="Status of the cohort now.", examples=["iit"])
+    came_on: date | None = Field(
+        description="The first contact since the data date. Null: none yet, or a rule about laboratory results.",
+        examples=[None],
+    )
 
 
 class AssignIn(BaseModel):

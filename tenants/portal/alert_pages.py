@@ -140,7 +140,7 @@ def show_people(
     """Show the people whom an alert counts. The audit records the read of each."""
     with scope.session() as session:
         detail = service.shown(session, [acts.find_alert(session, alert_id)])[0]
-        part = people_of_alerts.read_people(session, alert_id, number, PAGE_SIZE)
+        part = people_of_alerts.read_people(session, alert_id, PageRequest(number, PAGE_SIZE))
         names = names_of_patients(session, [person.patient_id for person in part.rows])
     return page.render(
         "portal/alerts/people.html",

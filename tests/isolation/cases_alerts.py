@@ -52,6 +52,11 @@ def get_alert(world: World) -> Call:
     return _item(world)
 
 
+@case("GET", "/v1/alerts/{alert_id}/people", kind="item")
+def list_alert_people(world: World) -> Call:
+    return _item(world)
+
+
 @case("POST", "/v1/alerts/act", kind="item")
 def act_on_alerts(world: World) -> Call:
     return Call(json={"act": "acknowledge", "alert_ids": [new_alert(world)]})

@@ -20,6 +20,7 @@ SHORT = {
     "GET /v1/plugin-instances": "A tenant has at most 100.",
     "GET /v1/sso/domains": "A tenant claims at most 50 domains.",
     "GET /v1/quality/trend": "A page is cut from all points, which are computed anew: as few as imports or quarters.",
+    "GET /v1/alerts/{alert_id}/people": "A page is cut from the people of one alert, of one facility.",
     "GET /v1/patients/{patient_id}/timeline": "A page is cut from one patient's care, merged from seven tables.",
 }
 """Lists that have pages and an order, and need no cursor."""

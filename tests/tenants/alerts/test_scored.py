@@ -15,6 +15,7 @@ from core.jobs.worker import drain
 from tenants.alerts.findings import on_lists, viral_loads
 from tenants.alerts.models import Alert, AlertDelivery
 from tenants.alerts.rules import get_rule
+from tenants.alerts.signals import apply_signals
 from tenants.risk import holdout
 from tenants.risk.models import Prediction
 from tests.tenants.alerts.conftest import awake
@@ -99,6 +100,31 @@ def test_a_viral_load_counts_people_in_care_once_and_no_one_who_left(owner, clie
     with tenant_session(owner.ref, actor="test:1") as session:
         signals = viral_loads(session, get_rule(session, "viral_load"), day)
         assert [(signal.people, signal.count) for signal in signals] == [(frozenset([in_care]), 1)]
+
+
+def test_the_people_of_an_alert_about_lists_who_have_not_come_since_are_first(owner, client):
+    day = today(ZONE) - timedelta(days=40)
+    first, second, third = scored(owner.ref, client, at_risk=3, to_trace=0, day=day)["at_risk"]
+    with tenant_session(owner.ref, actor="test:1") as session:
+        rule = get_rule(session, "risk_high")
+        (signal,) = on_lists(session, rule, day, 0)
+        apply_signals(session, rule, [signal], data_date=day, whole=False)
+        query = select(Alert.uuid).where(Alert.facility_uuid == signal.facility, Alert.alert_type == "risk_high")
+        path = f"/v1/alerts/{session.exec(query).one()}/people"
+    came = day + timedelta(days=5)
+    for patient, date_started in ((first, came), (first, day + timedelta(days=9)), (second, day - timedelta(days=3))):
+        body = {"patient_id": patient, "date_started": date_started.isoformat()}
+        assert client.post("/v1/visits", json=body).status_code == 201
+    page = client.get(path, params={"page_size": 2}).json()
+    rows = [*page["items"], *client.get(page["next"]).json()["items"]]
+    assert (page["total"], [row["patient_id"] for row in rows]) == (3, [second, third, first])
+    assert [row["came_on"] for row in rows] == [None, None, came.isoformat()]
+    assert [row["expected_date"] for row in rows] == [f"{day + timedelta(days=days)}" for days in (4, 5, 3)]
+    assert {(row["sex"], row["viral_load"], row["measured_on"]) for row in rows} == {("F", None, None)}
+    turned = client.get(path, params={"sort": "-came_on"}).json()["items"]
+    assert [row["patient_id"] for row in turned] == [first, second, third]
+    read = client.get("/v1/audit", params={"action": "alerts:people:read"}).json()
+    assert read["total"] == 6
 
 
 def test_who_is_held_out_is_in_no_alert(owner, client):

@@ -235,3 +235,9 @@ def test_the_number_of_an_alert_opens_its_people_whom_the_audit_records(admin):
     assert text.index("Chidi Bello") < text.index("Binta Bello")
     read = [event.subject_uuid for event in rows(admin, AuditEvent) if event.action == "alerts:people:read"]
     assert {str(each) for each in read} == set(patients.values())
+    answer = api.get(f"/v1{path}/people").json()
+    results = [(row["patient_id"], row["viral_load"], row["expected_date"]) for row in answer["items"]]
+    assert results == [(patients["Chidi"], 20_000, None), (patients["Binta"], 5000, None)]
+    assert answer["total"] == 2
+    read = [event.actor for event in rows(admin, AuditEvent) if event.action == "alerts:people:read"]
+    assert sorted(actor.partition(":")[0] for actor in read) == ["api_key", "api_key", "person", "person"]
