@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from core.errors import Conflict, FieldError, Invalid, PreconditionFailed
 from core.web.etag import ExpectedVersions
 from core.web.problem_texts import problem_text
 from core.web.texts import gettext as _
 from core.web.texts import marked
+from tenants.alerts.settings import LONGEST_NAME
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -49,6 +50,7 @@ FIELDS: Final = {
     "shift_days": marked("Write a whole number of days from 1 to 31."),
     "handover_time": marked("Write a time such as 08:00."),
     "person_id": marked("Choose a member of the rota."),
+    "day": marked("Choose a day from the year 2000 on."),
 }
 """Name of a field -> what to write in it."""
 _TARGETS: Final = {"channel_id": "target", "policy_id": "target", "rota_id": "target"}
@@ -177,6 +179,22 @@ class SilenceForm(BaseModel):
         chosen = {name: getattr(self, name) or None for name in ("rule", "facility", "stream")}
         times = {"since": instant(self.since, zone), "until": instant(self.until, zone)}
         return {**chosen, **times, "reason": self.reason}
+
+
+class Holiday(BaseModel):
+    """A holiday that a person adds. Its bounds keep out the slip of a year with two digits."""
+
+    day: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
+
+
+class HolidayForm(BaseModel):
+    """The form of a holiday."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    day: Short = ""
+    name: Short = ""
 
 
 class OverrideForm(BaseModel):

@@ -169,6 +169,13 @@ MANAGED: Final = {
 }
 
 
+def done_with_holidays(done: str, count: int) -> str:
+    """What was done with the holidays; empty if nothing was."""
+    if done == "copied":
+        return ngettext("{count} holiday was copied.", "{count} holidays were copied.", count)
+    return _(MANAGED[done]) if done in MANAGED else ""
+
+
 def changed_words(changed: int, chosen: int) -> str:
     """What became of the chosen alerts of a list."""
     if not chosen:

@@ -22,6 +22,7 @@ feature = Feature(
         "tenants.portal.alert_route_pages:router",
         "tenants.portal.alert_policy_pages:router",
         "tenants.portal.alert_silence_pages:router",
+        "tenants.portal.alert_holiday_pages:router",
         "tenants.portal.on_call_pages:router",
         "tenants.portal.alert_pages:router",
         "tenants.portal.data_pages:router",

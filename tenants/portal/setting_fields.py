@@ -11,7 +11,7 @@ from core.preferences import service
 from core.preferences.registry import meaning_of
 from core.web.texts import gettext as _
 from core.web.texts import shown_number
-from tenants.portal.setting_words import choice_words, label_words, meaning_words
+from tenants.portal.setting_words import PAGES, choice_words, label_words, meaning_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +44,7 @@ class SettingField:
         whole: whether the number has no decimals.
         is_set: whether the partner has set it.
         parts: of ``variants``: value -> the fields of that value.
+        page, page_words: the page on which it is changed instead, and the link to it; empty if it is changed here.
     """
 
     name: str
@@ -59,6 +60,8 @@ class SettingField:
     whole: bool = False
     is_set: bool = False
     parts: Mapping[str, Sequence[SettingField]] | None = None
+    page: str = ""
+    page_words: str = ""
 
     @property
     def takes(self) -> str:
@@ -79,7 +82,7 @@ class SettingField:
 
     @property
     def chosen(self) -> list[str]:
-        """The values of ``many``."""
+        """The values of ``many``; the lines of ``lines`` and ``pairs``."""
         return self.text.splitlines()
 
     @property
@@ -134,6 +137,9 @@ def fields_of(
         if name == "gateway" and gateways is not None:
             names = {setting.text: setting.text, **gateways, "": _("The only one, if there is just one")}
             setting = replace(setting, kind="choice", options=tuple(sorted(names, key=bool)), names=names)
+        if (state.group.name, name) in PAGES:
+            page, label, link = PAGES[state.group.name, name]
+            setting = replace(setting, label=_(label), page=page, page_words=_(link))
         fields.append(replace(setting, is_set=name in state.set_names))
     return fields
 
@@ -151,12 +157,18 @@ def with_texts(fields: Sequence[SettingField], sent: Mapping[str, str]) -> Itera
 def document_of(state: GroupState, sent: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that a form sets. Without a text, and where it is the default, a setting follows its default.
 
+    A setting with a page of its own stays as it is.
+
     Raises:
         Invalid: a text is too long, or a line is not a pair, or a document cannot be read.
     """
     document: dict[str, Any] = {}
     defaults = state.group.model().model_dump(mode="json")
     for field in with_texts(fields_of(state), {name: text.strip() for name, text in sent.items()}):
+        if field.page:
+            if field.is_set:
+                _lay(document, service.at(state.group, field.name, service.at_name(state.stored, field.name)))
+            continue
         if not sent.get(PREFIX + field.name, "").strip():
             continue
         value = _value(field)

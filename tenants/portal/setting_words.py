@@ -86,6 +86,11 @@ GROUPS: Final[dict[str, str]] = {
 }
 """Name of a group -> what pages call it."""
 
+PAGES: Final[dict[tuple[str, str], tuple[str, str, str]]] = {
+    ("alerts", "holidays"): ("/alerts/holidays", marked("Holidays"), marked("See and change the holidays")),
+}
+"""(group, dotted name) of a setting with a page of its own -> the page's address, the setting's label, the link."""
+
 MEANINGS: Final[dict[str, str]] = {
     "share_out": marked(
         "People keep the officer they have. The others go to the officers with capacity at their clinic, the first in"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.browser.face import ADMIN, MANAGER, VIEWER, Face, click, send
+from tests.browser.face import ADMIN, DATA, MANAGER, VIEWER, Face, click, send
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -50,6 +50,10 @@ ALERT_FACES: Final = (
     Face("alert-silences", "GET /alerts/silences", ADMIN),
     Face("alert-silences-empty", "GET /alerts/silences", NEW),
     Face("alert-silences-wrong", "POST /alerts/silences", ADMIN, "/alerts/silences", send("Silence them", until="")),
+    Face("alert-holidays", "GET /alerts/holidays", ADMIN),
+    Face("alert-holidays-empty", "GET /alerts/holidays", NEW),
+    Face("alert-holidays-reader", "GET /alerts/holidays", DATA),
+    Face("alert-holidays-wrong", "POST /alerts/holidays", ADMIN, "/alerts/holidays", send("Add it", name="")),
     Face("on-call", "GET /alerts/on-call", MANAGER),
     Face("on-call-admin", "GET /alerts/on-call", ADMIN),
     Face("on-call-month", "GET /alerts/on-call", MANAGER, "/alerts/on-call?view=month"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from core.clock import now, today
 from core.database import tenant_session
 from core.plugins.instance_models import PluginInstance
+from tenants.alerts.holidays import add_holiday
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,16 @@ def prepare_alerts(api: httpx.Client, tenant: TenantRef, people: Sequence[UUID])
     route = _id(
         api, "alert-routes", name="Nights of the working week", policy_id=policy, days=[1, 2, 3, 4, 5], **nights
     )
+    year = today(tenant.time_zone).year
+    with tenant_session(tenant, actor=ACTOR) as session:
+        for day, name in (
+            ("01-01", "New Year"),
+            ("04-03", "Good Friday"),
+            ("05-01", "Workers' Day"),
+            ("12-25", "Christmas"),
+        ):
+            for each in (year - 1, year):
+                add_holiday(session, date.fromisoformat(f"{each}-{day}"), name)
     until = (now() + timedelta(hours=12)).isoformat()
     _id(api, "alert-silences", rule="quota_near", until=until, reason="The quota grows next week")
     return {"rule": "iit", "rota_id": rota, "policy_id": policy, "route_id": route}

@@ -19,6 +19,7 @@ _RULE = {"severity": "low", "threshold": "3", "repeat_hours": "24", **ANY}
 _ROUTE = {"name": "Nights", "target": "channel:{channel_id}", **ANY}
 _POLICY = {"name": "Leads", "minutes": "5", "target": "channel:{channel_id}", **ANY}
 _ROTA = {"name": "Leads", "person": "{member_id}", "channel": "{channel_id}", "first_day": "2026-01-05", **ANY}
+_HOLIDAY = {"day": "2026-12-25", "name": "Christmas"}
 _TURN = {"person_id": "{member_id}", "since": "2026-01-01T00:00", "until": "2198-01-01T00:00"}
 ROWS = [
     Row("GET", "/alerts/on-call", "alerts.read"),
@@ -35,6 +36,10 @@ ROWS = [
         confined=False,
     ),
     Row("POST", "/alerts/silences/{silence_id}/end", MANAGE, ("silence_id",), status=303, confined=False),
+    Row("GET", "/alerts/holidays", "settings.read", confined=False),
+    Row("POST", "/alerts/holidays", "settings.write", form=_HOLIDAY, status=303, confined=False),
+    Row("POST", "/alerts/holidays/copy", "settings.write", form={"year": "2027"}, status=303, confined=False),
+    Row("POST", "/alerts/holidays/remove", "settings.write", form=_HOLIDAY, status=303, confined=False),
     *(
         row
         for thing, name, form in (

@@ -13,7 +13,7 @@ from tenants.alerts.quiet import quiet_until
 from tenants.alerts.settings import AlertSettings
 
 LAGOS, BERLIN = "Africa/Lagos", "Europe/Berlin"
-NIGHTS = AlertSettings(holidays=(date(2026, 12, 25),), quiet_weekends=True)
+NIGHTS = AlertSettings(holidays={date(2026, 12, 25): "Christmas"}, quiet_weekends=True)
 
 
 def at(text, zone=LAGOS):

@@ -16,9 +16,11 @@ from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from core.identity.people.colleagues import colleagues
 from core.plugins import instances
+from core.tenancy import settings
 from tenants.alerts import management, rules, service
 from tenants.alerts.findings import FOUND_BY
 from tenants.alerts.models import Alert, AlertPolicy, AlertRoute, AlertRule, OnCallOverride, OnCallRota
+from tenants.alerts.settings import AlertSettings
 from tenants.alerts.signals import Signal, apply_signals
 from tests.browser.alert_stage import add_channel
 from tests.keyed import KeyedClient
@@ -171,6 +173,47 @@ def test_a_silence_has_an_end_and_a_reason_and_ends_early(admin):
         (silence,) = management.list_silences(session)
     assert post(admin, f"/alerts/silences/{silence.id}/end", {}).status_code == 303
     assert "Nothing is silenced." in admin.get("/alerts/silences").text
+
+
+def test_holidays_are_added_renamed_copied_from_the_year_before_and_removed(admin):
+    def stored():
+        with tenant_session(admin.tenant, actor="test:1") as session:
+            return {day.isoformat(): name for day, name in settings.get(session, AlertSettings).holidays.items()}
+
+    home, year = "/alerts/holidays", today(admin.tenant.time_zone).year
+    moving, fixed, own = f"{year}-04-03", f"{year}-05-01", f"{year + 1}-03-26"
+    assert "No holiday is entered for this year." in admin.get(home).text
+    for form, fields in (({"day": "", "name": "Eid"}, ["day"]), ({"day": "0026-12-25", "name": " "}, ["day", "name"])):
+        wrong = post(admin, home, form)
+        assert (wrong.status_code, re.findall(r'href="#(\w+)"', wrong.text)) == (422, fields)
+    assert stored() == {}
+    days = ((moving, "Friday"), (moving, "Good Friday"), (fixed, "May <Day>"), (own, "Good Friday"))
+    for day, name in days:
+        assert post(admin, home, {"day": day, "name": name}).status_code == 303
+    text = admin.get(home).text
+    assert ("May &lt;Day&gt;" in text, f"Copy those of {year} to {year + 1}" in text) == (True, True)
+    copied = post(admin, f"{home}/copy", {"year": str(year + 1)})
+    assert "1 holiday was copied." in admin.get(copied.headers["location"]).text
+    assert stored() == {moving: "Good Friday", fixed: "May <Day>", own: "Good Friday", f"{year + 1}-05-01": "May <Day>"}
+    assert f"to {year + 1}" not in admin.get(home).text
+    form = admin.get("/admin/settings/alerts").text
+    assert ("4 days" in form, f'href="{home}"' in form) == (True, True)
+    sent = {"version": version_of(form), "set.quiet_from": "21:00"}
+    assert post(admin, "/admin/settings/alerts", sent).status_code == 303
+    assert len(stored()) == 4
+    for day in stored():
+        assert post(admin, f"{home}/remove", {"day": day}).status_code == 303
+    assert stored() == {}
+
+
+def test_a_list_of_days_without_names_is_a_list_of_holidays(admin):
+    path, any_version = "/v1/settings/alerts", {"If-Match": "*"}
+    for value in (["2026-12-25"], {"2026-12-25": ""}):
+        answer = admin.api.patch(path, json={"holidays": value}, headers=any_version)
+        assert answer.json()["value"]["holidays"] == {"2026-12-25": ""}
+    for value in ("2026-12-25", [["2026-12-25"]], {"25/12/2026": "Christmas"}):
+        assert admin.api.patch(path, json={"holidays": value}, headers=any_version).status_code == 422, value
+    admin.api.patch(path, json={"holidays": None}, headers=any_version)
 
 
 def test_several_alerts_are_acknowledged_assigned_and_snoozed_at_once(admin):
