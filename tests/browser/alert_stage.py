@@ -47,14 +47,14 @@ def prepare_alerts(api: httpx.Client, tenant: TenantRef, people: Sequence[UUID])
     )
     year = today(tenant.time_zone).year
     with tenant_session(tenant, actor=ACTOR) as session:
-        for day, name in (
-            ("01-01", "New Year"),
-            ("04-03", "Good Friday"),
-            ("05-01", "Workers' Day"),
-            ("12-25", "Christmas"),
+        for month, day, name in (
+            (1, 1, "New Year"),
+            (4, 3, "Good Friday"),
+            (5, 1, "Workers' Day"),
+            (12, 25, "Christmas"),
         ):
             for each in (year - 1, year):
-                add_holiday(session, date.fromisoformat(f"{each}-{day}"), name)
+                add_holiday(session, date(each, month, day), name)
     until = (now() + timedelta(hours=12)).isoformat()
     _id(api, "alert-silences", rule="quota_near", until=until, reason="The quota grows next week")
     return {"rule": "iit", "rota_id": rota, "policy_id": policy, "route_id": route}
