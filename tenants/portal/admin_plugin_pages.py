@@ -32,6 +32,7 @@ from tenants.messages.settings import MessageSettings
 from tenants.portal import plugin_words as words
 from tenants.portal.admin_setting_pages import Sent
 from tenants.portal.plugin_fields import fields_of, general_problems, values_of, with_texts, wrong_fields
+from tenants.portal.plugin_texts import plugin_text
 
 router = APIRouter()
 
@@ -198,7 +199,7 @@ def _instance(scope: Scope, instance_id: UUID) -> PluginInstance:
 
 def _title(row: PluginInstance, scope: Scope) -> str:
     offer = catalogue.find_offer(row.kind, row.plugin, scope.tenant)
-    return row.plugin if offer is None else offer.title
+    return row.plugin if offer is None else plugin_text(offer.title)
 
 
 def _back(instance_id: UUID, done: str) -> RedirectResponse:
@@ -229,7 +230,7 @@ def _instance_page(
     owner = next((plugin for plugin in plugins if offer in plugin.offers), None)
     schema = {} if offer is None else offer.schema
     secrets_set = [] if instances.needs_secrets(row) else row.secrets_set
-    titles = {name: each.get("title") or name for name, each in schema.get("properties", {}).items()}
+    titles = {name: plugin_text(each.get("title") or name) for name, each in schema.get("properties", {}).items()}
     return page.render(
         "portal/admin/plugin.html",
         scope.principal,
@@ -238,7 +239,7 @@ def _instance_page(
         current="/admin",
         row=row,
         state=instances.state_of(row, scope.tenant),
-        title=row.plugin if offer is None else offer.title,
+        title=row.plugin if offer is None else plugin_text(offer.title),
         code_version="" if offer is None else offer.version,
         origin="" if owner is None else words.origin_words(owner),
         rights="" if owner is None else words.rights_words(owner),
@@ -283,6 +284,7 @@ def _form_page(
         partner=scope.tenant.name,
         current="/admin",
         offer=offer,
+        plugin_title=plugin_text(offer.title),
         row=row,
         name=sent.get("name", "") if error is not None else ("" if row is None else row.name),
         enabled=enabled,

@@ -10,6 +10,7 @@ from core.plugins.settings_schema import MISSING, secret_names
 from core.web.problem_texts import shown_sentence
 from core.web.texts import gettext as _
 from core.web.texts import ngettext, shown_number
+from tenants.portal.plugin_texts import plugin_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,8 +92,8 @@ def fields_of(
         fields.append(
             PluginField(
                 name=name,
-                label=each.get("title") or name,
-                hint=each.get("description", ""),
+                label=plugin_text(each.get("title") or name),
+                hint=plugin_text(each.get("description", "")),
                 kind=kind,
                 text=_text(value),
                 input=_INPUTS.get(each.get("format", ""), "text"),

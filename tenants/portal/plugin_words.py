@@ -9,6 +9,7 @@ from core.plugins import confinement
 from core.plugins.kinds import KINDS
 from core.web.texts import gettext as _
 from core.web.texts import marked
+from tenants.portal.plugin_texts import plugin_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,12 +105,14 @@ class OfferCard:
 
     Attributes:
         offer: the offer.
+        title: its name in the reader's language.
         origin: who made it.
         rights: what its code can reach.
         used: number of the partner's instances of it.
     """
 
     offer: Offer
+    title: str
     origin: str
     rights: str
     used: int
@@ -123,8 +126,9 @@ def offer_cards(
     for plugin in plugins:
         for offer in plugin.offers:
             used = sum((row.kind, row.plugin) == (offer.kind, offer.name) for row in rows)
-            cards[offer.kind].append(OfferCard(offer, origin_words(plugin), rights_words(plugin), used))
-    return {kind: sorted(each, key=lambda card: card.offer.title.casefold()) for kind, each in cards.items() if each}
+            title = plugin_text(offer.title)
+            cards[offer.kind].append(OfferCard(offer, title, origin_words(plugin), rights_words(plugin), used))
+    return {kind: sorted(each, key=lambda card: card.title.casefold()) for kind, each in cards.items() if each}
 
 
 def models_of(plugins: Sequence[InstalledPlugin]) -> list[tuple[InstalledPlugin, str, str]]:

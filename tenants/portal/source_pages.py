@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.database import TenantSession
-from core.errors import AppError, Conflict, Invalid, PreconditionFailed
+from core.errors import AppError, Conflict, FieldError, Invalid, PreconditionFailed
 from core.identity import Principal
 from core.plugins.instances import USABLE
 from core.web.etag import ANY_VERSION, ExpectedVersions, etag
@@ -161,6 +161,7 @@ def _source_page(
         longest_mapping=service.LARGEST_MAPPING,
         done=done,
         errors=[] if error is None else _problems(error),
+        wrong={} if error is None else _wrong(error),
         **_shared(scope),
     )
 
@@ -169,14 +170,25 @@ def _problems(error: AppError) -> list[tuple[str, str]]:
     """Return what is wrong, each with the input that it concerns, or none."""
     problems = []
     for one in error.errors:
-        name = one.field.partition(".")[0]
-        text = shown_phrase(one.problem)
-        if name in _LABELS:
-            label = _(_LABELS[name])
-            text = f"{label}: {text}"
-        parts = (data_words.sentence(text), shown_sentence(one.remedy))
-        problems.append((name if name in _LABELS else "", " ".join(filter(None, parts))))
+        name = _input_of(one)
+        label = f"{_(_LABELS[name])}: " if name else ""
+        problems.append((name, _problem_words(f"{label}{shown_phrase(one.problem)}", one)))
     return problems or [("", problem_text(error))]
+
+
+def _wrong(error: AppError) -> dict[str, str]:
+    """Return what is wrong with each input, for the place beside it."""
+    return {_input_of(one): _problem_words(shown_phrase(one.problem), one) for one in error.errors if _input_of(one)}
+
+
+def _input_of(one: FieldError) -> str:
+    """The id of the input that an error is about; empty if it is about the whole form."""
+    name = one.field.partition(".")[0]
+    return name if name in _LABELS else ""
+
+
+def _problem_words(text: str, one: FieldError) -> str:
+    return " ".join(filter(None, (data_words.sentence(text), shown_sentence(one.remedy))))
 
 
 def _file_problem(file: FetchedFileOut) -> str:

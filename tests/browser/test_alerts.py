@@ -26,6 +26,7 @@ PAGES = (
     "/alerts/policies",
     "/alerts/policies/{policy_id}",
     "/alerts/silences",
+    "/alerts/holidays",
     "/alerts/on-call?rota={rota_id}",
     "/alerts/on-call?rota={rota_id}&view=month",
     "/alerts/on-call/{rota_id}",
@@ -86,6 +87,17 @@ def test_a_form_without_a_target_says_so_at_its_field(visit, accessible):
     page.get_by_role("alert").get_by_role("link", name="Choose a channel or an escalation policy").click()
     assert page.evaluate("document.activeElement.id") == "target"
     accessible(page)
+
+
+def test_the_sections_are_a_menu_on_a_phone_and_a_row_on_a_desktop(visit):
+    page = visit("/alerts/routes")
+    menu, links = page.get_by_text("Alerts: Routes"), page.get_by_role("link", name="Silences", exact=True)
+    assert (menu.is_visible(), links.count()) == (True, 0)
+    menu.click()
+    links.click()
+    page.get_by_text("Alerts: Silences").wait_for()
+    page.set_viewport_size(DESKTOP)
+    assert (page.get_by_text("Alerts: Silences").is_visible(), links.count()) == (False, 1)
 
 
 def test_several_alerts_are_acknowledged_on_a_phone(visit, partner):

@@ -223,6 +223,7 @@ def test_a_source_is_scheduled_and_fetched_by_hand(visit, accessible, make_tenan
     alert = page.get_by_role("alert")
     assert "Times: is not a time of cron. Write minute, hour," in alert.inner_text()
     assert alert.get_by_role("link").get_attribute("href") == "#cron"
+    assert page.locator("#cron-error").inner_text().startswith("Is not a time of cron. Write minute, hour,")
     page.get_by_label("Times").fill("15 1 * * *")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved. Rejected files are tried again with the next fetch.").wait_for()

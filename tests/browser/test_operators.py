@@ -89,6 +89,8 @@ def test_pages_are_never_wider_than_the_screen(visit, path):
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_connection_is_stopped_and_released_and_support_only_reads(visit, accessible, size):
     page = visit("/operators", size=size)
+    if size == PHONE:
+        page.get_by_text("Operators: Health").click()
     page.get_by_role("link", name="Connections").click()
     accessible(page)
     assert_fits(page)

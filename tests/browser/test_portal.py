@@ -244,6 +244,14 @@ def test_a_patient_is_assigned_to_a_colleague_and_leaves_my_list(signed_in, acce
     assert "Assigned to" not in card.inner_text()
 
 
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_what_is_chosen_and_assigned_on_a_card_is_on_one_line(signed_in, size):
+    aside = signed_in(path="/today?list=to_trace", size=size).locator(".card-aside").last
+    boxes = [aside.locator(part).bounding_box() for part in ("input", "label", "a")]
+    middles = [box["y"] + box["height"] / 2 for box in boxes]
+    assert max(middles) - min(middles) < 1
+
+
 def test_the_same_works_by_keyboard(signed_in):
     page = signed_in(size=DESKTOP)
     summary = page.locator("article summary").first
