@@ -171,8 +171,8 @@ def _problems(error: AppError) -> list[tuple[str, str]]:
     problems = []
     for one in error.errors:
         name = _input_of(one)
-        label = f"{_(_LABELS[name])}: " if name else ""
-        problems.append((name, _problem_words(f"{label}{shown_phrase(one.problem)}", one)))
+        labels = [_(_LABELS[name])] if name else []
+        problems.append((name, _problem_words(": ".join([*labels, shown_phrase(one.problem)]), one)))
     return problems or [("", problem_text(error))]
 
 
