@@ -54,7 +54,8 @@ def get_alert(world: World) -> Call:
 
 @case("GET", "/v1/alerts/{alert_id}/people", kind="item")
 def list_alert_people(world: World) -> Call:
-    return _item(world)
+    place = world.json("POST", "/v1/facilities", json={"datim_id": uuid4().hex[:11], "name": "Of an alert"})
+    return Call(path={"alert_id": new_alert(world, facility=UUID(place["id"]))})
 
 
 @case("POST", "/v1/alerts/act", kind="item")

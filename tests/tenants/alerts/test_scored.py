@@ -8,14 +8,18 @@ from sqlmodel import select
 
 from core.clock import today
 from core.database import tenant_session
+from core.database.reach import Reach
+from core.errors import NotFound
 from core.events import publish
 from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.jobs.worker import drain
+from core.web.paging import PageRequest
 from tenants.alerts.findings import on_lists, viral_loads
 from tenants.alerts.models import Alert, AlertDelivery
+from tenants.alerts.people import read_people
 from tenants.alerts.rules import get_rule
-from tenants.alerts.signals import apply_signals
+from tenants.alerts.signals import Signal, apply_signals
 from tenants.risk import holdout
 from tenants.risk.models import Prediction
 from tests.tenants.alerts.conftest import awake
@@ -125,6 +129,31 @@ def test_the_people_of_an_alert_about_lists_who_have_not_come_since_are_first(ow
     assert [row["patient_id"] for row in turned] == [first, second, third]
     read = client.get("/v1/audit", params={"action": "alerts:people:read"}).json()
     assert read["total"] == 6
+
+
+def test_who_reaches_a_facility_sees_of_its_alert_the_people_who_are_still_there(owner, client):
+    places, patients = [], []
+    for _ in "ab":
+        datim_id = f"R{uuid4().hex[:10]}"
+        place = client.post("/v1/facilities", json={"datim_id": datim_id, "name": "Clinic"}).json()
+        places.append(UUID(place["id"]))
+        body = {"facility": datim_id, "hospital_number": uuid4().hex[:10]}
+        patients.append(UUID(client.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]))
+    here, elsewhere = places
+    with tenant_session(owner.ref, actor="test:1") as session:
+        rule = get_rule(session, "risk_high")
+        signal = Signal(facility=here, people=frozenset(patients), count=2)
+        apply_signals(session, rule, [signal], data_date=today(ZONE), whole=False)
+        alert_id = session.exec(select(Alert.uuid).where(Alert.facility_uuid == here)).one()
+        assert read_people(session, alert_id, PageRequest()).total == 2
+    with tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({here}))) as session:
+        part = read_people(session, alert_id, PageRequest())
+        assert ([person.patient_id for person in part.rows], part.total) == (patients[:1], 1)
+    away = tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({elsewhere})))
+    with away as session, pytest.raises(NotFound):
+        read_people(session, alert_id, PageRequest())
+    read = client.get("/v1/audit", params={"actor": "test:2"}).json()["items"]
+    assert [event["subject_id"] for event in read] == [str(patients[0])]
 
 
 def test_who_is_held_out_is_in_no_alert(owner, client):
