@@ -185,7 +185,7 @@ def test_holidays_are_added_renamed_copied_from_the_year_before_and_removed(admi
     assert "No holiday is entered for this year." in admin.get(home).text
     for form, fields in (({"day": "", "name": "Eid"}, ["day"]), ({"day": "0026-12-25", "name": " "}, ["day", "name"])):
         wrong = post(admin, home, form)
-        assert (wrong.status_code, re.findall(r'href="#(\w+)"', wrong.text)) == (422, fields)
+        assert (wrong.status_code, re.findall(r"field-error\" id=\"(\w+)-error", wrong.text)) == (422, fields)
     assert stored() == {}
     days = ((moving, "Friday"), (moving, "Good Friday"), (fixed, "May <Day>"), (own, "Good Friday"))
     for day, name in days:
