@@ -139,17 +139,17 @@ def test_who_reaches_a_facility_sees_of_its_alert_the_people_who_are_still_there
         places.append(UUID(place["id"]))
         body = {"facility": datim_id, "hospital_number": uuid4().hex[:10]}
         patients.append(UUID(client.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1]))
-    here, elsewhere = places
+    clinic, other = places
     with tenant_session(owner.ref, actor="test:1") as session:
         rule = get_rule(session, "risk_high")
-        signal = Signal(facility=here, people=frozenset(patients), count=2)
+        signal = Signal(facility=clinic, people=frozenset(patients), count=2)
         apply_signals(session, rule, [signal], data_date=today(ZONE), whole=False)
-        alert_id = session.exec(select(Alert.uuid).where(Alert.facility_uuid == here)).one()
+        alert_id = session.exec(select(Alert.uuid).where(Alert.facility_uuid == clinic)).one()
         assert read_people(session, alert_id, PageRequest()).total == 2
-    with tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({here}))) as session:
+    with tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({clinic}))) as session:
         part = read_people(session, alert_id, PageRequest())
         assert ([person.patient_id for person in part.rows], part.total) == (patients[:1], 1)
-    away = tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({elsewhere})))
+    away = tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({other})))
     with away as session, pytest.raises(NotFound):
         read_people(session, alert_id, PageRequest())
     read = client.get("/v1/audit", params={"actor": "test:2"}).json()["items"]
