@@ -14,16 +14,21 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core import telemetry
+from core.database import after_commit
 from core.events.listening import listen
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_EVENTS
 from core.resilience.errors import NOT_CALLED
 from core.services import ensure
+from core.services.quick_redis import NoAnswer, quick_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from core.database import TenantSession
+
 CHANNEL: Final = "iit:events:"
+_ASKED: Final = "iit.readers_signalled"
 
 log = telemetry.get_logger(__name__)
 
@@ -41,6 +46,28 @@ def send_signals(client: Redis, tenant_ids: Iterable[UUID]) -> None:
             pipe.execute()
     except (RedisError, *NOT_CALLED) as error:
         log.info("events were not signalled", error=type(error).__name__)
+
+
+def signal_after_commit(session: TenantSession) -> None:
+    """Let readers of the tenant look once the session's transaction has committed; once, however often it is called.
+
+    For changes that readers see by themselves, without an event. If Redis does not answer, they find them later.
+    """
+    if session.info.get(_ASKED):
+        return
+    session.info[_ASKED] = True
+    tenant_id = session.tenant.id
+
+    def committed() -> None:
+        session.info.pop(_ASKED, None)
+        try:
+            with quick_call(REDIS_EVENTS) as client:
+                client.publish(f"{CHANNEL}{tenant_id}", "")
+        except NoAnswer as error:
+            if error.called:
+                log.info("a change was not signalled", error=error.reason)
+
+    after_commit(session, committed)
 
 
 class Signals:

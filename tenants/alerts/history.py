@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from core.clock import now
 from core.events.outbox import publish_after_commit
+from core.events.signals import signal_after_commit
 from tenants.alerts.models import Alert, AlertDelivery, AlertEvent
 from tenants.records.ids import new_uuid
 
@@ -22,7 +23,8 @@ Published = Literal["opened", "acknowledged", "resolved"]
 def note(
     session: TenantSession, alert: Alert, act: str, detail: dict[str, Any] | None = None, *, actor: str | None = None
 ) -> None:
-    """Add an entry to the history, and save the alert with a new version."""
+    """Add an entry to the history, save the alert with a new version, and let the pages that show it look."""
+    signal_after_commit(session)
     alert.version_id, alert.updated_at = new_uuid(), now()
     session.add(alert)
     session.flush()

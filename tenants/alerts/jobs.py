@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from core.clock import now, today
 from core.deliveries import ENDED, begin, record
+from core.events.signals import signal_after_commit
 from core.jobs import Retry, enqueue, job
 from tenants.alerts import channels, escalation
 from tenants.alerts.findings import FOUND_BY, on_lists
@@ -146,6 +147,7 @@ def deliver(context: JobContext, payload: dict[str, Any]) -> None:
     outcome = channels.send(context.tenant, prepared.channel_id, prepared.message)
     with context.session() as session:
         record(session, AlertDelivery, delivery_id, outcome)
+        signal_after_commit(session)
         context.finish(session)
         _ask_again(session, delivery_id)
 

@@ -45,6 +45,10 @@ WHERE p.uuid = ANY(%(people)s::uuid[]) AND p.known_to IS NULL AND NOT p.voided A
 ORDER BY c.came_on {came_on}, q.expected_date, v.copies DESC NULLS LAST, p.uuid
 LIMIT %(most)s OFFSET %(start)s
 """)
+_COUNT: Final = sql.SQL("""
+SELECT count(*) FROM patients p
+WHERE p.uuid = ANY(%(people)s::uuid[]) AND p.known_to IS NULL AND NOT p.voided AND {within_reach}
+""")
 _ORDERS: Final = {False: sql.SQL("ASC NULLS FIRST"), True: sql.SQL("DESC NULLS LAST")}
 """Whether the order is descending -> how the dates on which people came are sorted."""
 
@@ -100,6 +104,10 @@ def read_people(session: TenantSession, alert_id: UUID, paging: PageRequest) -> 
     }
     with session.cursor() as cursor:
         rows = cursor.execute(query, values).fetchall() if alert.patients else []
+        total = rows[0][-1] if rows else 0
+        if alert.patients and not rows and paging.offset:  # a page past the end
+            counted = cursor.execute(_COUNT.format(within_reach=reach), values).fetchone()
+            total = 0 if counted is None else counted[0]
     day = today(session.tenant.time_zone)
     people = [
         AlertPerson(
@@ -115,4 +123,4 @@ def read_people(session: TenantSession, alert_id: UUID, paging: PageRequest) -> 
         for patient, sex, birthdate, expected, copies, measured, status, came, _total in rows
     ]
     audit.record_many(session, READ, "patient", [person.patient_id for person in people], {"alert": str(alert_id)})
-    return Slice(people, rows[0][-1] if rows else 0, None)
+    return Slice(people, total, None)

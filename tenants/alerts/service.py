@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from core.errors import Conflict, FieldError, Invalid
@@ -54,6 +55,12 @@ def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest
     columns = {"created_at": col(Alert.created_at)}
     part = read_slice(session, select(Alert).where(*wanted), paging, columns, col(Alert.uuid))
     return Slice(shown(session, part.rows), part.total, part.last)
+
+
+def count_open(session: TenantSession) -> int:
+    """Return how many alerts within reach nobody looks after yet."""
+    query = select(func.count()).select_from(Alert).where(Alert.status == "open", within_reach(session))
+    return session.exec(query).one()
 
 
 def get_detail(session: TenantSession, alert_id: UUID) -> AlertDetail:

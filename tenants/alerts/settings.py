@@ -1,13 +1,11 @@
 """A tenant's settings of alerts: when nobody is to be notified."""
 
-from datetime import date
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-MOST_HOLIDAYS: Final = 400
-LONGEST_NAME: Final = 80
-HolidayName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NAME)]
+from core.preferences.holidays import Holidays
+
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -25,18 +23,10 @@ class AlertSettings(BaseModel):
     """Quiet hours end at this time of the tenant's day."""
     quiet_weekends: bool = False
     """Whether Saturdays and Sundays are quiet as holidays are."""
-    holidays: Annotated[dict[date, HolidayName], Field(max_length=MOST_HOLIDAYS)] = Field(default_factory=dict)
+    holidays: Holidays = Field(default_factory=dict)
     """Days that are quiet from beginning to end, with their names. A list of days gives them no names."""
     channel_language: Literal["en", "fr", "pt"] = "en"
     """The language of alerts in channels."""
-
-    @field_validator("holidays", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        """Give the days of a list empty names."""
-        if isinstance(value, list | tuple) and all(isinstance(day, str | date) for day in value):
-            return dict.fromkeys(value, "")
-        return value
 
 
 def minutes(time_of_day: str) -> int:

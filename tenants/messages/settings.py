@@ -1,11 +1,11 @@
 """A tenant's settings of messages."""
 
-from datetime import date
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.preferences.holidays import Holidays
 from tenants.messages.covert import telling_words
 from tenants.messages.numbers import REGIONS, mobile_number
 
@@ -38,8 +38,8 @@ class MessageSettings(BaseModel):
     """The hour of the day from which no message is sent."""
     free_weekdays: Annotated[tuple[Weekday, ...], Field(max_length=6)] = (7,)
     """Days of the week without messages; Monday is 1, Sunday 7."""
-    holidays: Annotated[tuple[date, ...], Field(max_length=200)] = ()
-    """Days without messages."""
+    holidays: Holidays = Field(default_factory=dict)
+    """Days without messages, with their names. A list of days gives them no names."""
     most_per_day: Annotated[int, Field(ge=1, le=5)] = 1
     """The most messages to one phone in a day."""
     most_segments: Annotated[int, Field(ge=1, le=4)] = 2

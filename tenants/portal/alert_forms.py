@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from core.errors import Conflict, FieldError, Invalid, PreconditionFailed
+from core.preferences.holidays import LONGEST_NAME
 from core.web.etag import ExpectedVersions
 from core.web.problem_texts import problem_text
 from core.web.texts import gettext as _
 from core.web.texts import marked
-from tenants.alerts.settings import LONGEST_NAME
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -14,10 +14,11 @@ from core.clock import today
 from core.errors import AppError, Invalid, PreconditionFailed
 from core.identity import Principal
 from core.preferences import registry
+from core.preferences.holidays import LONGEST_NAME
 from core.tenancy import settings
 from core.web.pages import SEE_OTHER
 from tenants.alerts import holidays
-from tenants.alerts.settings import LONGEST_NAME, AlertSettings
+from tenants.alerts.settings import AlertSettings
 from tenants.portal import alert_words as words
 from tenants.portal.alert_forms import Holiday, HolidayForm, checked, problem_of
 

@@ -5,12 +5,13 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form, Query
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends, Form, Header, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page
+from core.app import draining
 from core.identity import Principal
 from core.identity.people.colleagues import colleagues
 from core.identity.people.members import names_of
@@ -19,11 +20,12 @@ from core.web.cursors import Sort
 from core.web.pages import SEE_OTHER
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
-from tenants.alerts import acts, channels, service
+from tenants.alerts import acts, channels, live, service
 from tenants.alerts import people as people_of_alerts
 from tenants.alerts.kinds import KINDS, ON_LISTS
 from tenants.alerts.schemas import AlertFilter, SeveralAct
 from tenants.portal import alert_words as words
+from tenants.portal.alert_counts import counts_in
 from tenants.portal.alert_history_words import act_words, details, people_in
 from tenants.portal.patient_words import STATUSES
 from tenants.portal.words import age_and_sex, names_of_patients
@@ -36,8 +38,6 @@ PatientReader = Annotated[Principal, Depends(require("patients.read", confined=T
 PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
 PAGE_SIZE: Final = 25
 NEWEST: Final = Sort("created_at", descending=True)
-LIVE: Final = "alert.opened alert.acknowledged alert.resolved"
-"""The events after which the list renews itself."""
 _FILTERS: Final = {"status", "stream", "severity"}
 
 
@@ -77,7 +77,9 @@ def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotat
         severity=view.severity if view.severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
     )
     with scope.session(readonly=True) as session:
+        seen = live.mark_of(session)
         part = service.list_alerts(session, wanted, PageRequest(view.page, PAGE_SIZE, sort=NEWEST))
+        counts = counts_in(session)
     may_act = "alerts.act" in principal.permissions
     filters = view.model_dump(include=_FILTERS)
     return page.render(
@@ -94,7 +96,8 @@ def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotat
         address=lambda at: f"/alerts?{urlencode({**filters, 'page': at})}",
         words=words,
         kinds=KINDS,
-        events=LIVE if "events.read" in principal.permissions and principal.reach.everything else "",
+        seen=seen,
+        navigation_counts=counts,
         zone=ZoneInfo(scope.tenant.time_zone),
         may_act=may_act,
         colleagues=[(str(each.id), each.name) for each in colleagues(scope.tenant, service.ACT)] if may_act else [],
@@ -103,12 +106,38 @@ def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotat
     )
 
 
+@router.get("/alerts/stream", response_class=StreamingResponse)
+async def follow_alerts(
+    _: Reader,
+    scope: TenantScope,
+    seen: Annotated[str | None, Query(max_length=40)] = None,
+    wait: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    last_event_id: Annotated[str | None, Header(max_length=40)] = None,
+) -> live.AlertStream:
+    """Send an event whenever something within reach has changed; without `wait=true`, end after one look.
+
+    ``seen`` is the mark that the page carries, so that no change between the page and its stream is lost.
+    """
+    return live.AlertStream(
+        live.AlertSubscription(
+            scope.tenant,
+            scope.principal.actor,
+            lambda: scope.session(readonly=True),
+            live.mark_in(last_event_id or seen),
+            wait,
+            draining.begun,
+        )
+    )
+
+
 @router.get("/alerts/{alert_id}")
 def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID, done: str = "") -> HTMLResponse:
     """Show an alert with its history, what channels received, and what can be done."""
     may_act = "alerts.act" in principal.permissions
     with scope.session(readonly=True) as session:
+        seen = live.mark_of(session)
         detail = service.get_detail(session, alert_id)
+        counts = counts_in(session)
         assignees = service.assignees(session, acts.find_alert(session, alert_id)) if may_act else []
         names = {each.id: each.name for each in channels.list_channels(session)}
     zone = ZoneInfo(scope.tenant.time_zone)
@@ -119,6 +148,8 @@ def show_alert(page: Page, principal: Reader, scope: TenantScope, alert_id: UUID
         partner=scope.tenant.name,
         current="/alerts",
         alert=detail,
+        seen=seen,
+        navigation_counts=counts,
         kind=KINDS[detail.rule],
         people=people,
         channels=names,

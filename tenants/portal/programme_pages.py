@@ -23,6 +23,7 @@ from tenants.cohort.so_far import covered_part, data_date
 from tenants.portal import programme_view as views
 from tenants.portal import programme_words as words
 from tenants.portal.accuracy_view import accuracy_rows
+from tenants.portal.alert_counts import counts_for
 from tenants.portal.patient_words import STATUSES
 from tenants.portal.programme_view import View
 from tenants.portal.words import SEXES, names_of_patients
@@ -75,6 +76,7 @@ def show_programme(page: Page, principal: Reader, scope: TenantScope, view: View
         principal,
         partner=scope.tenant.name,
         current="/programme",
+        navigation_counts=counts_for(scope),
         view=seen,
         work=work,
         periods=_with(views.period_choices(until), seen.period, work),

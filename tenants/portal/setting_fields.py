@@ -36,8 +36,9 @@ class SettingField:
         default: its default as the form shows it.
         meaning: what it is for.
         kind: ``choice``; ``number``; ``text``; ``lines``, a list; ``numbers``, a list of whole numbers; ``pairs``,
-            names and values; ``bands``, a list of pairs of numbers; ``many``, several choices; ``variants``, a choice
-            with fields of its own for each value; ``document``, a mapping made elsewhere.
+            names and values; ``days``, days and their names; ``bands``, a list of pairs of numbers; ``many``, several
+            choices; ``variants``, a choice with fields of its own for each value; ``document``, a mapping made
+            elsewhere.
         options: the values to choose from.
         names: value -> its name, for values that are identifiers.
         least, most: bounds of a number; None for none.
@@ -65,7 +66,9 @@ class SettingField:
 
     @property
     def takes(self) -> str:
-        """The bounds of the value in words; empty if it has none."""
+        """The bounds or the form of the value in words; empty if it has none."""
+        if self.kind == "days" and not self.page:
+            return _("One day on each line, such as 2026-12-25 = Christmas. The name may be left out.")
         if self.least is not None and self.most is not None:
             return _("From {least} to {most}.").format(least=_shown(self.least), most=_shown(self.most))
         if self.least is not None:
@@ -82,7 +85,7 @@ class SettingField:
 
     @property
     def chosen(self) -> list[str]:
-        """The values of ``many``; the lines of ``lines`` and ``pairs``."""
+        """The values of ``many``; the lines of ``lines``, ``pairs`` and ``days``."""
         return self.text.splitlines()
 
     @property
@@ -239,6 +242,8 @@ def _form_of(own: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
         return {"kind": _kind_of_list(_resolved(own.get("items", {}), schema))}
     texts = own.get("additionalProperties")
     if kind == "object":
+        if own.get("propertyNames", {}).get("format") == "date":
+            return {"kind": "days"}
         return {"kind": "pairs" if isinstance(texts, dict) and texts.get("type") == "string" else "document"}
     return {}
 
@@ -256,6 +261,8 @@ def _text(field: SettingField, value: object) -> str:
         return "\n".join(map(str, value))
     if field.kind == "pairs" and isinstance(value, dict):
         return "\n".join(f"{name} = {text}" for name, text in value.items())
+    if field.kind == "days" and isinstance(value, dict):
+        return "\n".join(f"{day} = {name}" if name else day for day, name in value.items())
     if field.kind == "bands" and isinstance(value, list):
         return "\n".join(f"{band['start']} = {band['days']}" for band in value)
     if isinstance(value, float) and value.is_integer():
@@ -277,7 +284,7 @@ def _value(field: SettingField) -> object:
         return {"kind": text} | {part.name.rpartition(".")[2]: _value(part) for part in inner if part.text.strip()}
     if field.kind == "number":
         return _number(text, whole=field.whole)
-    if field.kind in ("lines", "numbers", "many", "pairs", "bands"):
+    if field.kind in ("lines", "numbers", "many", "pairs", "days", "bands"):
         return _of_lines(field, [line.strip() for line in text.splitlines() if line.strip()])
     if field.kind == "document" or field.options == ("true", "false"):
         try:
@@ -292,6 +299,8 @@ def _of_lines(field: SettingField, lines: list[str]) -> object:
         return lines
     if field.kind == "numbers":
         return [_number(line, whole=True) for line in lines]
+    if field.kind == "days":
+        return {day.strip(): name.strip() for day, _sign, name in (line.partition("=") for line in lines)}
     pairs = [_pair(field, line) for line in lines]
     if field.kind == "pairs":
         return dict(pairs)

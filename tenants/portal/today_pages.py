@@ -27,6 +27,7 @@ from tenants.followup.schemas import AttemptPost, OutcomePost
 from tenants.followup.today import Today
 from tenants.followup.waiting import Counts
 from tenants.portal import words
+from tenants.portal.alert_counts import counts_for
 from tenants.portal.patient_words import MEDIA, plan_words
 from tenants.records.ids import new_uuid
 
@@ -208,6 +209,7 @@ def today_page(
         principal,
         partner=scope.tenant.name,
         current="/today",
+        navigation_counts=counts_for(scope),
         work=work,
         view=view,
         cards=[] if work is None else [words.shown_card(card, work) for card in work.people],

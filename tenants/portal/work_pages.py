@@ -23,6 +23,7 @@ from tenants.followup.funnel import FunnelRow, GroupName, ListKind
 from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
 from tenants.followup.today import read_counts
 from tenants.portal import patient_words
+from tenants.portal.alert_counts import counts_for
 from tenants.portal.words import unnamed
 from tenants.portal.work_words import sections_of_work
 from tenants.risk.identities import full_name, identities_of
@@ -72,6 +73,7 @@ def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse
         principal,
         partner=scope.tenant.name,
         current="/follow-up",
+        navigation_counts=counts_for(scope),
         counts=counts,
         plans=[
             _shown_plan(plan, full_name(names[plan.patient_id]) if plan.patient_id in names else None, day)

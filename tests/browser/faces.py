@@ -335,6 +335,7 @@ WITHOUT_PICTURE: Final = {
     "GET /start": "leads on",
     "GET /events": "a stream",
     "GET /operators/stream": "a stream",
+    "GET /alerts/stream": "a stream",
     "GET /data/imports/{import_id}/progress": "a part of the import's page",
     "GET /data/imports/{import_id}/rejections.csv": "a file",
     "GET /reports/files/{report_id}": "a file",

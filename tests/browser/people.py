@@ -9,16 +9,23 @@ from core.database import platform_session
 from core.identity.people import accounts, links, members, sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.database import TenantRef
 
 PASSWORD = "seven green bicycles in the rain"
 
 
-def add_person(tenant: TenantRef, *roles: str, name: str = "", email: str = "") -> UUID:
-    """Add a person who has accepted the invitation; without a name, called as the first role."""
+def add_person(
+    tenant: TenantRef, *roles: str, name: str = "", email: str = "", facilities: Sequence[str] | None = None
+) -> UUID:
+    """Add a person who has accepted the invitation; without a name, called as the first role.
+
+    ``facilities`` are the codes of those that the person reaches; None for all.
+    """
     called = name or roles[0].replace("_", " ").capitalize()
     address = email or f"{roles[0]}-{uuid4().hex[:8]}@example.org"
-    person = members.add_member(tenant, address, called, members.Grant(roles), actor="test:1")
+    person = members.add_member(tenant, address, called, members.Grant(roles, facilities), actor="test:1")
     with platform_session() as session:
         members.accept(session, person, tenant.id)
     return person

@@ -8,9 +8,11 @@ import pytest
 from sqlmodel import select
 
 from core.database import tenant_session
+from tenants.alerts import acts
 from tenants.alerts.models import Alert
 from tenants.alerts.rules import get_rule
 from tenants.alerts.signals import Signal, apply_signals
+from tenants.records.models import Facility
 from tests.browser import people
 from tests.browser.alert_stage import prepare_alerts
 from tests.browser.keyboard import Keyboard
@@ -111,6 +113,28 @@ def test_several_alerts_are_acknowledged_on_a_phone(visit, partner):
     with tenant_session(partner[0], actor="test:1") as session:
         states = [row.status for row in session.exec(select(Alert))]
     assert sorted(states) == ["acknowledged", "acknowledged", "open"]
+
+
+def test_pages_of_alerts_are_live_for_who_reaches_one_facility(open_page, partner):
+    owner = partner[0]
+    officer = people.session_of(people.add_person(owner, "tracking_officer", facilities=["FAC001"]), owner)
+    with tenant_session(owner, actor="test:1") as session:
+        place = session.exec(select(Facility.uuid).where(Facility.datim_id == "FAC001")).one()
+        (alert,) = apply_signals(session, get_rule(session, "no_data"), [Signal(facility=place, count=1)], whole=False)
+        address, alert_id = f"/alerts/{alert.uuid}", alert.uuid
+    listed, shown = open_page("about:blank", PHONE, session=officer), open_page("about:blank", DESKTOP, session=officer)
+    for page, path in ((listed, "/alerts"), (shown, address)):
+        with page.expect_response("**/alerts/stream?wait=true&event=alerts.changed&seen=*") as stream:
+            page.goto(path)
+        assert stream.value.status == 200
+    assert listed.locator("#count-alerts").inner_text().startswith("1")
+    shown.get_by_label("Notify nobody for").select_option("60")
+    with tenant_session(owner, actor="test:1") as session:
+        acts.acknowledge(session, alert_id, source="api")
+    shown.get_by_role("button", name="Acknowledge").wait_for(state="detached")
+    assert shown.get_by_label("Notify nobody for").input_value() == "60"
+    listed.get_by_text("No alert is open").wait_for()
+    listed.locator("#count-alerts").wait_for(state="hidden")
 
 
 def test_a_turn_is_handed_over_and_taken_back_by_keyboard(visit):

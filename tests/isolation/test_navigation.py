@@ -17,6 +17,7 @@ from tests.keyed import KeyedClient
 STEPS = {
     "/events",
     "/operators/stream",
+    "/alerts/stream",
     "/start",
     "/me/second-factor/set-up",
     "/programme/people",

@@ -28,6 +28,7 @@ _PROVIDER = {"issuer": "http://127.0.0.1:9", "client_id": "iit", "version": "*"}
 ROWS = [
     Row("GET", "/sign-in", "public", status=303),
     Row("GET", "/alerts", "alerts.read"),
+    Row("GET", "/alerts/stream", "alerts.read"),
     Row("GET", "/alerts/{alert_id}", "alerts.read", names=("alert_id",)),
     Row("GET", "/alerts/{alert_id}/people", "alerts.read", names=("alert_id",)),
     Row(

@@ -148,7 +148,9 @@ def test_who_reaches_a_facility_sees_of_its_alert_the_people_who_are_still_there
         assert read_people(session, alert_id, PageRequest()).total == 2
     with tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({clinic}))) as session:
         part = read_people(session, alert_id, PageRequest())
+        past = read_people(session, alert_id, PageRequest(9))
         assert ([person.patient_id for person in part.rows], part.total) == (patients[:1], 1)
+        assert (past.rows, past.total) == ([], 1)
     away = tenant_session(owner.ref, actor="test:2", reach=Reach(frozenset({other})))
     with away as session, pytest.raises(NotFound):
         read_people(session, alert_id, PageRequest())

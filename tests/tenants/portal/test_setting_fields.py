@@ -54,6 +54,7 @@ def test_a_form_that_nobody_touched_sets_nothing_and_shows_neither_json_nor_code
             },
         ),
         ("sign_in", {"second_factor_roles": ["clinician", "case-lead"], "language": "fr"}),
+        ("messages", {"holidays": {"2026-12-25": "Christmas = rest", "2026-12-26": ""}}),
     ],
 )
 def test_what_is_set_is_shown_and_sent_back_as_it_is(group, stored):

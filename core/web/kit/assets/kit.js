@@ -33,6 +33,7 @@ function sayNotSent(event) {
 
 /** @type {EventSource | undefined} */
 let stream;
+let followed = "";
 let wasOpen = false;
 
 /** The names of the events for which a part waits. @param {Element} part */
@@ -54,11 +55,13 @@ function followEvents() {
   const path = parts[0]?.getAttribute("data-stream") ?? "/events";
   const address = `${path}?wait=true${names.map((name) => `&event=${encodeURIComponent(name)}`).join("")}`;
   const closed = stream?.readyState === EventSource.CLOSED && parts[0]?.hasAttribute("data-stream");
-  if (stream && !closed && names.length && stream.url.endsWith(address)) return;
+  if (stream && !closed && names.length && followed === address) return;
   stream?.close();
   stream = undefined;
+  followed = address;
   if (!names.length) return;
-  stream = new EventSource(address);
+  const seen = parts[0]?.getAttribute("data-seen");
+  stream = new EventSource(seen ? `${address}&seen=${encodeURIComponent(seen)}` : address);
   stream.addEventListener("open", () => {
     if (wasOpen && document.querySelector("[data-stream]")) happened("gap");
     wasOpen = true;
