@@ -101,12 +101,14 @@ KINDS: Final[dict[str, RuleKind]] = {
         RuleKind(
             "drift",
             marked("Drift"),
-            marked("People or scores differ from those that the model was trained on."),
+            marked(
+                "Of the newest month with 100 known outcomes, clearly more or fewer people interrupted treatment than"
+                " was predicted. It is measured each night."
+            ),
             "platform",
             "medium",
             0,
             "",
-            measured=False,
         ),
         RuleKind(
             "dead_jobs",

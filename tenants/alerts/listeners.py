@@ -61,14 +61,14 @@ def signal(session: TenantSession, rule_name: str, event: Mapping[str, Any]) -> 
         session: the publisher's transaction.
         rule_name: the rule.
         event: ``subject``: what it is about, a code or name without personal data; ``value``: a whole number, compared
-            with the threshold; ``ended``: whether the cause has ended.
+            with the threshold; ``ended``: whether the cause has ended; ``facts``: further figures and codes.
     """
     rule = get_rule(session, rule_name)
     subject, value = str(event["subject"])[:LONGEST_SUBJECT], int(event.get("value", 0))
     if event.get("ended") or value < rule.threshold:
         end_signal(session, rule, subject)
         return
-    apply_signals(session, rule, [Signal(subject=subject, count=value)], whole=False)
+    apply_signals(session, rule, [Signal(subject=subject, count=value, facts=event.get("facts", {}))], whole=False)
 
 
 def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
-from core.web.texts import form_for, marked_forms, ngettext, shown_number
+from core.web.texts import form_for, marked_forms, ngettext, shown_month, shown_number
 from core.web.texts import gettext as _
 
 if TYPE_CHECKING:
@@ -35,10 +36,22 @@ def title_of(alert: Alert, facility: str) -> str:
         forms = marked_forms("{count} job failed: {subject}", "{count} jobs failed: {subject}")
         text = form_for(*forms, alert.count)  # ngettext fills in the count, and knows no subject
     elif alert.alert_type == "drift":
-        text = _("Records or scores have drifted: {subject}")
+        text = _drift(alert)
     elif alert.alert_type == "plugin_failing":
         text = _("A plugin keeps failing: {subject}")
     else:
         text = _("{count} % of a quota are used: {subject}")
     line = text.format(count=count, subject=alert.subject, source=alert.facts.get("source", ""))
     return f"{line} ({facility})" if facility else line
+
+
+def _drift(alert: Alert) -> str:
+    if "predicted" not in alert.facts:
+        return _("Records or scores have drifted: {subject}")
+    predicted, interrupted = alert.facts["predicted"], alert.facts["interrupted"]
+    if interrupted > predicted:
+        text = _("More people interrupt treatment than predicted: {interrupted} % instead of {predicted} % in {month}")
+    else:
+        text = _("Fewer people interrupt treatment than predicted: {interrupted} % instead of {predicted} % in {month}")
+    month = shown_month(date.fromisoformat(alert.facts["month"]))
+    return text.format(interrupted=shown_number(interrupted, 1), predicted=shown_number(predicted, 1), month=month)

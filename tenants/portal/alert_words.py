@@ -88,9 +88,7 @@ _THRESHOLDS: Final = {
     "percent": marked_forms("from {count} %", "from {count} %"),
 }
 _NOTHING_YET: Final = {
-    "drift": marked(
-        "Nothing measures drift yet, so this rule raises nothing. How well predictions came true is on Programme."
-    ),
+    "drift": marked("The predictions have not drifted in the last 7 days. How well they came true is on Programme."),
     "plugin_failing": marked("No plugin has failed again and again in the last 7 days."),
     "quota_near": marked(
         "Nothing measures quotas yet, so this rule raises nothing. The limits of requests a minute free themselves."
@@ -121,12 +119,23 @@ def counted_address(alert: AlertOut, principal: Principal) -> str:
     permissions = principal.permissions
     if alert.stream == "clinical":
         return f"/alerts/{alert.id}/people" if "patients.read" in permissions and alert.count else ""
+    if alert.rule == "drift":
+        return "/programme" if "cohort.read" in permissions else ""
     opens_data = principal.reach.everything and {"imports.read", "cohort.read"} <= permissions
     return "/data/facilities" if alert.rule == "no_data" and opens_data else ""
 
 
+def link_words(alert: AlertOut) -> str:
+    """What the link to ``counted_address`` is called."""
+    if alert.rule == "drift":
+        return _("See how predictions came true")
+    return _("See who it is about") if alert.stream == "clinical" else _("See the facilities")
+
+
 def title_parts(alert: AlertOut) -> tuple[str, str, str]:
-    """The title of an alert before its number, the number, and what follows."""
+    """The title of an alert before its number, the number, and what follows. One about drift has several numbers."""
+    if alert.rule == "drift":
+        return "", alert.title, ""
     return alert.title.partition(shown_number(alert.count))
 
 

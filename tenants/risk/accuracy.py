@@ -15,6 +15,7 @@ import numpy as np
 from sqlmodel import col, delete, select
 
 from core.clock import now
+from core.events import publish
 from core.metrics import Gauge
 from tenants.cohort.decided import decided_units
 from tenants.cohort.load import load_timelines
@@ -38,6 +39,12 @@ LONGEST_DAYS: Final = 548
 """Decisions that are older than this are not measured again; their months stay."""
 FEWEST: Final = 100
 """Decisions that a month needs before it is a gauge."""
+DRIFT: Final = "models.drift"
+LARGEST_INTERCEPT: Final = 0.35
+"""Predictions have drifted if the whole interval of a month's intercept, in log-odds, lies farther than this from 0.
+
+That is about 1.4 times as many interruptions as predicted, or as few. No model is promoted beyond it either.
+"""
 FIGURES: Final = ("base_rate", "roc_auc", "brier", "calibration_intercept")
 
 AUC: Final = Gauge("iit_prediction_roc_auc", "ROC-AUC of the newest month of predictions with outcomes.", ("tenant",))
@@ -97,6 +104,8 @@ class Outcomes:
 def measure(tenant: TenantRef, open_session: SessionOpener) -> int:
     """Measure the predictions of the last months again, and store the figures; return the number of months.
 
+    It publishes ``models.drift`` about the newest month that has enough decisions.
+
     Args:
         tenant: whose predictions.
         open_session: opens a transaction of the tenant.
@@ -113,7 +122,10 @@ def measure(tenant: TenantRef, open_session: SessionOpener) -> int:
             session.exec(delete(AccuracyMonth).where(col(AccuracyMonth.month) >= first))
             session.add_all(rows)
             session.flush()
-        _show(tenant, rows)
+        newest = next((row for row in reversed(rows) if row.decisions >= FEWEST), None)
+        if newest is not None:
+            _show(tenant, newest)
+            publish(session, DRIFT, _drift(newest))
     return len(rows)
 
 
@@ -211,11 +223,25 @@ def _day(number: int) -> date:
     return day
 
 
-def _show(tenant: TenantRef, rows: Sequence[AccuracyMonth]) -> None:
-    """Set the gauges to the newest month that has enough decisions."""
-    row = next((row for row in reversed(rows) if row.decisions >= FEWEST), None)
-    if row is None:
-        return
+def _drift(row: AccuracyMonth) -> dict[str, object]:
+    """Return the signal about a month: begun if its calibration is certainly off, else ended."""
+    intercept = row.figures["calibration_intercept"]
+    low, high = intercept["low"], intercept["high"]
+    known = low is not None and high is not None
+    return {
+        "subject": "predictions",
+        "value": 1,
+        "ended": not known or (low <= LARGEST_INTERCEPT and high >= -LARGEST_INTERCEPT),
+        "facts": {
+            "month": row.month.isoformat(),
+            "predicted": round(100 * row.mean_risk, 1),
+            "interrupted": round(100 * row.interrupted / row.decisions, 1),
+        },
+    }
+
+
+def _show(tenant: TenantRef, row: AccuracyMonth) -> None:
+    """Set the gauges to the figures of a month."""
     for gauge, name in ((AUC, "roc_auc"), (BRIER, "brier"), (OBSERVED, "base_rate")):
         value = row.figures[name]["value"]
         if value is not None:

@@ -58,7 +58,8 @@ def check(owner):
 
 def drift(owner, subject, value):
     with tenant_session(owner.ref, actor="test:1") as session:
-        publish(session, "models.drift", {"subject": subject, "value": value, "ended": False})
+        event = {"subject": subject, "value": value, "ended": False, "facts": {"month": "2026-08-01"}}
+        publish(session, "models.drift", event)
     drain(owner.ref)
 
 
@@ -127,6 +128,8 @@ def test_a_rule_that_is_off_or_whose_threshold_is_not_reached_raises_nothing(own
     drift(owner, "scores", 5)
     choose(enabled=True, threshold=0)
     assert alerts(owner, "drift") == [("scores", 5, "open")]
+    with tenant_session(owner.ref, actor="test:1") as session:
+        assert session.exec(select(Alert.facts)).one() == {"month": "2026-08-01"}
     assert receiver.acts == ["trigger"]
 
 

@@ -22,3 +22,11 @@ def test_failed_jobs_name_their_kind_and_the_facility_follows():
     alert = Alert(alert_type="dead_jobs", subject="imports.run", count=2, severity="high", created_by="t")
     assert title_of(alert, "") == "2 jobs failed: imports.run"
     assert title_of(alert, "Clinic A").endswith("(Clinic A)")
+
+
+@pytest.mark.parametrize(("interrupted", "words"), [(14.2, "More people"), (3, "Fewer people")])
+def test_drift_says_what_was_predicted_and_what_happened(interrupted, words):
+    facts = {"month": "2026-08-01", "predicted": 8.1, "interrupted": interrupted}
+    alert = Alert(alert_type="drift", subject="predictions", count=120, facts=facts, severity="medium", created_by="t")
+    figures = f"{interrupted} % instead of 8.1 % in August 2026"
+    assert title_of(alert, "") == f"{words} interrupt treatment than predicted: {figures}"

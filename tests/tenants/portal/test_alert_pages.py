@@ -92,8 +92,9 @@ def test_a_threshold_of_more_days_than_a_calendar_has_finds_nothing(admin):
     assert (seen.status_code, seen.json()["alerts"]) == (200, 0)
 
 
-def test_nothing_measures_drift_yet_and_its_rule_says_so(admin):
-    assert "Nothing measures drift yet" in admin.get("/alerts/rules/drift").text
+def test_a_rule_says_that_nothing_measures_it_yet_or_what_it_has_found(admin):
+    assert "Nothing measures quotas yet" in admin.get("/alerts/rules/quota_near").text
+    assert "The predictions have not drifted in the last 7 days." in admin.get("/alerts/rules/drift").text
 
 
 def test_a_route_takes_alerts_of_a_clinic_at_night(admin):
@@ -252,8 +253,8 @@ def test_the_api_previews_a_rule_and_acts_on_several_alerts_as_the_pages_do(admi
     seen = admin.api.get("/v1/alert-rules/dead_jobs/preview", params={"threshold": 5}).json()
     assert seen == {"days": None, "alerts": 0, "people": 0, "raised": 0}
     measured = {rule["kind"]: rule["measured"] for rule in admin.api.get("/v1/alert-rules").json()}
-    assert {kind for kind, looks in measured.items() if not looks} == {"drift", "quota_near"}
-    assert admin.get("/alerts/rules").text.count("Not measured yet") == 2
+    assert {kind for kind, looks in measured.items() if not looks} == {"quota_near"}
+    assert admin.get("/alerts/rules").text.count("Not measured yet") == 1
     assert "has not set IIT_PUBLIC_URL" in admin.get("/alerts/routes").text
 
 

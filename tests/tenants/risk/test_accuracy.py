@@ -107,3 +107,18 @@ def test_a_schedule_measures_and_the_api_answers(partner, trained, client_for, a
 
 def test_a_tenant_without_predictions_has_no_figures(tenant):
     assert measured(tenant) == []
+
+
+def test_predictions_that_no_longer_come_true_are_a_signal_that_ends_when_they_do_again(partner, monkeypatch):
+    said = []
+    monkeypatch.setattr(accuracy, "publish", lambda _session, name, event: said.append((name, event)))
+    (row,) = measured(partner)
+    change(partner, "UPDATE predictions SET risk = risk / 8 WHERE as_of = %s", DAY)
+    measured(partner)
+    change(partner, "UPDATE predictions SET risk = risk * 8 WHERE as_of = %s", DAY)
+    monkeypatch.setattr(accuracy, "FEWEST", row.decisions + 1)
+    measured(partner)
+    assert [(name, event["ended"]) for name, event in said] == [("models.drift", True), ("models.drift", False)]
+    facts = said[1][1]["facts"]
+    assert facts["month"] == str(row.month)
+    assert facts["predicted"] * 6 < facts["interrupted"] == round(100 * row.interrupted / row.decisions, 1)
