@@ -173,3 +173,5 @@ class AlertFilter:
     severity: Annotated[Severity | None, Query(description="Of this severity.")] = None
     rule: Annotated[Kind | None, Query(description="Raised by this rule.")] = None
     facility: Annotated[str | None, Query(description="DATIM id of the facility.", max_length=100)] = None
+    assigned_to: Annotated[UUID | None, Query(description="Assigned to this person.")] = None
+    ended: Annotated[bool | None, Query(description="Only resolved alerts, or with false only the others.")] = None

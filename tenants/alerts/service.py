@@ -11,11 +11,12 @@ from sqlmodel import col, select
 
 from core.errors import Conflict, FieldError, Invalid
 from core.identity.people.colleagues import Colleague, colleagues
+from core.identity.principal import actor_of_person
 from core.web.keyset import Slice, read_slice
 from tenants.alerts import acts
 from tenants.alerts.acts import find_alert, within_reach
 from tenants.alerts.history import deliveries_of, history_of
-from tenants.alerts.models import Alert
+from tenants.alerts.models import OPEN, Alert
 from tenants.alerts.schemas import AlertDeliveryOut, AlertDetail, AlertEventOut, AlertFilter, AlertOut
 from tenants.alerts.words import title_of
 from tenants.records.models import Facility
@@ -49,6 +50,10 @@ def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest
         )
         if value is not None
     ]
+    if chosen.assigned_to is not None:
+        wanted.append(Alert.assigned_to == actor_of_person(chosen.assigned_to))
+    if chosen.ended is not None:
+        wanted.append(col(Alert.status).in_(OPEN) != chosen.ended)
     place = facility_named(session, chosen.facility)
     if place is not None:
         wanted.append(Alert.facility_uuid == place.uuid)
@@ -61,6 +66,13 @@ def count_open(session: TenantSession) -> int:
     """Return how many alerts within reach nobody looks after yet."""
     query = select(func.count()).select_from(Alert).where(Alert.status == "open", within_reach(session))
     return session.exec(query).one()
+
+
+def facilities_with_alerts(session: TenantSession) -> list[Facility]:
+    """Return the facilities within reach that have had an alert, by name."""
+    having = select(Alert.facility_uuid).where(within_reach(session), col(Alert.facility_uuid).is_not(None))
+    rows = session.exec(select(Facility).where(col(Facility.uuid).in_(having)))
+    return sorted(rows, key=lambda place: (place.name or place.datim_id, place.datim_id))
 
 
 def get_detail(session: TenantSession, alert_id: UUID) -> AlertDetail:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from core.web.texts import form_for, marked_forms, ngettext, shown_month, shown_number
+from core.web.texts import form_for, marked_forms, ngettext, shown_month, shown_number, shown_share
 from core.web.texts import gettext as _
 
 if TYPE_CHECKING:
@@ -50,8 +50,10 @@ def _drift(alert: Alert) -> str:
         return _("Records or scores have drifted: {subject}")
     predicted, interrupted = alert.facts["predicted"], alert.facts["interrupted"]
     if interrupted > predicted:
-        text = _("More people interrupt treatment than predicted: {interrupted} % instead of {predicted} % in {month}")
+        text = _("More people interrupt treatment than predicted: {interrupted} instead of {predicted} in {month}")
     else:
-        text = _("Fewer people interrupt treatment than predicted: {interrupted} % instead of {predicted} % in {month}")
+        text = _("Fewer people interrupt treatment than predicted: {interrupted} instead of {predicted} in {month}")
     month = shown_month(date.fromisoformat(alert.facts["month"]))
-    return text.format(interrupted=shown_number(interrupted, 1), predicted=shown_number(predicted, 1), month=month)
+    return text.format(
+        interrupted=shown_share(interrupted / 100, 1), predicted=shown_share(predicted / 100, 1), month=month
+    )

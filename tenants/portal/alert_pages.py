@@ -38,7 +38,7 @@ PatientReader = Annotated[Principal, Depends(require("patients.read", confined=T
 PageNumber = Annotated[int, Query(alias="page", ge=1, le=10_000)]
 PAGE_SIZE: Final = 25
 NEWEST: Final = Sort("created_at", descending=True)
-_FILTERS: Final = {"status", "stream", "severity"}
+_FILTERS: Final = {"status", "stream", "severity", "facility", "whose"}
 
 
 class Filters(BaseModel):
@@ -49,6 +49,21 @@ class Filters(BaseModel):
     status: str = Field(default="open", max_length=20)
     stream: str = Field(default="", max_length=20)
     severity: str = Field(default="", max_length=20)
+    facility: str = Field(default="", max_length=100)
+    whose: str = Field(default="", max_length=20)
+
+    def wanted(self, principal: Principal) -> AlertFilter:
+        """The alerts to show. What is wrong in an address is left out; what is mine is shown until it is resolved."""
+        mine = self.whose == "mine"
+        until_resolved = mine and self.status == "open"
+        return AlertFilter(
+            status=self.status if self.status in words.STATUSES and not until_resolved else None,  # type: ignore[arg-type]  # a status
+            stream=self.stream if self.stream in words.STREAMS else None,  # type: ignore[arg-type]  # a stream
+            severity=self.severity if self.severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
+            facility=self.facility or None,
+            assigned_to=UUID(principal.id) if mine and principal.kind == "person" else None,
+            ended=False if until_resolved else None,
+        )
 
 
 class ListView(Filters):
@@ -57,6 +72,16 @@ class ListView(Filters):
     page: int = Field(default=1, ge=1, le=10_000)
     changed: int | None = None
     chosen: int = 0
+
+
+class ActForm(Filters):
+    """The form of what is done with one alert; the filters lead back to the list, if it was sent from there."""
+
+    act: Literal["acknowledge", "assign", "snooze", "resolve", "reopen"]
+    person_id: UUID | None = None
+    minutes: int = Field(default=acts.SNOOZE_MINUTES, ge=1, le=acts.LONGEST_SNOOZE)
+    back: Literal["list", "alert"] = "alert"
+    page: int = Field(default=1, ge=1, le=10_000)
 
 
 class ActsForm(Filters):
@@ -71,14 +96,12 @@ class ActsForm(Filters):
 @router.get("/alerts")
 def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotated[ListView, Query()]) -> HTMLResponse:
     """Show the alerts within reach, newest first; the open ones unless another status is chosen."""
-    wanted = AlertFilter(
-        status=view.status if view.status in words.STATUSES else None,  # type: ignore[arg-type]  # a status
-        stream=view.stream if view.stream in words.STREAMS else None,  # type: ignore[arg-type]  # a stream
-        severity=view.severity if view.severity in words.SEVERITIES else None,  # type: ignore[arg-type]  # a severity
-    )
     with scope.session(readonly=True) as session:
         seen = live.mark_of(session)
-        part = service.list_alerts(session, wanted, PageRequest(view.page, PAGE_SIZE, sort=NEWEST))
+        places = service.facilities_with_alerts(session)
+        if view.facility not in {place.datim_id for place in places}:
+            view.facility = ""
+        part = service.list_alerts(session, view.wanted(principal), PageRequest(view.page, PAGE_SIZE, sort=NEWEST))
         counts = counts_in(session)
     may_act = "alerts.act" in principal.permissions
     filters = view.model_dump(include=_FILTERS)
@@ -89,6 +112,8 @@ def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotat
         current="/alerts",
         sections=words.sections_of_alerts(principal, "/alerts"),
         alerts=part.rows,
+        people=_names(scope, [alert.assigned_to for alert in part.rows if alert.assigned_to]),
+        places=[(place.datim_id, place.name or place.datim_id) for place in places],
         total=part.total,
         filters=filters,
         number=view.page,
@@ -203,28 +228,22 @@ def post_acts(_: Actor, scope: TenantScope, form: Annotated[ActsForm, Form()]) -
 
 
 @router.post("/alerts/{alert_id}/act")
-def post_act(
-    _: Actor,
-    scope: TenantScope,
-    alert_id: UUID,
-    act: Annotated[Literal["acknowledge", "assign", "snooze", "resolve", "reopen"], Form()],
-    person_id: Annotated[UUID | None, Form()] = None,
-    minutes: Annotated[int, Form(ge=1, le=acts.LONGEST_SNOOZE)] = acts.SNOOZE_MINUTES,
-    back: Annotated[Literal["list", "alert"], Form()] = "alert",
-) -> Response:
+def post_act(_: Actor, scope: TenantScope, alert_id: UUID, form: Annotated[ActForm, Form()]) -> Response:
     """Acknowledge, assign, snooze, resolve or reopen an alert."""
     with scope.session() as session:
-        if act == "acknowledge":
+        if form.act == "acknowledge":
             acts.acknowledge(session, alert_id, source="page")
-        elif act == "assign" and person_id is not None:
-            service.assign(session, alert_id, person_id, source="page")
-        elif act == "snooze":
-            acts.snooze(session, alert_id, minutes, source="page")
-        elif act == "resolve":
+        elif form.act == "assign" and form.person_id is not None:
+            service.assign(session, alert_id, form.person_id, source="page")
+        elif form.act == "snooze":
+            acts.snooze(session, alert_id, form.minutes, source="page")
+        elif form.act == "resolve":
             acts.resolve(session, alert_id, source="page")
-        elif act == "reopen":
+        elif form.act == "reopen":
             acts.reopen(session, alert_id, source="page")
-    return RedirectResponse("/alerts" if back == "list" else f"/alerts/{alert_id}?done={act}", SEE_OTHER)
+    if form.back == "list":
+        return RedirectResponse(f"/alerts?{urlencode(form.model_dump(include={*_FILTERS, 'page'}))}", SEE_OTHER)
+    return RedirectResponse(f"/alerts/{alert_id}?done={form.act}", SEE_OTHER)
 
 
 def _names(scope: Scope, actors: list[str]) -> dict[str, str]:

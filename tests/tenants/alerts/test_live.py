@@ -194,6 +194,17 @@ def test_the_page_carries_the_mark_from_which_its_stream_goes_on(application, ow
             assert client.get("/alerts/stream", params={"seen": wrong}).status_code == 422
 
 
+def test_the_list_is_narrowed_to_a_facility_that_had_alerts(application, owner):
+    with KeyedClient(application) as client:
+        client.cookies.set("iit_session", people.session_of(people.add_person(owner[0], "case_manager"), owner[0]))
+        text = client.get("/alerts").text
+        (code,) = re.findall(r'<option value="(L[0-9a-f]+)">There', text)
+        narrowed = client.get("/alerts", params={"facility": code}).text
+        assert (re.findall(r'href="/alerts/([0-9a-f-]{36})"', narrowed)) == [str(owner[1][1])]
+        unknown = client.get("/alerts", params={"facility": "gone"}).text
+        assert len(set(re.findall(r'href="/alerts/([0-9a-f-]{36})"', unknown))) == 3
+
+
 @pytest.mark.parametrize("path", ["/alerts", "/today", "/follow-up", "/programme"])
 def test_the_navigation_counts_the_open_alerts_within_reach(application, owner, path):
     with KeyedClient(application) as client:

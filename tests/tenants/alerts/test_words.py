@@ -28,5 +28,5 @@ def test_failed_jobs_name_their_kind_and_the_facility_follows():
 def test_drift_says_what_was_predicted_and_what_happened(interrupted, words):
     facts = {"month": "2026-08-01", "predicted": 8.1, "interrupted": interrupted}
     alert = Alert(alert_type="drift", subject="predictions", count=120, facts=facts, severity="medium", created_by="t")
-    figures = f"{interrupted} % instead of 8.1 % in August 2026"
+    figures = f"{interrupted:.1f}% instead of 8.1% in August 2026"
     assert title_of(alert, "") == f"{words} interrupt treatment than predicted: {figures}"

@@ -234,6 +234,15 @@ def test_several_alerts_are_acknowledged_assigned_and_snoozed_at_once(admin):
     alerts = {str(alert.uuid): alert for alert in rows(admin, Alert)}
     assert [alerts[each].status for each in ids] == ["acknowledged", "open", "resolved"]
     assert (alerts[ids[0]].assigned_to, alerts[ids[1]].snoozed_until is not None) == (f"person:{admin.person}", True)
+    mine = admin.get("/alerts?whose=mine").text
+    assert re.findall(r'href="/alerts/([0-9a-f-]{36})"', mine) == ids[:1]
+    assert "Assigned to Ada Admin" in mine
+    listed = admin.api.get("/v1/alerts", params={"assigned_to": admin.person, "ended": False}).json()["items"]
+    ended = admin.api.get("/v1/alerts", params={"ended": True}).json()["items"]
+    assert ([each["id"] for each in listed], {each["status"] for each in ended}) == (ids[:1], {"resolved"})
+    form = {"act": "resolve", "back": "list", "whose": "mine", "stream": "platform", "page": "1"}
+    back = post(admin, f"/alerts/{ids[0]}/act", form).headers["location"]
+    assert set(back.removeprefix("/alerts?").split("&")) >= {"whose=mine", "stream=platform", "status=open"}
 
 
 def test_the_api_previews_a_rule_and_acts_on_several_alerts_as_the_pages_do(admin, monkeypatch):
