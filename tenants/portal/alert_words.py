@@ -109,8 +109,10 @@ def sections_of_alerts(principal: Principal, current: str) -> list[tuple[str, st
     pages = [("/alerts", _("Alerts")), ("/alerts/on-call", _("On call"))]
     if manages:
         pages += [(path, _(name)) for path, name in _MANAGEMENT]
-    if manages and "settings.read" in principal.permissions:
-        pages.append(("/admin/settings/alerts", _("Quiet hours")))
+    if principal.reach.everything and "settings.read" in principal.permissions:
+        pages.append(("/alerts/holidays", _("Holidays")))
+        if manages:
+            pages.append(("/admin/settings/alerts", _("Quiet hours")))
     return [(path, name, path == current) for path, name in pages] if len(pages) > 1 else []
 
 
