@@ -129,6 +129,9 @@ def test_pages_of_alerts_are_live_for_who_reaches_one_facility(open_page, partne
         assert stream.value.status == 200
     assert listed.locator("#count-alerts").inner_text().startswith("1")
     shown.get_by_label("Notify nobody for").select_option("60")
+    shown.route(f"**{address}", lambda route: route.fulfill(status=503, body="<p>Busy</p>"), times=1)
+    with shown.expect_response(f"**{address}"):
+        shown.locator("#alert").dispatch_event("happened")
     with tenant_session(owner, actor="test:1") as session:
         acts.acknowledge(session, alert_id, source="api")
     shown.get_by_role("button", name="Acknowledge").wait_for(state="detached")

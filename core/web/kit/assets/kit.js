@@ -76,7 +76,15 @@ function askWithoutStream() {
   happened("gap");
 }
 
+/** A part that renews itself stays as it is when its page does not come: an error, or the sign-in. @param {Event} event */
+function keepLivePart(event) {
+  const { sourceElement, response } = /** @type {CustomEvent} */ (event).detail.ctx;
+  const failed = response.status >= 400 || response.raw.redirected;
+  if (failed && sourceElement.matches("[data-events]")) event.preventDefault();
+}
+
 document.addEventListener("submit", sendOnce, true);
+document.addEventListener("htmx:before:response", keepLivePart);
 document.addEventListener("htmx:error", sayNotSent);
 document.addEventListener("htmx:after:swap", () => {
   startToasts(document.body);
