@@ -116,6 +116,7 @@ def show_alerts(page: Page, principal: Reader, scope: TenantScope, view: Annotat
         places=[(place.datim_id, place.name or place.datim_id) for place in places],
         total=part.total,
         filters=filters,
+        shown_filters=words.shown_filters(filters, {place.datim_id: place.name or place.datim_id for place in places}),
         number=view.page,
         pages=max(1, -(-part.total // PAGE_SIZE)),
         address=lambda at: f"/alerts?{urlencode({**filters, 'page': at})}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from core.web.texts import gettext as _
@@ -125,6 +125,20 @@ def counted_address(alert: AlertOut, principal: Principal) -> str:
         return "/programme" if "cohort.read" in permissions else ""
     opens_data = principal.reach.everything and {"imports.read", "cohort.read"} <= permissions
     return "/data/facilities" if alert.rule == "no_data" and opens_data else ""
+
+
+def shown_filters(filters: Mapping[str, Any], places: Mapping[str, str]) -> str:
+    """What a list of alerts shows, in a line.
+
+    Args:
+        filters: ``status``, ``stream``, ``severity``, ``facility`` and ``whose``, as the address has them.
+        places: code of a facility -> its name.
+    """
+    mine = filters["whose"] == "mine"
+    status = marked("Not resolved") if mine and filters["status"] == "open" else STATUSES.get(filters["status"])
+    words = [status or marked("All statuses"), STREAMS.get(filters["stream"]), SEVERITIES.get(filters["severity"])]
+    shown = [_(each) for each in words if each]
+    return " · ".join(filter(None, (*shown, places.get(filters["facility"]), _("Assigned to me") if mine else "")))
 
 
 def link_words(alert: AlertOut) -> str:
