@@ -43,12 +43,12 @@ def officer(application, stage):
         yield client
 
 
-@pytest.mark.parametrize(("name", "told"), [("here", True), ("elsewhere", False), ("stranger", False)])
-def test_a_change_is_told_to_who_may_see_it(stage, officer, name, told):
+@pytest.mark.parametrize(("name", "expected"), [("here", True), ("elsewhere", False), ("stranger", False)])
+def test_a_change_reaches_the_stream_of_who_may_see_it(stage, officer, name, expected):
     seen = re.search(r'data-seen="([^"]+)"', officer.get("/alerts").text)[1]
     tenant, _, alert = stage[name]
     with tenant_session(tenant, actor="test:1") as session:
         acts.snooze(session, alert, 30, source="api")
     answer = officer.get("/alerts/stream", params={"seen": seen})
     assert answer.status_code == 200
-    assert ("alerts.changed" in answer.text) is told
+    assert ("alerts.changed" in answer.text) is expected

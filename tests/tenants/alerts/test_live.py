@@ -105,11 +105,11 @@ def test_a_mark_changes_with_alerts_within_reach_and_their_deliveries_only(owner
 
 def test_a_stream_says_only_that_something_has_changed(owner, reader):
     seen = present(reader)
-    once = asked(owner, reader, seen, wait=False)
+    short = asked(owner, reader, seen, wait=False)
     everything = lambda _: False  # noqa: E731 - to the stream's end
-    assert asyncio.run(collect(once, everything)) == ["retry: 3000\n\n"]
+    assert asyncio.run(collect(short, everything)) == ["retry: 3000\n\n"]
     change(owner, 0)
-    first, event = asyncio.run(collect(once, everything))
+    first, event = asyncio.run(collect(short, everything))
     assert EVENT.fullmatch(event)[1] == str(present(reader, seen))
     assert asyncio.run(collect(asked(owner, reader, wait=False), everything)) == [first], "who has seen nothing yet"
     old = replace(seen, since=int((now() - timedelta(days=2)).timestamp()))

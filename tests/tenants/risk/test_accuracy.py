@@ -110,15 +110,15 @@ def test_a_tenant_without_predictions_has_no_figures(tenant):
 
 
 def test_predictions_that_no_longer_come_true_are_a_signal_that_ends_when_they_do_again(partner, monkeypatch):
-    said = []
-    monkeypatch.setattr(accuracy, "publish", lambda _session, name, event: said.append((name, event)))
+    published = []
+    monkeypatch.setattr(accuracy, "publish", lambda _session, name, event: published.append((name, event)))
     (row,) = measured(partner)
     change(partner, "UPDATE predictions SET risk = risk / 8 WHERE as_of = %s", DAY)
     measured(partner)
     change(partner, "UPDATE predictions SET risk = risk * 8 WHERE as_of = %s", DAY)
     monkeypatch.setattr(accuracy, "FEWEST", row.decisions + 1)
     measured(partner)
-    assert [(name, event["ended"]) for name, event in said] == [("models.drift", True), ("models.drift", False)]
-    facts = said[1][1]["facts"]
+    assert [(name, event["ended"]) for name, event in published] == [("models.drift", True), ("models.drift", False)]
+    facts = published[1][1]["facts"]
     assert facts["month"] == str(row.month)
     assert facts["predicted"] * 6 < facts["interrupted"] == round(100 * row.interrupted / row.decisions, 1)
