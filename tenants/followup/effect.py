@@ -27,15 +27,19 @@ ENOUGH: Final = 30
 _Z: Final = 1.959963984540054
 _GROUPS: Final = sql.SQL("""
 WITH listed AS (
-  SELECT DISTINCT ON (e.patient_uuid, e.expected_date) e.patient_uuid, e.held_out, e.result, w.as_of, e.window_end
+  SELECT DISTINCT ON (who.uuid, e.expected_date) who.uuid AS patient, e.held_out, e.result, w.as_of, e.window_end
   FROM worklists w JOIN worklist_entries e ON e.worklist_uuid = w.uuid
+  LEFT JOIN patient_identities merged ON merged.patient_uuid = e.patient_uuid AND merged.known_to IS NULL
+  CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, e.patient_uuid) AS uuid) who
   WHERE w.kind = 'at_risk' AND w.as_of BETWEEN %(first)s AND %(last)s AND e.settled
     AND e.result IN ('returned_in_time', 'returned_late', 'iit') AND {reach}
-  ORDER BY e.patient_uuid, e.expected_date, w.as_of, w.issued_at
+  ORDER BY who.uuid, e.expected_date, w.as_of, w.issued_at
 )
 SELECT held_out, EXISTS (
-    SELECT FROM interventions i WHERE i.patient_uuid = listed.patient_uuid AND NOT i.voided
-      AND i.outcome IS NOT NULL AND i.outcome_date BETWEEN listed.as_of AND listed.window_end
+    SELECT FROM interventions i WHERE i.patient_uuid = ANY(ARRAY(
+        SELECT listed.patient UNION ALL
+        SELECT m.patient_uuid FROM patient_identities m WHERE m.canonical_uuid = listed.patient AND m.known_to IS NULL
+      )) AND NOT i.voided AND i.outcome IS NOT NULL AND i.outcome_date BETWEEN listed.as_of AND listed.window_end
   ) AS tried, count(*), count(*) FILTER (WHERE result = 'returned_in_time')
 FROM listed GROUP BY 1, 2
 """)
@@ -108,9 +112,10 @@ def difference(first: Share, second: Share) -> Difference:
 
 
 def read_effect(session: TenantSession, first: date, last: date) -> Effect:
-    """The effect report of the lists at risk of these days. Each person counts once for each expected contact.
+    """The effect report of the lists at risk of these days.
 
-    People who died, moved on or stopped are left out, and so are all whose result is not settled.
+    Each person, with all merged records, counts once for each expected contact. People who died, moved on or stopped
+    are left out, and so are all whose result is not settled.
 
     Raises:
         Invalid: the period ends before it begins.

@@ -41,7 +41,8 @@ pending AS MATERIALIZED (
       AS window_end,
     coalesce((
       SELECT max(c.contact_date) FROM contacts c
-      WHERE c.patient_uuid = who.uuid AND c.contact_date <= made.start AND c.known_from < moment.known
+      WHERE c.patient_uuid = coalesce(counted.canonical_uuid, made.patient_uuid)
+        AND c.contact_date <= made.start AND c.known_from < moment.known
         AND (c.known_to IS NULL OR c.known_to >= moment.known)
         AND (c.contact_date < made.start OR made.expected_date IS NULL OR made.expected_date > made.start
           AND made.expected_date IN (coalesce(c.next_appointment, c.contact_date + c.days_supplied, made.expected_date),
@@ -52,6 +53,12 @@ pending AS MATERIALIZED (
   LEFT JOIN patient_identities merged ON merged.patient_uuid = made.patient_uuid AND merged.known_to IS NULL
   CROSS JOIN LATERAL (SELECT coalesce(merged.canonical_uuid, made.patient_uuid) AS uuid) who
   CROSS JOIN LATERAL (SELECT (made.start + 1)::timestamp AT TIME ZONE %(zone)s AS known) moment
+  LEFT JOIN LATERAL (
+    SELECT i.canonical_uuid FROM patient_identities i
+    WHERE i.patient_uuid = made.patient_uuid AND i.known_from < moment.known
+      AND (i.known_to IS NULL OR i.known_to >= moment.known)
+    ORDER BY i.known_from DESC LIMIT 1
+  ) counted ON true
 ),
 answered AS MATERIALIZED (
   SELECT pending.*, (
@@ -101,6 +108,7 @@ WHERE t.uuid = l.uuid AND (t.result, t.result_on, t.window_end, t.settled)
 """The pending contact is the one that the last contact known on the day had set, as in ``tenants.cohort.units``: a
 contact before the list that became known after it answers it, too. A list is made in the morning, and the records of
 its day come in the evening: a contact on the day itself answers it, unless it is the one that set the expected date.
+What had set it is looked up in the record for which contacts counted on the day: a later merge adds another one's.
 Without ``MATERIALIZED`` the planner repeats the looks into contacts wherever their result is named."""
 
 _ENTRIES: Final = sql.SQL("""

@@ -1,7 +1,7 @@
 """The hold-out and the effect report: no hold-out without an approval, and no claim without a hold-out."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -9,6 +9,7 @@ from core.clock import today
 from core.database import tenant_session
 from tenants.followup.effect import ENOUGH, Share, difference, read_effect
 from tenants.followup.today import read_today
+from tenants.records.identities import merge
 from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import ZONE, scored
 
@@ -123,3 +124,27 @@ def test_only_a_hold_out_with_enough_people_supports_a_claim(partner):
     assert (contrast.claim, contrast.shown.people, contrast.held_out.people) == ("causal", 79, ENOUGH)
     assert contrast.difference == difference(contrast.shown, contrast.held_out)
     assert contrast.difference.low < contrast.difference.value < contrast.difference.high
+
+
+def test_merged_records_are_one_person_in_the_report_and_an_attempt_for_either_counts(partner):
+    tenant, client, people = partner
+    issue(client, "at_risk", 95)
+    merged, survivor = (UUID(people["at_risk"][place]) for place in (0, 10))
+    body = {"id": str(uuid4()), "patient_id": str(survivor), "outcome": "reached"}
+    assert client.post("/v1/attempts", json=body).status_code == 201
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        cursor.execute("DELETE FROM worklist_entries")
+        cursor.execute(
+            "INSERT INTO worklist_entries (uuid, worklist_uuid, patient_uuid, facility_uuid, rank, expected_date,"
+            " score, risk_level, reasons, settled, result, window_end, held_out, days_late)"
+            " SELECT gen_random_uuid(), (SELECT uuid FROM worklists WHERE kind = 'at_risk' LIMIT 1), p.uuid,"
+            " p.facility_uuid, 1, %(day)s, 0.5, 'high', '[]', true, 'iit', %(day)s, false, 0"
+            " FROM patients p WHERE p.uuid = ANY(%(people)s) AND p.known_to IS NULL",
+            {"day": DAY, "people": [merged, survivor]},
+        )
+        assert read_effect(session, DAY, DAY).shown.people == 2
+        merge(session, merged, survivor, "recorded twice")
+        report = read_effect(session, DAY, DAY)
+        cursor.execute("DELETE FROM worklist_entries WHERE patient_uuid = %s", (survivor,))
+        by_other = read_effect(session, DAY, DAY)
+    assert [(each.shown.people, each.tried.people) for each in (report, by_other)] == [(1, 1)] * 2

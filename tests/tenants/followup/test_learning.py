@@ -12,6 +12,7 @@ from core.jobs.worker import drain
 from tenants.followup.learning import enqueue_learning, learn_list, learn_waiting, records_changed
 from tenants.followup.models import Intervention
 from tenants.records import writing
+from tenants.records.identities import merge, unmerge
 from tenants.records.ids import new_uuid
 from tenants.records.models import PatientState
 from tenants.records.service import patient_of_id
@@ -27,7 +28,7 @@ class Partner:
 
     def __init__(self, tenant, client):
         self.tenant, self.client = tenant, client
-        self.people = scored(tenant, client, at_risk=11, to_trace=4, day=DAY)
+        self.people = scored(tenant, client, at_risk=15, to_trace=4, day=DAY)
         issue = {kind: {"kind": kind, "as_of": str(DAY), "due_within": None} for kind in self.people}
         self.lists = {kind: client.post("/v1/worklists", json=body).json()["id"] for kind, body in issue.items()}
 
@@ -135,6 +136,28 @@ def test_a_contact_on_the_day_of_the_list_answers_it_unless_it_set_the_date(part
     partner.complete_through(today(ZONE))
     partner.learn()
     assert partner.entry(patient)[0] == result
+
+
+@pytest.mark.parametrize(("number", "came", "result"), [(11, None, "iit"), (13, 4, "returned_in_time")])
+def test_a_merge_brings_no_answer_by_the_contact_that_had_set_the_date(partner, number, came, result):
+    merged, survivor = partner.people["at_risk"][number : number + 2]
+    partner.contact(merged, DAY - timedelta(days=20))
+    partner.contact(survivor, DAY - timedelta(days=40))
+    with tenant_session(partner.tenant, actor="test:1") as session:
+        merge(session, UUID(merged), UUID(survivor), "recorded twice")
+    partner.run("UPDATE contacts SET known_to = now() WHERE patient_uuid = %s", merged)
+    partner.contact(survivor, DAY - timedelta(days=20), known=now())
+    if came is not None:
+        partner.contact(survivor, DAY + timedelta(days=came), known=now())
+    partner.complete_through(today(ZONE))
+    partner.learn()
+    assert partner.entry(merged)[0] == result
+    with tenant_session(partner.tenant, actor="test:1") as session:
+        unmerge(session, UUID(merged), "two people after all")
+    partner.run("UPDATE contacts SET known_to = now() WHERE patient_uuid = %s AND known_to IS NULL", survivor)
+    partner.contact(merged, DAY - timedelta(days=20), known=now())
+    partner.learn()
+    assert partner.entry(merged)[0] == "iit"
 
 
 def test_who_was_in_iit_already_comes_back_late(partner):
