@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import orjson
+import phonenumbers
 
 from core.outgoing import AddressRejected, Request, parse_url
 from core.plugins.signatures import SignedContent, headers_of
@@ -28,6 +29,8 @@ _OWN_HEADERS: Final = frozenset(
 )
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _LARGEST_BODY: Final = 1024 * 1024
+_SPACED: Final = r"[ ().\u00a0\u202f/-]{0,3}"
+"""What people write between the digits of a phone."""
 
 
 class BadRequestError(ValueError):
@@ -127,7 +130,29 @@ def hide(text: str, secrets: Mapping[str, str]) -> str:
             digits = value.lstrip("+")
             if digits.isascii() and digits.isdigit():
                 text = text.replace(digits, "9" * len(digits))  # it may be a number in JSON
+                if value.startswith("+"):
+                    text = _without_phone(text, value)
     return text
+
+
+def _without_phone(text: str, phone: str) -> str:
+    """Return the text without a phone that a vendor wrote in another form: as its country does, or with spaces."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return text
+    national = phonenumbers.national_significant_number(number)
+    if len(national) < 6:  # noqa: PLR2004 - as above
+        return text
+    code = _SPACED.join(str(number.country_code))
+    prefix = rf"(?:(?:\+|00)?{code}{_SPACED}(?:\(0\)|0)?|\(?0\)?){_SPACED}"
+    form = rf"(?<![0-9])(?:{prefix})?{_SPACED.join(national)}(?![0-9])"
+
+    def hidden(match: re.Match[str]) -> str:
+        shown = match[0]
+        return "9" * len(shown) if shown.isdigit() and shown[0] != "0" else "*" * 6
+
+    return re.sub(form, hidden, text)
 
 
 def _url(text: str, filling: Filling) -> httpx.URL:

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from core import audit
 from core.clock import now
+from core.database.locks import lock_own
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.plugins.catalogue import Offer, find_offer, get_offer
 from core.plugins.instance_health import end_failures, rename_failures
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from core.web.etag import ExpectedVersions
 
 PURPOSE: Final = "plugin"
+LOCK: Final = "plugin_instances"
 MOST_INSTANCES: Final = 100
 _TOKEN_BYTES: Final = 32
 _PLACES: Final = frozenset({"address", "endpoint", "host", "port", "server", "url"})
@@ -121,6 +123,8 @@ def add_instance(session: TenantSession, kind: str, plugin: str, draft: Instance
             detail, errors=[FieldError("kind", detail, phrase("Choose one of: {names}.", names=", ".join(KINDS)))]
         )
     offer = get_offer(kind, plugin, session.tenant)
+    with session.cursor() as cursor:
+        lock_own(cursor, LOCK)  # two who count at the same time would both find room
     if len(list_instances(session)) >= MOST_INSTANCES:
         detail = phrase("a partner has at most {most} instances of plugins", most=MOST_INSTANCES)
         raise Conflict(detail, remedy="Remove an instance that you no longer use.")
@@ -158,8 +162,8 @@ def change_instance(
     offer = get_offer(row.kind, row.plugin, session.tenant)
     secrets = secrets_of(session, row)
     before = {"name": row.name, "settings": row.settings, "enabled": row.enabled, "secrets": secrets}
-    _apply(session, row, offer, draft, secrets)
-    after = {"name": row.name, "settings": row.settings, "enabled": row.enabled, "secrets": secrets_of(session, row)}
+    changed = _apply(session, row, offer, draft, with_late_secrets(offer.schema, row.settings, secrets))
+    after = {"name": row.name, "settings": row.settings, "enabled": row.enabled, "secrets": changed}
     names = [name for name, value in after.items() if value != before[name]]
     audit.record(session, f"{source}:plugin:change", "plugin_instance", instance_id, {"changed": names})
     return row
@@ -221,6 +225,25 @@ def secrets_of(session: TenantSession, row: PluginInstance) -> dict[str, str]:
     return opened
 
 
+def with_late_secrets(
+    schema: Mapping[str, Any], settings: Mapping[str, Any], secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the secrets, with settings that were stored before the plugin's schema called them secrets."""
+    late = {name: settings[name] for name in secret_names(schema) if isinstance(settings.get(name), str)}
+    return {**late, **secrets}
+
+
+def shown_settings(row: PluginInstance, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of an instance that may be shown: none that its plugin calls a secret now."""
+    names = {*secret_names(schema)}
+    return {name: value for name, value in row.settings.items() if name not in names}
+
+
+def set_secrets(row: PluginInstance, schema: Mapping[str, Any]) -> list[str]:
+    """Return the names of the secrets that an instance has."""
+    return sorted({*row.secrets_set, *with_late_secrets(schema, row.settings, {})})
+
+
 def new_sealed_token(session: TenantSession, instance_id: UUID) -> str:
     """Return a new secret part of an instance's address for the vendor's requests, sealed."""
     token = urlsafe_b64encode(os.urandom(_TOKEN_BYTES)).decode().rstrip("=")
@@ -265,8 +288,8 @@ def forget_failures(session: TenantSession, before: datetime) -> int:
 
 def _apply(
     session: TenantSession, row: PluginInstance, offer: Offer, draft: InstanceIn, secrets: Mapping[str, str]
-) -> None:
-    """Put what a person chose into the row, and save it."""
+) -> dict[str, str]:
+    """Put what a person chose into the row, save it, and return its secrets."""
     name = draft.name.strip()
     if any(other.name == name and other.id != row.id for other in list_instances(session, row.kind)):
         detail = phrase("another instance has the name {name}", name=name)
@@ -292,6 +315,7 @@ def _apply(
     row.secrets_set = sorted(sealed)
     row.sealed_secrets = seal(session, _purpose("secrets"), row.id, json.dumps(sealed)) if sealed else ""
     _save(session, row)
+    return sealed
 
 
 def _checked(offer: Offer, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:

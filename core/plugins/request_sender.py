@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -12,7 +13,7 @@ import httpx
 from core import metering
 from core.clock import now
 from core.database import tenant_session
-from core.outgoing import AddressRejected, AnswerTooLarge, send
+from core.outgoing import AddressRejected, AnswerTooLarge, Request, send
 from core.plugins.filling import BadRequestError, Filling, fill, foreign_text, hide
 from core.plugins.rates import wait_before
 from core.plugins.usable_instances import ACTOR, UsableInstance, log_failure
@@ -22,6 +23,8 @@ from plugins.sdk.http_types import MOST_TEXT, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from core.database import TenantSession
 
 RECEIVERS: Final = Dependency(
     "plugin_receivers",
@@ -44,6 +47,21 @@ _NEVER_LEFT: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyRequest:
+    """A request that may be sent now: filled, and counted against the vendor's limit.
+
+    Attributes:
+        opened: its instance.
+        filled: as it is sent.
+        secrets: what it contains, by name.
+    """
+
+    opened: UsableInstance
+    filled: Request
+    secrets: Mapping[str, str]
+
+
 def send_one(
     opened: UsableInstance,
     request: HttpRequest,
@@ -61,6 +79,17 @@ def send_one(
         more: secrets of this message alone, by name.
         largest: most bytes of the answer that are read.
     """
+    ready = make_ready(opened, request, message_id, more)
+    if isinstance(ready, Outcome):
+        return ready
+    meter(opened)  # before it is sent: an error of the database then costs no outcome
+    return send_ready(ready, largest=largest)
+
+
+def make_ready(
+    opened: UsableInstance, request: HttpRequest, message_id: str, more: Mapping[str, str]
+) -> ReadyRequest | Outcome:
+    """Return a request that may be sent now, or the outcome if it may not. The arguments are those of ``send_one``."""
     secrets = {**opened.secrets, **more}
     try:
         filled = fill(request, Filling(secrets, opened.hosts, message_id, int(now().timestamp())))
@@ -70,7 +99,12 @@ def send_one(
     wait = wait_before(opened.instance_id, opened.offer.per_minute)
     if wait:
         return retry("rate_limited_here", timedelta(seconds=wait))
-    meter(opened)  # before it is sent: an error of the database then costs no outcome
+    return ReadyRequest(opened, filled, secrets)
+
+
+def send_ready(ready: ReadyRequest, *, largest: int = _LARGEST_ANSWER) -> HttpResponse | Outcome:
+    """Send a request that is ready. Return the response, or the outcome if the request was not sent."""
+    opened, filled, secrets = ready.opened, ready.filled, ready.secrets
     failure: Failure | None = None
     try:
         answer = send(
@@ -107,4 +141,9 @@ def send_one(
 def meter(opened: UsableInstance) -> None:
     """Count one request of an instance."""
     with tenant_session(opened.tenant, actor=ACTOR) as session:
-        metering.record(session, METER, 1, key=str(uuid4()), dimensions={"plugin": opened.offer.name})
+        meter_in(session, opened)
+
+
+def meter_in(session: TenantSession, opened: UsableInstance) -> None:
+    """Count one request of an instance, once a transaction of its tenant commits."""
+    metering.record(session, METER, 1, key=str(uuid4()), dimensions={"plugin": opened.offer.name})

@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.database import TenantRef
-from core.plugins.catalogue import InstalledPlugin
+from core.plugins.catalogue import InstalledPlugin, find_offer
 from core.plugins.instance_models import PluginInstance
-from core.plugins.instances import InstanceState, state_of
+from core.plugins.instances import InstanceState, set_secrets, shown_settings, state_of
 
 Kind = Literal["alert-channel", "sms-gateway", "event-listener", "importer", "rag-source"]
 _SCHEMA = {"type": "object", "properties": {"token": {"type": "string", "writeOnly": True}}}
@@ -120,6 +120,8 @@ class PluginInstanceOut(BaseModel):
     @classmethod
     def of(cls, row: PluginInstance, tenant: TenantRef) -> PluginInstanceOut:
         """Return the answer for an instance."""
+        offer = find_offer(row.kind, row.plugin, tenant)
+        schema = {} if offer is None else offer.schema
         return cls(
             id=row.id,
             kind=row.kind,  # type: ignore[arg-type]  # the table holds nothing else
@@ -131,8 +133,8 @@ class PluginInstanceOut(BaseModel):
             last_success_at=row.last_success_at,
             last_failure_at=row.last_failure_at,
             last_failure_reason=row.last_failure_reason,
-            settings=row.settings,
-            secrets_set=row.secrets_set,
+            settings=shown_settings(row, schema),
+            secrets_set=set_secrets(row, schema),
             created_at=row.created_at,
             updated_at=row.updated_at,
         )

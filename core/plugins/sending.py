@@ -1,11 +1,13 @@
 """Sending for plugins: the plugin describes a request, the platform sends it, the plugin says what the answer means.
 
 No transaction may be open. An outcome is returned for whatever happens; what to do next is the caller's decision.
+``prepare_alert`` does all that can be done before a request leaves, so that a caller that must first write that one may
+have left writes it as late as possible.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -15,7 +17,15 @@ from core.plugins.filling import BadRequestError, without_marks
 from core.plugins.instance_health import judge
 from core.plugins.own_messages import gateway_named, letter_of, secrets_of_sms, send_letter, text_of_request
 from core.plugins.rates import wait_before
-from core.plugins.request_sender import NOT_CALLED, meter, send_one
+from core.plugins.request_sender import (
+    NOT_CALLED,
+    ReadyRequest,
+    make_ready,
+    meter,
+    meter_in,
+    send_one,
+    send_ready,
+)
 from core.plugins.usable_instances import NotUsableError, UsableInstance, log_failure, open_instance
 from plugins.sdk import (
     Alert,
@@ -36,11 +46,81 @@ from plugins.sdk.letters import MAIL, SMS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from core.database import TenantRef
+    from core.database import TenantRef, TenantSession
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMessage:
+    """A message that its plugin has described, and of which nothing has left.
+
+    Attributes:
+        tenant, instance_id, kind: the instance.
+        outcome: what became of it, if nothing is sent.
+        opened: the instance with its secrets; None if it cannot be used.
+        requests: in order.
+        message_id: the same in every attempt.
+        more: secrets of this message alone, by name.
+        first: the first request, ready to leave; None if the platform sends it itself, or there is none.
+    """
+
+    tenant: TenantRef
+    instance_id: UUID
+    kind: str
+    outcome: Outcome | None = None
+    opened: UsableInstance | None = None
+    requests: Sequence[HttpRequest] = ()
+    message_id: str = ""
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)
+    first: ReadyRequest | None = field(default=None, repr=False)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a repetition does no harm: nothing is sent, or the receiver recognizes each request."""
+        return self.outcome is not None or all(request.repeatable for request in self.requests)
+
+    def count(self, session: TenantSession) -> None:
+        """Meter the first request, once a transaction of the tenant commits. ``send`` meters those after it."""
+        if self.first is not None:
+            meter_in(session, self.first.opened)
+
+    def send(self) -> Outcome:
+        """Send the requests one after another, and return what became of them.
+
+        Raises:
+            TransactionOpenError: a transaction is open.
+        """
+        if self.outcome is not None or self.opened is None:
+            return self.outcome or sent()
+        outcome, harmless = sent(), True
+        for request in self.requests:
+            first = self.first if request is self.requests[0] else None
+            outcome = _one_outcome(self.opened, request, self.message_id, self.more, first)
+            if outcome.state != "sent":
+                break
+            harmless = harmless and request.repeatable
+        if outcome.state == "retry" and not harmless:
+            return unknown(outcome.reason, outcome.reference)  # an earlier request would be sent twice
+        return outcome
+
+    def judge(self, outcome: Outcome) -> None:
+        """Count the outcome for the instance's health."""
+        if self.opened is not None:
+            judge(self.tenant, self.instance_id, self.kind, outcome, success_is_news=self.opened.success_is_news)
+        elif outcome.reason == "plugin_missing":  # the others are what the tenant chose
+            judge(self.tenant, self.instance_id, self.kind, outcome, success_is_news=False)
 
 
 def send_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Outcome:
     """Tell the receiver of a channel what happened to an alert.
+
+    Raises:
+        TransactionOpenError: a transaction is open.
+    """
+    return _sent(prepare_alert(tenant, instance_id, alert))
+
+
+def prepare_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> PreparedMessage:
+    """Have the plugin of a channel describe what its receiver gets of an alert.
 
     Raises:
         TransactionOpenError: a transaction is open.
@@ -61,7 +141,7 @@ def send_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Outcome:
         described: Sequence[HttpRequest] = opened.call("requests", alert, opened.settings)
         return described
 
-    return _perform(tenant, instance_id, "alert-channel", requests, f"{alert.id}-{alert.act}", {})
+    return _prepared(tenant, instance_id, "alert-channel", requests, f"{alert.id}-{alert.act}", {})
 
 
 def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: str) -> Outcome:
@@ -91,7 +171,7 @@ def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: s
     def requests(opened: UsableInstance) -> Sequence[HttpRequest]:
         return [opened.call("request", marked, opened.settings)]
 
-    return _perform(tenant, instance_id, "sms-gateway", requests, sms.id, more)
+    return _sent(_prepared(tenant, instance_id, "sms-gateway", requests, sms.id, more))
 
 
 def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:
@@ -106,7 +186,7 @@ def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:
         described: Sequence[HttpRequest] = opened.call("requests", event, opened.settings)
         return described
 
-    return _perform(tenant, instance_id, "event-listener", requests, event.id, {})
+    return _sent(_prepared(tenant, instance_id, "event-listener", requests, event.id, {}))
 
 
 def ask_status(tenant: TenantRef, instance_id: UUID, reference: str, *, to: str, text: str) -> DeliveryReport | None:
@@ -136,57 +216,58 @@ def ask_status(tenant: TenantRef, instance_id: UUID, reference: str, *, to: str,
     return report
 
 
-def _perform(
+def _sent(prepared: PreparedMessage) -> Outcome:
+    """Send a message at once, and return what became of it."""
+    if prepared.first is not None:
+        meter(prepared.first.opened)  # before it is sent: an error of the database then costs no outcome
+    outcome = prepared.send()
+    prepared.judge(outcome)
+    return outcome
+
+
+def _prepared(
     tenant: TenantRef,
     instance_id: UUID,
     kind: str,
     describe: Callable[[UsableInstance], Sequence[HttpRequest]],
     message_id: str,
     more: Mapping[str, str],
-) -> Outcome:
-    """Have the plugin describe the requests, send them one after another, and return what became of them."""
+) -> PreparedMessage:
+    """Have the plugin describe the requests, and make the first one ready."""
     try:
         opened = open_instance(tenant, instance_id, kind)
     except NotUsableError as error:
-        outcome = failed(error.reason)
-        if error.reason == "plugin_missing":  # the others are what the tenant chose
-            judge(tenant, instance_id, kind, outcome, success_is_news=False)
-        return outcome
-    outcome = _performed(opened, describe, message_id, more)
-    judge(tenant, instance_id, kind, outcome, success_is_news=opened.success_is_news)
-    return outcome
-
-
-def _performed(
-    opened: UsableInstance,
-    describe: Callable[[UsableInstance], Sequence[HttpRequest]],
-    message_id: str,
-    more: Mapping[str, str],
-) -> Outcome:
+        return PreparedMessage(tenant, instance_id, kind, failed(error.reason))
+    outcome: Outcome | None = None
+    requests: Sequence[HttpRequest] = ()
+    first: ReadyRequest | Outcome | None = None
     try:
         requests = describe(opened)
     except PluginBusy:
-        return retry("plugin_busy", NOT_CALLED)
+        outcome = retry("plugin_busy", NOT_CALLED)
     except PluginFailed:
-        return retry("plugin_failed")
+        outcome = retry("plugin_failed")
     if len(requests) > MOST_REQUESTS:
         log_failure(opened.tenant, opened.instance_id, "requests", "too_many_requests")
-        return failed("too_many_requests")
-    outcome, harmless = sent(), True
-    for request in requests:
-        outcome = _one_outcome(opened, request, message_id, more)
-        if outcome.state != "sent":
-            break
-        harmless = harmless and request.repeatable
-    if outcome.state == "retry" and not harmless:
-        return unknown(outcome.reason, outcome.reference)  # an earlier request would be sent twice
-    return outcome
+        outcome = failed("too_many_requests")
+    elif requests and not _is_own(requests[0]):
+        first = make_ready(opened, requests[0], message_id, more)
+    if isinstance(first, Outcome):
+        outcome, first = first, None
+    return PreparedMessage(tenant, instance_id, kind, outcome, opened, requests, message_id, more, first)
 
 
-def _one_outcome(opened: UsableInstance, request: HttpRequest, message_id: str, more: Mapping[str, str]) -> Outcome:
-    if request.url.startswith((MAIL, SMS)):
+def _is_own(request: HttpRequest) -> bool:
+    """Return whether the platform itself sends a message: a letter, or an SMS by a gateway of the tenant."""
+    return request.url.startswith((MAIL, SMS))
+
+
+def _one_outcome(
+    opened: UsableInstance, request: HttpRequest, message_id: str, more: Mapping[str, str], first: ReadyRequest | None
+) -> Outcome:
+    if _is_own(request):
         return _send_own(opened, request, message_id)
-    response = send_one(opened, request, message_id, more)
+    response = send_one(opened, request, message_id, more) if first is None else send_ready(first)
     if isinstance(response, Outcome):
         return response
     arrived = response.failure != "no_connection"

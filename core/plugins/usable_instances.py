@@ -112,6 +112,8 @@ def open_instance(tenant: TenantRef, instance_id: UUID, kind: str) -> UsableInst
         reason = "plugin_missing"
         raise NotUsableError(reason)
     schema = offer.schema
+    secrets = instances.with_late_secrets(schema, settings, secrets)
+    settings = {name: value for name, value in settings.items() if name not in secrets}
     limited = not offer.first_party or settings_schema.HOSTS in schema
     return UsableInstance(
         tenant,

@@ -229,7 +229,8 @@ def _instance_page(
     offer = catalogue.find_offer(row.kind, row.plugin, scope.tenant)
     owner = next((plugin for plugin in plugins if offer in plugin.offers), None)
     schema = {} if offer is None else offer.schema
-    secrets_set = [] if instances.needs_secrets(row) else row.secrets_set
+    secrets_set = [] if instances.needs_secrets(row) else instances.set_secrets(row, schema)
+    settings = instances.shown_settings(row, schema)
     titles = {name: plugin_text(each.get("title") or name) for name, each in schema.get("properties", {}).items()}
     return page.render(
         "portal/admin/plugin.html",
@@ -245,7 +246,7 @@ def _instance_page(
         rights="" if owner is None else words.rights_words(owner),
         creator=_creator(scope, row),
         version=etag(row.version_id),
-        settings=[(titles.get(name, name), words.setting_words(value)) for name, value in row.settings.items()],
+        settings=[(titles.get(name, name), words.setting_words(value)) for name, value in settings.items()],
         secrets=[(titles.get(name, name), name in secrets_set) for name in secret_names(schema) or row.secrets_set],
         failures=failures,
         words=words,
@@ -266,7 +267,7 @@ def _form_page(
     sent: dict[str, str],
     error: AppError | None = None,
 ) -> HTMLResponse:
-    secrets_set = [] if row is None or instances.needs_secrets(row) else row.secrets_set
+    secrets_set = [] if row is None or instances.needs_secrets(row) else instances.set_secrets(row, offer.schema)
     fields = fields_of(offer.schema, {} if row is None else row.settings, secrets_set)
     if error is not None:
         fields = with_texts(fields, sent)

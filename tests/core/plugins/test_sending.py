@@ -102,6 +102,26 @@ def test_requests_and_calls_are_counted_and_traced(tenant, receiver, monkeypatch
     assert spans == [("plugin sample", "requests"), ("plugin sample", "outcome")]
 
 
+def test_what_is_prepared_has_asked_the_plugin_and_left_nothing(tenant, receiver):
+    asked = []
+
+    class Counted(Channel):
+        def requests(self, alert, settings):
+            asked.append(alert.title)
+            return super().requests(alert, settings)
+
+    with offered("alert-channel", Counted()):
+        instance_id = add(tenant, f"{receiver.url}/in")
+        prepared = sending.prepare_alert(tenant, instance_id, an_alert())
+        assert (asked, receiver.requests, prepared.repeatable) == (["Viral load"], [], True)
+        with tenant_session(tenant, actor="test:1") as session:
+            prepared.count(session)
+        assert prepared.send().state == "sent"
+    assert (len(asked), len(receiver.requests)) == (1, 1)
+    nothing = sending.prepare_alert(tenant, instance_id, an_alert())
+    assert (nothing.repeatable, nothing.send().reason) == (True, "plugin_missing")
+
+
 def test_what_looks_like_a_mark_in_an_alert_is_no_mark(tenant, receiver):
     class Whole(Channel):
         def requests(self, alert, settings):

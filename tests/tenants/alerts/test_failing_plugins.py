@@ -114,20 +114,20 @@ def test_an_instance_that_is_not_used_fails_no_longer(module_tenant, vendor, cha
 
 
 def test_what_the_platform_did_not_try_counts_for_nothing(module_tenant, vendor, channel, monkeypatch):
-    monkeypatch.setattr(sending, "send_one", lambda *_: sending.retry("rate_limited_here"))
+    monkeypatch.setattr(sending, "send_ready", lambda *_: sending.retry("rate_limited_here"))
     assert send(module_tenant, channel, 4) == ["retry"] * 4
     assert (alerts(module_tenant), state(module_tenant, channel)) == ([], "ready")
 
 
 @pytest.mark.parametrize("reason", ["disabled", "invalid_number"])
 def test_what_a_vendor_says_hides_no_failure_of_a_channel(module_tenant, vendor, channel, monkeypatch, reason):
-    monkeypatch.setattr(sending, "send_one", lambda *_: sending.failed(reason))
+    monkeypatch.setattr(sending, "send_ready", lambda *_: sending.failed(reason))
     send(module_tenant, channel, 3)
     assert (alerts(module_tenant), state(module_tenant, channel)) == ([(SUBJECT, "open", 3)], "failing")
 
 
 def test_an_open_breaker_raises_the_alert_at_once(module_tenant, vendor, channel, monkeypatch):
-    monkeypatch.setattr(sending, "send_one", lambda *_: sending.retry("BreakerOpen"))
+    monkeypatch.setattr(sending, "send_ready", lambda *_: sending.retry("BreakerOpen"))
     send(module_tenant, channel)
     assert alerts(module_tenant) == [(SUBJECT, "open", 1)]
 
