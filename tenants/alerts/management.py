@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from core import audit
 from core.clock import now
+from core.database.locks import lock_own
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.identity.people.colleagues import colleagues
 from tenants.alerts.channels import list_channels
@@ -17,7 +18,7 @@ from tenants.alerts.notifying import look_again
 from tenants.alerts.oncall import overrides_of
 from tenants.alerts.service import ACT
 from tenants.records.ids import new_uuid
-from tenants.records.places import facility_named
+from tenants.records.repository import facility_uuids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Managed = TypeVar("Managed", AlertRoute, AlertPolicy, OnCallRota)
 _LATER: Final = "Choose a later time."
 _ONE: Final = "Send one of them, not both."
+LOCK: Final = "alerts.settings"
 MOST: Final = 100
 """Routes, policies and rotas of one tenant, each."""
 NAMES: Mapping[type[Any], str] = {
@@ -68,6 +70,7 @@ def add(session: TenantSession, table: type[Managed], values: Mapping[str, Any],
             and a policy, or to neither (422).
         Conflict: the tenant has as many as it may (409).
     """
+    _lock_counts(session)
     _check_room(len(list_of(session, table)))
     _check(session, values)
     row = table(**values, created_by=session.actor)
@@ -139,6 +142,7 @@ def add_silence(session: TenantSession, values: Mapping[str, Any], *, source: st
     if values["until"] <= max(since, now()):
         detail = phrase("must be later than the beginning, and than now")
         raise Invalid("the silence is not valid", errors=[FieldError("body.until", detail, _LATER)])
+    _lock_counts(session)
     _check_room(len(list_silences(session)))
     row = AlertSilence(**{**values, "since": since}, created_by=session.actor)
     session.add(row)
@@ -209,8 +213,22 @@ def facilities_named(session: TenantSession, names: Sequence[str]) -> list[UUID]
     Raises:
         Invalid: there is no such facility (422).
     """
-    places = [facility_named(session, name, f"facilities.{number}") for number, name in enumerate(names)]
-    return [place.uuid for place in places if place is not None]
+    known = facility_uuids(session, names)
+    problem, remedy = "names no facility", "send the DATIM id of a facility of this tenant"
+    errors = [
+        FieldError(f"facilities.{number}", problem, remedy)
+        for number, name in enumerate(names)
+        if name and name not in known
+    ]
+    if errors:
+        raise Invalid("there is no such facility", remedy=remedy, errors=errors)
+    return [known[name] for name in names if name]
+
+
+def _lock_counts(session: TenantSession) -> None:
+    """Wait for others who add one: two who count at the same time would both find room."""
+    with session.cursor() as cursor:
+        lock_own(cursor, LOCK)
 
 
 def _check_room(there: int) -> None:

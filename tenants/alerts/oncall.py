@@ -81,12 +81,20 @@ def timeline(
     return parts
 
 
-def now_and_next(session: TenantSession, rota: OnCallRota, moment: datetime) -> tuple[Shift | None, Shift | None]:
-    """Return who is on call at a moment, and who has the turn after them; None for nobody."""
-    overrides = overrides_of(session, rota.id, moment)
-    begins = at_minute(rota.first_day, rota.handover_minute, session.tenant.time_zone)
+def now_and_next(
+    rota: OnCallRota, overrides: Sequence[OnCallOverride], zone: str, moment: datetime
+) -> tuple[Shift | None, Shift | None]:
+    """Return who is on call at a moment, and who has the turn after them; None for nobody.
+
+    Args:
+        rota: the rota.
+        overrides: of the rota, those that end after the moment.
+        zone: of the tenant.
+        moment: the moment.
+    """
+    begins = at_minute(rota.first_day, rota.handover_minute, zone)
     until = max(moment, begins) + timedelta(days=2 * rota.shift_days + 1)
-    parts = timeline(rota, overrides, session.tenant.time_zone, moment, until)
+    parts = timeline(rota, overrides, zone, moment, until)
     present = parts[0] if parts and parts[0].since == moment else None
     later = [part for part in parts if present is None or part.person_id != present.person_id]
     if present is not None and later:
@@ -132,6 +140,16 @@ def overrides_of(session: TenantSession, rota_id: UUID, since: datetime) -> list
     override: Any = OnCallOverride
     query = select(OnCallOverride).where(OnCallOverride.rota_id == rota_id, override.until > since)
     return list(session.exec(query.order_by(col(OnCallOverride.since), col(OnCallOverride.id))))
+
+
+def overrides_by_rota(session: TenantSession, since: datetime) -> dict[UUID, list[OnCallOverride]]:
+    """Return the overrides of all rotas that end after a moment, in order, by rota."""
+    override: Any = OnCallOverride
+    query = select(OnCallOverride).where(override.until > since)
+    overrides: dict[UUID, list[OnCallOverride]] = {}
+    for row in session.exec(query.order_by(col(OnCallOverride.since), col(OnCallOverride.id))):
+        overrides.setdefault(row.rota_id, []).append(row)
+    return overrides
 
 
 def _same(first: Shift, second: Shift) -> bool:

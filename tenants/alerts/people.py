@@ -27,7 +27,7 @@ READ: Final = "alerts:people:read"
 _PEOPLE: Final = sql.SQL("""
 SELECT p.uuid, p.sex, p.birthdate, q.expected_date, v.copies, v.day, present.to_status, c.came_on, count(*) OVER ()
 FROM patients p
-LEFT JOIN predictions q ON %(on_lists)s AND q.patient_uuid = p.uuid AND q.as_of = %(day)s
+LEFT JOIN predictions q ON %(on_lists)s AND q.patient_uuid = p.uuid AND q.as_of = %(day)s AND q.kind = %(kind)s
 LEFT JOIN LATERAL (
     SELECT o.value_numeric AS copies, o.obs_datetime::date AS day FROM observations o
     WHERE o.patient_uuid = p.uuid AND o.variable_name = 'viral_load' AND o.known_to IS NULL AND NOT o.voided
@@ -99,6 +99,7 @@ def read_people(session: TenantSession, alert_id: UUID, paging: PageRequest) -> 
         "people": uuid_array(alert.patients),
         "on_lists": alert.alert_type in ON_LISTS,
         "day": alert.data_date,
+        "kind": "at_risk" if alert.alert_type == "risk_high" else "to_trace",
         "most": paging.limit,
         "start": paging.offset,
     }

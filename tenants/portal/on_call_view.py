@@ -15,7 +15,7 @@ from core.web.texts import gettext as _
 from core.web.texts import shown_date, shown_day, shown_month
 from tenants.alerts import management
 from tenants.alerts.models import OnCallRota
-from tenants.alerts.oncall import now_and_next, overrides_of, timeline
+from tenants.alerts.oncall import now_and_next, overrides_by_rota, overrides_of, timeline
 from tenants.alerts.quiet import at_minute
 
 if TYPE_CHECKING:
@@ -98,7 +98,11 @@ class Calendar:
 
 def turns_of(session: TenantSession, moment: datetime) -> list[Turn]:
     """Return every rota with its turns, in the order in which they were made."""
-    return [Turn(rota, *now_and_next(session, rota, moment)) for rota in management.list_of(session, OnCallRota)]
+    overrides, zone = overrides_by_rota(session, moment), session.tenant.time_zone
+    return [
+        Turn(rota, *now_and_next(rota, overrides.get(rota.id, []), zone, moment))
+        for rota in management.list_of(session, OnCallRota)
+    ]
 
 
 def calendar_of(session: TenantSession, rota: OnCallRota, span: str, day: date, moment: datetime) -> Calendar:
