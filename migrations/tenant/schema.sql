@@ -102,6 +102,7 @@ CREATE TABLE alerts (
     patients UUID[] DEFAULT '{}' NOT NULL, 
     count INTEGER DEFAULT 0 NOT NULL, 
     facts JSONB DEFAULT '{}' NOT NULL, 
+    digest_id UUID, 
     snoozed_until TIMESTAMP WITH TIME ZONE, 
     notify_at TIMESTAMP WITH TIME ZONE, 
     notified_at TIMESTAMP WITH TIME ZONE, 

@@ -11,13 +11,14 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import and_, col, select
 
 from core import audit
 from core.clock import now
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.identity.principal import actor_of_person
 from tenants.alerts.history import announce, note
+from tenants.alerts.kinds import DIGEST
 from tenants.alerts.models import OPEN, Alert
 from tenants.alerts.notifying import notify, notify_of_act
 from tenants.records.reach import whole_facility_within_reach
@@ -50,8 +51,14 @@ def find_alert(session: TenantSession, alert_id: UUID, *, lock: bool = False) ->
 
 
 def within_reach(session: TenantSession) -> Any:  # noqa: ANN401 - a condition
-    """The condition of alerts within reach: of reached facilities; those without one for who reaches everything."""
-    return True if session.reach.everything else whole_facility_within_reach(session, col(Alert.facility_uuid))
+    """The condition of alerts within reach: of reached facilities; those without one for who reaches everything.
+
+    Digests stand for alerts in channels only: nobody reaches them here.
+    """
+    no_digest = Alert.alert_type != DIGEST
+    if session.reach.everything:
+        return no_digest
+    return and_(no_digest, whole_facility_within_reach(session, col(Alert.facility_uuid)))
 
 
 def acknowledge(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from core.clock import now
-from tenants.alerts import channels
+from tenants.alerts import channels, digests
 from tenants.alerts.history import note
+from tenants.alerts.kinds import DIGEST
 from tenants.alerts.models import AlertPolicy, OnCallRota
 from tenants.alerts.notifying import ask_step, deferred_until, deliver
 from tenants.alerts.oncall import on_call
@@ -33,7 +34,8 @@ def take_step(session: TenantSession, alert: Alert) -> None:
         session.add(alert)
         return
     present = now()
-    until, _ = deferred_until(session, alert, present)
+    is_digest = alert.alert_type == DIGEST
+    until = digests.deferred_until(session, alert, present) if is_digest else deferred_until(session, alert, present)[0]
     if until is not None or (alert.step_at is not None and alert.step_at > present):
         alert.step_at = max(until or present, alert.step_at or present)
         session.add(alert)
@@ -56,7 +58,8 @@ def take_step(session: TenantSession, alert: Alert) -> None:
     if reached and channel is not None:
         deliver(session, alert, "trigger", [channel])
     detail = {"step": taken + 1, "person": person, "reached": reached}
-    note(session, alert, "escalated", detail, actor="system:alerts")
+    for row in (alert, *(digests.unanswered(session, alert) if is_digest else ())):
+        note(session, row, "escalated", detail, actor="system:alerts")
     if alert.step_at is not None:
         ask_step(session, alert)
 

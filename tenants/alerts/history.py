@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlmodel import col, select
+from sqlmodel import and_, col, or_, select
 
 from core.clock import now
 from core.events.outbox import publish_after_commit
@@ -51,7 +51,16 @@ def history_of(session: TenantSession, alert_id: UUID) -> list[AlertEvent]:
     return list(session.exec(query.order_by(col(AlertEvent.at), col(AlertEvent.id))))
 
 
-def deliveries_of(session: TenantSession, alert_id: UUID) -> list[AlertDelivery]:
-    """Return what channels were notified of an alert, oldest first."""
-    query = select(AlertDelivery).where(AlertDelivery.alert_uuid == alert_id)
+def deliveries_of(session: TenantSession, alert: Alert) -> list[AlertDelivery]:
+    """Return what channels were notified of an alert, or of its digest while the alert lasted, oldest first."""
+    delivery: Any = AlertDelivery
+    while_it_lasted = [delivery.created_at >= alert.created_at]
+    if alert.resolved_at is not None:
+        while_it_lasted.append(or_(delivery.created_at <= alert.resolved_at, delivery.act == "resolve"))
+    query = select(AlertDelivery).where(
+        or_(
+            delivery.alert_uuid == alert.uuid,
+            and_(delivery.alert_uuid == alert.digest_id, *while_it_lasted),
+        )
+    )
     return list(session.exec(query.order_by(col(AlertDelivery.id))))

@@ -13,12 +13,24 @@ from core.clock import now, today
 from core.deliveries import ENDED, begin, record
 from core.events.signals import signal_after_commit
 from core.jobs import Retry, enqueue, job
-from tenants.alerts import channels, escalation
+from tenants.alerts import channels, digests, escalation
 from tenants.alerts.findings import FOUND_BY, on_lists
 from tenants.alerts.kinds import ON_LISTS
 from tenants.alerts.messages import message_of
 from tenants.alerts.models import OPEN, Alert, AlertDelivery
-from tenants.alerts.notifying import DELIVER, ESCALATE, NOTIFY, ask, ask_notice, ask_step, notify
+from tenants.alerts.notifying import (
+    DELIVER,
+    DIGESTS,
+    ESCALATE,
+    NOTIFY,
+    ask,
+    ask_digest,
+    ask_notice,
+    ask_step,
+    is_gathered,
+    lock_alerts,
+    notify,
+)
 from tenants.alerts.rules import get_rule
 from tenants.alerts.signals import apply_signals
 from tenants.cohort.service import cohort_settings
@@ -82,17 +94,28 @@ def notify_later(context: JobContext, payload: dict[str, Any]) -> None:
         row = locked(session, UUID(payload["alert_id"]))
         context.finish(session)
         if row is not None and row.status in OPEN and row.notify_at is not None:
-            if row.notify_at <= now():
+            if row.notify_at > now():
+                ask_notice(session, row)
+            elif is_gathered(row):
+                ask_digest(session, row)
+            else:
                 row.status, row.snoozed_until = "open", None
                 notify(session, row)
-            else:
-                ask_notice(session, row)
+
+
+@job(DIGESTS, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
+def update_digest(context: JobContext, payload: dict[str, Any]) -> None:
+    """Send the alerts about the people of a facility that are due, in one message for each channel."""
+    with context.session() as session:
+        digests.update(session, UUID(payload["facility_id"]))
+        context.finish(session)
 
 
 @job(ESCALATE, retry=Retry(8), lease=timedelta(minutes=1), time_limit=timedelta(minutes=10))
 def escalate(context: JobContext, payload: dict[str, Any]) -> None:
     """Take the next step of an alert's escalation, if nobody has acknowledged the alert."""
     with context.session() as session:
+        lock_alerts(session)
         row = locked(session, UUID(payload["alert_id"]))
         context.finish(session)
         if row is not None and row.status == "open" and row.step_at is not None and row.step == payload["step"]:
@@ -132,24 +155,26 @@ def deliver(context: JobContext, payload: dict[str, Any]) -> None:
     """Send one message about an alert to one channel. Between the steps no transaction is open."""
     delivery_id = UUID(payload["delivery_id"])
     with context.session() as session:
-        prepared = _prepare(session, delivery_id)
-        if prepared is None:
+        attempt = _attempt(session, delivery_id)
+        if attempt is None:
             context.finish(session)
             _ask_again(session, delivery_id)
             return
-    repeatable = channels.is_repeatable(context.tenant, prepared.channel_id, prepared.message)
+    message = channels.prepare(context.tenant, attempt.channel_id, attempt.message)
     with context.session() as session:
-        row = begin(session, AlertDelivery, delivery_id, repeatable=repeatable)
+        row = begin(session, AlertDelivery, delivery_id, repeatable=message.repeatable)
         if row is None:
             context.finish(session)
             _ask_again(session, delivery_id)
             return
-    outcome = channels.send(context.tenant, prepared.channel_id, prepared.message)
+        message.count(session)
+    outcome = message.send()
     with context.session() as session:
         record(session, AlertDelivery, delivery_id, outcome)
         signal_after_commit(session)
         context.finish(session)
         _ask_again(session, delivery_id)
+    message.judge(outcome)  # last: a worker that dies before it has recorded leaves the delivery unknown
 
 
 def locked(session: TenantSession, alert_id: UUID) -> Alert | None:
@@ -158,7 +183,7 @@ def locked(session: TenantSession, alert_id: UUID) -> Alert | None:
     return session.exec(query.execution_options(populate_existing=True)).first()
 
 
-def _prepare(session: TenantSession, delivery_id: UUID) -> _Attempt | None:
+def _attempt(session: TenantSession, delivery_id: UUID) -> _Attempt | None:
     """Return the message to send; None if none is to be sent now."""
     query = select(AlertDelivery).where(AlertDelivery.id == delivery_id).with_for_update()
     row = session.exec(query).first()

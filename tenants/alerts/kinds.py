@@ -16,6 +16,10 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "low", "medium", "high", "cri
 """From the least to the greatest."""
 ON_LISTS: Final = ("risk_high", "late", "iit")
 """The rules that look at scorings."""
+PEOPLE: Final = (*ON_LISTS, "viral_load")
+"""The rules about people of a facility. Channels get their alerts in one message for each facility."""
+DIGEST: Final = "digest"
+"""The type of the alert that stands for these in channels. No rule raises it, and no list shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,12 @@ KINDS: Final[dict[str, RuleKind]] = {
 }
 
 
+def rank(severity: str) -> int:
+    """Return the place of a severity in their order, from the least."""
+    order: tuple[str, ...] = SEVERITIES
+    return order.index(severity)
+
+
 def at_least(severity: str, least: str) -> bool:
     """Return whether a severity is at or above another."""
-    order: tuple[str, ...] = SEVERITIES
-    return order.index(severity) >= order.index(least)
+    return rank(severity) >= rank(least)

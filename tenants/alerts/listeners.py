@@ -10,7 +10,7 @@ from core import telemetry
 from core.clock import now
 from core.errors import AppError
 from core.jobs import enqueue
-from tenants.alerts import acts
+from tenants.alerts import acts, digests
 from tenants.alerts.jobs import CHECK
 from tenants.alerts.messages import PREFIX
 from tenants.alerts.notifying import was_notified
@@ -78,20 +78,36 @@ def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:
         session: the publisher's transaction.
         event: ``instance_id``: the channel; ``acts``: what was done, each a ``plugins.sdk.ChannelAct``.
     """
+    channel_id = UUID(str(event["instance_id"]))
     for act in event["acts"]:
         try:
-            _do(session, event["instance_id"], act)
-        except (AppError, ValueError) as error:
+            concerned = _concerned(session, channel_id, act)
+        except ValueError as error:
+            concerned = []
             log.info("an act in a channel was not done", act=act.act, error=type(error).__name__)
+        for alert_id in concerned:
+            try:
+                _do(session, alert_id, channel_id, act)
+            except AppError as error:
+                log.info("an act in a channel was not done", act=act.act, error=type(error).__name__)
 
 
-def _do(session: TenantSession, instance_id: UUID | str, act: Any) -> None:  # noqa: ANN401 - of the SDK
+def _concerned(session: TenantSession, channel_id: UUID, act: Any) -> list[UUID]:  # noqa: ANN401 - of the SDK
+    """The alerts on which a channel acts: the one of the key, or those that it got in the digest of the key.
+
+    Raises:
+        ValueError: the key is not one of ours.
+    """
     if not act.key.startswith(PREFIX):
-        return
-    alert_id, channel_id = UUID(act.key.removeprefix(PREFIX)), UUID(str(instance_id))
+        return []
+    alert_id = UUID(act.key.removeprefix(PREFIX))
     if not was_notified(session, alert_id, channel_id):
         log.info("a channel acted on an alert of which it was not notified", act=act.act)
-        return
+        return []
+    return digests.concerned(session, alert_id, act.act)
+
+
+def _do(session: TenantSession, alert_id: UUID, channel_id: UUID, act: Any) -> None:  # noqa: ANN401 - of the SDK
     actor, who = f"channel:{channel_id}", _shown_name(act.who)
     if act.act in ("acknowledge", "assign"):
         acts.acknowledge(session, alert_id, source="channel", actor=actor, who=who)

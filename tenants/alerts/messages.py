@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import urlencode
 
 from core.mail.letters import address
 from core.tenancy import settings as tenant_settings
 from core.web.texts import gettext as _
-from core.web.texts import reading_in, shown_date
+from core.web.texts import reading_in, shown_date, shown_number
 from plugins.sdk import Alert as Message
-from tenants.alerts.kinds import KINDS
+from tenants.alerts.kinds import DIGEST, KINDS
 from tenants.alerts.settings import AlertSettings
-from tenants.alerts.words import title_of
+from tenants.alerts.words import counted, digest_title, title_of
 from tenants.records.models import Facility
 
 if TYPE_CHECKING:
@@ -37,10 +38,16 @@ def message_of(session: TenantSession, alert: Alert, act: str, reference: str = 
     """
     facility = None if alert.facility_uuid is None else session.get(Facility, alert.facility_uuid)
     name = "" if facility is None else facility.name or facility.datim_id
-    kind = KINDS[alert.alert_type]
+    path = f"/alerts/{alert.uuid}"
     with reading_in(tenant_settings.get(session, AlertSettings).channel_language):
         text = _("Data to {day}.").format(day=shown_date(alert.data_date)) if alert.data_date else ""
-        title, rule = title_of(alert, name), _(kind.title)
+        if alert.alert_type == DIGEST:
+            counts = _counts(alert)
+            title, path = digest_title(counts, name), _list_of(facility, act)
+            facts = {_(KINDS[rule].title): shown_number(count) for rule, count in counts.items()}
+            text = "\n".join(filter(None, (*(counted(rule, count) for rule, count in counts.items()), text)))
+        else:
+            title, facts = title_of(alert, name), {"rule": _(KINDS[alert.alert_type].title)}
     return Message(
         id=str(alert.uuid),
         act=cast('Literal["trigger", "acknowledge", "resolve"]', act),
@@ -48,11 +55,23 @@ def message_of(session: TenantSession, alert: Alert, act: str, reference: str = 
         severity=cast('Literal["info", "low", "medium", "high", "critical"]', alert.severity),
         title=title,
         text=text,
-        url=address(f"/alerts/{alert.uuid}"),
+        url=address(path),
         stream=cast('Literal["clinical", "platform"]', alert.stream),
         facility=name,
         count=max(1, alert.count),
         occurred_at=alert.created_at,
-        facts={"rule": rule},
+        facts=facts,
         reference=reference,
     )
+
+
+def _counts(digest: Alert) -> dict[str, int]:
+    """The people of each rule of a digest, in the order of the rules."""
+    return {rule: digest.facts["rules"][rule] for rule in KINDS if rule in digest.facts["rules"]}
+
+
+def _list_of(facility: Facility | None, act: str) -> str:
+    """The path of the alerts that a digest stands for."""
+    place = {} if facility is None else {"facility": facility.datim_id}
+    query = urlencode({**place, **({"status": "all"} if act == "resolve" else {})})
+    return f"/alerts?{query}" if query else "/alerts"

@@ -50,7 +50,7 @@ class Alert(_EarlierColumns, TenantBase, table=True):
     Attributes:
         version_id: changes with every write; the row's ETag.
         stream: ``clinical`` or ``platform``.
-        alert_type: the kind of the rule that raised it.
+        alert_type: the kind of the rule that raised it; ``digest`` for what channels get of several.
         subject: what a platform alert is about, such as the kind of a job; empty for a facility's.
         facility_uuid: the facility; None if it concerns none.
         patients: the people that it groups. They never leave the platform.
@@ -63,6 +63,7 @@ class Alert(_EarlierColumns, TenantBase, table=True):
             defer it.
         notified_at: when the channels were last notified.
         policy_id, step, step_at: its escalation policy, the next step, and when it is due.
+        digest_id: the digest in which channels got it; see ``tenants.alerts.digests``.
         assigned_to: the person who looks after it, as an actor.
         round: how often the channels were notified that it is there.
         resolution: ``person``, ``channel`` or ``cause_ended``.
@@ -99,6 +100,7 @@ class Alert(_EarlierColumns, TenantBase, table=True):
     facts: dict[str, Any] = _json("{}")
     data_date: date | None = Field(default=None, sa_type=Date)
     dedupe_key: str | None = Field(default=None, sa_type=Text)
+    digest_id: UUID | None = None
     assigned_to: str | None = Field(default=None, sa_type=Text)
     assigned_at: datetime | None = Field(default=None, sa_type=STAMP)
     acknowledged_by: str | None = Field(default=None, sa_type=Text)

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, or_, select
 
 from core.clock import now
+from core.database.locks import lock_own
 from core.jobs import enqueue
 from core.tenancy import settings as tenant_settings
 from tenants.alerts import channels
 from tenants.alerts.history import note
-from tenants.alerts.kinds import at_least
+from tenants.alerts.kinds import PEOPLE, at_least
 from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute, AlertSilence
 from tenants.alerts.quiet import quiet_until
 from tenants.alerts.settings import AlertSettings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 DELIVER: Final = "alerts.deliver"
 NOTIFY: Final = "alerts.notify"
 ESCALATE: Final = "alerts.escalate"
+DIGESTS: Final = "alerts.digest"
+LOCK: Final = "alerts"
 UNROUTED: Final = "medium"
 """The least severity of alerts that every channel gets where a tenant has no route."""
 _MOST_DEFERRALS: Final = 50
@@ -43,15 +46,40 @@ class Targets:
 
 
 def notify(session: TenantSession, alert: Alert, *, moment: datetime | None = None) -> None:
-    """Notify channels that an alert is there: now, or when a silence, a snooze or quiet hours end."""
+    """Notify channels that an alert is there: now, or when a silence, a snooze or quiet hours end.
+
+    An alert about people waits for the job of its facility's digest, which sends it with the others.
+    """
     present = moment or now()
-    until, why = deferred_until(session, alert, present)
-    if until is not None:
-        alert.notify_at = until
-        note(session, alert, "deferred", {"until": until.isoformat(), "why": why})
-        ask_notice(session, alert)
+    if has_to_wait(session, alert, present):
         return
-    targets = targets_of(session, alert, present)
+    if is_gathered(alert):
+        alert.notify_at = present
+        session.add(alert)
+        session.flush()
+        ask_digest(session, alert)
+        return
+    detail = send_round(session, alert, targets_of(session, alert, present), present)
+    note(session, alert, "notified", detail)
+
+
+def has_to_wait(session: TenantSession, alert: Alert, moment: datetime) -> bool:
+    """Defer an alert whose channels may not be notified at a moment; return whether it was deferred."""
+    until, why = deferred_until(session, alert, moment)
+    if until is not None:
+        defer(session, alert, until, why)
+    return until is not None
+
+
+def defer(session: TenantSession, alert: Alert, until: datetime, why: str) -> None:
+    """Have an alert notify its channels later."""
+    alert.notify_at = until
+    note(session, alert, "deferred", {"until": until.isoformat(), "why": why})
+    ask_notice(session, alert)
+
+
+def send_round(session: TenantSession, alert: Alert, targets: Targets, present: datetime) -> dict[str, Any]:
+    """Write a round of messages that an alert is there, and begin its escalation; return figures for the history."""
     alert.notify_at, alert.notified_at = None, present
     policy = None if targets.policy is None else session.get(AlertPolicy, targets.policy)
     if policy is not None and policy.steps:
@@ -59,7 +87,7 @@ def notify(session: TenantSession, alert: Alert, *, moment: datetime | None = No
         alert.step_at = present + timedelta(minutes=policy.steps[0]["after_minutes"])
         ask_step(session, alert)
     deliver(session, alert, "trigger", targets.channels)
-    note(session, alert, "notified", {"channels": len(targets.channels), "policy": policy is not None})
+    return {"channels": len(targets.channels), "policy": policy is not None}
 
 
 def deliver(session: TenantSession, alert: Alert, act: str, chosen: Iterable[UUID]) -> None:
@@ -76,7 +104,13 @@ def deliver(session: TenantSession, alert: Alert, act: str, chosen: Iterable[UUI
 
 
 def notify_of_act(session: TenantSession, alert: Alert, act: str) -> None:
-    """Notify the channels that were notified of the alert that it was acknowledged or resolved."""
+    """Notify the channels that were notified of the alert that it was acknowledged or resolved.
+
+    For an alert about people, its digest says so once it concerns all of them.
+    """
+    if is_gathered(alert):
+        ask_digest(session, alert)
+        return
     query: Any = select(AlertDelivery.channel_id).where(
         AlertDelivery.alert_uuid == alert.uuid, AlertDelivery.act == "trigger"
     )
@@ -102,6 +136,28 @@ def ask(session: TenantSession, delivery_id: UUID, due: datetime | None = None) 
 def ask_notice(session: TenantSession, alert: Alert) -> None:
     """Have an alert look at its ``notify_at`` whether channels are to be notified."""
     enqueue(session, NOTIFY, {"alert_id": str(alert.uuid)}, run_after=alert.notify_at, dedupe_key=str(alert.uuid))
+
+
+def ask_digest(session: TenantSession, alert: Alert) -> None:
+    """Have the digest of an alert's facility brought up to date, once for each transaction.
+
+    There is no ``dedupe_key``: a job that runs may have looked before this transaction commits.
+    """
+    asked: set[UUID | None] = session.info.setdefault(DIGESTS, set())
+    if alert.facility_uuid not in asked:
+        asked.add(alert.facility_uuid)
+        enqueue(session, DIGESTS, {"facility_id": str(alert.facility_uuid)})
+
+
+def is_gathered(alert: Alert) -> bool:
+    """Return whether channels get an alert in the digest of its facility."""
+    return alert.alert_type in PEOPLE and alert.facility_uuid is not None
+
+
+def lock_alerts(session: TenantSession) -> None:
+    """Wait until no other transaction looks at rules, updates a digest or takes a step; these lock many alerts."""
+    with session.cursor() as cursor:
+        lock_own(cursor, LOCK)
 
 
 def ask_step(session: TenantSession, alert: Alert) -> None:

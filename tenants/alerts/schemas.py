@@ -47,6 +47,11 @@ class AlertOut(BaseModel):
     )
     resolved_at: datetime | None = Field(description="When it ended.", examples=[None])
     resolution: Literal["person", "channel", "cause_ended"] | None = Field(description="Why it ended.", examples=[None])
+    digest_id: UUID | None = Field(
+        description="Alerts about the people of a facility reach channels in one message. This is its id there, and"
+        " its key is `iit-` and this id; null before the first message.",
+        examples=[None],
+    )
     created_at: datetime = Field(description="When it was raised.")
 
 
@@ -175,3 +180,4 @@ class AlertFilter:
     facility: Annotated[str | None, Query(description="DATIM id of the facility.", max_length=100)] = None
     assigned_to: Annotated[UUID | None, Query(description="Assigned to this person.")] = None
     ended: Annotated[bool | None, Query(description="Only resolved alerts, or with false only the others.")] = None
+    digest: Annotated[UUID | None, Query(description="Those that channels got in this digest.")] = None

@@ -47,6 +47,7 @@ def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest
             (Alert.stream, chosen.stream),
             (Alert.severity, chosen.severity),
             (Alert.alert_type, chosen.rule),
+            (Alert.digest_id, chosen.digest),
         )
         if value is not None
     ]
@@ -84,7 +85,7 @@ def get_detail(session: TenantSession, alert_id: UUID) -> AlertDetail:
     row = find_alert(session, alert_id)
     head = shown(session, [row])[0]
     history = [AlertEventOut.model_validate(each) for each in history_of(session, alert_id)]
-    deliveries = [AlertDeliveryOut.model_validate(each) for each in deliveries_of(session, alert_id)]
+    deliveries = [AlertDeliveryOut.model_validate(each) for each in deliveries_of(session, row)]
     return AlertDetail(**head.model_dump(), history=history, deliveries=deliveries)
 
 

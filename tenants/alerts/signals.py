@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
 from core.clock import now
-from core.database.locks import lock_own
+from tenants.alerts import digests
 from tenants.alerts.acts import end
 from tenants.alerts.history import announce, note
 from tenants.alerts.models import OPEN, Alert
-from tenants.alerts.notifying import ask_notice, notify
+from tenants.alerts.notifying import ask_notice, defer, lock_alerts, notify
 from tenants.alerts.outcomes import RULES, outcomes_of
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from tenants.alerts.rules import Rule
-
-LOCK: Final = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Signal:
 def apply_signals(
     session: TenantSession, rule: Rule, signals: Sequence[Signal], *, data_date: date | None = None, whole: bool
 ) -> list[Alert]:
-    """Open or update an alert for each signal; return those that notified their channels.
+    """Open or update an alert for each signal; return those that are new to their channels.
 
     Args:
         session: a transaction of the tenant.
@@ -61,8 +59,7 @@ def apply_signals(
         data_date: the date to which its data run.
         whole: whether these are all that the rule finds now. Alerts without a signal are then resolved.
     """
-    with session.cursor() as cursor:
-        lock_own(cursor, LOCK)
+    lock_alerts(session)
     query = select(Alert).where(Alert.alert_type == rule.kind.name, col(Alert.status).in_(OPEN)).with_for_update()
     known = {row.dedupe_key: row for row in session.exec(query.execution_options(populate_existing=True)).all()}
     notified = []
@@ -84,8 +81,7 @@ def apply_signals(
 
 def end_signal(session: TenantSession, rule: Rule, subject: str) -> None:
     """Resolve the alert about one thing of the platform, because its cause has ended."""
-    with session.cursor() as cursor:
-        lock_own(cursor, LOCK)
+    lock_alerts(session)
     key = Signal(subject=subject).key(rule.kind.name)
     query = select(Alert).where(Alert.dedupe_key == key, col(Alert.status).in_(OPEN)).with_for_update()
     for row in session.exec(query.execution_options(populate_existing=True)).all():
@@ -108,7 +104,11 @@ def _open(session: TenantSession, rule: Rule, signal: Signal, data_date: date | 
     )
     note(session, row, "opened", {"count": signal.count}, actor="system:alerts")
     announce(session, row, "opened")
-    notify(session, row)
+    pause = digests.pause_until(session, row)
+    if pause is None:
+        notify(session, row)
+    else:
+        defer(session, row, pause, "gathered")
     return row
 
 

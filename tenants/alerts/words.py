@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.web.texts import form_for, marked_forms, ngettext, shown_month, shown_number, shown_share
 from core.web.texts import gettext as _
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenants.alerts.models import Alert
+
+_COUNTED: Final = {
+    "risk_high": marked_forms("{count} person to call first", "{count} people to call first"),
+    "late": marked_forms("{count} person is late", "{count} people are late"),
+    "iit": marked_forms("{count} person newly interrupted", "{count} people newly interrupted"),
+    "viral_load": marked_forms("{count} laboratory result to act on", "{count} laboratory results to act on"),
+}
+_SHORT: Final = {
+    "risk_high": marked_forms("{count} to call first", "{count} to call first"),
+    "late": marked_forms("{count} late", "{count} late"),
+    "iit": marked_forms("{count} newly interrupted", "{count} newly interrupted"),
+    "viral_load": marked_forms("{count} laboratory result", "{count} laboratory results"),
+}
+
+
+def counted(rule: str, count: int) -> str:
+    """Return how many people a rule about people has found, in the reader's language."""
+    return ngettext(*_COUNTED[rule], count)
+
+
+def digest_title(counts: Mapping[str, int], facility: str) -> str:
+    """Return a digest in one line, which an SMS can hold.
+
+    Args:
+        counts: rule -> people, in order; not empty.
+        facility: name of the facility.
+    """
+    if len(counts) == 1:
+        ((rule, count),) = counts.items()
+        line = counted(rule, count)
+        return f"{line} ({facility})" if facility else line
+    line = ", ".join(ngettext(*_SHORT[rule], count) for rule, count in counts.items())
+    return _("{facility}: {counts}").format(facility=facility, counts=line) if facility else line
 
 
 def title_of(alert: Alert, facility: str) -> str:
@@ -20,14 +55,8 @@ def title_of(alert: Alert, facility: str) -> str:
         facility: name of its facility; empty if it has none.
     """
     count = shown_number(alert.count)
-    if alert.alert_type == "risk_high":
-        text = ngettext("{count} person to call first", "{count} people to call first", alert.count)
-    elif alert.alert_type == "late":
-        text = ngettext("{count} person is late", "{count} people are late", alert.count)
-    elif alert.alert_type == "iit":
-        text = ngettext("{count} person newly interrupted", "{count} people newly interrupted", alert.count)
-    elif alert.alert_type == "viral_load":
-        text = ngettext("{count} laboratory result to act on", "{count} laboratory results to act on", alert.count)
+    if alert.alert_type in _COUNTED:
+        text = counted(alert.alert_type, alert.count)
     elif alert.alert_type == "no_data" and "source" in alert.facts:
         text = _("No new file comes from {source}")
     elif alert.alert_type == "no_data":

@@ -14,6 +14,7 @@ from core.jobs.worker import drain
 from core.tenancy import list_tenants
 from tenants.alerts import acts
 from tenants.alerts.history import history_of
+from tenants.alerts.kinds import PEOPLE
 from tenants.alerts.models import Alert
 from tenants.alerts.service import shown
 from tenants.demo.past import CASE_MANAGER, NAMESPACE, who_follows
@@ -86,7 +87,8 @@ def _posts(lists: dict[str, Any], day: date) -> Iterator[tuple[str, AttemptPost]
 
 def _alerts(session: TenantSession) -> list[dict[str, Any]]:
     """The alerts of the lists, with how many of their people came back; the case manager looks after those open."""
-    rows = session.exec(select(Alert).where(Alert.stream == "clinical").order_by(col(Alert.created_at))).all()
+    query = select(Alert).where(col(Alert.alert_type).in_(PEOPLE)).order_by(col(Alert.created_at))
+    rows = session.exec(query).all()
     lines = []
     for row, alert in zip(rows, shown(session, rows), strict=True):
         returned = sum(entry.detail.get("returned", 0) for entry in history_of(session, row.uuid))

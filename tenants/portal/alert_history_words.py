@@ -30,6 +30,7 @@ _WAITS: Final = {
     "snoozed": marked("snoozed until {time}"),
     "silenced": marked("silenced until {time}"),
     "quiet": marked("quiet hours until {time}"),
+    "gathered": marked("with the facility's next message, at {time}"),
 }
 _HOUR, _DAY = 60, 60 * 24
 

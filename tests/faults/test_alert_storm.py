@@ -17,3 +17,4 @@ def test_each_alert_is_delivered_once_though_workers_are_killed(own_services):
     report = storm(tenant, alerts=ALERTS, pause=(0.2, 1.0), seed=seed)
     assert report.problems == [], report
     assert report.opened == ALERTS
+    assert 0 <= report.arrived <= report.unknown

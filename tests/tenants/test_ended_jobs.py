@@ -241,6 +241,7 @@ CASES = {
     "alerts.deliver": Case(
         begin_delivery, of_delivery, ("waiting", None), ("failed", "given_up"), ("failed", "discarded")
     ),
+    "alerts.digest": leaves_nothing("alerts.digest"),
     "alerts.escalate": leaves_nothing("alerts.escalate"),
     "alerts.notify": leaves_nothing("alerts.notify"),
     "cohort.rebuild": Case(begin_rebuild, of_rebuild, (True, ""), (True, WHY), (True, DISCARDED)),

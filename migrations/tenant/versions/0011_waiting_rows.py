@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 133 steps."""
+    """Take 134 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -101,6 +101,7 @@ def upgrade() -> None:
         "alerts",
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
+    op.add_column("alerts", sa.Column("digest_id", sa.Uuid(), nullable=True))
     op.add_column("alerts", sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("alerts", sa.Column("notify_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("alerts", sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True))

@@ -46,12 +46,24 @@ class Receiver:
         return answer
 
 
+class Prepared:
+    """A message for the receiver, as the sender prepares it."""
+
+    def __init__(self, receiving, message):
+        self.repeatable, self.send = receiving.repeatable, lambda: receiving.send(*message)
+
+    def count(self, session):
+        """Meter nothing."""
+
+    def judge(self, outcome):
+        """Judge nothing."""
+
+
 @pytest.fixture
 def receiver(monkeypatch):
     receiving = Receiver()
     monkeypatch.setattr(channels, "list_channels", lambda _session: receiving.channels)
-    monkeypatch.setattr(channels, "is_repeatable", lambda *_: receiving.repeatable)
-    monkeypatch.setattr(channels, "send", receiving.send)
+    monkeypatch.setattr(channels, "prepare", lambda *message: Prepared(receiving, message))
     return receiving
 
 

@@ -1,7 +1,6 @@
 """Each alert reaches its channels once: through silences, quiet hours, escalation and the death of a worker."""
 
 from datetime import timedelta
-from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -13,7 +12,6 @@ from core.database import node_session, tenant_session
 from core.errors import Invalid
 from core.events import publish
 from core.jobs.worker import drain
-from core.plugins.errors import PluginFailed
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import ChannelAct, Outcome
 from tenants.alerts import acts, channels, management
@@ -115,15 +113,21 @@ def test_a_message_whose_worker_died_is_repeated_only_where_the_receiver_recogni
     assert deliveries(place)[0][:2] == ("trigger", state)
 
 
-def test_a_message_whose_plugin_failed_is_not_taken_for_repeatable(place, monkeypatch):
-    class Opened:
-        settings: ClassVar = {}
+def test_a_worker_that_dies_before_a_request_can_leave_makes_nothing_unknown(place, raised, receiver, monkeypatch):
+    whole, died = channels.prepare, []
 
-        def call(self, *_):
-            raise PluginFailed("it has no process")
+    def dying(*message):
+        if not died:
+            died.append(True)
+            raise SystemError("the worker dies while the plugin describes the request")
+        return whole(*message)
 
-    monkeypatch.setattr(channels, "open_instance", lambda *_: Opened())
-    assert not channels.is_repeatable(place, uuid4(), None)
+    monkeypatch.setattr(channels, "prepare", dying)
+    raised()
+    drain(place)
+    assert (deliveries(place), receiver.calls) == ([("trigger", "waiting", None)], [])
+    run(place)
+    assert (deliveries(place), receiver.acts) == ([("trigger", "sent", None)], ["trigger"])
 
 
 def test_a_refused_message_is_tried_again_later_and_the_acts_after_it_wait(place, raised, receiver):
