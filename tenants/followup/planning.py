@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from core import audit
 from core.clock import now, today
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
+from core.identity.principal import person_of_actor
 from core.privacy import vault
 from core.web.cursors import Sort
 from core.web.paging import Page
@@ -192,10 +193,10 @@ def _check_open(row: Intervention) -> None:
 
 
 def _person(session: TenantSession, patient: UUID, asked: UUID | None) -> UUID | None:
-    """Who does it: the person asked for, or who follows the patient."""
+    """Who does it: the person asked for, or who follows the patient; if nobody does, the person who plans it."""
     if asked is None:
         row = session.get(PatientAssignment, patient)
-        return None if row is None else row.person_id
+        return person_of_actor(session.actor) if row is None else row.person_id
     if asked not in {one.id for one in assignments.assignees(session, patient)}:
         problem = FieldError("body.person_id", "cannot follow this patient", "Choose one of the patient's assignees.")
         detail = "the intervention cannot be planned for this person"

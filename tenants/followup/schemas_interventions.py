@@ -33,7 +33,8 @@ class InterventionPost(BaseModel):
     )
     person_id: UUID | None = Field(
         default=None,
-        description="Who does it: one of the patient's assignees; who follows the patient when left out.",
+        description="Who does it: one of the patient's assignees. When left out, who follows the patient; if nobody "
+        "does, the person who plans it.",
         examples=[None],
     )
     note: str | None = Field(
