@@ -44,7 +44,7 @@ GROUPS: Final = {
 
 
 _MISTAKES: Final = {
-    "share": marked("Write a share above 0 and up to 50 %."),
+    "share": marked("Write a share above 0 and up to 50%."),
     "approved_by": marked("Write who approved it."),
     "reference": marked("Write the reference of the approval."),
     "approved_on": marked("Give a day up to today."),
@@ -105,6 +105,7 @@ def show_effect(
         finding=_finding(report.difference),
         enough=effect.ENOUGH,
         held_out=report.held_out.people,
+        settled=any(share.people for share in groups.values()),
         rows=[_row(_(GROUPS[name]), share) for name, share in groups.items() if name != "held_out" or share.people],
         may_hold_out="holdout.manage" in principal.permissions and principal.reach.everything,
     )

@@ -30,7 +30,7 @@ from tenants.messages.schemas import (
 )
 from tenants.portal import admin_words, patient_words
 from tenants.portal import message_words as words
-from tenants.portal.words import unnamed
+from tenants.portal.words import names_of_patients, unnamed
 from tenants.records.ids import new_uuid
 from tenants.records.schemas import PatientOut
 from tenants.records.service import patient_of_id, read_patient
@@ -76,6 +76,9 @@ def show_messages(
         part = service.find(session, wanted, PageRequest(number, PAGE_SIZE, sort=service.NEWEST_FIRST))
         messages = service.shown(session, part.rows, "list")
         waiting = service.waiting_for_reader(session) if may_answer else []
+        known = {message.patient_id for message in messages} | {each.patient_id for each in waiting if each.patient_id}
+        may_name = "patients.read" in principal.permissions
+        names = names_of_patients(session, list(known)) if may_name else {}
     return page.render(
         "portal/messages.html",
         principal,
@@ -88,11 +91,11 @@ def show_messages(
         pages=max(1, -(-part.total // PAGE_SIZE)),
         address=lambda at: f"/messages?{urlencode({'state': wanted.state or '', 'page': at})}",
         words=words,
-        unnamed=unnamed,
+        title_of=lambda patient: names.get(patient) or unnamed(patient),
         done=done,
         zone=ZoneInfo(scope.tenant.time_zone),
         may_send="messages.send" in principal.permissions,
-        may_name="patients.read" in principal.permissions,
+        may_name=may_name,
         may_read_texts="templates.read" in principal.permissions,
     )
 

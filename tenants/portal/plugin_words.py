@@ -25,6 +25,13 @@ KIND_NAMES: Final = {
     "event-listener": marked("Event listeners"),
     "rag-source": marked("Knowledge sources"),
 }
+ONE_OF_KIND: Final = {
+    "alert-channel": marked("Alert channel"),
+    "sms-gateway": marked("SMS gateway"),
+    "importer": marked("Importer"),
+    "event-listener": marked("Event listener"),
+    "rag-source": marked("Knowledge source"),
+}
 KIND_USES: Final = {
     "alert-channel": marked("They carry alerts to the people on duty."),
     "sms-gateway": marked("They carry messages to patients and staff."),
@@ -71,6 +78,7 @@ REASONS: Final = {
     "BulkheadFull": marked("too many requests are under way"),
     "DeadlinePassed": marked("the time for the request was over"),
     "disabled": marked("it is switched off"),
+    "mail_not_configured": marked("the operator has set up no e-mail"),
     "secrets_missing": marked("its secrets are missing"),
 }
 """Codes of the platform -> what pages say. Other codes are those of a receiver, and stay as they are."""

@@ -1,5 +1,6 @@
 """The page of facilities' targets: those in force, a form for one, and a file for all."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -17,7 +18,7 @@ from core.web.pages import SEE_OTHER
 from core.web.problem_texts import shown_sentence
 from core.web.rejected_forms import RejectedForm
 from core.web.texts import gettext as _
-from core.web.texts import shown_month, shown_share
+from core.web.texts import marked, shown_month, shown_share
 from tenants.cohort import repository as cohort_repository
 from tenants.followup import targets, targets_file
 from tenants.followup.api_targets import TargetPut
@@ -29,6 +30,15 @@ router = APIRouter()
 Writer = Annotated[Principal, Depends(require("targets.write"))]
 HOME: Final = "/follow-up/targets"
 MOST_PROBLEMS: Final = 20
+_NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_SHARE: Final = marked("Give a share from 0 to 100%, or none.")
+_MISTAKES: Final = {
+    "facility": marked("Choose a clinic."),
+    "month": marked("Choose a month."),
+    "reached": _SHARE,
+    "returned": _SHARE,
+}
+"""Field of the form -> what to do if it is wrong."""
 
 
 class TargetForm(BaseModel):
@@ -46,12 +56,12 @@ class TargetForm(BaseModel):
         """The target that the form says.
 
         Raises:
-            ValueError: a share is not a number, or something is out of range.
+            ValidationError: a share is not a number, or something is out of range.
         """
         facts: dict[str, Any] = {"facility": self.facility, "month": f"{self.month[:7]}-01"}
         for name in ("reached", "returned"):
-            text = getattr(self, name).strip().rstrip("%")
-            facts[name] = float(text.replace(",", ".")) / 100 if text else None
+            text = getattr(self, name).strip().rstrip("%").strip().replace(",", ".")
+            facts[name] = float(text) / 100 if _NUMBER.fullmatch(text) else text or None
         body = TargetPut.model_validate(facts)
         return Target(body.facility, body.month, body.reached, body.returned)
 
@@ -71,8 +81,9 @@ def post_target(page: Page, _writer: Writer, scope: TenantScope, form: Annotated
             targets.set_target(session, target)
     except Invalid as error:
         problems = _problems(error)
-    except (ValidationError, ValueError):
-        problems = [_("Choose a clinic and a month, and give shares from 0 to 100 %, or none.")]
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors()}
+        problems = [(name, _(text)) for name, text in _MISTAKES.items() if name in wrong]
     else:
         return RedirectResponse(f"{HOME}?done=1", SEE_OTHER)
     return RejectedForm(lambda: _targets_page(page, scope, form, problems=problems))
@@ -93,18 +104,23 @@ def post_targets_file(
     return RedirectResponse(f"{HOME}?done={count}", SEE_OTHER)
 
 
-def _problems(error: AppError) -> list[str]:
-    """What is wrong, in words: each row of a file with its line and column."""
+def _problems(error: AppError) -> list[tuple[str, str]]:
+    """The field of the form, if it is one, and what is wrong: each row of a file with its line and column."""
     shown = []
     for one in error.errors[:MOST_PROBLEMS]:
         place = one.field.removeprefix("body.").removeprefix("csv.")
         text = f"{shown_sentence(one.problem)} {shown_sentence(one.remedy)}"
-        shown.append(f"{place}: {text}" if place.startswith("line ") else text)
+        shown.append(("", f"{place}: {text}") if place.startswith("line ") else (place * (place in _MISTAKES), text))
     return shown
 
 
 def _targets_page(
-    page: PageContext, scope: Scope, form: TargetForm, *, done: int | None = None, problems: Sequence[str] = ()
+    page: PageContext,
+    scope: Scope,
+    form: TargetForm,
+    *,
+    done: int | None = None,
+    problems: Sequence[tuple[str, str]] = (),
 ) -> HTMLResponse:
     day = today(scope.tenant.time_zone)
     with scope.session() as session:
@@ -133,7 +149,8 @@ def _targets_page(
         clinics=[(row.datim_id, row.name) for row in facilities],
         month=form.month or f"{day:%Y-%m}",
         form=form,
-        problems=[("", problem) for problem in problems],
+        problems=problems,
+        wrong=dict(problems),
         done=done,
         most=targets_file.MOST_ROWS,
     )

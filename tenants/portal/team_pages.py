@@ -1,6 +1,8 @@
 """The page of the team's work: capacity, absences and load of each officer, and the sharing out of today's lists."""
 
+from collections.abc import Collection
 from dataclasses import asdict
+from datetime import date
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,7 +20,7 @@ from core.identity import Principal
 from core.web.pages import SEE_OTHER
 from core.web.rejected_forms import RejectedForm
 from core.web.texts import gettext as _
-from core.web.texts import ngettext, shown_date, shown_number, shown_time
+from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
 from tenants.cohort import repository as cohort_repository
 from tenants.followup import sharing, team
 from tenants.followup.api_team import AbsencePost, CapacityPut
@@ -30,6 +32,19 @@ router = APIRouter()
 
 Manager = Annotated[Principal, Depends(require("team.manage"))]
 HOME: Final = "/follow-up/team"
+_DONE: Final = {
+    "capacity": marked("The capacity is saved."),
+    "absence": marked("The absence is saved."),
+    "back": marked("The absence has ended."),
+}
+_MISTAKES: Final = {
+    "facility": marked("Choose a clinic that the officer reaches."),
+    "people": marked("Give a number of people from 0 to 10,000, or none."),
+    "first": marked("Give the first day away."),
+    "last": marked("Give a last day that is not past, and not before the first."),
+    "cover_id": marked("Choose somebody else, who sees more than assigned patients."),
+}
+"""Field of the forms -> what to do if it is wrong."""
 
 
 class CapacityForm(BaseModel):
@@ -54,8 +69,9 @@ class AbsenceForm(BaseModel):
 
 
 class DoneQuery(BaseModel):
-    """What a sharing out just did; ``assigned`` is None if there was none."""
+    """What was just saved, and what a sharing out did; ``assigned`` is None if there was none."""
 
+    saved: str = ""
     assigned: int | None = None
     left: int = 0
     handed_over: int = 0
@@ -64,7 +80,7 @@ class DoneQuery(BaseModel):
 
 @router.get("/follow-up/team")
 def show_team(page: Page, _manager: Manager, scope: TenantScope, done: Annotated[DoneQuery, Query()]) -> HTMLResponse:
-    """Show the officers, and what a sharing out just did."""
+    """Show the officers, and what was just done."""
     return _team_page(page, scope, done=done)
 
 
@@ -75,10 +91,10 @@ def post_capacity(page: Page, _manager: Manager, scope: TenantScope, form: Annot
         body = CapacityPut.model_validate({"facility": form.facility, "people": form.people.strip() or None})
         with scope.session() as session:
             team.set_capacity(session, form.person_id, body.facility, body.people)
-    except (ValidationError, Invalid):
-        problem = _("Choose a clinic, and give a number of people from 0 to 10,000, or none.")
-        return RejectedForm(lambda: _team_page(page, scope, problem=problem))
-    return RedirectResponse(HOME, SEE_OTHER)
+    except (ValidationError, Invalid) as error:
+        wrong = _wrong(error)
+        return RejectedForm(lambda: _team_page(page, scope, wrong=wrong, capacity=form))
+    return RedirectResponse(f"{HOME}?saved=capacity", SEE_OTHER)
 
 
 @router.post("/follow-up/team/absences")
@@ -89,10 +105,10 @@ def post_absence(page: Page, _manager: Manager, scope: TenantScope, form: Annota
         body = AbsencePost.model_validate(sent)
         with scope.session() as session:
             team.add_absence(session, form.person_id, body.first, body.last, body.cover_id)
-    except (ValidationError, Invalid):
-        problem = _("Give a first and a last day that is not past, and a cover who sees more than assigned patients.")
-        return RejectedForm(lambda: _team_page(page, scope, problem=problem))
-    return RedirectResponse(HOME, SEE_OTHER)
+    except (ValidationError, Invalid) as error:
+        wrong = _wrong(error)
+        return RejectedForm(lambda: _team_page(page, scope, wrong=wrong, absence=form))
+    return RedirectResponse(f"{HOME}?saved=absence", SEE_OTHER)
 
 
 @router.post("/follow-up/team/absences/{absence_id}/remove")
@@ -100,7 +116,7 @@ def post_absence_removal(_manager: Manager, scope: TenantScope, absence_id: UUID
     """Remove an absence."""
     with scope.session() as session:
         team.remove_absence(session, absence_id)
-    return RedirectResponse(HOME, SEE_OTHER)
+    return RedirectResponse(f"{HOME}?saved=back", SEE_OTHER)
 
 
 @router.post("/follow-up/team/share")
@@ -111,7 +127,22 @@ def post_share(_manager: Manager, scope: TenantScope) -> RedirectResponse:
     return RedirectResponse(f"{HOME}?{urlencode(asdict(shared))}", SEE_OTHER)
 
 
-def _team_page(page: PageContext, scope: Scope, *, done: DoneQuery | None = None, problem: str = "") -> HTMLResponse:
+def _wrong(error: ValidationError | Invalid) -> set[str]:
+    """The fields of a form that are wrong."""
+    if isinstance(error, Invalid):
+        return {each.field.rpartition(".")[2] for each in error.errors}
+    return {str(each["loc"][0]) for each in error.errors()}
+
+
+def _team_page(
+    page: PageContext,
+    scope: Scope,
+    *,
+    done: DoneQuery | None = None,
+    wrong: Collection[str] = (),
+    capacity: CapacityForm | None = None,
+    absence: AbsenceForm | None = None,
+) -> HTMLResponse:
     day = today(scope.tenant.time_zone)
     with scope.session() as session:
         officers = team.officers(session)
@@ -120,14 +151,14 @@ def _team_page(page: PageContext, scope: Scope, *, done: DoneQuery | None = None
     names = {officer.id: officer.name for officer in officers}
     clinics = {row.uuid: row.name for row in facilities}
     absences = [
-        (absence.uuid, _absence_words(names.get(absence.person_id, ""), absence, names))
+        (row.uuid, _absence_words(names.get(row.person_id, ""), row, names))
         for officer in officers
-        for absence in officer.absences
+        for row in officer.absences
     ]
     return page.render(
         "portal/follow_up/team.html",
         scope.principal,
-        status=Invalid.status if problem else 200,
+        status=Invalid.status if wrong else 200,
         partner=scope.tenant.name,
         current="/follow-up",
         rows=[
@@ -139,19 +170,21 @@ def _team_page(page: PageContext, scope: Scope, *, done: DoneQuery | None = None
                     f"{clinics.get(uuid, '')}: {shown_number(people)}" for uuid, people in officer.capacity.items()
                 )
                 or _("none"),
-                "away": _("away") if officer.is_away(day) else "",
+                "away": _away_words(officer, day),
             }
             for officer in officers
         ],
         officers=[(str(officer.id), officer.name) for officer in officers],
         clinics=[(row.datim_id, row.name) for row in facilities],
         absences=absences,
-        today=day,
         shared=shared,
         shared_words=_shared_words(scope, shared, names),
         done=None if done is None or done.assigned is None else _did(done.assigned, done),
         may_set="settings.write" in scope.principal.permissions,
-        problem=problem,
+        saved=_(_DONE[done.saved]) if done is not None and done.saved in _DONE else "",
+        problems={name: _(text) for name, text in _MISTAKES.items() if name in wrong},
+        capacity=capacity or {"person_id": "", "facility": "", "people": ""},
+        absence=absence or {"person_id": "", "first": day.isoformat(), "last": day.isoformat(), "cover_id": ""},
         sections_of_work=sections_of_work(scope.principal, HOME),
     )
 
@@ -195,6 +228,12 @@ def _did(assigned: int, shared: sharing.SharedOut | DoneQuery) -> str:
             )
         )
     return " ".join(parts)
+
+
+def _away_words(officer: team.Officer, day: date) -> str:
+    """Until when an officer is away; empty for one who is there."""
+    last = max((row.last_day for row in officer.absences if row.first_day <= day), default=None)
+    return "" if last is None or not officer.is_away(day) else _("until {day}").format(day=shown_date(last))
 
 
 def _absence_words(name: str, absence: OfficerAbsence, names: dict[UUID, str]) -> str:

@@ -24,9 +24,8 @@ from tenants.followup.schemas_interventions import InterventionFilter, Intervent
 from tenants.followup.today import read_counts
 from tenants.portal import patient_words
 from tenants.portal.alert_counts import counts_for
-from tenants.portal.words import unnamed
+from tenants.portal.words import names_of_patients, unnamed
 from tenants.portal.work_words import sections_of_work
-from tenants.risk.identities import full_name, identities_of
 
 router = APIRouter()
 
@@ -65,7 +64,7 @@ def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse
     with scope.session() as session:
         plans = planning.read_list(session, InterventionFilter(state="planned", assigned_to="me"), paging).items
         may_name = "patients.read" in principal.permissions
-        names = identities_of(session, [plan.patient_id for plan in plans]) if may_name else {}
+        names = names_of_patients(session, [plan.patient_id for plan in plans]) if may_name else {}
     may_lists = "worklists.read" in principal.permissions
     counts = read_counts(scope.tenant, scope.session, mine=own) if may_lists else None
     return page.render(
@@ -76,7 +75,7 @@ def show_work(page: Page, principal: Worker, scope: TenantScope) -> HTMLResponse
         navigation_counts=counts_for(scope),
         counts=counts,
         plans=[
-            _shown_plan(plan, full_name(names[plan.patient_id]) if plan.patient_id in names else None, day)
+            _shown_plan(plan, names.get(plan.patient_id) or unnamed(plan.patient_id), day)
             for plan in sorted(plans, key=lambda plan: plan.due or day)
         ],
         may_open=may_name,
@@ -96,6 +95,7 @@ def show_funnel(
 ) -> HTMLResponse:
     """Show how many people on lists of a period were contacted, reached, returned and retained."""
     begin, end, rows = _funnel(scope, first, last, by, kind)
+    rows = [row for row in rows if row.identified]
     query = urlencode({"first": begin, "last": end, "by": by, "list": kind})
     return page.render(
         "portal/follow_up/funnel.html",
@@ -110,6 +110,7 @@ def show_funnel(
         groups=GROUPS,
         kinds=KINDS,
         rows=[_shown_row(row, by) for row in rows],
+        bars=_bars(rows[0]) if by == "tenant" and rows else [],
         aimed=any(row.reached_target or row.returned_target for row in rows),
         unsettled=sum(row.unsettled for row in rows),
         file=f"/follow-up/funnel.csv?{query}",
@@ -141,8 +142,7 @@ def _funnel(
         return begin, end, funnel.read_funnel(session, begin, end, by, wanted)
 
 
-def _shown_plan(plan: InterventionOut, name: str | None, day: date) -> ShownPlan:
-    title = name or unnamed(plan.patient_id)
+def _shown_plan(plan: InterventionOut, title: str, day: date) -> ShownPlan:
     return ShownPlan(plan.patient_id, title, patient_words.plan_words(plan.kind, plan.due), (plan.due or day) < day)
 
 
@@ -156,7 +156,9 @@ def _shown_row(row: FunnelRow, by: GroupName) -> dict[str, str]:
         **shares,
         "retained": _("{count} of {whole}").format(
             count=shown_number(row.retained), whole=shown_number(row.retained_due)
-        ),
+        )
+        if row.retained_due
+        else _("not due yet"),
         "unreached": shown_number(row.returned_unreached),
         "unsettled": shown_number(row.unsettled),
         "reached_target": _attained(row.reached_attained, row.reached_of_target, row.reached_target),
@@ -164,8 +166,20 @@ def _shown_row(row: FunnelRow, by: GroupName) -> dict[str, str]:
     }
 
 
+def _bars(row: FunnelRow) -> list[tuple[str, float, str]]:
+    """The steps of a row as bars: label, part of the people on lists, and count with share."""
+    steps = {
+        _("On a list"): row.identified,
+        _("Tried"): row.contacted,
+        _("Reached"): row.reached,
+        _("Returned after that"): row.returned,
+    }
+    whole = row.identified
+    return [(label, count / whole, _with_share(count, whole)) for label, count in steps.items()] if whole else []
+
+
 def _with_share(count: int, whole: int) -> str:
-    return f"{shown_number(count)} ({100 * count / whole:.0f} %)" if whole else shown_number(count)
+    return f"{shown_number(count)} ({shown_share(count / whole)})" if whole else shown_number(count)
 
 
 def _attained(part: float | None, count: int, target: float | None) -> str:
