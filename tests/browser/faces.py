@@ -275,9 +275,9 @@ FACES: Final = (
     Face("messages", "GET /messages", OFFICER),
     Face("messages-to-read", "GET /messages", ADMIN),
     Face("messages-empty", "GET /messages", f"{ADMIN}@new-partner"),
-    Face("patient-messages", "GET /patients/{patient_id}/messages", OFFICER, "/patients/{texted_id}/messages"),
+    Face("patient-messages", "GET /patients/{patient_id}/messages", MANAGER, "/patients/{texted_id}/messages"),
     Face(
-        "patient-consent-wrong", "POST /patients/{patient_id}/consents", OFFICER, "/patients/{texted_id}/messages",
+        "patient-consent-wrong", "POST /patients/{patient_id}/consents", MANAGER, "/patients/{texted_id}/messages",
         _wrong_consent,
     ),
     Face("admin-texts", "GET /admin/message-texts", ADMIN),
