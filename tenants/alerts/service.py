@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from core.errors import Conflict, FieldError, Invalid
 from core.identity.people.colleagues import Colleague, colleagues
+from core.identity.people.members import names_of
 from core.identity.principal import actor_of_person
 from core.web.keyset import Slice, read_slice
 from tenants.alerts import acts
@@ -37,8 +38,12 @@ def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest
     """Return one page of alerts within reach.
 
     Raises:
-        Invalid: there is no such facility (422).
+        Invalid: there is no such facility, person or digest (422).
     """
+    if chosen.digest is not None and not _has_digest(session, chosen.digest):
+        raise _unknown("digest", "names no digest", "Send the digest_id of an alert.")
+    if chosen.assigned_to is not None and not names_of(session.tenant, [chosen.assigned_to]):
+        raise _unknown("assigned_to", "names no person of the tenant", "Send the id of a colleague.")
     wanted: list[Any] = [within_reach(session)]
     wanted += [
         column == value
@@ -61,6 +66,16 @@ def list_alerts(session: TenantSession, chosen: AlertFilter, paging: PageRequest
     columns = {"created_at": col(Alert.created_at)}
     part = read_slice(session, select(Alert).where(*wanted), paging, columns, col(Alert.uuid))
     return Slice(shown(session, part.rows), part.total, part.last)
+
+
+def _has_digest(session: TenantSession, digest_id: UUID) -> bool:
+    query = select(Alert.uuid).where(Alert.digest_id == digest_id, within_reach(session)).limit(1)
+    return session.exec(query).first() is not None
+
+
+def _unknown(name: str, problem: str, remedy: str) -> Invalid:
+    detail = f"not valid: query.{name}"
+    return Invalid(detail, errors=[FieldError(f"query.{name}", problem, remedy)])
 
 
 def count_open(session: TenantSession) -> int:
