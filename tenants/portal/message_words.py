@@ -110,7 +110,7 @@ def state_words(message: MessageOut) -> str:
     """The state of a message, with the reason or the answer."""
     words = _(STATES[message.state])
     more = _(ANSWERS[message.answer]) if message.answer else reason_words(message.reason)
-    return f"{words}: {more}" if more else words
+    return _("{state}: {reason}").format(state=words, reason=more) if more else words
 
 
 def line(message: MessageOut, zone: ZoneInfo) -> tuple[str, str, str]:
@@ -122,7 +122,7 @@ def line(message: MessageOut, zone: ZoneInfo) -> tuple[str, str, str]:
 def decision_words(row: PatientConsent) -> str:
     """A decision about messages, in one line."""
     purpose, answer, source = _(PURPOSES[row.purpose]), _("Yes") if row.agrees else _("No"), _(SOURCES[row.source])
-    return f"{purpose}: {answer} ({source})"
+    return _("{purpose}: {answer} ({source})").format(purpose=purpose, answer=answer, source=source)
 
 
 def sent_words(facts: Mapping[str, Any]) -> str:
