@@ -100,6 +100,7 @@ def test_a_hold_out_needs_an_approval(partner, wrong):
 
 def test_only_a_hold_out_with_enough_people_supports_a_claim(partner):
     tenant, client, _ = partner
+    issue(client, "at_risk", 94)
     query = {"first": str(DAY), "last": str(DAY)}
     with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
         cursor.execute(

@@ -202,6 +202,14 @@ def test_lists_are_shared_out_when_both_of_a_day_are_made_if_the_partner_wants_i
     assert sum(each["shared_at"] is not None for each in page) == 2
 
 
+def test_one_list_alone_is_not_shared_out(partner):
+    present = partner.officer("Present")
+    partner.capacity(present, 4)
+    night = Night(partner)
+    night.switch(on=True)
+    assert night.issue("at_risk", capacity=8) == (0, None)
+
+
 def test_the_job_does_nothing_once_the_partner_has_stopped_it(partner):
     present = partner.officer("Present")
     partner.capacity(present, 4)

@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import select
 
+from core.jobs.worker import drain
 from core.privacy import vault
 from plugins.sdk import IncomingSms
 from tenants.followup.models import Intervention
 from tenants.messages import incoming, phones
 from tenants.messages.models import UnmatchedMessage
+from tenants.messages.planning import plan_part
 
 
 def receive(partner, sender, text, reference=None):
@@ -168,3 +170,14 @@ def test_old_messages_of_unknown_phones_are_deleted(partner, network):
         ]
         assert incoming.delete_unmatched(session, moment) >= 1
         assert incoming.delete_unmatched(session, moment) == 0
+
+
+def test_a_withdrawal_cancels_what_was_planned_before_it(partner, network):
+    phone = f"+2348037{uuid4().int % 10**6:06d}"
+    patient = partner.patient(phone=phone)
+    with partner.session() as session:
+        assert plan_part(session, [UUID(patient)], partner.day) == 1
+    partner.consent(patient, agrees=False)
+    drain(partner.tenant)
+    assert [(each["state"], each["reason"]) for each in partner.messages(patient)] == [("cancelled", "no_consent")]
+    assert network.sent == []
