@@ -23,6 +23,7 @@ STEPS = {
     "/programme/people",
     "/programme/disagreements",
     "/today/rest",
+    "/follow-up/funnel.csv",
 }
 """Where a redirect, a form or a script leads, or what records lead to: a number, a list, a list that is cut."""
 
