@@ -11,6 +11,7 @@ from core.identity.people import members
 from core.jobs.worker import drain
 from tenants.followup import sharing
 from tenants.followup.handovers import handed_over
+from tenants.followup.today import read_today
 from tenants.records.identities import merge
 from tests.tenants.followup.scored import ZONE
 from tests.tenants.followup.teams import Partner
@@ -232,3 +233,5 @@ def test_what_a_repetition_did_not_do_is_not_noted(partner):
         sharing.share_out(session)
         again = sharing.state(session)
     assert (again.at, again.by, again.did) == (first.at, first.by, first.did)
+    work = read_today(partner.tenant, lambda: tenant_session(partner.tenant, actor="test:1"), "at_risk")
+    assert work.shared_at == first.at

@@ -8,9 +8,11 @@ import pytest
 from core.clock import today
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
+from core.tenancy import settings as tenant_settings
 from tenants.followup import effect, list_size
 from tenants.followup.effect import Effect, Share, difference
 from tenants.followup.list_size import Places
+from tenants.followup.settings import FollowUpSettings
 from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import ZONE
 
@@ -102,3 +104,22 @@ def test_a_size_says_what_it_catches_and_can_be_set(admin, monkeypatch):
     with tenant_session(admin.tenant, actor="test:1") as session, session.cursor() as cursor:
         rows = cursor.execute("SELECT value FROM tenant_settings WHERE key = 'risk'").fetchall()
     assert rows == [({"capacity": 10},)]
+
+
+def test_the_team_page_says_whether_lists_are_shared_out_by_themselves_and_what_the_button_did(admin):
+    assert "New lists wait until somebody shares them out." in admin.get("/follow-up/team").text
+    with tenant_session(admin.tenant, actor="test:1") as session:
+        tenant_settings.put(session, FollowUpSettings(share_out=True))
+    assert "New lists are shared out as soon as they are made." in admin.get("/follow-up/team").text
+    answer = post(admin, "/follow-up/team/share")
+    assert answer.status_code == 303
+    assert "0 people were assigned." in admin.get(answer.headers["location"]).text
+    at = "/follow-up/team?assigned=1&handed_over=2&given_back=1&left=3"
+    text = admin.get(at).text
+    for words in (
+        "1 person was assigned.",
+        "2 people of somebody who is away",
+        "1 person went back",
+        "3 people are left",
+    ):
+        assert words in text
