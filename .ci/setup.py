@@ -21,6 +21,7 @@ OLDEST = (3, 11)
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK, BOOTSTRAP = CHECKOUT / "requirements.lock", CHECKOUT / "requirements-bootstrap.lock"
 WEB_LOCK = CHECKOUT / "core" / "web" / "packages" / "package-lock.json"
+SDK, METADATA = CHECKOUT / "plugins" / "sdk", CHECKOUT / ".ci" / "sdk_metadata.py"
 
 
 class SetupError(Exception):
@@ -51,7 +52,7 @@ def set_up(venv: Path) -> None:
     packages_stamp, app_stamp = venv / ".iit-packages", venv / ".iit-app"
     base = f"{sys.version} {sys.base_prefix} {CHECKOUT}"
     packages = _digest(base, LOCK.read_text(encoding="utf-8"), BOOTSTRAP.read_text(encoding="utf-8"))
-    described = (CHECKOUT / "pyproject.toml", WEB_LOCK)
+    described = (CHECKOUT / "pyproject.toml", SDK / "pyproject.toml", METADATA, WEB_LOCK)
     app = _digest(packages, *(path.read_text(encoding="utf-8") for path in described))
     if _read(app_stamp) == app and python.exists():
         return
@@ -122,6 +123,9 @@ def _install_app(venv: Path, python: Path) -> None:
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--config-settings", "editable_mode=compat"]
     if not _run([*pip, *flags, "--editable", str(CHECKOUT)], _environment(venv)):
         message = "the checkout could not be installed into its virtual environment: see above"
+        raise SetupError(message)
+    if not _run([str(python), str(METADATA)], _environment(venv)):
+        message = "the SDK could not be listed in the virtual environment: see above"
         raise SetupError(message)
 
 

@@ -51,6 +51,7 @@ feature = Feature(
         "core.error_groups.models",
         "core.webhooks.models",
         "core.plugins.instance_models",
+        "core.plugins.permission_models",
         "core.schedules.models",
         "core.cache.models",
     ),
@@ -153,6 +154,7 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("create", "change", "remove", "enable", "disable", "rotate", "test", "address")
         ),
+        *(f"cli:plugin:{act}" for act in ("allow", "forbid")),
         *(f"{source}:cache:empty" for source in ("cli", "page")),
         "job:webhook:disable",
         "cli:tenant:create",
@@ -217,6 +219,7 @@ feature = Feature(
         "core.webhooks.dispatch:RECEIVERS",
         "core.plugins.request_sender:RECEIVERS",
         "core.plugins.hosts:PROCESSES",
+        "core.plugins.hosts:MODELS",
     ),
     commands={
         "backup": Command("core.tenancy.backup.commands:backup", "Back up one tenant, or all, as iit tenant backup"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -13,13 +12,12 @@ import structlog
 
 from core.database import require_none
 from core.errors import NotFound
-from core.plugins import manager
+from core.plugins import manager, permissions
 from core.plugins.errors import OtherVersionError, PluginFailed
 from core.plugins.filling import storable
 from core.plugins.hook_calls import call_hook, facts_of
 from core.plugins.kinds import KINDS
 from core.plugins.settings_schema import check_schema
-from core.settings import get_settings
 
 if TYPE_CHECKING:
     from core.database import TenantRef
@@ -111,19 +109,12 @@ def reload() -> None:
     global _installed  # noqa: PLW0603
     with _lock:
         _installed = None
+        permissions.forget()
 
 
 def may_use(tenant: TenantRef, plugin: InstalledPlugin) -> bool:
-    """Return whether a tenant may use a plugin: ``IIT_PLUGINS_ONLY_FOR`` keeps a third-party one for some tenants."""
-    slugs = _only_for(get_settings().plugins_only_for).get(plugin.name)
-    return plugin.first_party or slugs is None or tenant.slug in slugs
-
-
-@cache
-def _only_for(text: str) -> Mapping[str, frozenset[str]]:
-    """Return the slugs of the tenants that may use each plugin that is not for all."""
-    parts = [part.partition("=") for part in text.split(";") if part.strip()]
-    return {name.strip(): frozenset(slug.strip() for slug in slugs.split(",")) for name, _, slugs in parts}
+    """Return whether a tenant may use a plugin: it comes with the platform, or an operator allows it for the tenant."""
+    return plugin.first_party or permissions.is_allowed(plugin.name, tenant.id)
 
 
 def offers(kind: str | None = None, tenant: TenantRef | None = None) -> list[Offer]:
@@ -156,8 +147,7 @@ def _discover() -> list[InstalledPlugin]:
     )
     if not all(map(manager.is_first_party, points)):
         require_none("plugins discovered")
-    if unknown := _only_for(get_settings().plugins_only_for).keys() - {point.name for point in points}:
-        log.warning("no such plugin is installed", setting="IIT_PLUGINS_ONLY_FOR", names=sorted(unknown))
+        permissions.read_now()
     taken: set[tuple[str, str]] = set()
     return [_look_at(point, taken) for point in points]
 

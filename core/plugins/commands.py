@@ -11,6 +11,8 @@ import click
 
 from core.cli.output import ACTOR, json_option, note, print_json, print_table, tenant
 from core.database import tenant_session
+from core.plugins.log_command import log
+from core.plugins.permission_commands import allow, forbid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +29,18 @@ def plugin() -> None:
     """See the installed plugins, and set them up for tenants."""
 
 
+plugin.add_command(allow)
+plugin.add_command(forbid)
+plugin.add_command(log)
+
+
 @plugin.command("list")
 @click.option("--tenant", "slug", help="Show the instances of this tenant in place of what is installed.")
 @json_option
 def list_(slug: str | None, *, as_json: bool) -> None:
     """List the installed plugins with their state, or the instances of a tenant."""
     from core.plugins import catalogue, confinement, instances
+    from core.plugins.permission_commands import tenants_of
 
     if slug is None:
         installed = catalogue.installed()
@@ -42,11 +50,12 @@ def list_(slug: str | None, *, as_json: bool) -> None:
                 "package": f"{each.distribution} {each.version}",
                 "state": each.state,
                 "offers": " ".join(f"{offer.kind}:{offer.name}" for offer in each.offers) or "-",
+                "tenants": tenants_of(each),
                 "reason": each.reason,
             }
             for each in installed
         ]
-        columns = ("name", "package", "state", "offers", "reason")
+        columns: tuple[str, ...] = ("name", "package", "state", "offers", "tenants", "reason")
         left = [] if all(each.first_party for each in installed) else confinement.gaps()
         for gap in left:
             note(f"third-party plugins are not fully confined on this system: {gap}")
@@ -95,13 +104,20 @@ def show(name: str, *, as_json: bool) -> None:
 
 @plugin.command()
 def check() -> None:
-    """Look at every installed plugin anew. Exits with 1 if one cannot be used, and says why."""
+    """Look at every installed plugin anew. Exits with 1 if one cannot be used, and says why.
+
+    Also names each plugin that no tenant may use yet.
+    """
     from core.plugins import catalogue
+    from core.plugins.permission_commands import NOBODY, tenants_of
 
     catalogue.reload()
     bad = [each for each in catalogue.installed() if each.state != "ready"]
     for each in bad:
         note(f"{each.name}: {each.state}: {each.reason}")
+    for each in catalogue.installed():
+        if tenants_of(each) == NOBODY:
+            note(f"{each.name}: no tenant may use it yet: iit plugin allow {each.name} --tenant SLUG, or --all")
     if bad:
         raise SystemExit(1)
     note(f"{len(catalogue.installed())} plugins are ready")
@@ -119,11 +135,13 @@ def enable(slug: str, kind: str, name: str, title: str, settings: tuple[str, ...
 
     iit plugin enable my-programme alert-channel slack --as Nights --secret webhook_url
     """
-    from core.plugins import catalogue, instances
+    from core.plugins import instances
+    from core.plugins.permission_commands import require_allowed
 
-    catalogue.installed()
+    owner = tenant(slug)
+    require_allowed(kind, name, owner)
     draft = instances.InstanceIn(title, {**_values(settings), **_asked(secrets)})
-    with tenant_session(tenant(slug), actor=ACTOR) as session:
+    with tenant_session(owner, actor=ACTOR) as session:
         row = instances.add_instance(session, kind, name, draft, source="cli")
         click.echo(str(row.id))
 

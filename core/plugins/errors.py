@@ -38,11 +38,15 @@ class CallFailedError(PluginFailed):
 
     Attributes:
         output: the end of what its process wrote.
+        error: the type of what the plugin raised; empty if it gave no answer.
+        message: of what it raised.
     """
 
-    def __init__(self, detail: str, output: str = "") -> None:
+    def __init__(self, detail: str, output: str = "", error: str = "", message: str = "") -> None:
         super().__init__(detail)
         self.output = output
+        self.error = error
+        self.message = message
 
 
 class ArtifactRejected(AppError):  # noqa: N818 - named as the family is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -15,8 +16,6 @@ from plugins.sdk import FeatureSpec, TrainingData
 REQUEST = "request.json"
 REPLY = "reply.json"
 ARTIFACT = "artifact.zip"
-MATRIX = "matrix.npy"
-RESULT = "result.npy"
 MAX_REPLY = 256 * 1024
 ARRAYS = ("X", "y", "group", "X_val", "y_val")
 
@@ -32,6 +31,13 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Write an array of numbers."""
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def array_bytes(array: np.ndarray) -> bytes:
+    """Return an array of numbers as the content of a file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def read_bytes(path: Path, *, most: int | None = None) -> bytes:

@@ -28,10 +28,15 @@ def main() -> int:
     for line in requests:
         request = json.loads(line)
         try:
-            key = (request["kind"], request["name"])
+            is_model = request["kind"] == "model"
+            key = ("model", "") if is_model else (request["kind"], request["name"])
+            point = EntryPoint(request["plugin"], request["reference"], GROUP)
             if key not in offers:
-                offers[key] = find_candidate(EntryPoint(request["plugin"], request["reference"], GROUP), *key)
-            result = call_method(offers[key], request["kind"], request["method"], request["arguments"])
+                offers[key] = _no_model() if is_model else find_candidate(point, *key)
+            if is_model:
+                result = offers[key].perform(point, request)
+            else:
+                result = call_method(offers[key], request["kind"], request["method"], request["arguments"])
             reply = {"id": request["id"], "ok": True, "result": result}
             encoded = json.dumps(reply)
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, SystemExit too, becomes its answer
@@ -40,6 +45,12 @@ def main() -> int:
         answers.write(encoded.encode() + b"\n")
         answers.flush()
     os._exit(0)  # without the threads and exit handlers that the plugin left behind
+
+
+def _no_model() -> Any:  # noqa: ANN401 - imported late, because it needs numpy
+    from core.plugins.model_runner import LoadedModel
+
+    return LoadedModel()
 
 
 if __name__ == "__main__":

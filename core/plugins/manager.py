@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -21,6 +22,9 @@ from core.errors import AppError, NotFound
 from core.plugins.errors import PluginFailed
 from core.plugins.hook_calls import call_hook
 from plugins.sdk import ENTRY_POINT_GROUP, ModelPlugin
+
+if TYPE_CHECKING:
+    from core.database import TenantRef
 
 GROUP = ENTRY_POINT_GROUP
 DISTRIBUTION = "iit-platform"
@@ -33,13 +37,23 @@ _origins: dict[str, EntryPoint] = {}
 _failures: Counter[tuple[str, str]] = Counter()
 
 
-def models() -> Mapping[str, ModelPlugin]:
-    """Return every kind of model of the installed plugins, by name. The first call searches for them."""
+def models(tenant: TenantRef | None = None) -> Mapping[str, ModelPlugin]:
+    """Return the kinds of model of the installed plugins, by name. The first call searches for them.
+
+    Args:
+        tenant: only those that this tenant may use, whose third-party ones run in its own processes; all if None.
+
+    Raises:
+        TransactionOpenError: it must search while a transaction is open, and there are third-party plugins.
+    """
     global _models  # noqa: PLW0603 - one set per process
     with _lock:
         if _models is None:
             _models = _discover()
-        return MappingProxyType(_models)
+        every, origins = dict(_models), dict(_origins)
+    if tenant is None:
+        return MappingProxyType(every)
+    return {name: each for name, model in every.items() if (each := _for(tenant, model, origins[name])) is not None}
 
 
 def model(name: str) -> ModelPlugin:
@@ -127,6 +141,18 @@ def _discover() -> dict[str, ModelPlugin]:
             if isinstance(error, AppError):
                 log.warning("plugin_left_out", plugin=point.name, reason=error.detail)
     return by_name
+
+
+def _for(tenant: TenantRef, model: ModelPlugin, point: EntryPoint) -> ModelPlugin | None:
+    """Return the model for a tenant; None if it may not use it."""
+    if is_first_party(point):
+        return model
+    from core.plugins.permissions import is_allowed
+    from core.plugins.remote import RemoteModel
+
+    if not isinstance(model, RemoteModel) or not is_allowed(point.name, tenant.id):
+        return None
+    return replace(model, tenant_id=tenant.id)
 
 
 def _warn_of_gaps() -> None:

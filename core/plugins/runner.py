@@ -40,14 +40,6 @@ def _message(error: BaseException) -> str:
     return text[:MAX_MESSAGE]
 
 
-def _model(request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - it is not known to be a model until it has behaved as one
-    for model in _models(request):
-        if model.name == request["model"]:
-            return model
-    message = f"the plugin gives no model named {request['model']!r}"
-    raise LookupError(message)
-
-
 def _models(request: Mapping[str, Any]) -> list[Any]:
     from core.plugins.manager import GROUP, call_iit_models
 
@@ -68,52 +60,20 @@ def _offers(_folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
 def _fit(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
     from core.plugins.artifacts import pack
     from core.plugins.exchange import ARTIFACT, read_data
+    from core.plugins.manager import GROUP
+    from core.plugins.model_runner import find_model
 
     data = read_data(folder, request["features"])
-    artifact = _model(request).fit(data, request["params"], request["seed"])
+    point = EntryPoint(request["plugin"], request["reference"], GROUP)
+    artifact = find_model(point, request["model"]).fit(data, request["params"], request["seed"])
     (folder / ARTIFACT).write_bytes(pack(artifact))
     return None
-
-
-def _loaded(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    from core.plugins.artifacts import unpack
-    from core.plugins.exchange import ARTIFACT
-
-    return _model(request).load(unpack((folder / ARTIFACT).read_bytes()))
-
-
-def _load(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    fitted = _loaded(folder, request)
-    return {"features": [feature.to_json() for feature in fitted.features], "summary": dict(fitted.summary())}
-
-
-def _predict(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    import numpy as np
-
-    from core.plugins.exchange import MATRIX, RESULT, write_array
-
-    matrix = np.load(folder / MATRIX, allow_pickle=False)
-    write_array(folder / RESULT, np.asarray(_loaded(folder, request).predict(matrix), dtype=np.float64))
-    return None
-
-
-def _explain(folder: Path, request: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    import numpy as np
-
-    from core.plugins.exchange import MATRIX, RESULT, write_array
-
-    explanation = _loaded(folder, request).explain(np.load(folder / MATRIX, allow_pickle=False))
-    write_array(folder / RESULT, np.asarray(explanation.contributions, dtype=np.float64))
-    return {"base": float(explanation.base)}
 
 
 OPERATIONS: Mapping[str, Callable[[Path, Mapping[str, Any]], Any]] = {
     "describe": _describe,
     "offers": _offers,
     "fit": _fit,
-    "load": _load,
-    "predict": _predict,
-    "explain": _explain,
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 import base64
 import binascii
 import re
-from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import SettingsConfigDict
 
 from core.settings.observing import ObservingSettings
+from core.settings.pools import PoolSettings
 from core.settings.replica import ReplicaSettings, url_field
+from core.settings.serving import ServingSettings
+from core.settings.signing_in import SigningInSettings
+from core.settings.working import WorkingSettings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The source tree: the application runs from its tree, never from a wheel."""
@@ -35,7 +38,7 @@ class DataDatabase(BaseModel):
     owner_url: SecretStr | None = None
 
 
-class Settings(ObservingSettings, ReplicaSettings):
+class Settings(ObservingSettings, ReplicaSettings, PoolSettings, SigningInSettings, WorkingSettings, ServingSettings):
     """The settings that an operator can change, by environment variable or in the settings file.
 
     A key is ``IIT_`` and the field's name in capitals. Only the addresses of servers have their customary names.
@@ -62,7 +65,6 @@ class Settings(ObservingSettings, ReplicaSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="How log lines look: console, json, or auto (console on a terminal, else json)."
     )
-
     database_url: SecretStr | None = url_field(
         "DATABASE_URL", "The application's login to an external PostgreSQL >= 16."
     )
@@ -74,7 +76,6 @@ class Settings(ObservingSettings, ReplicaSettings):
         default={},
         description="Further databases for tenants' data, as JSON: the name of each, with its `url` and `owner_url`.",
     )
-
     master_key: SecretStr | None = Field(
         default=None,
         description="The master key, which wraps every tenant's key: 32 bytes in base64. Required with DATABASE_URL.",
@@ -97,55 +98,10 @@ class Settings(ObservingSettings, ReplicaSettings):
     disk_low_bytes: int = Field(
         default=2_000_000_000, ge=0, description="Free bytes of a disk below which readiness and `iit status` warn."
     )
-    host: str = Field(default="127.0.0.1", description="Address that `iit serve` listens on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port that `iit serve` listens on.")
-    drain_seconds: float | None = Field(
-        default=None,
-        ge=0,
-        description="Seconds for which a stopping server still serves, while `/health/ready` answers 503;"
-        " unset: 5 in production, else 0. Give load balancers time to notice.",
-    )
-    proxies: str = Field(
-        default="",
-        description="Addresses and networks of reverse proxies, separated by commas. Only their X-Forwarded-For,"
-        " -Proto and -Host headers are used.",
-    )
     plugins_unconfined: str = Field(
         default="",
         description="Names of third-party plugins, separated by commas, that may run although this system cannot"
         " confine them. See `iit plugin list`.",
-    )
-    plugins_only_for: str = Field(default="", description="Plugins for some partners: one=alpha,beta;two=gamma.")
-    hosts: str = Field(
-        default="",
-        description="Host names of this server, separated by commas; `*.example.org` is every name under it."
-        " Requests to other names are rejected. Unset: any name.",
-    )
-    https_only: bool = Field(
-        default=False,
-        description="Redirect pages to HTTPS, and reject any other request in plain HTTP. Behind a reverse proxy,"
-        " also set `IIT_PROXIES`.",
-    )
-    rate_person: int = Field(default=100, ge=0, description="Requests of one person within 60 seconds; 0: no limit.")
-    rate_key: int = Field(default=600, ge=0, description="Requests of one API key within 60 seconds; 0: no limit.")
-    rate_tenant: int = Field(default=6000, ge=0, description="Requests of one tenant within 60 seconds; 0: no limit.")
-    rate_address: int = Field(
-        default=1200,
-        ge=0,
-        description="Requests with a credential from one address within 60 seconds; 0: no limit. The people of a"
-        " hospital often share one address.",
-    )
-    asset_url: str = Field(
-        default="",
-        pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?)?$",
-        description="Address of a CDN that serves scripts, style sheets and pictures; unset: this server.",
-    )
-    public_url: str = Field(
-        default="",
-        pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?/?)?$",
-        description="Address at which people reach this installation. Links in e-mails, of invitations and"
-        " of alerts begin with it. Without it, alerts in channels have no link, and admins make links only with"
-        " IIT_HOSTS, or on the machine itself.",
     )
     smtp_url: SecretStr | None = Field(
         default=None,
@@ -157,125 +113,10 @@ class Settings(ObservingSettings, ReplicaSettings):
         pattern=r"^([^\r\n]{0,200}[^@\s<]+@[^@\s>]+>?)?$",
         description="Sender of e-mails: `name@example.org`, or `Name <name@example.org>`.",
     )
-    session_idle_minutes: int = Field(
-        default=60, ge=1, description="Minutes without a request after which a person's session ends."
-    )
-    session_hours: int = Field(default=12, ge=1, description="Hours after which a person signs in again.")
-    operator_second_factor: bool | None = Field(
-        default=None,
-        description="Whether operators need a second factor to sign in; unset: only in production. An operator"
-        " without one sets it up at the next sign-in.",
-    )
-    invitation_hours: int = Field(default=72, ge=1, description="Hours for which an invitation can be used.")
-    reset_minutes: int = Field(default=60, ge=1, description="Minutes for which a link to a new password can be used.")
     outgoing_networks: str = Field(
         default="",
         description="Networks of your own that webhooks and other calls may reach, separated by commas, such as"
         " `10.20.0.0/16`. Calls to other private addresses are rejected.",
-    )
-    sso_private_addresses: bool = Field(
-        default=False,
-        description="Whether tenants' sign-in providers may have addresses in this server's private network. If"
-        " not, no tenant can make this server call an internal address.",
-    )
-    body_max_bytes: int = Field(
-        default=1_048_576, ge=1024, description="Largest body of a request, in bytes; uploads have their own limit."
-    )
-    upload_max_bytes: int = Field(default=1_073_741_824, ge=1024, description="Largest upload of an import, in bytes.")
-    import_folders: str = Field(default="", description="Folders, with one of each tenant's name, that importers read.")
-    import_max_bytes: int = Field(
-        default=8_589_934_592, ge=1024, description="Most data of one import, in bytes, after decompression."
-    )
-    import_reader_max_bytes: int = Field(
-        default=2_147_483_648,
-        ge=268_435_456,
-        description="Memory of the process that reads an import's files, in bytes.",
-    )
-    import_reader_seconds: float = Field(
-        default=120.0,
-        gt=0,
-        description="Seconds without progress after which the process that reads an import's files is stopped.",
-    )
-    database_pool_size: int = Field(
-        default=10, ge=1, description="Connections to the database that one process keeps open."
-    )
-    database_pool_overflow: int = Field(
-        default=10, ge=0, description="Further connections that one process opens while all of those are in use."
-    )
-    database_pool_timeout: float = Field(
-        default=10.0, gt=0, description="Seconds that a transaction waits for a connection before it is rejected."
-    )
-    database_connection_lifetime: int = Field(
-        default=1800,
-        ge=1,
-        description="Seconds after which a connection is replaced, because a backend's memory grows with every tenant.",
-    )
-    database_connection_tenants: int = Field(
-        default=150,
-        ge=1,
-        description="Tenants that one connection serves before it is replaced, because a backend remembers their"
-        " tables.",
-    )
-    migrate_connections: int = Field(
-        default=4, ge=1, le=64, description="Tenants of one data database that `iit migrate` upgrades at a time."
-    )
-    migrate_lock_timeout: float = Field(
-        default=2.0,
-        gt=0,
-        description="Seconds that a migration waits for a table in use. Then it postpones the tenant.",
-    )
-    migrate_attempts: int = Field(
-        default=5,
-        ge=1,
-        description="Attempts for a tenant whose tables stay in use. After them, the tenant waits for the next run.",
-    )
-    migrate_canaries: str = Field(
-        default="",
-        description="Slugs of tenants, separated by blanks, that are migrated first. If one of them fails, no other"
-        " tenant is migrated.",
-    )
-    jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
-    jobs_window: int = Field(
-        default=64, ge=1, description="Messages that may be under way at once, one for each job. Other due jobs wait."
-    )
-    jobs_per_tenant: int = Field(
-        default=8, ge=1, description="Jobs of one tenant that are under way or running at once."
-    )
-    jobs_poll_seconds: float = Field(default=0.5, gt=0, description="Seconds between two searches for due jobs.")
-    jobs_resend_after: timedelta = Field(
-        default=timedelta(seconds=30), description="Seconds after which a message that nobody took is sent again."
-    )
-    jobs_grace_seconds: float = Field(
-        default=25.0, ge=0, description="Seconds that a stopping worker gives its running jobs to end their step."
-    )
-    idempotency_hours: int = Field(
-        default=48,
-        ge=24,
-        le=24 * 30,
-        description="Hours for which the answer to a request with an Idempotency-Key is stored. The same request, sent"
-        " again within them, gets the same answer.",
-    )
-    idempotency_answer_max_bytes: int = Field(
-        default=262_144,
-        ge=1_024,
-        description="Largest body of a stored answer. A repeated request with a larger one is answered with the address"
-        " at which to read it.",
-    )
-    inbox_keep_days: int = Field(
-        default=30, ge=4, description="Days for which a message from elsewhere is known, so that it takes effect once."
-    )
-    jobs_keep_days: int = Field(default=30, ge=1, description="Days after which jobs that ended are removed.")
-    quality_link_after_minutes: float = Field(
-        default=15.0,
-        ge=0,
-        description="Minutes between an import and the search for people recorded twice. One search serves all"
-        " imports of that time.",
-    )
-    audit_seal_seconds: float = Field(
-        default=10.0, gt=0, description="Seconds between two searches for audit events without a seal."
-    )
-    audit_anchor_seconds: float = Field(
-        default=60.0, ge=0, description="Fewest seconds between two anchors of one tenant's audit."
     )
     tenant_grace_days: int = Field(
         default=30, ge=0, description="Days between `iit tenant delete` and the day from which a tenant may be purged."
@@ -307,12 +148,6 @@ class Settings(ObservingSettings, ReplicaSettings):
     def _absolute(cls, value: Path) -> Path:
         """Resolve a relative folder against the checkout, whatever the working directory."""
         return Path(value).expanduser() if value.expanduser().is_absolute() else CHECKOUT / value
-
-    @field_validator("jobs_resend_after", mode="before")
-    @classmethod
-    def _seconds(cls, value: object) -> object:
-        """Read a bare number as seconds, as everywhere in the settings."""
-        return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
 
     @field_validator("database_url", "database_owner_url", "database_replica_url")
     @classmethod

@@ -96,7 +96,7 @@ def write_plugin(parent: Path, name: str, kind: str) -> Path:
         return folder
     hook, protocol, module = _CONTRACTS[kind]
     values = {"name": name, "package": package, "kind": kind, "hook": hook, "protocol": protocol, "module": module}
-    source = (_FOLDER / "templates" / f"{module}.txt").read_text()
+    source = (_FOLDER / "templates" / f"{module}.txt").read_text().replace(f"example-{module}", name)
     files = {
         "pyproject.toml": _PROJECT.format(**values),
         "README.md": _README.format(**values),

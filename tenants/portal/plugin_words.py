@@ -49,7 +49,9 @@ STATES: Final = {
 LEVELS: Final = {"ready": "low", "failing": "high", "disabled": "", "missing": "high", "needs-secrets": "medium"}
 STATE_MEANINGS: Final = {
     "failing": marked("It fails again and again. The platform goes on trying, and raises an alert."),
-    "missing": marked("The operator has removed its plugin, or the plugin is broken. Nothing is sent through it."),
+    "missing": marked(
+        "The operator has removed its plugin or no longer allows it, or it is broken. Nothing is sent through it."
+    ),
     "needs-secrets": marked("It came with a restored partner, without its secrets. Type them, then switch it on."),
     "disabled": marked("Nothing is sent through it until you switch it on."),
 }

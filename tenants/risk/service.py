@@ -81,17 +81,18 @@ def train(tenant: TenantRef, open_session: SessionOpener, progress: ProgressCall
     from tenants.risk import training as fitting
 
     inputs = _load(open_session, progress)
+    kinds = plugins.models(tenant)
 
     def fit(name: str, data: TrainingData, seed: int) -> tuple[Artifact, FittedModel, str]:
         artifact = plugins.fit_in_process(name, data, {}, seed, FIT_SECONDS)
-        kind = plugins.models()[name]
+        kind = kinds[name]
         return artifact, kind.load(artifact), kind.version
 
     def note_step(note: str) -> None:
         if progress is not None:
             progress(0, None, note)
 
-    training = fitting.train(inputs.data, fit, list(plugins.models()), inputs.names, note_step)
+    training = fitting.train(inputs.data, fit, list(kinds), inputs.names, note_step)
     blob_refs: list[str] = []
     try:
         references: list[BlobRef | None] = []

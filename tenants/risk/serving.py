@@ -239,7 +239,7 @@ def preferred(session: TenantSession) -> RiskModel | None:
 def _fitted_model(tenant: TenantRef, row: RiskModel) -> FittedModel:
     from core import blobs, plugins
 
-    kind = plugins.models().get(row.plugin)
+    kind = plugins.models(tenant).get(row.plugin)
     if kind is None or row.blob_key is None:
         detail = phrase(
             "model {version} needs the plugin {plugin!r}, which is not installed",

@@ -1,26 +1,39 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from core.plugins import manager, models
 from plugins.additive import AdditivePlugin
 from plugins.boosting import BoostingPlugin
 from plugins.sdk import Artifact, Explanation
-from plugins.sdk.testing import CHECKS, ContractError, check_model, checks
-
-SMALL = {"boosting": {"max_trees": 40}}
+from plugins.sdk.testing import ContractError, ModelContract, check_model
 
 
-@pytest.fixture(scope="module", params=[AdditivePlugin(), BoostingPlugin()], ids=lambda plugin: plugin.name)
-def subject(request):
-    return checks.subject(request.param, SMALL.get(request.param.name))
+class TestAdditive(ModelContract):
+    plugin = AdditivePlugin()
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_first_party_models_keep_the_contract(subject, check):
-    check(subject)
+class TestBoosting(ModelContract):
+    plugin = BoostingPlugin()
+    params: ClassVar = {"max_trees": 40}
+
+
+def test_every_first_party_model_is_among_them():
+    assert {each.plugin.name for each in (TestAdditive, TestBoosting)} == {
+        name for name in models() if manager.is_first_party(manager.origin(name))
+    }
+
+
+def test_the_checks_of_a_model_share_one_fit():
+    class Counted(ModelContract):
+        plugin = TestAdditive.plugin
+
+    assert Counted._subject() is Counted()._subject()
+    assert Counted._subject() is not TestAdditive._subject()
 
 
 class Bent:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
+
+from core.plugins import catalogue
+from core.plugins.kinds import KINDS
 from plugins.africastalking import AfricasTalking
+from plugins.email import Email
 from plugins.importers import FolderImporter, HttpsImporter, S3Importer, SftpImporter
 from plugins.kannel import Kannel
 from plugins.opsgenie import JiraServiceManagement, Opsgenie
 from plugins.pagerduty import PagerDuty
-from plugins.sdk import secret
-from plugins.sdk.testing.contracts import (
+from plugins.sdk import HttpRequest, letter, secret, text_message
+from plugins.sdk.testing import (
     AlertChannelContract,
+    ContractError,
     ImporterContract,
     RagSourceContract,
     SmsGatewayContract,
 )
+from plugins.sdk.testing.own_messages import check_own_message, is_own_message
 from plugins.slack import SlackBot, SlackWebhook
+from plugins.sms_channel import SmsChannel
 from plugins.sources import FolderSource, HttpsSource
 from plugins.termii import Termii
 from plugins.twilio import Twilio
@@ -30,6 +38,8 @@ CASES = [
     (AlertChannelContract, PagerDuty(), {"routing_key": secret("routing_key")}),
     (AlertChannelContract, Opsgenie(), {"api_key": secret("api_key")}),
     (AlertChannelContract, JiraServiceManagement(), {"api_key": secret("api_key")}),
+    (AlertChannelContract, Email(), {"to": ["a@example.org", "b@example.org"]}),
+    (AlertChannelContract, SmsChannel(), {"phone": secret("phone"), "resolved": True}),
     (AlertChannelContract, Webhook(), {"url": "https://example.org/a", "secret": secret("secret")}),
     (SmsGatewayContract, AfricasTalking(), {"username": "u", "api_key": secret("api_key")}),
     (SmsGatewayContract, Twilio(), {"account_sid": "AC" + "0" * 32, "auth_token": secret("auth_token")}),
@@ -49,6 +59,8 @@ CASES = [
 
 
 def pytest_generate_tests(metafunc):
+    if "case" not in metafunc.fixturenames:
+        return
     names = [(case, name) for case in CASES for name in dir(case[0]) if name.startswith("test_")]
     ids = [f"{case[1].name}-{name}" for case, name in names]
     metafunc.parametrize(("case", "name"), names, ids=ids)
@@ -58,3 +70,30 @@ def test_a_first_party_plugin_keeps_the_contract(case, name):
     contract, plugin, settings = case
     checks = type("Checks", (contract,), {"plugin": plugin, "settings": settings})()
     getattr(checks, name)()
+
+
+def test_every_first_party_offer_is_among_them():
+    tested = {(f"{contract.protocol.__name__}", plugin.name) for contract, plugin, _ in CASES}
+    offered = {(KINDS[offer.kind].protocol.__name__, offer.name) for offer in catalogue.offers() if offer.first_party}
+    assert tested == offered
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (letter(["stranger@example.org"], "s", "t"), "receivers in the settings"),
+        (letter(["a@example.org"] * 11, "s", "t"), "at most 10"),
+        (letter(["a@example.org"], "two\nlines", "t"), "one line"),
+        (letter([secret("phone")], "s", "t"), "no secret"),
+        (letter(["a@example.org"], "s", ""), "needs a text"),
+        (text_message("+254700000000", "t"), "receivers in the settings"),
+        (text_message(secret("phone"), "t" * 1001), "at most 1000"),
+        (text_message(secret("phone"), ""), "needs a text"),
+        (HttpRequest("POST", "sms:" + secret("phone"), json={"text": "t"}), "gateway"),
+        (HttpRequest("POST", "sms:" + secret("phone"), json={"text": "t", "gateway": ""}, repeatable=True), "repeated"),
+    ],
+)
+def test_a_letter_or_an_sms_that_breaks_a_promise_is_named(request_, message):
+    assert is_own_message(request_)
+    with pytest.raises(ContractError, match=message):
+        check_own_message(request_, {"to": ["a@example.org"], "phone": secret("phone")})

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 65 steps."""
+    """Take 67 steps."""
     op.create_table(
         "breaker_overrides",
         sa.Column("target", sa.Text(), nullable=False),
@@ -211,6 +211,19 @@ def upgrade() -> None:
         "ix_pending_sign_ins_expires_at", "pending_sign_ins", ["expires_at"], unique=False, schema="platform"
     )
     op.create_index("ix_pending_sign_ins_person_id", "pending_sign_ins", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "plugin_permissions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("plugin", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["platform.tenants.id"], name=op.f("fk_plugin_permissions_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plugin_permissions")),
+        schema="platform",
+    )
     op.create_table(
         "recovery_codes",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -440,6 +453,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
     grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "pending_sign_ins")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "plugin_permissions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "recovery_codes")
     grant_application("SELECT, INSERT, UPDATE", "platform", "role_versions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "second_factors")

@@ -30,7 +30,8 @@ from plugins.sdk.importer import Chosen, Entry, Importer, Location
 from plugins.sdk.json_types import Json
 from plugins.sdk.listener import Event, EventListener
 from plugins.sdk.source import Document, RagSource
-from plugins.sdk.testing.checks import CHECKS, ContractError, subject
+from plugins.sdk.testing.checks import CHECKS, ContractError, Subject, subject
+from plugins.sdk.testing.own_messages import check_own_message, is_own_message
 
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
@@ -155,7 +156,10 @@ class AlertChannelContract(_Contract):
                 occurred_at=NOW,
                 facts={"Rule": "Late"},
             )
-            self._check_requests(self._call("requests", alert, self.settings))
+            requests = self._call("requests", alert, self.settings)
+            for request in filter(is_own_message, requests):
+                check_own_message(request, self.settings)
+            self._check_requests([request for request in requests if not is_own_message(request)])
 
     def test_understands_every_answer(self) -> None:
         """It says what any answer means, and no answer."""
@@ -286,15 +290,22 @@ class RagSourceContract(_Contract):
 
 
 class ModelContract:
-    """The promises of a model: each check of ``CHECKS`` is a test."""
+    """The promises of a model: each check of ``CHECKS`` is a test. They share one fit."""
 
     plugin: ClassVar[Any]
     params: ClassVar[Mapping[str, Json]] = {}
+    _ready: ClassVar[Subject | None] = None
+
+    @classmethod
+    def _subject(cls) -> Subject:
+        if cls._ready is None or cls._ready.plugin is not cls.plugin:
+            cls._ready = subject(cls.plugin, cls.params)
+        return cls._ready
 
 
 def _model_test(check: Callable[[Any], None]) -> Callable[[ModelContract], None]:
     def test(self: ModelContract) -> None:
-        check(subject(self.plugin, self.params))
+        check(self._subject())
 
     test.__doc__ = check.__doc__
     return test

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core import plugins
-from core.plugins import manager
+from core.plugins import hosts, manager
 from plugins.sdk import FeatureSpec, TrainingData, sigmoid
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -57,6 +57,7 @@ def hostile():
     with site() as folder, installed(folder) as install:
         install(hostile_plugin=(SAMPLES / "hostile_plugin.py").read_text())
         yield
+        hosts.end_all()
 
 
 @pytest.fixture(scope="session")

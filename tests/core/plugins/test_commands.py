@@ -11,6 +11,7 @@ from core.database import tenant_session
 from core.plugins import catalogue, instances
 from core.plugins.commands import plugin
 from core.web.etag import ANY_VERSION
+from plugins.sdk.new_plugin import KINDS
 from tests.vendors.pagerduty import PagerDuty
 
 
@@ -101,6 +102,11 @@ def test_configure_changes_what_it_names_and_disable_ends_its_use(module_tenant,
 
 def test_new_writes_a_plugin_into_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = run("new", "their-channel", "--kind", "alert-channel").strip()
-    assert (tmp_path / folder / "pyproject.toml").exists()
+    for kind in KINDS:  # tests/plugins/test_sdk.py runs the tests of each
+        folder = run("new", f"their-{kind}", "--kind", kind).strip()
+        assert (tmp_path / folder / "pyproject.toml").exists()
+        assert f'"iit.plugins"]\ntheir-{kind} =' in (tmp_path / folder / "pyproject.toml").read_text()
+        code = "".join(path.read_text() for path in (tmp_path / folder).glob("their_*/*.py"))
+        assert f'"their-{kind}"' in code, "what it offers has a name that no other plugin takes"
+        assert kind in run("new", "--help")
     run("new", "their-channel", "--kind", "no-such-kind", code=2)

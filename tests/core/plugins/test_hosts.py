@@ -14,6 +14,7 @@ from core.clock import now
 from core.plugins import catalogue, confinement, hosts
 from core.plugins.calls import call
 from core.plugins.errors import PluginBusy, PluginFailed, PluginTimedOut
+from core.plugins.hosts import Host
 from core.resilience import BulkheadFull
 from core.settings import get_settings, master_key
 from plugins.sdk import Alert
@@ -103,7 +104,7 @@ def test_processes_are_few_and_end_when_they_are_idle(offer, monkeypatch):
     first, second = Owner(), Owner()
     ask(offer, first, "process")
     ask(offer, second, "process")
-    assert hosts.running() == [(offer.point.name, second.id)]
+    assert hosts.running() == [Host(offer.point.name, second.id)]
     hosts.end_idle(0.0)
     assert hosts.running() == []
 
@@ -111,7 +112,7 @@ def test_processes_are_few_and_end_when_they_are_idle(offer, monkeypatch):
 def test_a_busy_process_is_never_ended_for_another_tenant(offer, owner, neighbour, monkeypatch):
     hosts.end_all()
     monkeypatch.setattr(hosts, "MOST_PROCESSES", 1)
-    key = (offer.point.name, neighbour.id)
+    key = Host(offer.point.name, neighbour.id)
     process = hosts._take(key)
     hosts.end_idle(0.0)
     for _ in range(6):  # more often than the breaker permits failures
@@ -127,9 +128,10 @@ def test_a_tenant_over_its_bound_takes_the_place_of_its_own_idle_plugin_alone(of
     hosts.end_all()
     monkeypatch.setattr(hosts, "MOST_PER_TENANT", 1)
     ask(offer, neighbour, "process")
-    hosts._give_back(("other", owner.id), hosts._take(("other", owner.id)), usable=True)
+    other = Host("other", owner.id)
+    hosts._give_back(other, hosts._take(other), usable=True)
     ask(offer, owner, "process")
-    assert hosts.running() == [(offer.point.name, neighbour.id), (offer.point.name, owner.id)]
+    assert hosts.running() == [Host(offer.point.name, neighbour.id), Host(offer.point.name, owner.id)]
 
 
 def test_a_tenant_whose_plugins_are_all_busy_waits_for_its_own_while_others_are_served(
@@ -137,7 +139,7 @@ def test_a_tenant_whose_plugins_are_all_busy_waits_for_its_own_while_others_are_
 ):
     hosts.end_all()
     monkeypatch.setattr(hosts, "MOST_PER_TENANT", 1)
-    busy = ("other", owner.id)
+    busy = Host("other", owner.id)
     process = hosts._take(busy)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, offer, owner, "process")
@@ -150,7 +152,7 @@ def test_a_tenant_whose_plugins_are_all_busy_waits_for_its_own_while_others_are_
 
 
 def test_a_wait_for_a_busy_process_is_no_failure_of_the_plugin(offer, owner, monkeypatch):
-    key = (offer.point.name, owner.id)
+    key = Host(offer.point.name, owner.id)
     process = hosts._take(key)
     monkeypatch.setattr(hosts, "START_SECONDS", 0.0)
     for _ in range(6):  # more often than the breaker permits failures
@@ -162,7 +164,7 @@ def test_a_wait_for_a_busy_process_is_no_failure_of_the_plugin(offer, owner, mon
 
 
 def test_who_waits_for_a_process_that_ends_gets_a_new_one(offer, owner):
-    key = (offer.point.name, owner.id)
+    key = Host(offer.point.name, owner.id)
     process = hosts._take(key)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, offer, owner, "process")
@@ -172,7 +174,7 @@ def test_who_waits_for_a_process_that_ends_gets_a_new_one(offer, owner):
 
 
 def test_a_process_that_comes_too_late_is_free_for_the_next_call(offer, owner, monkeypatch):
-    key = (offer.point.name, owner.id)
+    key = Host(offer.point.name, owner.id)
     order = Future()
     order.set_running_or_notify_cancel()
     monkeypatch.setattr(hosts, "Future", lambda: order)

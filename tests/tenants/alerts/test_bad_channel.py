@@ -8,7 +8,7 @@ from sqlmodel import select
 from core.database import tenant_session
 from core.events import publish
 from core.jobs.worker import working
-from core.plugins import catalogue, hosts, instances
+from core.plugins import catalogue, hosts, instances, permissions
 from core.plugins.instances import InstanceIn
 from core.tenancy import create_tenant
 from tenants.alerts.models import AlertDelivery
@@ -61,6 +61,7 @@ def test_a_bad_plugin_is_counted_and_delays_no_other_channel_and_no_other_tenant
     monkeypatch.setattr(hosts, "CALL_SECONDS", 0.5)
     monkeypatch.setattr(hosts, "START_SECONDS", 1.5)
     first, second = tenants
+    permissions.allow("bad_channel", [first], actor="test:1")
     with PagerDuty() as vendor:
         ids = [add(first, "bad", act, {"act": act}) for act in ACTS]
         healthy = add(first, "pagerduty", "On call", vendor.settings)

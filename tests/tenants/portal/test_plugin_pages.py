@@ -11,7 +11,7 @@ from sqlmodel import select
 from core.audit.models import AuditEvent
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
-from core.plugins import catalogue, instances, manager
+from core.plugins import catalogue, instances, manager, permissions
 from core.plugins.errors import PluginFailed
 from core.plugins.instance_health import count_failure
 from core.plugins.instances import InstanceIn
@@ -224,6 +224,7 @@ def test_failures_and_the_last_success_are_shown(admin, module_tenant, channel):
     log_failure(module_tenant, channel, "requests", "plugin_failed", "<b>KeyError</b>")
     page = admin.get(f"/admin/plugins/{channel}").text
     assert "Failing since" in page
+    assert re.search(r"Failures in a row</dt>\s*<dd[^>]*>\s*3", page)
     assert "the receiver had an error of its own" in page
     assert "&lt;b&gt;KeyError" in page
     assert "Failing" in admin.get("/admin/plugins").text
@@ -243,6 +244,7 @@ def test_a_plugin_that_is_gone_or_broken_is_said_to_be(admin, module_tenant, cha
     )
     others = [plugin for plugin in catalogue.installed() if plugin.name != "sample"]
     monkeypatch.setattr(catalogue, "_installed", [*others, broken])
+    monkeypatch.setattr(permissions, "is_allowed", lambda name, _: name == "broken")
     listed, shown = admin.get("/admin/plugins").text, admin.get(f"/admin/plugins/{channel}").text
     assert "Plugin missing" in listed
     assert "it raised ImportError" in listed
@@ -270,6 +272,7 @@ def test_what_a_hostile_plugin_says_of_itself_breaks_no_answer(admin, monkeypatc
         raise PluginFailed("half a \ud800 and a \0")
 
     monkeypatch.setattr(catalogue, "_offers_of", hostile)
+    monkeypatch.setattr(permissions, "is_allowed", lambda *_: True)
     broken = catalogue._look_at(EntryPoint("hostile", "hostile", manager.GROUP), set())
     monkeypatch.setattr(catalogue, "_installed", [*catalogue.installed(), broken])
     page = admin.get("/admin/plugins")

@@ -57,7 +57,7 @@ class ExampleModel:
 class ExamplePlugin:
     """Logistic regression by gradient descent. Parameter: ``ridge`` (1.0), how strongly weights shrink to zero."""
 
-    name: str = "example"
+    name: str = "example-model"
     version: str = "0.1.0"
 
     def fit(self, data: TrainingData, params: Mapping[str, Json], seed: int) -> Artifact:

@@ -27,6 +27,17 @@ class Fitted:
         return {}
 
     def predict(self, X):  # noqa: N803
+        if self.mood == "predict_hangs":
+            hang()
+        if self.mood == "predict_exits":
+            os._exit(3)
+        if self.mood == "predict_raises":
+            raise_error()
+        if self.mood == "predict_rejects":
+            reject()
+        if self.mood in {"counts", "counts_too"}:
+            self.calls = getattr(self, "calls", 0) + 1
+            return np.full(len(X), self.calls / 100)
         answers = {
             "wrong_shape": np.full((len(X), 2), 0.5),
             "not_probabilities": np.full(len(X), 1.5),
@@ -207,7 +218,8 @@ MOODS = (
     "print_garbage", "fill_the_disk", "eat_memory", "raise_error", "raise_deep", "reject", "forge_a_reply",
     "forge_garbage", "forge_a_huge_reply", "link_to_a_secret", "leave_a_pipe",
     "answer_by_a_pipe", "attack", "leave_a_thread", "pickle", "no_artifact", "wrong_shape",
-    "not_probabilities", "nan_predictions",
+    "not_probabilities", "nan_predictions", "predict_hangs", "predict_exits", "predict_raises", "predict_rejects",
+    "counts", "counts_too",
 )  # fmt: skip
 
 
