@@ -11,7 +11,7 @@ import click
 
 from core.cli.output import ACTOR, json_option, note, print_json, print_table, tenant
 from core.database import tenant_session
-from core.plugins.log_command import log
+from core.plugins.log_commands import log
 from core.plugins.permission_commands import allow, forbid
 
 if TYPE_CHECKING:
