@@ -169,7 +169,7 @@ def train_sample() -> tuple[TenantRef, str]:
 
     tenant = make(_SAMPLE)
     boosting = {"boosting": plugins.models()["boosting"]}
-    with patch.object(plugins, "models", lambda _: boosting):
+    with patch.object(plugins, "models", lambda _=None: boosting):
         training = service.train(tenant, lambda: tenant_session(tenant, actor=ACTOR))
     return tenant, next(str(model["version"]) for model in training.models if model["kind"] == "boosting")
 

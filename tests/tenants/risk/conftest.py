@@ -75,7 +75,7 @@ def trained(make_tenant, cohort):
     created = make_tenant()
     store(created.ref, cohort)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugins, "models", lambda _: {"additive": additive})
+        patch.setattr(plugins, "models", lambda _=None: {"additive": additive})
         patch.setattr(plugins, "fit_in_process", lambda _, data, __, seed, ___: additive.fit(data, quick, seed))
         return created, service.train(created.ref, opener(created.ref))
 

@@ -61,7 +61,7 @@ def fresh(monkeypatch):
 @pytest.fixture
 def kinds(monkeypatch):
     def plugins_of(**wanted):
-        monkeypatch.setattr(plugins, "models", lambda _: wanted)
+        monkeypatch.setattr(plugins, "models", lambda _=None: wanted)
 
     return plugins_of
 

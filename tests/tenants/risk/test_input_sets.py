@@ -76,7 +76,7 @@ def test_a_model_of_fewer_features_in_another_order_scores_and_explains_today(ma
     tenant = make_tenant().ref
     store(tenant, clinics())
     with monkeypatch.context() as earlier:
-        earlier.setattr(plugins, "models", lambda _: {"additive": additive})
+        earlier.setattr(plugins, "models", lambda _=None: {"additive": additive})
         earlier.setattr(
             plugins,
             "fit_in_process",

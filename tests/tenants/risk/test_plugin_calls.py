@@ -52,7 +52,7 @@ def calls(trained, monkeypatch):
     event.listen(Session, "after_transaction_end", ended)
     recorded = []
     kinds = {name: Watched(kind, recorded, open_ones) for name, kind in plugins.models().items()}
-    monkeypatch.setattr(plugins, "models", lambda _: kinds)
+    monkeypatch.setattr(plugins, "models", lambda _=None: kinds)
     monkeypatch.setattr(serving, "_CACHE", serving._ModelCache(4))
     yield recorded
     event.remove(Session, "after_begin", begun)
@@ -120,7 +120,7 @@ def test_training_calls_models_with_no_transaction_open(trained, calls, monkeypa
     quick = {"max_bins": 8, "strengths": [300.0]}
     additive = plugins.models()["additive"]
     only = {"additive": additive}
-    monkeypatch.setattr(plugins, "models", lambda _: only)
+    monkeypatch.setattr(plugins, "models", lambda _=None: only)
     monkeypatch.setattr(plugins, "fit_in_process", lambda _, data, __, seed, ___: additive.fit(data, quick, seed))
     service.train(tenant, opener(tenant))
     assert_called_alone(calls, "fit", "load", "predict", "features", "summary")
