@@ -236,6 +236,7 @@ NOT_IN_A_TENANTS_ROLE = (
     *(
         "core/database/",
         "core/services/",
+        "core/jobs/next_lease.py",
         "core/jobs/relay.py",
         "core/tenancy/placing.py",
         "core/tenancy/tenant_lock.py",

@@ -211,7 +211,7 @@ def test_the_log_of_a_plugin_is_for_its_author(theirs, api, module_tenant, make_
     instance_id = set_up(module_tenant)
     for reason in ("it raised KeyError", "it raised KeyError", "it took too long"):
         log_failure(module_tenant, instance_id, "requests", reason, "Traceback\n  line 7")
-    shown = json.loads(run("log", "sample", "--most", "2", "--json"))
+    shown = json.loads(run("log", "sample", "--tenant", module_tenant.slug, "--most", "2", "--json"))
     assert shown["counts"][0] == {
         "plugin": "sample",
         "operation": "requests",
