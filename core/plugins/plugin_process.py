@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import uuid4
 
 from core import scratch
@@ -33,7 +33,8 @@ class PluginProcess:
         busy: whether a thread has it. Only that thread may read, write or end it, and only under the registry's lock
             does a process become busy or free.
         answered: whether it has answered a request, so that the plugin is imported.
-        in_doubt: whether a request has no whole answer: the process cannot be used again.
+        in_doubt: whether a request has no whole answer, or a file was not exchanged: the process cannot be used again.
+        log: what it writes, as it was opened at the start: the plugin owns the folder, and may put a link in its place.
         model: names the model that it has loaded; empty if none.
     """
 
@@ -41,6 +42,7 @@ class PluginProcess:
     child: subprocess.Popen[bytes]
     folder: Path
     token: str
+    log: IO[bytes]
     closing: contextlib.ExitStack
     busy: bool = True
     used_at: float = field(default_factory=time.monotonic)
@@ -91,17 +93,17 @@ class PluginProcess:
 
     def output(self) -> str:
         """Return the end of what the process wrote."""
-        with contextlib.suppress(OSError), (self.folder / "output.log").open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _OUTPUT))
-            return log.read(_OUTPUT).decode("utf-8", "replace").replace("\x00", "")
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the process was ended meanwhile
+            begin = max(0, self._written() - _OUTPUT)
+            return os.pread(self.log.fileno(), _OUTPUT, begin).decode("utf-8", "replace").replace("\x00", "")
         return ""
 
     def is_usable(self) -> bool:
         """Return whether another request may follow: the last one was answered, and the process may still print."""
         if self.in_doubt:
             return False
-        with contextlib.suppress(OSError):
-            return (self.folder / "output.log").stat().st_size <= _MOST_OUTPUT
+        with contextlib.suppress(OSError, ValueError):
+            return self._written() <= _MOST_OUTPUT
         return True
 
     def end(self) -> None:
@@ -112,6 +114,9 @@ class PluginProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
         self.closing.close()
+
+    def _written(self) -> int:
+        return os.fstat(self.log.fileno()).st_size
 
     def _decoded(self, reply: bytes, request_id: str) -> dict[str, Any]:
         try:
@@ -158,7 +163,7 @@ def start(plugin: str, limits: Limits) -> PluginProcess:
     token = uuid4().hex
     try:
         confined = confinement(folder, limits.to_json(), python_path=python_path())
-        log = closing.enter_context((folder / "output.log").open("wb"))
+        log = closing.enter_context((folder / "output.log").open("w+b"))
         child = subprocess.Popen(  # noqa: S603 - our own program, which confines itself before the plugin is imported
             [sys.executable, "-P", "-m", "core.processes.confined", confined.specification, "core.plugins.host_runner"],
             cwd=folder,
@@ -172,7 +177,7 @@ def start(plugin: str, limits: Limits) -> PluginProcess:
     except BaseException:
         closing.close()
         raise
-    return PluginProcess(plugin, child, folder, token, closing)
+    return PluginProcess(plugin, child, folder, token, log, closing)
 
 
 def _late(plugin: str, seconds: float) -> PluginTimedOut:

@@ -171,9 +171,17 @@ class RemoteModel:
             process.model = stored.key
             return result
 
+        def with_files(process: PluginProcess) -> T:
+            try:
+                return with_model(process)
+            except OSError as error:  # the plugin owns the folder, and may have put something in a file's place
+                process.in_doubt = True
+                detail = f"files cannot be exchanged with plugin {plugin!r}: {type(error).__name__}"
+                raise PluginFailed(detail) from error
+
         try:
             with tracing.span(f"plugin {plugin}", iit_plugin=plugin, iit_plugin_operation=operation):
-                result = hosts.run_in_process(hosts.Host(plugin, self.tenant_id, models=True), with_model)
+                result = hosts.run_in_process(hosts.Host(plugin, self.tenant_id, models=True), with_files)
         except PluginFailed:
             hosts.CALLS.add(self.name, "failed")
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -143,6 +144,32 @@ def test_no_file_of_the_platform_follows_a_link_that_the_plugin_made(loaded, tmp
     written = process.write(b"content", ".npy")
     assert written.stat().st_uid == process.folder.stat().st_uid
     written.unlink()
+
+
+def test_a_model_that_blocks_its_files_has_failed_and_gets_another_process(loaded):
+    model = loaded("blocks_the_result")
+    fitted = model.load()
+    before = pid_of(model.host)
+    with pytest.raises(PluginFailed, match="files cannot be exchanged"):
+        fitted.predict(ROWS)
+    assert fitted.explain(ROWS).base == -1.0
+    assert pid_of(model.host) != before
+
+
+def test_the_output_of_a_process_is_read_from_no_file_that_the_plugin_put_in_its_place(loaded, tmp_path):
+    model = loaded("counts")
+    model.load()
+    process, secret = hosts._processes[model.host], tmp_path / "secret"
+    secret.write_text("secret")
+    os.write(process.log.fileno(), b"printed")
+    log = process.folder / "output.log"
+    log.unlink()
+    log.symlink_to(secret)
+    assert process.output().endswith("printed")
+    log.unlink()
+    os.mkfifo(log)
+    assert process.output().endswith("printed"), "a pipe would let the platform wait for ever"
+    assert process.is_usable()
 
 
 def test_a_model_is_not_called_within_a_transaction(loaded, module_tenant):

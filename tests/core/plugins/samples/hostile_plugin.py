@@ -35,6 +35,9 @@ class Fitted:
             raise_error()
         if self.mood == "predict_rejects":
             reject()
+        if self.mood == "blocks_the_result":
+            request = sys._getframe(1).f_locals["request"]
+            Path(request["result"], "full").mkdir(parents=True)
         if self.mood in {"counts", "counts_too"}:
             self.calls = getattr(self, "calls", 0) + 1
             return np.full(len(X), self.calls / 100)
@@ -219,7 +222,7 @@ MOODS = (
     "forge_garbage", "forge_a_huge_reply", "link_to_a_secret", "leave_a_pipe",
     "answer_by_a_pipe", "attack", "leave_a_thread", "pickle", "no_artifact", "wrong_shape",
     "not_probabilities", "nan_predictions", "predict_hangs", "predict_exits", "predict_raises", "predict_rejects",
-    "counts", "counts_too",
+    "counts", "counts_too", "blocks_the_result",
 )  # fmt: skip
 
 
