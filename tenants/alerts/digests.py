@@ -89,12 +89,11 @@ def concerned(session: TenantSession, alert_id: UUID, act: str) -> list[UUID]:
     """Return the alerts on which somebody acts in a channel: those that it got in the digest, or the one it got.
 
     What was added since the channel was notified waits for its own message, and stays open. A digest that is reopened
-    opens what somebody resolved since its last message, not what has ended by itself.
+    opens what somebody resolved since its last message, not what has ended by itself. The caller has locked alerts.
     """
     row = session.get(Alert, alert_id)
     if row is None or row.alert_type != DIGEST:
         return [alert_id]
-    lock_alerts(session)
     alert: Any = Alert
     query = select(Alert.uuid).where(alert.digest_id == row.uuid, alert.facility_uuid == row.facility_uuid)
     if act == "reopen":
@@ -113,8 +112,10 @@ def _send(session: TenantSession, digest: Alert, due: list[Alert], sent: list[Al
         goes_to = targets_of(session, row, present)
         targets.channels |= goes_to.channels
         targets.policy = targets.policy or goes_to.policy
-        row.status, row.snoozed_until = "open", None  # it has grown: somebody must look again
     others = [row for row in sent if row not in due and notifying.deferred_until(session, row, present)[0] is None]
+    new = [*due, *(row for row in others if row.notify_at is not None)]
+    for row in new:
+        row.status, row.snoozed_until = "open", None  # it has grown: somebody must look again
     digest.status, digest.acknowledged_at, digest.acknowledged_by = "open", None, None
     digest.resolved_at, digest.resolved_by, digest.resolution = None, None, None
     _count(digest, [*due, *others])
@@ -125,7 +126,7 @@ def _send(session: TenantSession, digest: Alert, due: list[Alert], sent: list[Al
     for row in (*due, *others):
         row.digest_id, row.notified_at, row.notify_at = digest.uuid, present, None
         session.add(row)
-    for row in due:
+    for row in new:
         note(session, row, "notified", detail, actor=_ACTOR)
 
 

@@ -35,6 +35,8 @@ def take_step(session: TenantSession, alert: Alert) -> None:
         return
     present = now()
     is_digest = alert.alert_type == DIGEST
+    if is_digest and not digests.unanswered(session, alert):
+        return  # all are acknowledged or resolved: the job that says so in the digest is under way
     until = digests.deferred_until(session, alert, present) if is_digest else deferred_until(session, alert, present)[0]
     if until is not None or (alert.step_at is not None and alert.step_at > present):
         alert.step_at = max(until or present, alert.step_at or present)

@@ -13,7 +13,7 @@ from core.jobs import enqueue
 from tenants.alerts import acts, digests
 from tenants.alerts.jobs import CHECK
 from tenants.alerts.messages import PREFIX
-from tenants.alerts.notifying import was_notified
+from tenants.alerts.notifying import lock_alerts, was_notified
 from tenants.alerts.rules import get_rule
 from tenants.alerts.signals import Signal, apply_signals, end_signal
 
@@ -79,6 +79,7 @@ def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:
         event: ``instance_id``: the channel; ``acts``: what was done, each a ``plugins.sdk.ChannelAct``.
     """
     channel_id = UUID(str(event["instance_id"]))
+    lock_alerts(session)  # first, as jobs do: an act on a digest locks its alerts after those of earlier acts
     for act in event["acts"]:
         try:
             concerned = _concerned(session, channel_id, act)

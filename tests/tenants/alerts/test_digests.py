@@ -1,5 +1,6 @@
 """Channels get one message about the people of a facility, whatever rules found them, and whoever dies meanwhile."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -13,10 +14,11 @@ from core.jobs.worker import drain
 from core.settings import get_settings
 from core.web.etag import ANY_VERSION
 from plugins.sdk import ChannelAct
-from tenants.alerts import acts, channels, digests, management
+from tenants.alerts import acts, channels, digests, escalation, listeners, management
 from tenants.alerts.history import history_of
 from tenants.alerts.kinds import DIGEST, PEOPLE
 from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute
+from tenants.alerts.notifying import lock_alerts
 from tenants.alerts.rules import RuleChoice, change_rule, get_rule
 from tenants.alerts.signals import Signal, apply_signals
 from tenants.records.ids import new_uuid
@@ -26,6 +28,7 @@ from tests.tenants.alerts.conftest import awake
 from tests.tenants.alerts.test_notifying import run
 from tests.tenants.alerts.test_scored import publish_scores
 from tests.tenants.followup.scored import ZONE, scored
+from tests.tenants.imports.test_at_once import waiting
 
 PEOPLE_OF_RULES = {"risk_high": 60, "late": 50, "iit": 22}
 """Rule -> people of each facility in the night; one more has a viral load."""
@@ -263,6 +266,65 @@ def test_routes_choose_channels_by_what_is_new_and_an_escalation_goes_on_until_a
     do(owner, there["late"], acts.acknowledge)
     let_pass(owner, step_at=now() - timedelta(seconds=1))
     assert receiver.acts[4:] == ["acknowledge"] * 2
+
+
+def test_who_is_new_in_an_acknowledged_alert_needs_a_look_if_a_message_for_another_rule_tells_of_them(
+    owner, place, receiver
+):
+    first = uuid4()
+    find(owner, place, "late", [first])
+    do(owner, alerts(owner)["late"], acts.acknowledge)
+    find(owner, place, "late", [first, uuid4()])
+    assert alerts(owner)["late"].status == "acknowledged"
+    find(owner, place, "iit", [uuid4()])
+    assert receiver.messages[-1].title == "2 late, 1 newly interrupted"
+    late = alerts(owner)["late"]
+    assert (late.status, late.notify_at) == ("open", None)
+
+
+def test_no_step_is_taken_after_the_last_alert_is_acknowledged(owner, place, receiver):
+    steps = [{"after_minutes": 15, "channel_id": str(receiver.channel)}]
+    with tenant_session(owner.ref, actor="test:1") as session:
+        policy = AlertPolicy(name="p", steps=steps, repeats=0, created_by="t")
+        session.add(policy)
+        session.flush()
+        session.add(AlertRoute(name="all", channel_id=receiver.channel, created_by="t"))
+        session.add(AlertRoute(name="steps", policy_id=policy.id, created_by="t"))
+    find(owner, place, "late", [uuid4()])
+    late = alerts(owner)["late"]
+    with tenant_session(owner.ref, actor="test:1") as session:
+        acts.acknowledge(session, late.uuid, source="page")
+        digest = session.get(Alert, late.digest_id)
+        digest.step_at = now() - timedelta(seconds=1)
+        escalation.take_step(session, digest)
+        assert digest.step == 0
+    drain(owner.ref)
+    assert receiver.acts == ["trigger", "acknowledge"]
+
+
+def test_acts_in_a_channel_wait_for_a_job_before_they_lock_an_alert(owner, place, receiver):
+    with tenant_session(owner.ref, actor="test:1") as session:
+        listeners.signal(session, "plugin_failing", {"subject": "sms", "value": 3})
+    find(owner, place, "late", [uuid4()])
+    messages = sorted(receiver.messages, key=lambda message: message.stream != "platform")
+    presses = [ChannelAct("acknowledge", message.key, who="U1") for message in messages]
+
+    def press_both():
+        with tenant_session(owner.ref, actor="test:1") as session:
+            publish(session, "plugin.channel_acts", {"instance_id": receiver.channel, "acts": presses})
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant_session(owner.ref, actor="test:1") as session:
+            lock_alerts(session)
+            pressed = pool.submit(press_both)
+            while not pressed.done() and not waiting():
+                pass
+            query = select(Alert.status).where(Alert.alert_type == "plugin_failing").with_for_update(nowait=True)
+            assert session.exec(query).one() == "open"
+        pressed.result()
+    assert {rule: row.status for rule, row in alerts(owner).items()} == {
+        "plugin_failing": "acknowledged", "late": "acknowledged",
+    }  # fmt: skip
 
 
 def test_a_worker_that_dies_while_it_gathers_costs_no_message_and_repeats_none(owner, place, receiver, monkeypatch):
