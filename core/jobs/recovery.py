@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 
+# They start in the order of ``sent_at``, which says whose turn it is.
 _RESEND = """
-UPDATE node.jobs SET sent_at = now(), sends = sends + 1, updated_at = now()
-WHERE id IN (
-    SELECT id FROM node.jobs
+WITH lost AS MATERIALIZED (
+    SELECT id, sent_at FROM node.jobs
     WHERE state = 'sent' AND (%(role)s::text IS NULL OR tenant_role = %(role)s)
         AND (%(all)s OR sent_at < now() - %(after)s::interval * least(power(2, sends - 1), 32))
     ORDER BY sent_at LIMIT CASE WHEN %(all)s THEN NULL ELSE %(batch)s::int END FOR UPDATE SKIP LOCKED
+), turns AS MATERIALIZED (
+    SELECT id, row_number() OVER (ORDER BY sent_at, id) AS place FROM lost
 )
-RETURNING id
+UPDATE node.jobs SET sent_at = now() + turns.place * interval '1 us', sends = sends + 1, updated_at = now()
+FROM turns WHERE jobs.id = turns.id
+RETURNING jobs.id
 """
 
 # Those that would be dead are left to ``endings``, where each gets a transaction that informs its feature.

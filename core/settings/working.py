@@ -25,14 +25,17 @@ class WorkingSettings(BaseSettings):
     )
     jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
     jobs_window: int = Field(
-        default=64, ge=1, description="Messages that may be under way at once, one for each job. Other due jobs wait."
+        default=64,
+        ge=1,
+        description="Jobs that may wait for a worker's thread at once. Other due jobs wait their turn.",
     )
     jobs_per_tenant: int = Field(
         default=8, ge=1, description="Jobs of one tenant that are under way or running at once."
     )
     jobs_poll_seconds: float = Field(default=0.5, gt=0, description="Seconds between two searches for due jobs.")
     jobs_resend_after: timedelta = Field(
-        default=timedelta(seconds=30), description="Seconds after which a message that nobody took is sent again."
+        default=timedelta(seconds=30),
+        description="Seconds after which the message of a job that no thread took is sent again.",
     )
     jobs_grace_seconds: float = Field(
         default=25.0, ge=0, description="Seconds that a stopping worker gives its running jobs to end their step."

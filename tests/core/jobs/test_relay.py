@@ -135,6 +135,16 @@ def test_when_redis_was_emptied_all_messages_are_sent_again_at_once(tenants, ask
     assert {job_id for job_id, _ in messages.sent} == set(jobs)
 
 
+def test_jobs_whose_messages_are_sent_again_keep_their_turns(tenants, ask, change, relay):
+    jobs = [ask(tenants[0]) for _ in range(3)]
+    relay.tick()
+    for place, job_id in enumerate(reversed(jobs)):
+        change(job_id, f"sent_at = now() - interval '{60 - place} seconds'")
+    assert relay.tick().resent == 3
+    with node_session() as session:
+        assert session.scalars(text("SELECT id FROM node.jobs ORDER BY sent_at, id")).all() == jobs[::-1]
+
+
 def test_an_emptied_redis_is_noticed_once(own_services, empty):
     messages = DramatiqMessages()
     messages.client.flushall()
