@@ -41,6 +41,7 @@ __all__ = [
     "plain_text",
     "print_json",
     "print_table",
+    "printable",
     "tenant",
 ]
 
@@ -114,6 +115,11 @@ def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) ->
             for text, width in zip(line, widths, strict=True)
         )
         click.echo("  ".join(padded).rstrip())
+
+
+def printable(line: str) -> str:
+    """Return a line of somebody else's text, with a mark in place of each character that a terminal would obey."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in line.expandtabs(4))
 
 
 def _cell(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.cli.output import ACTOR, json_option, print_json, print_table, tenant
+from core.cli.output import ACTOR, json_option, print_json, print_table, printable, tenant
 from core.database import DatabaseUnavailable, TenantMoving, tenant_session
 
 if TYPE_CHECKING:
@@ -48,17 +48,18 @@ def log(name: str, slug: str | None, most: int, *, as_json: bool) -> None:
         shown = {"state": plugin.state, "reason": plugin.reason, "counts": counted, "failures": rows[:most]}
         print_json(shown)
         return
-    click.echo(f"{name}: {plugin.state}" + (f": {plugin.reason}" if plugin.reason else ""))
+    click.echo(printable(f"{name}: {plugin.state}" + (f": {plugin.reason}" if plugin.reason else "")))
     models = sorted(model for model in manager.models() if manager.origin(model).name == name)
     if models:
         click.echo(f"models ({', '.join(models)}): the report of each training says which one failed, and why")
     if counted:
-        print_table(counted, ("count", "plugin", "operation", "reason"))
+        lines = [{**each, "reason": printable(str(each["reason"]))} for each in counted]
+        print_table(lines, ("count", "plugin", "operation", "reason"))
     for row in rows[:most]:
         where = f"{row['at']:%Y-%m-%d %H:%M:%S} {row['tenant']} {row['instance']}"
-        click.echo(f"\n{where}: {row['operation']}: {row['reason']}")
+        click.echo("\n" + printable(f"{where}: {row['operation']}: {row['reason']}"))
         if row["output"]:
-            click.echo("\n".join(f"    {line}" for line in row["output"].splitlines()))
+            click.echo("\n".join(f"    {printable(line)}" for line in row["output"].splitlines()))
     if not rows:
         click.echo("nothing failed in the last 30 days")
 

@@ -223,6 +223,10 @@ def test_the_log_of_a_plugin_is_for_its_author(theirs, api, module_tenant, make_
     printed = run("log", "sample", "--tenant", module_tenant.slug)
     assert "    Traceback" in printed
     assert f"{instance_id}: requests: it took too long" in printed
+    log_failure(module_tenant, instance_id, "requests", "a title: \x1b]0;mine\x07", "\x1b]0;mine\x07 is printed")
+    printed = run("log", "sample", "--tenant", module_tenant.slug)
+    assert printed.count("\ufffd]0;mine\ufffd") == 3
+    assert "\x1b" not in printed, "the operator's terminal obeys no plugin"
     assert "nothing failed" in run("log", "sample", "--tenant", make_tenant().ref.slug)
     assert "slack" in run("log", "no-such-plugin", code=1)
     assert "models (additive)" in run("log", "additive", "--tenant", module_tenant.slug)
