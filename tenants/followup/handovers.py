@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core import audit
 from core.clock import now
+from core.database import lock_own
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,6 +35,12 @@ class HandedOver:
     owner: UUID
     facility: UUID
     state: str | None
+
+
+def lock(session: TenantSession) -> None:
+    """Wait until no other transaction shares out lists, or gives patients back."""
+    with session.cursor() as cursor:
+        lock_own(cursor, "followup:share")
 
 
 def handed_over(session: TenantSession) -> list[HandedOver]:

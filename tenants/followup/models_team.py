@@ -30,10 +30,11 @@ class OfficerCapacity(TenantBase, table=True):
 
 
 class OfficerAbsence(TenantBase, table=True):
-    """Days on which an officer is away. Assignments stay, and count as those of the cover until the last day.
+    """Days on which an officer is away. Their patients count as those of the cover until the last day.
 
     Attributes:
-        cover_id: the colleague who follows the officer's people meanwhile; None: everybody does.
+        cover_id: the colleague who follows the officer's people meanwhile; None: everybody does, until the lists are
+            shared out; see ``tenants.followup.sharing``.
     """
 
     __tablename__ = "officer_absences"

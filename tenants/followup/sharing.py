@@ -10,11 +10,10 @@ from psycopg.types.json import Jsonb
 
 from core import audit
 from core.clock import now, today
-from core.database import lock_own
 from core.jobs import enqueue
 from core.tenancy import settings as tenant_settings
 from tenants.followup.assignments import can_follow
-from tenants.followup.handovers import give_back, handed_over
+from tenants.followup.handovers import give_back, handed_over, lock
 from tenants.followup.settings import FollowUpSettings
 from tenants.followup.team import loads_of, newest_lists, officers
 from tenants.risk.worklist import KINDS
@@ -118,8 +117,7 @@ def share_out(session: TenantSession) -> SharedOut:
     assigned first, each to the officer with the smallest load for their capacity. Officers who do not reach a facility
     or have no capacity there, take no part there. The facility is that of the patient now.
     """
-    with session.cursor() as cursor:
-        lock_own(cursor, "followup:share")
+    lock(session)
     day, lists = today(session.tenant.time_zone), newest_lists(session)
     team = _Team(day, officers(session))
     back = [one.patient for one in handed_over(session) if team.is_there(one.owner, one.facility, one.state)]

@@ -12,7 +12,7 @@ from core.clock import now, today
 from core.errors import FieldError, Invalid, NotFound
 from core.identity.people.colleagues import colleagues
 from tenants.followup.assignments import NEEDED, can_follow
-from tenants.followup.handovers import give_back, handed_over
+from tenants.followup.handovers import give_back, handed_over, lock
 from tenants.followup.models_team import OfficerAbsence, OfficerCapacity
 from tenants.records.places import facility_named
 
@@ -156,6 +156,7 @@ def remove_absence(session: TenantSession, absence: UUID) -> None:
     Raises:
         NotFound: there is no such absence.
     """
+    lock(session)  # a sharing out that has read the absence may still hand people over
     row = session.get(OfficerAbsence, absence)
     if row is None:
         detail = "there is no such absence"

@@ -1,5 +1,6 @@
 """The sharing out: by capacity and load, the same again, with a hand-over while somebody is away; or by itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,12 +10,13 @@ from core.clock import today
 from core.database import tenant_session
 from core.identity.people import members
 from core.jobs.worker import drain
-from tenants.followup import sharing
+from tenants.followup import sharing, team
 from tenants.followup.handovers import handed_over
 from tenants.followup.today import read_today
 from tenants.records.identities import merge
 from tests.tenants.followup.scored import ZONE
 from tests.tenants.followup.teams import Partner
+from tests.tenants.imports.test_at_once import waiting
 
 
 def did(assigned, left, handed_over=0, given_back=0):
@@ -109,6 +111,26 @@ def test_who_is_away_hands_over_and_has_their_people_again_when_they_are_back(pa
         )
     assert share_out(partner) == did(3, 1, given_back=3)
     assert people_of(partner, gone) == own
+
+
+def test_the_end_of_an_absence_waits_for_a_sharing_out_that_has_read_the_absence(partner):
+    gone, present = partner.officer("Gone"), partner.officer("Present")
+    partner.capacity(present, 9)
+    assign(partner, gone, partner.people)
+    absence = UUID(partner.away(gone).json()["id"])
+
+    def end():
+        with tenant_session(partner.tenant, actor="test:1") as session:
+            team.remove_absence(session, absence)
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant_session(partner.tenant, actor="test:1") as session:
+            assert sharing.share_out(session).handed_over == 9
+            ended = pool.submit(end)
+            while not ended.done() and not waiting():
+                pass
+        ended.result()
+    assert people_of(partner, gone) == set(partner.people)
 
 
 def test_people_stay_with_the_cover_who_has_less_room_for_others(partner):
