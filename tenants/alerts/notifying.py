@@ -168,8 +168,8 @@ def ask_step(session: TenantSession, alert: Alert) -> None:
 
 def look_again(session: TenantSession) -> None:
     """Let alerts that wait look again now: what they wait for may have ended."""
-    query = select(Alert).where(Alert.status == "open", col(Alert.notify_at).is_not(None)).with_for_update()
-    for row in session.exec(query).all():
+    query = select(Alert).where(Alert.status == "open", col(Alert.notify_at).is_not(None))
+    for row in session.exec(query.order_by(col(Alert.uuid)).with_for_update()).all():
         row.notify_at = now()
         session.add(row)
         session.flush()

@@ -60,7 +60,8 @@ def apply_signals(
         whole: whether these are all that the rule finds now. Alerts without a signal are then resolved.
     """
     lock_alerts(session)
-    query = select(Alert).where(Alert.alert_type == rule.kind.name, col(Alert.status).in_(OPEN)).with_for_update()
+    query = select(Alert).where(Alert.alert_type == rule.kind.name, col(Alert.status).in_(OPEN))
+    query = query.order_by(col(Alert.uuid)).with_for_update()  # as everybody who locks several
     known = {row.dedupe_key: row for row in session.exec(query.execution_options(populate_existing=True)).all()}
     notified = []
     keys = set()

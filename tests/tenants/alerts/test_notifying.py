@@ -1,5 +1,6 @@
 """Each alert reaches its channels once: through silences, quiet hours, escalation and the death of a worker."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from core.clock import now
-from core.database import node_session, tenant_session
+from core.database import node_session, owner_connection, tenant_session
 from core.errors import Invalid
 from core.events import publish
 from core.jobs.worker import drain
@@ -17,7 +18,10 @@ from plugins.sdk import ChannelAct, Outcome
 from tenants.alerts import acts, channels, management
 from tenants.alerts.history import history_of
 from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute
+from tenants.alerts.notifying import look_again
+from tenants.alerts.rules import get_rule
 from tenants.alerts.settings import AlertSettings
+from tenants.alerts.signals import apply_signals
 from tests.tenants.alerts.conftest import awake
 
 
@@ -235,3 +239,35 @@ def test_a_route_has_one_target(place):
     with tenant_session(place, actor="test:1") as session, pytest.raises(Invalid) as raised:
         management.add(session, AlertRoute, body, source="api")
     assert [each.field for each in raised.value.errors] == ["body.channel_id", "body.policy_id"]
+
+
+def waits_for_a_row():
+    with owner_connection() as connection:
+        query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple'))"
+        return connection.execute(query).fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    "lock_several",
+    [look_again, lambda session: apply_signals(session, get_rule(session, "drift"), [], whole=False)],
+    ids=["the end of a silence", "a rule"],
+)
+def test_who_locks_several_alerts_begins_with_the_first(place, raised, lock_several):
+    first, second = sorted(raised() for _ in range(2))
+    for at, alert_id in enumerate((second, first), start=1):  # the table and its indexes now have them so
+        with tenant_session(place, actor="test:1") as session:
+            session.get(Alert, alert_id).notify_at = now() + timedelta(hours=at)
+
+    def lock():
+        with tenant_session(place, actor="test:1") as session:
+            lock_several(session)
+
+    query = select(Alert.uuid).with_for_update(nowait=True)
+    with ThreadPoolExecutor(1) as pool:
+        with tenant_session(place, actor="test:1") as session:
+            session.exec(query.where(Alert.uuid == first)).one()
+            locked = pool.submit(lock)
+            while not locked.done() and not waits_for_a_row():
+                pass
+            assert session.exec(query.where(Alert.uuid == second)).one() == second
+        locked.result()
