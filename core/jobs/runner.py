@@ -112,7 +112,12 @@ class Runner:
         return self._run_alone(taken)
 
     def serve(
-        self, job_id: UUID, database: str = DEFAULT_DATABASE, *, ended: Callable[[], object], left: Callable[[], bool]
+        self,
+        job_id: UUID,
+        database: str = DEFAULT_DATABASE,
+        *,
+        ended: Callable[[], object],
+        hand_over: Callable[[], bool],
     ) -> int:
         """Run the job of a message, then the next jobs that the relay has sent, until there is none; return how many.
 
@@ -122,7 +127,7 @@ class Runner:
             job_id: the job.
             database: the database of its row.
             ended: called after each job: another one may be admitted.
-            left: hands the rest over, and returns whether that worked. If not, the thread continues.
+            hand_over: hands the rest over, and returns whether that worked. If not, the thread continues.
 
         Raises:
             Unavailable: the database does not answer.
@@ -133,7 +138,7 @@ class Runner:
                 if streak.long:
                     # First the job of the message: while others keep coming, it would never have its turn.
                     self._run_named(streak, ended)
-                    if left():
+                    if hand_over():
                         return streak.number
         finally:
             if streak.following is not None:

@@ -164,7 +164,7 @@ def _guarded(
     Trying again is safe: no two tries can have one job's lease. Errors of the jobs are on their rows, not raised here.
     """
 
-    def left() -> bool:
+    def hand_over() -> bool:
         try:
             messages.send(job_id, database)
         except redis.RedisError:
@@ -173,7 +173,7 @@ def _guarded(
 
     for _ in range(WAITS):
         try:
-            runner.serve(job_id, database, ended=ended, left=left)
+            runner.serve(job_id, database, ended=ended, hand_over=hand_over)
         except DatabaseUnavailable:
             if runner.stopping.wait(1.0):
                 return

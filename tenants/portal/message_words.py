@@ -154,7 +154,7 @@ def consent_words(facts: Mapping[str, Any]) -> str:
 
 def _with_reason(words: str, facts: Mapping[str, Any]) -> str:
     reason = reason_words(facts.get("reason"))
-    return f"{words}: {reason}" if reason else words
+    return _("{state}: {reason}").format(state=words, reason=reason) if reason else words
 
 
 def _quoted(facts: Mapping[str, Any]) -> str:

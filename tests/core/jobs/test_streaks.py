@@ -60,7 +60,7 @@ def sent(ask, change):
 
 
 def serve(runner, job_id):
-    return runner.serve(job_id, ended=lambda: None, left=lambda: True)
+    return runner.serve(job_id, ended=lambda: None, hand_over=lambda: True)
 
 
 def test_one_message_leads_to_all_jobs_that_the_relay_has_sent_in_its_order(tenant, sent, row, runner):

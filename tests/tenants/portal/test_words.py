@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.web.texts import reading_in
 from tenants.alerts.schemas import AlertEventOut
 from tenants.followup.outcomes import OUTCOMES, ReasonName
 from tenants.followup.today import Card, Cut, Today
 from tenants.followup.waiting import Clinic
-from tenants.portal import alert_history_words, patient_words, words
+from tenants.portal import alert_history_words, message_words, patient_words, words
 from tenants.portal.words import grouped
 
 
@@ -131,3 +132,9 @@ def test_the_history_of_an_alert_says_that_no_route_led_to_a_channel():
     none, one = (AlertEventOut(**facts, detail={"channels": channels, "policy": False}) for channels in (0, 1))
     assert alert_history_words.act_words(none) == "No route leads to a channel, so nobody was notified"
     assert alert_history_words.act_words(one) == "Its channels were notified"
+
+
+def test_a_timeline_says_why_a_message_did_not_arrive_with_the_readers_own_punctuation():
+    report = {"state": "failed", "reason": "30003"}
+    with reading_in("fr"):
+        assert message_words.report_words(report).endswith("arrivé : 30003")
