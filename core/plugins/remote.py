@@ -231,9 +231,8 @@ class RemoteFittedModel:
             PluginFailed: as :meth:`RemoteModel.score`, or the base is not one number.
         """
         answers = [self.model.score("explain", self.stored, each, each.shape) for each in self._pieces(X)]
-        bases = {reply.get("base") if isinstance(reply, dict) else None for reply, _ in answers}
-        base = bases.pop()
-        if bases or not isinstance(base, float) or not np.isfinite(base):
+        base, *others = [reply.get("base") if isinstance(reply, dict) else None for reply, _ in answers]
+        if not isinstance(base, float) or not np.isfinite(base) or any(other != base for other in others):
             detail = f"plugin {self.model.plugin.name!r} gave an explanation without a base"
             raise PluginFailed(detail)
         return Explanation(base=base, contributions=np.concatenate([each for _, each in answers]))

@@ -106,6 +106,16 @@ def test_rows_that_are_too_many_for_one_matrix_go_in_pieces(loaded, monkeypatch)
     assert fitted.predict(ROWS[:0]).shape == (0,)
 
 
+@pytest.mark.parametrize("bases", [[[1.0]], [1.0, 2.0], [1.0, [1.0]], ["1"], [float("nan")], [1]])
+def test_an_explanation_has_one_base(loaded, monkeypatch, bases):
+    fitted = loaded("counts").load()
+    answers = [({"base": base}, ROWS) for base in bases]
+    monkeypatch.setattr(RemoteModel, "score", lambda *_: answers.pop(0))
+    monkeypatch.setattr(hosts, "MATRIX_BYTES", 8 * 3 * -(-len(ROWS) // len(bases)))
+    with pytest.raises(PluginFailed, match="without a base"):
+        fitted.explain(ROWS)
+
+
 @pytest.mark.parametrize("mood", ["predict_raises", "predict_exits", "predict_hangs"])
 def test_a_model_that_fails_is_loaded_anew_for_the_next_call(loaded, mood, monkeypatch):
     model, healthy = loaded(mood), loaded("counts", 1).load()
