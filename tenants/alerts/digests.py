@@ -28,7 +28,7 @@ from tenants.alerts.notifying import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -83,6 +83,12 @@ def unanswered(session: TenantSession, digest: Alert) -> list[Alert]:
     """Return the alerts of a digest that nobody has acknowledged."""
     query = select(Alert).where(Alert.digest_id == digest.uuid, Alert.facility_uuid == digest.facility_uuid)
     return list(session.exec(query.where(Alert.status == "open").order_by(col(Alert.uuid))))
+
+
+def are_among(session: TenantSession, alert_ids: Collection[UUID]) -> bool:
+    """Return whether one of these is a digest."""
+    query = select(Alert.uuid).where(col(Alert.uuid).in_(alert_ids), Alert.alert_type == DIGEST)
+    return session.exec(query).first() is not None
 
 
 def concerned(session: TenantSession, alert_id: UUID, act: str) -> list[UUID]:

@@ -79,33 +79,29 @@ def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:
         event: ``instance_id``: the channel; ``acts``: what was done, each a ``plugins.sdk.ChannelAct``.
     """
     channel_id = UUID(str(event["instance_id"]))
-    lock_alerts(session)  # first, as jobs do: an act on a digest locks its alerts after those of earlier acts
-    for act in event["acts"]:
-        try:
-            concerned = _concerned(session, channel_id, act)
-        except ValueError as error:
-            concerned = []
-            log.info("an act in a channel was not done", act=act.act, error=type(error).__name__)
-        for alert_id in concerned:
+    named = [(act, alert_id) for act in event["acts"] if (alert_id := _alert_named(act)) is not None]
+    if digests.are_among(session, [alert_id for _, alert_id in named]):
+        lock_alerts(session)  # before the alerts of earlier acts, as jobs do
+    for act, alert_id in named:
+        if not was_notified(session, alert_id, channel_id):
+            log.info("a channel acted on an alert of which it was not notified", act=act.act)
+            continue
+        for concerned in digests.concerned(session, alert_id, act.act):
             try:
-                _do(session, alert_id, channel_id, act)
+                _do(session, concerned, channel_id, act)
             except AppError as error:
                 log.info("an act in a channel was not done", act=act.act, error=type(error).__name__)
 
 
-def _concerned(session: TenantSession, channel_id: UUID, act: Any) -> list[UUID]:  # noqa: ANN401 - of the SDK
-    """The alerts on which a channel acts: the one of the key, or those that it got in the digest of the key.
-
-    Raises:
-        ValueError: the key is not one of ours.
-    """
+def _alert_named(act: Any) -> UUID | None:  # noqa: ANN401 - of the SDK
+    """The alert or digest of an act's key; None if the key is not one of ours."""
     if not act.key.startswith(PREFIX):
-        return []
-    alert_id = UUID(act.key.removeprefix(PREFIX))
-    if not was_notified(session, alert_id, channel_id):
-        log.info("a channel acted on an alert of which it was not notified", act=act.act)
-        return []
-    return digests.concerned(session, alert_id, act.act)
+        return None
+    try:
+        return UUID(act.key.removeprefix(PREFIX))
+    except ValueError as error:
+        log.info("an act in a channel was not done", act=act.act, error=type(error).__name__)
+        return None
 
 
 def _do(session: TenantSession, alert_id: UUID, channel_id: UUID, act: Any) -> None:  # noqa: ANN401 - of the SDK
