@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.cli.output import ACTOR, json_option, print_json, print_table, printable, tenant
-from core.database import DatabaseUnavailable, TenantMoving, tenant_session
+from core.database import DatabaseUnavailable, TenantMoving, TenantUpgrading, tenant_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +92,6 @@ def _failures(owner: TenantRef, offered: set[tuple[str, str]]) -> list[dict[str,
                     }
                     for each in instances.list_failures(session, instance.id, 500)
                 ]
-    except (DatabaseUnavailable, TenantMoving):
+    except (DatabaseUnavailable, TenantMoving, TenantUpgrading):
         click.echo(f"{owner.slug} cannot be read now", err=True)
     return rows
