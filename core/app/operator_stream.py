@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
-from starlette.responses import Response
 
 from core.app import probes
 from core.cache.service import list_caches
@@ -21,7 +20,7 @@ from core.database.activity import open_transactions
 from core.errors import AppError, FieldError, Invalid, TooManyRequests, Unavailable, phrase
 from core.events import operator_events, stream
 from core.events.lags import outbox_lags
-from core.events.stream import HEADERS, MEDIA_TYPE, RETRY_MILLISECONDS, frame, send_frames
+from core.events.stream import RETRY_MILLISECONDS, StreamAnswer, frame, send_frames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -143,14 +142,11 @@ class OperatorSubscription:
         return not self.events or name in self.events
 
 
-class OperatorEventStream(Response):
+class OperatorEventStream(StreamAnswer):
     """Sends a subscription until the reader leaves, its credential ends, Redis fails, or the process drains."""
 
-    media_type = MEDIA_TYPE
-
     def __init__(self, subscription: OperatorSubscription) -> None:
-        super().__init__(headers=HEADERS, media_type=MEDIA_TYPE)
-        del self.headers["content-length"]
+        super().__init__()
         self._subscription = subscription
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as Starlette calls

@@ -136,14 +136,21 @@ class Subscription:
     draining: Callable[[], bool]
 
 
-class EventStream(Response):
-    """Sends a subscription until the reader leaves, its credential ends, or the process drains."""
+class StreamAnswer(Response):
+    """An answer of server-sent events, whose length is not known; a subclass sends them."""
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self) -> None:
         super().__init__(headers=HEADERS, media_type=MEDIA_TYPE)
         del self.headers["content-length"]
+
+
+class EventStream(StreamAnswer):
+    """Sends a subscription until the reader leaves, its credential ends, or the process drains."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        super().__init__()
         self._subscription = subscription
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as Starlette calls

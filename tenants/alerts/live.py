@@ -16,12 +16,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from psycopg import sql
-from starlette.responses import Response
 
 from core.clock import now
 from core.errors import AppError, FieldError, Invalid, Unavailable
 from core.events import stream
-from core.events.stream import HEADERS, MEDIA_TYPE, RETRY_MILLISECONDS, Streams, frame, send_frames
+from core.events.stream import RETRY_MILLISECONDS, StreamAnswer, Streams, frame, send_frames
 from tenants.records.reach import whole_facility_within_reach_sql
 
 if TYPE_CHECKING:
@@ -136,14 +135,11 @@ class AlertSubscription:
             return mark_of(session, None if seen is None or seen.is_stale else seen.since)
 
 
-class AlertStream(Response):
+class AlertStream(StreamAnswer):
     """Sends a subscription until the reader leaves, the credential ends, or the process drains."""
 
-    media_type = MEDIA_TYPE
-
     def __init__(self, subscription: AlertSubscription) -> None:
-        super().__init__(headers=HEADERS, media_type=MEDIA_TYPE)
-        del self.headers["content-length"]
+        super().__init__()
         self._subscription = subscription
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as Starlette calls
