@@ -1,8 +1,8 @@
 """Sending for plugins: the plugin describes a request, the platform sends it, the plugin says what the answer means.
 
 No transaction may be open. An outcome is returned for whatever happens; what to do next is the caller's decision.
-``prepare_alert`` does all that can be done before a request leaves, so that a caller that must first write that one may
-have left writes it as late as possible.
+``prepare_alert`` and ``prepare_sms`` do all that can be done before a request leaves, so that a caller that must first
+write that one may have left writes it as late as possible.
 """
 
 from __future__ import annotations
@@ -145,7 +145,16 @@ def prepare_alert(tenant: TenantRef, instance_id: UUID, alert: Alert) -> Prepare
 
 
 def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: str) -> Outcome:
-    """Send one message to one phone. The gateway sees neither the phone nor the text.
+    """Send one message to one phone. The arguments are those of ``prepare_sms``.
+
+    Raises:
+        TransactionOpenError: a transaction is open.
+    """
+    return _sent(prepare_sms(tenant, instance_id, sms, to=to, text=text))
+
+
+def prepare_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: str) -> PreparedMessage:
+    """Have the plugin of a gateway describe one message to one phone. It sees neither the phone nor the text.
 
     Args:
         tenant: whose gateway it is.
@@ -171,7 +180,7 @@ def send_sms(tenant: TenantRef, instance_id: UUID, sms: Sms, *, to: str, text: s
     def requests(opened: UsableInstance) -> Sequence[HttpRequest]:
         return [opened.call("request", marked, opened.settings)]
 
-    return _sent(_prepared(tenant, instance_id, "sms-gateway", requests, sms.id, more))
+    return _prepared(tenant, instance_id, "sms-gateway", requests, sms.id, more)
 
 
 def send_event(tenant: TenantRef, instance_id: UUID, event: Event) -> Outcome:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantRef, TenantSession
-    from plugins.sdk import DeliveryReport, Outcome
+    from core.plugins.sending import PreparedMessage
+    from plugins.sdk import DeliveryReport
     from tenants.messages.settings import MessageSettings
 
 
@@ -35,8 +36,10 @@ def report_address(session: TenantSession, gateway: UUID) -> str:
         return ""
 
 
-def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: str, report_url: str) -> Outcome:
-    """Send one message.
+def prepare(
+    tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: str, report_url: str
+) -> PreparedMessage:
+    """Return one message as its gateway gets it, described by the plugin and ready to leave.
 
     Args:
         tenant: the tenant.
@@ -59,7 +62,7 @@ def send(tenant: TenantRef, gateway: UUID, message_id: UUID, *, to: str, text: s
         sender="",
         report_url=report_url,
     )
-    return sending.send_sms(tenant, gateway, sms, to=to, text=text)
+    return sending.prepare_sms(tenant, gateway, sms, to=to, text=text)
 
 
 def ask(tenant: TenantRef, gateway: UUID, reference: str, *, to: str, text: str) -> DeliveryReport | None:

@@ -1,7 +1,7 @@
 """The jobs that send one message, and that find out what became of one.
 
-A message leaves at most one time: its row is ``sending`` before the request leaves, and a try that finds its own row so
-calls it ``unknown``.
+A message leaves at most one time: its row is ``sending`` just before the request leaves, and a try that finds its own
+row so calls it ``unknown``. What can take long or fail before that, such as the gateway's plugin, comes earlier.
 """
 
 from __future__ import annotations
@@ -86,16 +86,27 @@ def send_ended(session: TenantSession, end: JobEnd) -> None:
     on_end=send_ended,
 )
 def send(ctx: JobContext, payload: dict[str, Any]) -> None:
-    """Send one message, if everything still permits it."""
+    """Send one message, if everything still permits it. Between the steps no transaction is open."""
     message_id = UUID(payload["message_id"])
     with ctx.session() as session:
-        ready = _prepare(session, message_id, ctx.job_id)
+        ready = _check(session, message_id, ctx.job_id)
         if ready is None:
             ctx.finish(session)
         report_url = "" if ready is None else gateway.report_address(session, ready.gateway)
     if ready is None:
         return
-    outcome = gateway.send(ctx.tenant, ready.gateway, message_id, to=ready.to, text=ready.text, report_url=report_url)
+    message = gateway.prepare(
+        ctx.tenant, ready.gateway, message_id, to=ready.to, text=ready.text, report_url=report_url
+    )
+    with ctx.session() as session:
+        begun = _begin(session, message_id, ctx.job_id, ready)
+        if begun:
+            message.count(session)
+        else:
+            ctx.finish(session)
+    if not begun:
+        return
+    outcome = message.send()
     try:
         with ctx.session() as session:
             _record(session, message_id, outcome)
@@ -106,9 +117,40 @@ def send(ctx: JobContext, payload: dict[str, Any]) -> None:
             with tenant_session(ctx.tenant, actor=ctx.actor) as session:
                 _record(session, message_id, outcome)
         raise
+    message.judge(outcome)  # last: a worker that dies before it has recorded leaves the message unknown
 
 
-def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> ReadyMessage | None:
+def _begin(session: TenantSession, message_id: UUID, job_id: UUID, described: ReadyMessage) -> bool:
+    """Write that a message may leave now; return whether it may.
+
+    Everything is checked once more, so that the consent, the phone and its limit are those of this moment. A message
+    that has changed since the gateway's plugin described it gets another job.
+    """
+    ready = _check(session, message_id, job_id)
+    row = _locked(session, message_id)
+    if ready is None or row is None:
+        return False
+    if ready != described:
+        _postpone(session, row, now())
+        return False
+    safe = vault(session)
+    try:
+        row.recipient_enc = safe.encrypt(row.patient_uuid, TABLE, "recipient_enc", row.uuid, ready.to)
+        row.body_enc = safe.encrypt(row.patient_uuid, TABLE, "body_enc", row.uuid, ready.text)
+    except PatientErased:
+        _end(row, "cancelled", "no_patient")
+        _store(session, row)
+        return False
+    row.recipient_bidx, row.segments, row.language = ready.index, ready.segments, ready.language
+    row.template, row.template_version = f"{row.purpose}:{ready.language}", ready.template_version
+    row.consent_basis, row.gateway_uuid, row.provider = ready.basis, ready.gateway, str(ready.gateway)
+    row.status, row.job_uuid, row.sent_at, row.attempts = "sending", job_id, now(), row.attempts + 1
+    _store(session, row)
+    return True
+
+
+def _check(session: TenantSession, message_id: UUID, job_id: UUID) -> ReadyMessage | None:
+    """Return a message as it may be sent now; None after it was cancelled, postponed or called unknown."""
     row = _locked(session, message_id)
     if row is None or row.status not in ("waiting", "sending"):
         return None
@@ -121,10 +163,6 @@ def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> ReadyMes
     when = next_allowed(moment, settings, session.tenant.time_zone)
     try:
         ready = check(session, row) if when == moment else None
-        if ready is not None:
-            safe = vault(session)
-            row.recipient_enc = safe.encrypt(row.patient_uuid, TABLE, "recipient_enc", row.uuid, ready.to)
-            row.body_enc = safe.encrypt(row.patient_uuid, TABLE, "body_enc", row.uuid, ready.text)
     except (CancellationError, PatientErased) as error:
         reason = error.reason if isinstance(error, CancellationError) else "no_patient"
         limited = reason == "daily_limit" and row.contact_date is None
@@ -136,12 +174,6 @@ def _prepare(session: TenantSession, message_id: UUID, job_id: UUID) -> ReadyMes
         ready = None
     if ready is None:
         _postpone(session, row, when)
-        return None
-    row.recipient_bidx, row.segments, row.language = ready.index, ready.segments, ready.language
-    row.template, row.template_version = f"{row.purpose}:{ready.language}", ready.template_version
-    row.consent_basis, row.gateway_uuid, row.provider = ready.basis, ready.gateway, str(ready.gateway)
-    row.status, row.job_uuid, row.sent_at, row.attempts = "sending", job_id, moment, row.attempts + 1
-    _store(session, row)
     return ready
 
 

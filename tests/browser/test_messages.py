@@ -16,6 +16,7 @@ from tests.browser import people
 from tests.browser.keyboard import Keyboard
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
 from tests.keyed import KeyedClient
+from tests.tenants.messages.conftest import Prepared
 
 GATEWAY = UUID("019c2253-7220-70a7-a610-b4172b5ebaa0")
 ROLES = ("partner_admin", "case_manager")
@@ -88,11 +89,14 @@ def sent(monkeypatch):
     """What the gateway was asked to send: phone and text."""
     texts = []
 
-    def send(_tenant, _gateway, message_id, *, to, text, report_url):
-        texts.append((to, text))
-        return Outcome("sent", reference=str(message_id))
+    def prepare(_tenant, _gateway, message_id, *, to, text, report_url):
+        def send():
+            texts.append((to, text))
+            return Outcome("sent", reference=str(message_id))
 
-    monkeypatch.setattr(gateway, "send", send)
+        return Prepared(send)
+
+    monkeypatch.setattr(gateway, "prepare", prepare)
     return texts
 
 

@@ -1,5 +1,6 @@
 """A tenant that sends messages, and a gateway in the memory of the test."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +36,19 @@ REMINDER = "{code_word}: see you on {date}. Reply 1 if you come, 2 if we should 
 
 
 @dataclass
+class Prepared:
+    """A message that the gateway's plugin has described."""
+
+    send: Callable[[], Outcome]
+
+    def count(self, session):
+        """Meter nothing."""
+
+    def judge(self, outcome):
+        """Judge nothing."""
+
+
+@dataclass
 class Network:
     """What the gateway was asked to send, and what it answers."""
 
@@ -42,6 +56,7 @@ class Network:
     answers: list[Outcome | Exception] = field(default_factory=list)
     reports: dict[str, object] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    prepared: list[UUID] = field(default_factory=list)
 
     def send(self, tenant, instance, message_id, *, to, text, report_url):
         assert (instance, report_url) == (GATEWAY, "")
@@ -50,6 +65,10 @@ class Network:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def prepare(self, *message, **facts):
+        self.prepared.append(message[2])
+        return Prepared(lambda: self.send(*message, **facts))
 
     def ask(self, tenant, instance, reference, *, to, text):
         assert (to, text) in [(phone, body) for _, phone, body in self.sent]
@@ -149,6 +168,6 @@ def partner(module_partner):
 def network(monkeypatch):
     """The gateway, instead of a plugin's."""
     network = Network()
-    monkeypatch.setattr(gateway, "send", network.send)
+    monkeypatch.setattr(gateway, "prepare", network.prepare)
     monkeypatch.setattr(gateway, "ask", network.ask)
     return network

@@ -14,6 +14,7 @@ from plugins.sdk import DeliveryReport, Outcome
 from tenants.messages import sending
 from tenants.messages.models import Communication
 from tenants.messages.planning import PLAN
+from tests.tenants.messages.conftest import Prepared
 
 
 def test_a_reminder_goes_from_consent_to_the_history_of_the_patient(partner, network):
@@ -148,7 +149,7 @@ def test_quiet_hours_put_a_message_off(partner, network):
     assert network.sent == []
     with partner.session() as session:
         row = session.get(Communication, UUID(sent.json()["id"]))
-        assert sending._prepare(session, row.uuid, uuid4()) is None
+        assert sending._check(session, row.uuid, uuid4()) is None
         assert row.status == "waiting"
     answer = partner.api.post(f"/v1/messages/{sent.json()['id']}/cancel")
     assert (answer.json()["state"], answer.json()["reason"]) == ("cancelled", "person")
@@ -170,6 +171,70 @@ def state_of(partner, message):
     return shown["state"], shown["reason"]
 
 
+def begin(session, message, job):
+    """Write that a message may leave, as a worker does just before; return whether it may."""
+    ready = sending._check(session, UUID(message["id"]), job)
+    return ready is not None and sending._begin(session, UUID(message["id"]), job, ready)
+
+
+def test_a_worker_that_dies_before_a_message_can_leave_makes_nothing_unknown(partner, network, message, monkeypatch):
+    whole, died = network.prepare, []
+
+    def dying(*described, **facts):
+        if not died:
+            died.append(True)
+            raise SystemError("the worker dies while the plugin describes the request")
+        return whole(*described, **facts)
+
+    monkeypatch.setattr(sending.gateway, "prepare", dying)
+    drain(partner.tenant)
+    with partner.session() as session:
+        row = session.get(Communication, UUID(message["id"]))
+        assert (died, row.status, row.attempts, row.sent_at) == ([True], "waiting", 0, None)
+        session.cursor().execute("UPDATE node.jobs SET run_after = now() WHERE kind = 'messages.send'")
+    drain(partner.tenant)
+    assert state_of(partner, message) == ("sent", None)
+    assert len(network.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (lambda partner, message: partner.consent(message["patient_id"], "follow_up", agrees=False),
+         ("cancelled", "no_consent")),
+        (lambda partner, message: partner.api.post(f"/v1/messages/{message['id']}/cancel"), ("cancelled", "person")),
+    ],
+    ids=["consent", "a person"],
+)  # fmt: skip
+def test_what_changes_while_the_plugin_describes_a_message_counts(
+    partner, network, message, monkeypatch, change, state
+):
+    whole = network.prepare
+
+    def slow(*described, **facts):
+        change(partner, message)
+        return whole(*described, **facts)
+
+    monkeypatch.setattr(sending.gateway, "prepare", slow)
+    drain(partner.tenant)
+    assert (state_of(partner, message), network.sent) == (state, [])
+
+
+def test_a_text_that_changes_while_the_plugin_describes_it_is_described_again(partner, network, message, monkeypatch):
+    whole = network.prepare
+
+    def slow(*described, **facts):
+        if not network.prepared:
+            partner.set(phone="0803 111 1111")
+        return whole(*described, **facts)
+
+    monkeypatch.setattr(sending.gateway, "prepare", slow)
+    drain(partner.tenant)
+    drain(partner.tenant)
+    assert [text for _, _, text in network.sent] == ["Sunrise: we miss you. Call 0803 111 1111."]
+    assert len(network.prepared) == 2
+
+
 def test_an_unknown_message_is_asked_for_and_never_sent_again(partner, network, message):
     network.answers = [Outcome("unknown", "timeout", "r1")]
     drain(partner.tenant)
@@ -187,12 +252,12 @@ def test_an_unknown_message_is_asked_for_and_never_sent_again(partner, network, 
 def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(partner, network, message):
     job = uuid4()
     with partner.session() as session:
-        assert sending._prepare(session, UUID(message["id"]), job) is not None
+        assert begin(session, message, job)
     with partner.session() as session:
-        assert sending._prepare(session, UUID(message["id"]), uuid4()) is None
+        assert not begin(session, message, uuid4())
     assert state_of(partner, message)[0] == "sending"
     with partner.session() as session:
-        assert sending._prepare(session, UUID(message["id"]), job) is None
+        assert not begin(session, message, job)
     assert state_of(partner, message) == ("unknown", "interrupted")
     drain(partner.tenant)
     assert network.sent == []
@@ -228,7 +293,7 @@ def test_the_outcome_of_a_worker_that_lost_its_job_counts(partner, network, mess
 
     def send(*_, **__):
         with partner.session() as session:
-            sending._prepare(session, UUID(message["id"]), job)  # by the next worker
+            begin(session, message, job)  # by the next worker
         assert state_of(partner, message) == ("unknown", "interrupted")
         return answer
 
@@ -240,12 +305,12 @@ def test_the_outcome_of_a_worker_that_lost_its_job_counts(partner, network, mess
         @contextmanager
         def session(self):
             self.steps += 1
-            if self.steps > 1:
+            if self.steps > 2:
                 raise LeaseLost
             with partner.session() as session:
                 yield session
 
-    monkeypatch.setattr(sending.gateway, "send", send)
+    monkeypatch.setattr(sending.gateway, "prepare", lambda *_, **__: Prepared(send))
     with pytest.raises(LeaseLost):
         sending.send(Lost(), {"message_id": message["id"]})
     assert state_of(partner, message) == state
