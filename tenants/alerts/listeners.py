@@ -15,7 +15,7 @@ from tenants.alerts.jobs import CHECK
 from tenants.alerts.messages import PREFIX
 from tenants.alerts.notifying import lock_alerts, was_notified
 from tenants.alerts.rules import get_rule
-from tenants.alerts.signals import Signal, apply_signals, end_signal
+from tenants.alerts.signals import Signal, apply_signals, end_signal, resolved_too_early
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,13 @@ def job_given_up(session: TenantSession, event: Mapping[str, Any]) -> None:
 
 
 def drifted(session: TenantSession, event: Mapping[str, Any]) -> None:
-    """Raise or end an alert about drift. Listens to ``models.drift``."""
-    signal(session, "drift", event)
+    """Raise or end an alert about drift. Listens to ``models.drift``, which is published each night.
+
+    After somebody has resolved the alert, the same drift raises no other one: it must have ended first.
+    """
+    rule = get_rule(session, "drift")
+    if event.get("ended") or resolved_too_early(session, rule, _subject(event)) is None:
+        signal(session, "drift", event)
 
 
 def plugin_failing(session: TenantSession, event: Mapping[str, Any]) -> None:
@@ -64,11 +69,15 @@ def signal(session: TenantSession, rule_name: str, event: Mapping[str, Any]) -> 
             with the threshold; ``ended``: whether the cause has ended; ``facts``: further figures and codes.
     """
     rule = get_rule(session, rule_name)
-    subject, value = str(event["subject"])[:LONGEST_SUBJECT], int(event.get("value", 0))
+    subject, value = _subject(event), int(event.get("value", 0))
     if event.get("ended") or value < rule.threshold:
         end_signal(session, rule, subject)
         return
     apply_signals(session, rule, [Signal(subject=subject, count=value, facts=event.get("facts", {}))], whole=False)
+
+
+def _subject(event: Mapping[str, Any]) -> str:
+    return str(event["subject"])[:LONGEST_SUBJECT]
 
 
 def channel_acts(session: TenantSession, event: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from core.clock import now
 from tenants.alerts import digests
 from tenants.alerts.acts import end
-from tenants.alerts.history import announce, note
+from tenants.alerts.history import announce, history_of, note
 from tenants.alerts.models import OPEN, Alert
 from tenants.alerts.notifying import ask_notice, defer, lock_alerts, notify
 from tenants.alerts.outcomes import RULES, outcomes_of
@@ -81,12 +81,28 @@ def apply_signals(
 
 
 def end_signal(session: TenantSession, rule: Rule, subject: str) -> None:
-    """Resolve the alert about one thing of the platform, because its cause has ended."""
+    """Resolve the alert about one thing of the platform, because its cause has ended.
+
+    If somebody has resolved it before, its history says that the cause has ended now.
+    """
     lock_alerts(session)
     key = Signal(subject=subject).key(rule.kind.name)
     query = select(Alert).where(Alert.dedupe_key == key, col(Alert.status).in_(OPEN)).with_for_update()
     for row in session.exec(query.execution_options(populate_existing=True)).all():
         end(session, row, "cause_ended", actor="system:alerts")
+    early = resolved_too_early(session, rule, subject)
+    if early is not None:
+        note(session, early, "changed", {"ended": True}, actor="system:alerts")
+
+
+def resolved_too_early(session: TenantSession, rule: Rule, subject: str) -> Alert | None:
+    """Return the newest alert about one thing of the platform if a person resolved it and its cause has not ended."""
+    query = select(Alert).where(Alert.alert_type == rule.kind.name, Alert.subject == subject)
+    row = session.exec(query.order_by(col(Alert.created_at).desc(), col(Alert.uuid).desc())).first()
+    if row is None or row.resolved_at is None or row.resolution == "cause_ended":
+        return None
+    ended = any(each.detail.get("ended") and each.at >= row.resolved_at for each in history_of(session, row.uuid))
+    return None if ended else row
 
 
 def _open(session: TenantSession, rule: Rule, signal: Signal, data_date: date | None) -> Alert:

@@ -64,7 +64,9 @@ def people_in(entry: AlertEventOut) -> list[str]:
 
 
 def _of_change(facts: Mapping[str, Any], *_unused: object) -> list[str]:
-    """How many there are now, and how many of them are new."""
+    """How many there are now, and how many of them are new; or that the cause has ended after somebody resolved it."""
+    if facts.get("ended"):
+        return [_("its cause has ended")]
     new = int(facts.get("new", 0))
     texts = [ngettext("{count} now", "{count} now", int(facts["count"]))] if "count" in facts else []
     return texts + ([ngettext("{count} of them new", "{count} of them new", new)] if new else [])

@@ -56,9 +56,9 @@ def check(owner):
     drain(owner.ref)
 
 
-def drift(owner, subject, value):
+def drift(owner, subject, value, *, ended=False):
     with tenant_session(owner.ref, actor="test:1") as session:
-        event = {"subject": subject, "value": value, "ended": False, "facts": {"month": "2026-08-01"}}
+        event = {"subject": subject, "value": value, "ended": ended, "facts": {"month": "2026-08-01"}}
         publish(session, "models.drift", event)
     drain(owner.ref)
 
@@ -131,6 +131,31 @@ def test_a_rule_that_is_off_or_whose_threshold_is_not_reached_raises_nothing(own
     with tenant_session(owner.ref, actor="test:1") as session:
         assert session.exec(select(Alert.facts)).one() == {"month": "2026-08-01"}
     assert receiver.acts == ["trigger"]
+
+
+def test_drift_that_somebody_resolved_is_raised_again_only_after_it_has_ended(owner, receiver):
+    drift(owner, "scores", 1)
+    with tenant_session(owner.ref, actor="test:1") as session:
+        resolved = session.exec(select(Alert.uuid)).one()
+        acts.resolve(session, resolved, source="page")
+    for _ in range(2):
+        drift(owner, "scores", 2)
+    assert alerts(owner, "drift") == [("scores", 1, "resolved")]
+    drift(owner, "other", 1)
+    for _ in range(2):
+        drift(owner, "scores", 1, ended=True)
+    drift(owner, "scores", 1)
+    drift(owner, "scores", 1)
+    assert alerts(owner, "drift") == [("scores", 1, "resolved"), ("other", 1, "open"), ("scores", 1, "open")]
+    with tenant_session(owner.ref, actor="test:1") as session:
+        history = [(each.act, each.detail) for each in history_of(session, resolved)][-2:]
+    assert history == [("resolved", {"why": "person"}), ("changed", {"ended": True})]
+    drift(owner, "other", 1, ended=True)
+    drift(owner, "other", 1)
+    assert [row for row in alerts(owner, "drift") if row[0] == "other"] == [
+        ("other", 1, "resolved"),
+        ("other", 1, "open"),
+    ]
 
 
 def test_what_an_alert_gains_within_its_pause_notifies_when_the_pause_is_over(owner, receiver):

@@ -110,6 +110,7 @@ def test_pages_have_words_for_each_outcome_and_reason_of_the_vocabulary():
         ("changed", {"count": 12, "new": 3, "returned": 1, "left_care": 2},
          "12 now · 3 of them new · 1 person came back · 2 people left care"),
         ("changed", {"count": 1, "new": 0, "returned": 0, "left_care": 0}, "1 now"),
+        ("changed", {"ended": True}, "its cause has ended"),
         ("resolved", {"returned": 4, "left_care": 0, "why": "cause_ended"}, "its cause has ended · 4 people came back"),
         ("resolved", {"why": "channel", "who": "U1"}, "U1"),
         ("deferred", {"why": "quiet", "until": "2026-12-25T06:00:00+00:00"},
