@@ -57,6 +57,9 @@ CASES = [
     (RagSourceContract, HttpsSource(), {"urls": ["https://example.org/a.pdf"]}),
 ]
 
+RATES = {"slack": 60, "slack-bot": 60, "pagerduty": 120, "opsgenie": 60, "jsm": 60}
+"""Requests in a minute that the vendors accept: one message a second, 120 events of a routing key, 60 requests."""
+
 
 def pytest_generate_tests(metafunc):
     if "case" not in metafunc.fixturenames:
@@ -76,6 +79,10 @@ def test_every_first_party_offer_is_among_them():
     tested = {(f"{contract.protocol.__name__}", plugin.name) for contract, plugin, _ in CASES}
     offered = {(KINDS[offer.kind].protocol.__name__, offer.name) for offer in catalogue.offers() if offer.first_party}
     assert tested == offered
+
+
+def test_no_channel_asks_for_more_requests_than_its_vendor_accepts():
+    assert {plugin.name: plugin.per_minute for _, plugin, _ in CASES if plugin.name in RATES} == RATES
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from sqlmodel import select
 
 from core.database import tenant_session
+from core.events import publish
 from core.identity.keys import create_key
 from core.integrations import incoming
+from core.jobs.worker import drain
 from core.plugins import instances, sending
 from plugins.sdk import ChannelAct, DeliveryReport, IncomingSms, Sms
+from tenants.alerts.models import Alert
+from tests.tenants.alerts.conftest import awake
 from tests.vendors import africastalking, kannel, opsgenie, pagerduty, slack, termii, twilio
 
 PHONE = "+254700000001"
@@ -74,6 +79,26 @@ def test_an_alert_that_is_closed_in_opsgenie_or_its_successor_is_an_act(api, pub
         assert vendor.act(address, "Close", "k")[0] == 200
         assert vendor.act(address, "Close", "k", source="API")[0] == 200
     assert published() == [ChannelAct("resolve", "k", "ada@example.org")]
+
+
+@pytest.mark.parametrize(("plugin", "make"), [("opsgenie", opsgenie.Opsgenie), ("jsm", opsgenie.JiraServiceManagement)])
+def test_who_acknowledges_and_closes_in_opsgenie_or_its_successor_changes_the_alert(api, module_tenant, plugin, make):
+    awake(module_tenant)
+    with make() as vendor:
+        instance_id, address = connect(api, vendor, "alert-channel", plugin)
+        with tenant_session(module_tenant, actor="test:1") as session:
+            publish(session, "models.drift", {"subject": plugin, "value": 1, "ended": False})
+        drain(module_tenant)
+        ((key, state),) = vendor.alerts.items()
+        assert state == "open"
+        query = select(Alert.status, Alert.acknowledged_by, Alert.resolved_by).where(Alert.subject == plugin)
+        channel, changed = f"channel:{instance_id}", []
+        for action in ("Acknowledge", "Close"):
+            assert vendor.act(address, action, key)[0] == 200
+            drain(module_tenant)
+            with tenant_session(module_tenant, actor="test:1") as session:
+                changed.append(tuple(session.exec(query).one()))
+    assert changed == [("acknowledged", channel, None), ("resolved", channel, channel)]
 
 
 def test_twilio_reports_to_the_address_in_the_message_and_delivers_answers(api, module_tenant, published):

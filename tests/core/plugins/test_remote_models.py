@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from core.database import TransactionOpenError, tenant_session
 from core.errors import Invalid
 from core.plugins import PluginFailed, PluginTimedOut, hosts, models, permissions, plugin_process
+from core.plugins.confinement import USERS
 from core.plugins.errors import CallFailedError
 from core.plugins.hosts import CALLS, Host
 from core.plugins.plugin_process import PluginProcess
@@ -96,6 +98,14 @@ def test_no_process_serves_two_tenants_and_models_leave_other_offers_their_own(l
     channel = hosts._take(others)
     assert len({channel.child.pid, pid_of(model.host), pid_of(neighbour.host)}) == 3
     hosts._give_back(others, channel, usable=False)
+
+
+def test_a_kept_process_runs_as_another_user_where_the_platform_is_root(loaded):
+    model = loaded("counts")
+    model.load()
+    user = Path(f"/proc/{pid_of(model.host)}").stat().st_uid
+    assert user in (USERS if os.geteuid() == 0 else (os.geteuid(),))
+    assert hosts._processes[model.host].folder.stat().st_uid == user
 
 
 def test_rows_that_are_too_many_for_one_matrix_go_in_pieces(loaded, monkeypatch):

@@ -126,10 +126,18 @@ def test_what_a_vendor_says_hides_no_failure_of_a_channel(module_tenant, vendor,
     assert (alerts(module_tenant), state(module_tenant, channel)) == ([(SUBJECT, "open", 3)], "failing")
 
 
-def test_an_open_breaker_raises_the_alert_at_once(module_tenant, vendor, channel, monkeypatch):
-    monkeypatch.setattr(sending, "send_ready", lambda *_: sending.retry("BreakerOpen"))
-    send(module_tenant, channel)
-    assert alerts(module_tenant) == [(SUBJECT, "open", 1)]
+def test_an_open_breaker_raises_the_alert_at_once(module_tenant, vendor, channel):
+    for status in (503, 202, 503, 202, 503):  # it opens though no three failures follow one another
+        if status == 503:
+            vendor.fail(status)
+        send(module_tenant, channel)
+    assert alerts(module_tenant) == []
+    arrived = len(vendor.calls)
+    assert send(module_tenant, channel) == ["retry"]
+    assert len(vendor.calls) == arrived, "nothing leaves while the breaker is open"
+    with tenant_session(module_tenant, actor="test:1") as session:
+        assert instances.get_instance(session, channel).last_failure_reason == "BreakerOpen"
+    assert alerts(module_tenant) == [(SUBJECT, "open", 2)]
 
 
 def test_the_api_shows_what_fails(module_tenant, vendor, channel, application, client_for):

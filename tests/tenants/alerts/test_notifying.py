@@ -16,13 +16,16 @@ from core.jobs.worker import drain
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import ChannelAct, Outcome
 from tenants.alerts import acts, channels, management
+from tenants.alerts.escalation import SHORTEST_ROUND
 from tenants.alerts.history import history_of
-from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute
-from tenants.alerts.notifying import look_again
+from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute, AlertSilence
+from tenants.alerts.notifying import deferred_until, look_again
 from tenants.alerts.rules import get_rule
 from tenants.alerts.settings import AlertSettings
 from tenants.alerts.signals import apply_signals
 from tests.tenants.alerts.conftest import awake
+
+CLINIC = uuid4()
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +189,33 @@ def test_a_silence_defers_until_somebody_ends_it(place, raised, receiver):
     assert receiver.acts == ["trigger"]
 
 
+@pytest.mark.parametrize(
+    ("silence", "silent"),
+    [
+        ({}, ["clinical here", "clinical there", "platform"]),
+        ({"stream": "clinical"}, ["clinical here", "clinical there"]),
+        ({"stream": "platform"}, ["platform"]),
+        ({"facility_uuid": CLINIC}, ["clinical here"]),
+        ({"facility_uuid": CLINIC, "stream": "platform"}, []),
+        ({"facility_uuid": CLINIC, "rule": "late"}, ["clinical here"]),
+        ({"facility_uuid": CLINIC, "rule": "iit"}, []),
+    ],
+)
+def test_a_silence_is_of_the_facility_and_the_stream_that_it_names(place, raised, silence, silent):
+    facts = {"severity": "medium", "created_by": "t"}
+    alerts = {
+        "clinical here": Alert(alert_type="late", stream="clinical", facility_uuid=CLINIC, **facts),
+        "clinical there": Alert(alert_type="late", stream="clinical", facility_uuid=uuid4(), **facts),
+        "platform": Alert(alert_type="drift", stream="platform", **facts),
+    }
+    until = now() + timedelta(days=1)
+    with tenant_session(place, actor="test:1") as session:
+        session.add(AlertSilence(until=until, reason="We know", created_by="t", **silence))
+        session.flush()
+        deferred = {name: deferred_until(session, row, now()) for name, row in alerts.items()}
+    assert deferred == {name: (until, "silenced") if name in silent else (None, "") for name in alerts}
+
+
 def test_nobody_acknowledges_so_the_next_step_is_taken_until_somebody_does(place, raised, receiver):
     receiver.channels.append(channels.Channel(uuid4(), "Lead", "pagerduty"))
     first, lead = (each.id for each in receiver.channels)
@@ -214,6 +244,28 @@ def test_nobody_acknowledges_so_the_next_step_is_taken_until_somebody_does(place
     run(place)
     assert receiver.acts == ["trigger", "trigger", "acknowledge", "acknowledge"]
     assert state_of(place, alert).acknowledged_by == f"channel:{lead}"
+
+
+def test_a_policy_begins_anew_as_often_as_it_says_and_never_at_once(place, raised, receiver):
+    receiver.channels.append(channels.Channel(uuid4(), "Lead", "pagerduty"))
+    first, lead = (each.id for each in receiver.channels)
+    steps = [{"after_minutes": 0, "channel_id": str(first)}, {"after_minutes": 2, "channel_id": str(lead)}]
+    with tenant_session(place, actor="test:1") as session:
+        policy = AlertPolicy(name="p", steps=steps, repeats=1, created_by="t")
+        session.add(policy)
+        session.flush()
+        session.add(AlertRoute(name="r", policy_id=policy.id, created_by="t"))
+    alert, minutes = raised(), []
+    drain(place)
+    while (row := state_of(place, alert)).step_at is not None:
+        minutes.append((row.step_at - row.notified_at) / timedelta(minutes=1))
+        change(place, step_at=now() - timedelta(seconds=1))
+        run(place)
+    assert [call[0] for call in receiver.calls] == [first, lead, first, lead]
+    assert minutes == [2, SHORTEST_ROUND, 2]
+    with tenant_session(place, actor="test:1") as session:
+        taken = [each.detail["step"] for each in history_of(session, alert) if each.act == "escalated"]
+    assert taken == [1, 2, 3, 4]
 
 
 def test_a_snooze_ends_with_another_message_and_reopening_notifies_again(place, raised, receiver):

@@ -16,6 +16,7 @@ from core.events.outbox import publish_after_commit
 from core.jobs.worker import drain
 from core.web.paging import PageRequest
 from tenants.alerts.findings import on_lists, viral_loads
+from tenants.alerts.history import history_of
 from tenants.alerts.models import Alert, AlertDelivery
 from tenants.alerts.people import read_people
 from tenants.alerts.rules import get_rule
@@ -132,6 +133,35 @@ def test_the_people_of_an_alert_about_lists_who_have_not_come_since_are_first(ow
     assert [row["patient_id"] for row in turned] == [first, second, third]
     read = client.get("/v1/audit", params={"action": "alerts:people:read"}).json()
     assert read["total"] == 6
+
+
+def test_an_alert_learns_who_came_back_and_who_left_care(owner, client):
+    day, place = today(ZONE), f"O{uuid4().hex[:10]}"
+    facility = UUID(client.post("/v1/facilities", json={"datim_id": place, "name": "Clinic"}).json()["id"])
+    people = []
+    for _ in range(4):
+        body = {"facility": place, "hospital_number": uuid4().hex[:10], "art_start_date": "2024-01-10"}
+        people.append(client.post("/v1/patients", json=body).headers["location"].rsplit("/", 1)[1])
+    came, died, both, _still_away = people
+    with tenant_session(owner.ref, actor="test:1") as session:
+        rule = get_rule(session, "late")
+        late = Signal(facility=facility, people=frozenset(map(UUID, people)), count=4)
+        apply_signals(session, rule, [late], data_date=day - timedelta(days=9), whole=False)
+        alert = session.exec(select(Alert.uuid).where(Alert.facility_uuid == facility)).one()
+        for patient in (died, both):
+            facts = {"patient_id": UUID(patient), "state": "died", "happened_on": day - timedelta(days=2)}
+            publish(session, "statuses.verified", facts)
+    for patient in (came, both):
+        body = {"patient_id": patient, "date_started": str(day - timedelta(days=3))}
+        assert client.post("/v1/visits", json=body).status_code == 201
+    with tenant_session(owner.ref, actor="test:1") as session:
+        apply_signals(
+            session, rule, [Signal(facility=facility, people=late.people - {UUID(died)}, count=3)], whole=False
+        )
+        apply_signals(session, rule, [], whole=True)
+        learned = {each.act: each.detail for each in history_of(session, alert)}
+    assert (learned["changed"]["returned"], learned["changed"]["left_care"]) == (0, 1)
+    assert (learned["resolved"]["returned"], learned["resolved"]["left_care"]) == (2, 0)
 
 
 def test_who_reaches_a_facility_sees_of_its_alert_the_people_who_are_still_there(owner, client):

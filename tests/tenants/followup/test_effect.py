@@ -1,6 +1,7 @@
 """The hold-out and the effect report: no hold-out without an approval, and no claim without a hold-out."""
 
 from datetime import timedelta
+from math import sqrt
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +11,8 @@ from core.database import tenant_session
 from tenants.followup.effect import ENOUGH, Share, difference, read_effect
 from tenants.followup.today import read_today
 from tenants.records.identities import merge
+from tenants.risk import holdout
+from tenants.risk.models_holdout import HoldoutApproval
 from tests.keyed import KeyedClient
 from tests.tenants.followup.scored import ZONE, scored
 
@@ -54,6 +57,25 @@ def issue(client, kind, capacity):
     return client.post("/v1/worklists", json={"kind": kind, "as_of": str(DAY), "capacity": capacity}).json()
 
 
+def chosen_by_rule(tenant, patients):
+    """Those of some patients whom the approval in force holds out."""
+    with tenant_session(tenant, actor="test:1") as session, session.cursor() as cursor:
+        approval = holdout.in_force(session)
+        query = "SELECT patient_uuid, expected_date FROM predictions WHERE patient_uuid = ANY(%s)"
+        rows = cursor.execute(query, (list(patients),)).fetchall()
+    return {str(patient) for patient, expected in rows if holdout.is_held_out(approval, patient, expected)}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_the_share_that_is_held_out_is_the_one_that_was_set(share):
+    people, approval = 20_000, HoldoutApproval(uuid=UUID(int=7), share=share, reference="NHREC/7", approved_on=DAY,
+                                               approved_by="Ethics Committee", recorded_by="t")  # fmt: skip
+    held_out = {each for each in range(people) if holdout.is_held_out(approval, UUID(int=each), DAY)}
+    assert abs(len(held_out) - people * share) < 4 * sqrt(people * share * (1 - share))
+    later = {each for each in held_out if holdout.is_held_out(approval, UUID(int=each), DAY + timedelta(days=1))}
+    assert abs(len(later) - len(held_out) * share) < 4 * sqrt(len(held_out) * share * (1 - share)), "drawn anew"
+
+
 def test_held_out_people_stay_on_the_record_of_the_list_and_are_shown_to_nobody(partner):
     tenant, client, _ = partner
     assert client.get("/v1/holdout").json()["share"] == 0
@@ -64,7 +86,7 @@ def test_held_out_people_stay_on_the_record_of_the_list_and_are_shown_to_nobody(
     drawn = entries(tenant, "at_risk")
     held_out = {patient for patient, out in drawn.items() if out}
     assert len(drawn) == 40
-    assert 5 < len(held_out) < 35
+    assert held_out == chosen_by_rule(tenant, drawn)
     assert cut["entries"] == 40 - len(held_out)
     assert {person["patient_id"] for person in cut["people"]} == set(drawn) - held_out
     again = entries(tenant, "at_risk") if issue(client, "at_risk", 98) else {}

@@ -1,9 +1,12 @@
 """Templates in versions, checked when they are saved; decisions about consent."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from core.jobs.worker import drain
+from tenants.messages import covert
 from tenants.messages.templates import EXAMPLES
 
 
@@ -86,8 +89,6 @@ def test_a_decision_of_tomorrow_is_rejected(partner):
 
 
 def test_the_language_of_the_consent_chooses_the_text(partner, network):
-    from core.jobs.worker import drain
-
     partner.template("{code_word} : à bientôt.", purpose="follow_up", language="fr")
     patient = partner.patient(consent=False)
     partner.consent(patient, "follow_up", language="fr")
@@ -101,3 +102,27 @@ def test_a_text_with_the_patients_name_is_not_sent(partner, network):
     patient = partner.patient(consent=False, given_name="Sunny", family_name="Day")
     partner.consent(patient, "follow_up", language="ha")
     assert "name" in partner.send(patient).text
+
+
+@pytest.fixture(params=["a word", "a clinic"])
+def a_new_word(request, partner, monkeypatch):
+    """Returns a function: makes the word Lakeside tell, as a later release or a new clinic does."""
+    if request.param == "a word":
+        return lambda: monkeypatch.setattr(covert, "WORDS", covert.WORDS | {"lakeside"})
+    clinic = {"datim_id": f"L{uuid4().hex[:10]}", "name": "Lakeside"}
+    return lambda: partner.api.post("/v1/facilities", json=clinic)
+
+
+def test_a_text_that_was_saved_before_one_of_its_words_told_is_not_sent(partner, network, a_new_word):
+    partner.template("{code_word}: meet us in Lakeside.", purpose="follow_up", language="yo")
+    patients = [partner.patient(consent=False) for _ in range(2)]
+    for patient in patients:
+        partner.consent(patient, "follow_up", language="yo")
+    waiting = partner.send(patients[0])
+    assert waiting.status_code == 202, waiting.text
+    a_new_word()
+    drain(partner.tenant)
+    (message,) = partner.messages(patients[0])
+    assert (message["state"], message["reason"]) == ("cancelled", "not_covert")
+    assert partner.send(patients[1]).status_code == 409
+    assert network.sent == []

@@ -4,9 +4,11 @@ from bisect import bisect_right
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from core.jobs.worker import drain
 from core.metrics import readings
+from tenants.alerts.models import Alert
 from tenants.cohort.settings import CohortSettings
 from tenants.cohort.timelines import day_number, to_date
 from tenants.risk import accuracy, worklist
@@ -103,6 +105,22 @@ def test_a_schedule_measures_and_the_api_answers(partner, trained, client_for, a
     (month,) = client_for(application, trained[0].api_key).get("/v1/risk/accuracy").json()
     assert month["month"] == str(DAY.replace(day=1))
     assert month["figures"]["roc_auc"]["value"] > 0.5
+
+
+def test_drift_that_the_schedule_measures_is_an_alert_until_predictions_come_true_again(partner):
+    def measure_by_schedule(factor):
+        change(partner, "UPDATE predictions SET risk = risk * %s WHERE as_of = %s", factor, DAY)
+        with opener(partner)() as session:
+            enqueue_measure(session, None)
+        drain(partner)
+        with opener(partner)() as session:
+            query = select(Alert.status, Alert.resolution, Alert.facts).where(Alert.subject == "predictions")
+            return [tuple(row) for row in session.exec(query)]
+
+    (raised,) = measure_by_schedule(1 / 8)
+    assert raised[:2] == ("open", None)
+    assert raised[2]["month"] == str(DAY.replace(day=1))
+    assert [row[:2] for row in measure_by_schedule(8)] == [("resolved", "cause_ended")]
 
 
 def test_a_tenant_without_predictions_has_no_figures(tenant):
