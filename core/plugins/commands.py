@@ -13,6 +13,7 @@ from core.cli.output import ACTOR, json_option, note, print_json, print_table, t
 from core.database import tenant_session
 from core.plugins.log_commands import log
 from core.plugins.permission_commands import allow, forbid
+from core.plugins.secret_options import secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,20 @@ _slug = click.argument("slug")
 _instance = click.argument("instance_id", type=click.UUID)
 _settings = click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting; again for more. JSON, or a text."
+)
+_secrets = click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME",
+    help="Ask for this secret setting; without a terminal, read a line of standard input. Again for more.",
+)
+_files = click.option(
+    "--secret-file",
+    "files",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Read this secret setting from a file, - for standard input; again for more.",
 )
 
 
@@ -129,8 +144,17 @@ def check() -> None:
 @click.argument("name")
 @click.option("--as", "title", required=True, help="The name of the instance.")
 @_settings
-@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="Ask for this secret setting; again for more.")
-def enable(slug: str, kind: str, name: str, title: str, settings: tuple[str, ...], secrets: tuple[str, ...]) -> None:
+@_secrets
+@_files
+def enable(
+    slug: str,
+    kind: str,
+    name: str,
+    title: str,
+    settings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    files: tuple[str, ...],
+) -> None:
     """Set up the plugin NAME of a KIND for the tenant SLUG, and print the id of the instance.
 
     iit plugin enable my-programme alert-channel slack --as Nights --secret webhook_url
@@ -140,7 +164,7 @@ def enable(slug: str, kind: str, name: str, title: str, settings: tuple[str, ...
 
     owner = tenant(slug)
     require_allowed(kind, name, owner)
-    draft = instances.InstanceIn(title, {**_values(settings), **_asked(secrets)})
+    draft = instances.InstanceIn(title, {**_values(settings), **secret_values(secrets, files)})
     with tenant_session(owner, actor=ACTOR) as session:
         row = instances.add_instance(session, kind, name, draft, source="cli")
         click.echo(str(row.id))
@@ -150,14 +174,17 @@ def enable(slug: str, kind: str, name: str, title: str, settings: tuple[str, ...
 @_slug
 @_instance
 @_settings
-@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="Ask for this secret setting; again for more.")
-def configure(slug: str, instance_id: UUID, settings: tuple[str, ...], secrets: tuple[str, ...]) -> None:
+@_secrets
+@_files
+def configure(
+    slug: str, instance_id: UUID, settings: tuple[str, ...], secrets: tuple[str, ...], files: tuple[str, ...]
+) -> None:
     """Change settings of an instance of the tenant SLUG; the others stay. A configured instance is enabled."""
     from core.plugins import catalogue, instances
     from core.web.etag import ANY_VERSION
 
     catalogue.installed()
-    changed = {**_values(settings), **_asked(secrets)}
+    changed = {**_values(settings), **secret_values(secrets, files)}
     with tenant_session(tenant(slug), actor=ACTOR) as session:
         row = instances.get_instance(session, instance_id)
         draft = instances.InstanceIn(row.name, {**row.settings, **changed})
@@ -228,7 +255,3 @@ def _values(settings: tuple[str, ...]) -> Mapping[str, Any]:
         except ValueError:
             values[name] = value
     return values
-
-
-def _asked(secrets: tuple[str, ...]) -> Mapping[str, str]:
-    return {name: click.prompt(name, hide_input=True, err=True) for name in secrets}

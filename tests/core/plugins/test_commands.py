@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.database import tenant_session
-from core.plugins import catalogue, instances
+from core.plugins import catalogue, instances, secret_options
 from core.plugins.commands import plugin
 from core.web.etag import ANY_VERSION
 from plugins.sdk.new_plugin import KINDS
@@ -82,6 +82,35 @@ def test_enable_sets_an_instance_up_whose_secrets_no_command_prints(module_tenan
     assert json.loads(output)["instances"][0]["state"] == "ready"
     assert vendor.routing_key not in output
     assert "NAME=VALUE" in run("enable", slug, "alert-channel", "pagerduty", "--as", "x", "--set", "address", code=2)
+
+
+def test_secrets_of_scripts_come_from_files_and_standard_input(module_tenant, slug, vendor, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(f"{vendor.webhook_secret}\n")
+    base = ("enable", slug, "alert-channel", "pagerduty", "--as", "On call", "--set", f"address={vendor.url}")
+    in_file = ("--secret-file", f"webhook_secret={file}")
+    run(*base, "--secret-file", "routing_key=-", *in_file, typed=f"{vendor.routing_key}\n")
+    row, secrets = row_of(module_tenant)
+    assert secrets == {"routing_key": vendor.routing_key, "webhook_secret": vendor.webhook_secret}
+    run("configure", slug, str(row.id), "--secret-file", "webhook_secret=-", typed="another-secret-of-16\n")
+    assert row_of(module_tenant)[1]["webhook_secret"] == "another-secret-of-16"
+    for options, problem in [
+        (("--secret", "routing_key", *in_file), "no line for the secret routing_key"),
+        (("--secret-file", "routing_key=-", *in_file), "the file of the secret routing_key is empty"),
+        (("--secret-file", "routing_key"), "NAME=FILE"),
+        (("--secret-file", f"routing_key={tmp_path}/none"), "No such file"),
+        (("--secret", "routing_key", "--secret-file", "webhook_secret=-"), "one use"),
+    ]:
+        assert problem in " ".join(run(*base, *options, code=2, typed="").split())
+
+
+def test_a_person_is_asked_for_a_secret_and_types_it_unseen(module_tenant, slug, vendor, enabled, monkeypatch):
+    monkeypatch.setattr(secret_options, "_at_terminal", lambda: True)
+    monkeypatch.setattr(
+        secret_options.click, "prompt", lambda name, **how: f"typed for {name}, hidden: {how['hide_input']}"
+    )
+    run("configure", slug, enabled, "--secret", "webhook_secret")
+    assert row_of(module_tenant)[1]["webhook_secret"] == "typed for webhook_secret, hidden: True"
 
 
 def test_test_sends_one_test_and_says_what_became_of_it(slug, vendor, enabled):
