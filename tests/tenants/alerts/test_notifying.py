@@ -161,6 +161,30 @@ def test_who_was_never_notified_learns_nothing_of_the_end(place, raised, receive
     assert [(act, state) for act, state, _ in deliveries(place)] == [("trigger", "failed"), ("resolve", "failed")]
 
 
+def test_a_channel_that_had_no_message_about_an_alert_has_none_about_its_end(place, raised, receiver):
+    receiver.channels.append(channels.Channel(uuid4(), "Lead", "pagerduty"))
+    with tenant_session(place, actor="test:1") as session:
+        session.add(AlertRoute(name="r", channel_id=receiver.channel, created_by="t"))
+    raised("x")
+    drain(place)
+    raised("x", ended=True)
+    drain(place)
+    assert [call[0] for call in receiver.calls] == [receiver.channel] * 2
+    assert deliveries(place) == [("trigger", "sent", None), ("resolve", "sent", None)]
+
+
+def test_an_alert_that_is_acknowledged_while_it_waits_notifies_nobody_afterwards(place, raised, receiver):
+    with tenant_session(place, actor="test:1") as session:
+        session.add(AlertSilence(until=now() + timedelta(hours=1), reason="We know", created_by="t"))
+    alert = raised()
+    assert state_of(place, alert).notify_at is not None
+    with tenant_session(place, actor="test:1") as session:
+        acts.acknowledge(session, alert, source="page")
+    run(place)
+    row = state_of(place, alert)
+    assert (row.status, row.notify_at, receiver.acts) == ("acknowledged", None, [])
+
+
 def test_quiet_hours_defer_and_never_lose_and_a_critical_alert_passes(place, raised, receiver):
     minute = (now() + timedelta(hours=1)).strftime("%H:%M")  # the partner's zone is an hour ahead of UTC
     quiet = AlertSettings(quiet_from=minute, quiet_until=(now() + timedelta(hours=2)).strftime("%H:%M"))
