@@ -265,8 +265,8 @@ class ImporterContract(_Contract):
         """It chooses entries that it was shown, each once."""
         entries = [Entry("b.csv", 10, NOW, "2"), Entry("a.csv", 5, NOW, "1"), Entry("notes.txt")]
         chosen = self._call("choose", entries, self.settings)
-        names = [each.name for each in chosen]
         _require(all(isinstance(each, Chosen) for each in chosen), "choose gives a list of Chosen")
+        names = [each.name for each in chosen]
         _require(len(set(names)) == len(names), "choose each file once")
         _require(set(names) <= {entry.name for entry in entries}, "choose only files that are there")
 
