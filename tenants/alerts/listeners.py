@@ -42,10 +42,11 @@ def job_given_up(session: TenantSession, event: Mapping[str, Any]) -> None:
 def drifted(session: TenantSession, event: Mapping[str, Any]) -> None:
     """Raise or end an alert about drift. Listens to ``models.drift``, which is published each night.
 
-    After somebody has resolved the alert, the same drift raises no other one: it must have ended first.
+    After somebody has resolved the alert, the same drift raises no other one: it must have ended first, or be of more
+    things than it was then.
     """
-    rule = get_rule(session, "drift")
-    if event.get("ended") or resolved_too_early(session, rule, _subject(event)) is None:
+    early = None if event.get("ended") else resolved_too_early(session, get_rule(session, "drift"), _subject(event))
+    if early is None or int(event.get("value", 0)) > early.count:
         signal(session, "drift", event)
 
 
