@@ -1,0 +1,78 @@
+"""Passages by what they mean: the vectors nearest to a question's, read by llama-index's ``PGVectorStore``."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from tenants.knowledge.models import DIMENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection, Select
+
+    from core.database import TenantSession
+    from tenants.knowledge.scope import Scope
+
+NEIGHBOURS: Final = 100
+"""How many neighbours HNSW keeps while it searches (hnsw.ef_search): more find more, and take longer."""
+
+_connection: ContextVar[Connection] = ContextVar("connection of the tenant's transaction")
+
+
+def by_meaning(session: TenantSession, vector: Sequence[float], scope: Scope, limit: int) -> list[tuple[str, float]]:
+    """Return the ids of the passages nearest to a vector, best first, with their cosine similarity."""
+    from llama_index.core.vector_stores import VectorStoreQuery
+
+    session.set_local(**{"hnsw.ef_search": str(max(NEIGHBOURS, limit)), "hnsw.iterative_scan": "strict_order"})
+    query = VectorStoreQuery(query_embedding=list(map(float, vector)), similarity_top_k=limit)
+    with _in_transaction_of(session):
+        # Its own filters would put values into the text of the query: only bound ones are used.
+        found = _store().query(query, scope=scope)
+    return [(node.node_id, score) for node, score in zip(found.nodes or [], found.similarities or [], strict=True)]
+
+
+@contextmanager
+def _in_transaction_of(session: TenantSession) -> Iterator[None]:
+    session.flush()
+    token = _connection.set(session.connection())
+    try:
+        yield
+    finally:
+        _connection.reset(token)
+
+
+@cache
+def _store() -> Any:  # noqa: ANN401 - its class is made when llama-index has been imported, which takes seconds
+    """The store of all tenants: it has no connection and no schema of its own."""
+    from llama_index.vector_stores.postgres import PGVectorStore
+
+    class TenantPassages(PGVectorStore):  # type: ignore[misc]  # llama-index has no types
+        """Reads in the transaction of the tenant that asks, whose search path leads to its table."""
+
+        def _connect(self) -> None:
+            self._session = lambda: Session(bind=_connection.get(), join_transaction_mode="rollback_only")
+
+    return TenantPassages(
+        table_name="passages",
+        schema_name=None,
+        embed_dim=DIMENSIONS,
+        perform_setup=False,
+        use_jsonb=True,
+        cache_ok=True,
+        customize_query_fn=_within,
+    )
+
+
+def _within(statement: Select[Any], _table: object, *, scope: Scope) -> Select[Any]:
+    condition = scope.condition.replace("p.", "data_passages.")
+    for name in scope.values:
+        condition = condition.replace(f"%({name})s", f":{name}")
+    values = {name: value for name, value in scope.values.items() if f":{name}" in condition}
+    return statement.where(text(condition).bindparams(**values))

@@ -1,0 +1,83 @@
+"""Passages by the words that they share with a question: BM25, computed from PostgreSQL's text search."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from core.database import TenantSession
+    from tenants.knowledge.scope import Scope
+
+SATURATION: Final = 1.2
+"""k1: how soon more of the same word counts no more (Robertson and Zaragoza 2009, section 3.5)."""
+
+LENGTH_WEIGHT: Final = 0.75
+"""b: how much a long passage is held against it."""
+
+MOST_CANDIDATES: Final = 4_000
+"""Passages that are scored. The rarest words of the question choose them; common ones only add to their scores."""
+
+MOST_LEXEMES: Final = 32
+"""Words of a question that are searched, the rarest first."""
+
+_STATISTICS = """
+SELECT count(*), coalesce(avg(words), 1)::float8 FROM data_passages p WHERE {scope}
+"""
+
+_FREQUENCIES = """
+SELECT w.lexeme, (SELECT count(*) FROM data_passages p WHERE p.lexemes @@ quote_literal(w.lexeme)::tsquery AND {scope})
+FROM unnest(to_tsvector(%(configuration)s::regconfig, %(question)s)) w
+"""
+
+_SCORED = """
+WITH asked AS (SELECT * FROM unnest(%(lexemes)s::text[], %(weights)s::float8[]) AS a (lexeme, weight)),
+found AS MATERIALIZED (
+    SELECT p.node_id, p.lexemes, p.words FROM data_passages p
+    WHERE p.lexemes @@ %(query)s::tsquery AND {scope} LIMIT %(candidates)s
+)
+SELECT f.node_id, sum(
+    a.weight * cardinality(w.positions) * (%(k1)s + 1)
+    / (cardinality(w.positions) + %(k1)s * (1 - %(b)s + %(b)s * f.words / %(average)s))
+) AS score
+FROM found f CROSS JOIN unnest(f.lexemes) w JOIN asked a USING (lexeme)
+GROUP BY f.node_id ORDER BY score DESC, f.node_id LIMIT %(limit)s
+"""
+
+
+def by_words(session: TenantSession, question: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
+    """Return the ids of the passages that share words with a question, best first, with their scores."""
+    values: dict[str, Any] = {"question": question, "configuration": scope.configuration, **scope.values}
+    cursor = session.cursor()
+    row = cursor.execute(_STATISTICS.format(scope=scope.condition), values).fetchone()
+    total, average = row if row is not None else (0, 1.0)
+    found = cursor.execute(_FREQUENCIES.format(scope=scope.condition), values).fetchall()
+    rarest = sorted((count, lexeme) for lexeme, count in found if count)[:MOST_LEXEMES]
+    if not rarest:
+        return []
+    values |= {
+        "lexemes": [lexeme for _, lexeme in rarest],
+        "weights": [math.log(1 + (total - count + 0.5) / (count + 0.5)) for count, _ in rarest],
+        "query": " | ".join(_quoted(lexeme) for lexeme in _choosing(rarest)),
+        "candidates": MOST_CANDIDATES,
+        "average": average,
+        "k1": SATURATION,
+        "b": LENGTH_WEIGHT,
+        "limit": limit,
+    }
+    return [(node_id, float(score)) for node_id, score in cursor.execute(_SCORED.format(scope=scope.condition), values)]
+
+
+def _choosing(rarest: list[tuple[int, str]]) -> list[str]:
+    """The rarest words that together stand in no more passages than are scored; the rarest of all in any case."""
+    chosen, passages = [], 0
+    for count, lexeme in rarest:
+        passages += count
+        if chosen and passages > MOST_CANDIDATES:
+            break
+        chosen.append(lexeme)
+    return chosen
+
+
+def _quoted(lexeme: str) -> str:
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,38 @@
+"""``iit knowledge``: documents, and the questions that they answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from core.cli.output import json_option, print_json, print_table
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group("knowledge")
+def knowledge() -> None:
+    """Search documents, and measure how well questions find them."""
+
+
+@knowledge.command()
+@click.option("--documents", type=FILE, required=True, help="JSON lines with id, and text or sections; may end in .gz.")
+@click.option("--questions", type=FILE, required=True, help="JSON lines with question, and id of its document.")
+@click.option("--model", default="minilm", show_default=True, help="Whose vectors are compared: minilm or e5.")
+@click.option("--language", default="en", show_default=True, help="Of the documents, ISO 639.")
+@json_option
+def evaluate(documents: Path, questions: Path, model: str, language: str, *, as_json: bool) -> None:
+    """Measure how often questions find their documents: by words, by meaning, and by both.
+
+    iit knowledge evaluate --documents abstracts.jsonl --questions questions.jsonl
+    """
+    from tenants.knowledge.evaluation import evaluate_apart
+
+    found = evaluate_apart(documents, questions, model=model, language=language)
+    if as_json:
+        print_json({method: asdict(figures) for method, figures in found.items()})
+        return
+    rows = [{"method": method, **asdict(figures)} for method, figures in found.items()]
+    print_table(rows, ("method", "recall_at_1", "recall_at_5", "mrr"))

@@ -1,0 +1,88 @@
+"""Passages for a question: by words and by meaning, in one order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from tenants.knowledge.by_meaning import by_meaning
+from tenants.knowledge.by_words import by_words
+from tenants.knowledge.embedding import embedder
+from tenants.knowledge.ranking import fused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from core.database import TenantSession
+    from tenants.knowledge.scope import Scope
+
+Method = Literal["hybrid", "text", "vectors"]
+
+WORDS_WEIGHT: Final = 1.0
+MEANING_WEIGHT: Final = 1.0
+CANDIDATES: Final = 50
+"""Passages that each of the two orders brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that was found.
+
+    Attributes:
+        document_uuid: the version of the document.
+        title: of the document.
+        url: of the document; empty if it has none.
+        version: of the document.
+        number: its place in the document, from 1.
+        section: the headings above it, in one line.
+        page: on which it begins; None where the document has no pages.
+        text: to be quoted.
+        score: by which it was found; comparable within one question.
+        nearness: cosine similarity to the question; None where only words found it.
+    """
+
+    document_uuid: UUID
+    title: str
+    url: str
+    version: int
+    number: int
+    section: str
+    page: int | None
+    text: str
+    score: float
+    nearness: float | None
+
+
+def find(
+    session: TenantSession, question: str, scope: Scope, *, limit: int = 8, method: Method = "hybrid"
+) -> list[Found]:
+    """Return the passages that answer a question best, best first.
+
+    Args:
+        session: of the tenant that asks. The vector of the question is computed in it, so ask with a vector where a
+            transaction must be short.
+        question: in people's words.
+        scope: which passages may answer.
+        limit: the most passages.
+        method: both orders, or one of them.
+    """
+    words = by_words(session, question, scope, CANDIDATES) if method != "vectors" else []
+    near = by_meaning(session, embedder(scope.model).question(question), scope, CANDIDATES) if method != "text" else []
+    if method == "hybrid":
+        order = fused([(WORDS_WEIGHT, [key for key, _ in words]), (MEANING_WEIGHT, [key for key, _ in near])])
+    else:
+        order = words or near
+    return _read(session, scope, order[:limit], dict(near))
+
+
+def _read(
+    session: TenantSession, scope: Scope, order: Sequence[tuple[str, float]], near: dict[str, float]
+) -> list[Found]:
+    rows = session.cursor().execute(
+        "SELECT p.node_id, d.uuid, d.title, d.url, d.version, p.number, p.section, p.page, p.text"
+        " FROM data_passages p JOIN knowledge_documents d ON d.uuid = p.document_uuid WHERE p.node_id = ANY(%s) AND p.model = %s",
+        ([key for key, _ in order], scope.model),
+    )
+    facts = {row[0]: row[1:] for row in rows}
+    return [Found(*facts[key], score=score, nearness=near.get(key)) for key, score in order if key in facts]
