@@ -57,6 +57,7 @@ def migration(tree: str) -> str | None:
         [
             f'"""Additions to {tree} after {last}: rendered by ``python -m migrations.render``."""',
             "",
+            *(["import pgvector.sqlalchemy"] if "pgvector." in body else []),
             *(["import sqlalchemy as sa"] if "sa." in body else []),
             *(["from alembic import op"] if "op." in body else []),
             *(["from sqlalchemy.dialects import postgresql"] if "postgresql." in body else []),

@@ -27,6 +27,8 @@ PARAMETERS: Final = frozenset(
         "enable_mergejoin",
         "enable_nestloop",
         "enable_seqscan",
+        "hnsw.ef_search",
+        "hnsw.iterative_scan",
         "enable_sort",
         "extra_float_digits",
         "intervalstyle",

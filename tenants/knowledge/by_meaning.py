@@ -15,7 +15,7 @@ from tenants.knowledge.models import DIMENSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
 
     from core.database import TenantSession
     from tenants.knowledge.scope import Scope
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NEIGHBOURS: Final = 100
 """How many neighbours HNSW keeps while it searches (hnsw.ef_search): more find more, and take longer."""
 
-_connection: ContextVar[Connection] = ContextVar("connection of the tenant's transaction")
+_asking: ContextVar[TenantSession] = ContextVar("the tenant's transaction")
 
 
 def by_meaning(session: TenantSession, vector: Sequence[float], scope: Scope, limit: int) -> list[tuple[str, float]]:
@@ -31,21 +31,27 @@ def by_meaning(session: TenantSession, vector: Sequence[float], scope: Scope, li
     from llama_index.core.vector_stores import VectorStoreQuery
 
     session.set_local(**{"hnsw.ef_search": str(max(NEIGHBOURS, limit)), "hnsw.iterative_scan": "strict_order"})
-    query = VectorStoreQuery(query_embedding=list(map(float, vector)), similarity_top_k=limit)
+    query = VectorStoreQuery(query_embedding=list(vector), similarity_top_k=limit)
     with _in_transaction_of(session):
         # Its own filters would put values into the text of the query: only bound ones are used.
         found = _store().query(query, scope=scope)
     return [(node.node_id, score) for node, score in zip(found.nodes or [], found.similarities or [], strict=True)]
 
 
+def _own_session() -> Session:
+    """A savepoint of the tenant's transaction. The store of all tenants names the schema ``public``."""
+    asking = _asking.get()
+    bind = asking.connection().execution_options(schema_translate_map={"public": asking.tenant.schema_name})
+    return Session(bind=bind, join_transaction_mode="create_savepoint")
+
+
 @contextmanager
 def _in_transaction_of(session: TenantSession) -> Iterator[None]:
-    session.flush()
-    token = _connection.set(session.connection())
+    token = _asking.set(session)
     try:
         yield
     finally:
-        _connection.reset(token)
+        _asking.reset(token)
 
 
 @cache
@@ -53,15 +59,16 @@ def _store() -> Any:  # noqa: ANN401 - its class is made when llama-index has be
     """The store of all tenants: it has no connection and no schema of its own."""
     from llama_index.vector_stores.postgres import PGVectorStore
 
-    class TenantPassages(PGVectorStore):  # type: ignore[misc]  # llama-index has no types
+    class TenantPassages(PGVectorStore):
         """Reads in the transaction of the tenant that asks, whose search path leads to its table."""
 
         def _connect(self) -> None:
-            self._session = lambda: Session(bind=_connection.get(), join_transaction_mode="rollback_only")
+            self._session = _own_session  # type: ignore[assignment]  # called as a maker of sessions is
 
-    return TenantPassages(
+    make: Any = TenantPassages  # its parameters are wider than its type says
+    return make(
         table_name="passages",
-        schema_name=None,
+        schema_name="public",
         embed_dim=DIMENSIONS,
         perform_setup=False,
         use_jsonb=True,

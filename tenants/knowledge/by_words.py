@@ -70,7 +70,8 @@ def by_words(session: TenantSession, question: str, scope: Scope, limit: int) ->
 
 def _choosing(rarest: list[tuple[int, str]]) -> list[str]:
     """The rarest words that together stand in no more passages than are scored; the rarest of all in any case."""
-    chosen, passages = [], 0
+    chosen: list[str] = []
+    passages = 0
     for count, lexeme in rarest:
         passages += count
         if chosen and passages > MOST_CANDIDATES:

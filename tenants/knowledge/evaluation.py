@@ -59,7 +59,7 @@ def evaluate(tenant: TenantRef, documents: Path, questions: Path, *, model: str,
     """
     cases = read_cases(questions)
     names = _store(tenant, read_documents(documents), model=model, language=language)
-    scope = Scope(model, today(), language)
+    scope = Scope(model, today(tenant.time_zone), language)
     with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
         return {
             method: figures([_rank(session, case, names, scope, method) for case in cases])
@@ -179,7 +179,8 @@ def evaluate_apart(documents: Path, questions: Path, *, model: str, language: st
         Invalid: a file has another form.
     """
     from core.tenancy import create_tenant
-    from core.tenancy.archive import delete_tenant, purge
+    from core.tenancy.archive.deleting import delete_tenant
+    from core.tenancy.archive.purging import purge
 
     slug = f"evaluation-{uuid4().hex[:12]}"
     tenant = create_tenant(slug, name="Evaluation of retrieval", actor=ACTOR).ref

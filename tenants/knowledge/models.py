@@ -130,7 +130,7 @@ class KnowledgePassage(TenantBase, table=True):
     node_id: str = Field(sa_type=Text)
     text: str = Field(sa_type=Text)
     metadata_: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
-    embedding: Any = Field(sa_type=Vector(DIMENSIONS))  # type: ignore[call-overload]  # SQLModel's stub has no instances
+    embedding: Any = Field(sa_type=Vector(DIMENSIONS))
     model: str = Field(sa_type=Text)
     document_uuid: UUID = Field(
         sa_column=Column(Uuid, ForeignKey("knowledge_documents.uuid", ondelete="CASCADE"), nullable=False)

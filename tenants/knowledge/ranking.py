@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    T = TypeVar("T", bound=Hashable)
+    Scored = Sequence[tuple[str, float]]
 
-RANK_OFFSET: Final = 60
-"""The k of reciprocal rank fusion, as in Cormack, Clarke and Büttcher, SIGIR 2009."""
+WORDS_WEIGHT: Final = 1.5
+"""What the best match by words counts, in standard deviations of nearness."""
 
 
-def fused(orders: Sequence[tuple[float, Sequence[T]]], *, offset: int = RANK_OFFSET) -> list[tuple[T, float]]:
-    """Return what stands in any order, best first, with its score: the sum of ``weight / (offset + rank)``.
+def blended(by_words: Scored, by_meaning: Scored, *, words_weight: float = WORDS_WEIGHT) -> list[tuple[str, float]]:
+    """Return what stands in either order, best first, with one score.
+
+    Nearness counts in standard deviations from its mean over what was found; the score by words as a share of the best.
+    What one order lacks counts there as its last. Scores decide, as ranks alone forget by how far the first is ahead.
 
     Args:
-        orders: each with its weight, best first.
-        offset: how little the first ranks count over the next.
+        by_words: ids and scores of BM25, best first.
+        by_meaning: ids and cosine similarities, best first.
+        words_weight: how much words count over meaning.
     """
-    scores: dict[T, float] = {}
-    for weight, order in orders:
-        for rank, item in enumerate(order, 1):
-            scores[item] = scores.get(item, 0.0) + weight / (offset + rank)
-    return _descending(scores)
-
-
-def _descending(scores: Mapping[T, float]) -> list[tuple[T, float]]:
-    return sorted(scores.items(), key=lambda item: -item[1])
+    nearness = [score for _, score in by_meaning]
+    mean, spread = (fmean(nearness), pstdev(nearness) or 1.0) if nearness else (0.0, 1.0)
+    near = {key: (score - mean) / spread for key, score in by_meaning}
+    last = min(near.values(), default=0.0)
+    best = max((score for _, score in by_words), default=1.0)
+    words = {key: score / best for key, score in by_words}
+    scores = {key: near.get(key, last) + words_weight * words.get(key, 0.0) for key in {**near, **words}}
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

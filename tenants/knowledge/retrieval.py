@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from tenants.knowledge.abbreviations import written_out
 from tenants.knowledge.by_meaning import by_meaning
 from tenants.knowledge.by_words import by_words
 from tenants.knowledge.embedding import embedder
-from tenants.knowledge.ranking import fused
+from tenants.knowledge.ranking import blended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from core.database import TenantSession
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Method = Literal["hybrid", "text", "vectors"]
 
-WORDS_WEIGHT: Final = 1.0
-MEANING_WEIGHT: Final = 1.0
 CANDIDATES: Final = 50
 """Passages that each of the two orders brings."""
 
@@ -67,22 +66,28 @@ def find(
         limit: the most passages.
         method: both orders, or one of them.
     """
+    question = written_out(question, scope.language)
     words = by_words(session, question, scope, CANDIDATES) if method != "vectors" else []
-    near = by_meaning(session, embedder(scope.model).question(question), scope, CANDIDATES) if method != "text" else []
-    if method == "hybrid":
-        order = fused([(WORDS_WEIGHT, [key for key, _ in words]), (MEANING_WEIGHT, [key for key, _ in near])])
-    else:
-        order = words or near
+    near = (
+        by_meaning(session, embedder(scope.model).question(question).tolist(), scope, CANDIDATES)
+        if method != "text"
+        else []
+    )
+    order = blended(words, near) if method == "hybrid" else words or near
     return _read(session, scope, order[:limit], dict(near))
 
 
+_READ: Final = ("document_uuid", "title", "url", "version", "number", "section", "page", "text")
+
+
 def _read(
-    session: TenantSession, scope: Scope, order: Sequence[tuple[str, float]], near: dict[str, float]
+    session: TenantSession, scope: Scope, order: Sequence[tuple[str, float]], near: Mapping[str, float]
 ) -> list[Found]:
     rows = session.cursor().execute(
-        "SELECT p.node_id, d.uuid, d.title, d.url, d.version, p.number, p.section, p.page, p.text"
-        " FROM data_passages p JOIN knowledge_documents d ON d.uuid = p.document_uuid WHERE p.node_id = ANY(%s) AND p.model = %s",
+        "SELECT p.node_id, p.document_uuid, d.title, d.url, d.version, p.number, p.section, p.page, p.text"
+        " FROM data_passages p JOIN knowledge_documents d ON d.uuid = p.document_uuid"
+        " WHERE p.node_id = ANY(%s) AND p.model = %s",
         ([key for key, _ in order], scope.model),
     )
-    facts = {row[0]: row[1:] for row in rows}
-    return [Found(*facts[key], score=score, nearness=near.get(key)) for key, score in order if key in facts]
+    facts = {row[0]: dict(zip(_READ, row[1:], strict=True)) for row in rows}
+    return [Found(**facts[key], score=score, nearness=near.get(key)) for key, score in order if key in facts]

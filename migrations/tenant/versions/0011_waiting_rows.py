@@ -1,5 +1,6 @@
 """Additions to tenant after 0010: rendered by ``python -m migrations.render``."""
 
+import pgvector.sqlalchemy
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
