@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 134 steps."""
+    """Take 139 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -282,6 +282,49 @@ def upgrade() -> None:
         "result IN ('returned_in_time', 'returned_late', 'iit', 'died', 'transferred_out', 'stopped', 'not_known')",
     )
     op.create_index("ix_interventions_created_at", "interventions", ["created_at", "uuid"], unique=False)
+    op.create_table(
+        "knowledge_documents",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("source_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("passages", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "(failure IS NOT NULL) = (state = 'unreadable')", name=op.f("ck_knowledge_documents_failure")
+        ),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'searchable', 'unreadable')", name=op.f("ck_knowledge_documents_state")
+        ),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_knowledge_documents")),
+        sa.UniqueConstraint(
+            "source_id",
+            "name",
+            "version",
+            name=op.f("uq_knowledge_documents_source_id_name_version"),
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+    op.create_index(
+        "uq_knowledge_documents_current",
+        "knowledge_documents",
+        ["source_id", "name"],
+        unique=True,
+        postgresql_where=sa.text("superseded_at IS NULL"),
+        postgresql_nulls_not_distinct=True,
+    )
     op.create_table(
         "list_places",
         sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
@@ -675,6 +718,50 @@ def upgrade() -> None:
     )
     op.create_index("ix_alert_events_alert_uuid", "alert_events", ["alert_uuid", "at"], unique=False)
     op.create_table(
+        "data_passages",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("node_id", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("metadata_", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("embedding", pgvector.sqlalchemy.vector.VECTOR(dim=384), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("document_uuid", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("section", sa.Text(), nullable=False),
+        sa.Column("page", sa.Integer(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("searched", sa.Text(), nullable=False),
+        sa.Column("words", sa.Integer(), nullable=False),
+        sa.Column(
+            "lexemes",
+            postgresql.TSVECTOR(),
+            sa.Computed(
+                "to_tsvector(CASE language WHEN 'en' THEN 'english'::regconfig WHEN 'fr' THEN 'french'::regconfig WHEN 'pt' THEN 'portuguese'::regconfig ELSE 'simple'::regconfig END, searched)",
+                persisted=True,
+            ),
+            nullable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["document_uuid"],
+            ["knowledge_documents.uuid"],
+            name=op.f("fk_data_passages_document_uuid"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_passages")),
+        sa.UniqueConstraint(
+            "document_uuid", "number", "model", name=op.f("uq_data_passages_document_uuid_number_model")
+        ),
+    )
+    op.create_index(
+        "ix_data_passages_embedding",
+        "data_passages",
+        ["embedding"],
+        unique=False,
+        postgresql_using="hnsw",
+        postgresql_ops={"embedding": "vector_cosine_ops"},
+    )
+    op.create_index("ix_data_passages_lexemes", "data_passages", ["lexemes"], unique=False, postgresql_using="gin")
+    op.create_table(
         "fetched_files",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("instance_id", sa.Uuid(), nullable=False),
@@ -830,6 +917,7 @@ def upgrade() -> None:
         "idempotency_answers",
         "import_placements",
         "import_waiting_facts",
+        "knowledge_documents",
         "list_places",
         "message_phones",
         "message_templates",
@@ -850,6 +938,7 @@ def upgrade() -> None:
         "webhook_endpoints",
         "alert_deliveries",
         "alert_events",
+        "data_passages",
         "fetched_files",
         "import_sources",
         "on_call_overrides",
