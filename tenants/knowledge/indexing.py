@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from tenants.knowledge.models import KnowledgeDocument
     from tenants.knowledge.passages import Passage
 
-_COPY: Final = """
+COPY: Final = """
 COPY data_passages (
     node_id, text, metadata_, embedding, model, document_uuid, number, section, page, language, searched, words
 ) FROM STDIN
 """
+"""Writes passages, in this order of their columns."""
 
 TOGETHER: Final = 32
 """Passages that are embedded in one call."""
@@ -58,7 +59,7 @@ def store(session: TenantSession, document: KnowledgeDocument, embedded: Embedde
         ).fetchall()
     )
     cursor.execute("DELETE FROM data_passages WHERE document_uuid = %s AND model = %s", (document.uuid, embedded.model))
-    with cursor.copy(_COPY) as copy:
+    with cursor.copy(COPY) as copy:
         for passage, vector in zip(embedded.passages, embedded.vectors, strict=True):
             searched = passage.searched(document.title)
             copy.write_row(

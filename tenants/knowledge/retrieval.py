@@ -67,12 +67,22 @@ def find(
         method: both orders, or one of them.
     """
     question = written_out(question, scope.language)
+    vector = embedder(scope.model).question(question).tolist() if method != "text" else ()
+    return find_by(session, question, vector, scope, limit=limit, method=method)
+
+
+def find_by(  # noqa: PLR0913 - as find, with the vector
+    session: TenantSession,
+    question: str,
+    vector: Sequence[float],
+    scope: Scope,
+    *,
+    limit: int = 8,
+    method: Method = "hybrid",
+) -> list[Found]:
+    """Return what ``find`` returns, by a vector of the question that is there already."""
     words = by_words(session, question, scope, CANDIDATES) if method != "vectors" else []
-    near = (
-        by_meaning(session, embedder(scope.model).question(question).tolist(), scope, CANDIDATES)
-        if method != "text"
-        else []
-    )
+    near = by_meaning(session, vector, scope, CANDIDATES) if method != "text" else []
     order = blended(words, near) if method == "hybrid" else words or near
     return _read(session, scope, order[:limit], dict(near))
 

@@ -1,0 +1,154 @@
+"""Benchmark of retrieval: a question by words and meaning, and the recall of HNSW against an exact search.
+
+The vectors are generated: groups of near ones, as passages about one subject are. With ``--scale full`` there are a
+million of them, whose index takes about half an hour on two processors.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from benchmarks.measure import Ratio, settled
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from core.database import TenantRef, TenantSession
+
+    Vectors = npt.NDArray[np.float32]
+
+ACTOR = "cli:benchmark"
+SIZES = {"small": (2_000,), "full": (10_000, 1_000_000)}
+QUESTIONS = 100
+NEAREST = 10
+GROUPS = 500
+SPREAD = 0.6
+"""How far the vectors of a group lie from its middle, as a share of a vector's length."""
+
+WORDS = 40
+VOCABULARY = 20_000
+MODEL = "generated"
+
+
+def run() -> Iterator[Ratio]:
+    """Show the latency of a question at each size, and how many of the nearest are missed."""
+    import numpy as np
+
+    random = np.random.default_rng(7)
+    for size in SIZES[os.environ.get("IIT_BENCH_SCALE", "small")]:
+        tenant, middles = _tenant_with(size, random)
+        questions = _near(random, middles, QUESTIONS)
+        yield from _latency(tenant, size, questions)
+        yield _missed(tenant, size, questions)
+
+
+def _tenant_with(size: int, random: np.random.Generator) -> tuple[TenantRef, Vectors]:
+    """Make a tenant with passages of generated words and vectors."""
+    from core.database import tenant_session
+    from core.tenancy import create_tenant
+    from tenants.knowledge.models import KnowledgeDocument
+
+    tenant = create_tenant(f"bench-{secrets.token_hex(4)}", "Benchmark").ref
+    middles = _unit(random.standard_normal((GROUPS, 384), dtype="float32"))
+    with tenant_session(tenant, actor=ACTOR) as session:
+        document = KnowledgeDocument(
+            name="generated",
+            version=1,
+            title="Generated",
+            language="en",
+            media_type="text/plain",
+            digest=b"",
+            size=0,
+            state="searchable",
+            created_by=ACTOR,
+        )
+        session.add(document)
+        session.flush()
+        session.set_local(work_mem="256MB")
+        _copy(session, str(document.uuid), size, middles, random)
+    settled()
+    return tenant, middles
+
+
+def _copy(session: TenantSession, document: str, size: int, middles: Vectors, random: np.random.Generator) -> None:
+    from tenants.knowledge.indexing import COPY
+
+    with session.cursor().copy(COPY) as copy:
+        for start in range(0, size, 1_000):
+            for number, vector in enumerate(_near(random, middles, min(1_000, size - start)), start + 1):
+                words = " ".join(f"w{n}" for n in random.zipf(1.3, WORDS) % VOCABULARY)
+                row = ("", number, "", None, "en", words, WORDS)
+                embedding = "[" + ",".join(map("{:.5f}".format, vector.tolist())) + "]"
+                copy.write_row((str(uuid4()), words, "{}", embedding, MODEL, document, row[1], *row[2:]))
+
+
+def _near(random: np.random.Generator, middles: Vectors, count: int) -> Vectors:
+    noise = _unit(random.standard_normal((count, 384), dtype="float32"))
+    return _unit(middles[random.integers(0, len(middles), count)] + SPREAD * noise)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    import numpy as np
+
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+def _latency(tenant: TenantRef, size: int, questions: Vectors) -> Iterator[Ratio]:
+    """Time a question by words and meaning, without its embedding, over the same neighbours by plain SQL."""
+    from core.clock import today
+    from core.database import tenant_session
+    from tenants.knowledge.retrieval import find_by
+    from tenants.knowledge.scope import Scope
+
+    scope = Scope(MODEL, today(tenant.time_zone))
+    ours: list[float] = []
+    bare: list[float] = []
+    for question in questions:
+        with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
+            ours.append(_spent(lambda: find_by(session, "w7 w450 w12000", question.tolist(), scope)))  # noqa: B023 - called at once
+        with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
+            bare.append(_spent(lambda: _nearest(session, question)))  # noqa: B023 - as above
+    for name, at in (("p50", 0.5), ("p99", 0.99)):
+        yield Ratio(f"a question over {size:,} passages, {name}, over plain SQL", _at(ours, at), _at(bare, at))
+
+
+def _missed(tenant: TenantRef, size: int, questions: Vectors) -> Ratio:
+    """The share of the ten nearest that HNSW misses, over one in twenty."""
+    from core.database import tenant_session
+
+    found = 0
+    for question in questions:
+        with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
+            session.set_local(**{"hnsw.ef_search": "100"})
+            quick = _nearest(session, question)
+        with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
+            session.set_local(enable_indexscan="off")
+            found += len(set(quick) & set(_nearest(session, question)))
+    missed = 1 - found / (NEAREST * len(questions))
+    return Ratio(f"nearest missed of {size:,}, over one in twenty", missed, 0.05, unit="", target=1.0)
+
+
+def _nearest(session: TenantSession, question: Sequence[float] | Vectors) -> list[int]:
+    vector = "[" + ",".join(map(str, question)) + "]"
+    rows = session.cursor().execute(
+        "SELECT id FROM data_passages ORDER BY embedding <=> %s::vector LIMIT %s", (vector, NEAREST)
+    )
+    return [row[0] for row in rows]
+
+
+def _spent(call: object) -> float:
+    began = time.perf_counter()
+    call()  # type: ignore[operator]  # a function without parameters
+    return time.perf_counter() - began
+
+
+def _at(seconds: list[float], share: float) -> float:
+    return statistics.quantiles(seconds, n=100, method="inclusive")[round(share * 100) - 1]
