@@ -71,7 +71,7 @@ def find(
     return find_by(session, question, vector, scope, limit=limit, method=method)
 
 
-def find_by(  # noqa: PLR0913 - as find, with the vector
+def find_by(
     session: TenantSession,
     question: str,
     vector: Sequence[float],
