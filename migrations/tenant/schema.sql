@@ -603,12 +603,16 @@ CREATE TABLE knowledge_documents (
     media_type TEXT NOT NULL, 
     digest BYTEA NOT NULL, 
     size BIGINT NOT NULL, 
-    blob TEXT, 
+    blob_key TEXT, 
+    mark TEXT NOT NULL, 
     state TEXT NOT NULL, 
     failure TEXT, 
     passages INTEGER NOT NULL, 
     valid_from DATE, 
     superseded_at TIMESTAMP WITH TIME ZONE, 
+    valid_until DATE, 
+    searchable_at TIMESTAMP WITH TIME ZONE, 
+    models JSONB DEFAULT '[]'::jsonb NOT NULL, 
     created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     created_by TEXT NOT NULL, 
     CONSTRAINT pk_knowledge_documents PRIMARY KEY (uuid), 
@@ -616,7 +620,7 @@ CREATE TABLE knowledge_documents (
     CONSTRAINT ck_knowledge_documents_state CHECK (state IN ('waiting', 'searchable', 'unreadable')), 
     CONSTRAINT ck_knowledge_documents_failure CHECK ((failure IS NOT NULL) = (state = 'unreadable'))
 );
-CREATE UNIQUE INDEX uq_knowledge_documents_current ON knowledge_documents (source_id, name) NULLS NOT DISTINCT WHERE superseded_at IS NULL;
+CREATE UNIQUE INDEX uq_knowledge_documents_current ON knowledge_documents (source_id, name) NULLS NOT DISTINCT WHERE superseded_at IS NULL AND state = 'searchable';
 CREATE TABLE linkage_candidates (
     uuid UUID NOT NULL, 
     first_uuid UUID NOT NULL, 

@@ -51,6 +51,8 @@ def embed(title: str, passages: Sequence[Passage], model: str) -> Embedded:
 
 def store(session: TenantSession, document: KnowledgeDocument, embedded: Embedded) -> None:
     """Write the passages of a document by one model, in place of those that are there by that model."""
+    document.models = sorted({*document.models, embedded.model})
+    session.add(document)
     cursor = session.cursor()
     known = dict(
         cursor.execute(

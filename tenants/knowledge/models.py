@@ -43,13 +43,18 @@ class KnowledgeDocument(TenantBase, table=True):
         source_id: the instance of the plugin that named it; None: uploaded.
         name: unique in its source; versions share it.
         version: from 1.
-        digest: SHA-256 of the file.
-        blob: where the file is stored; None once it is forgotten.
-        language: ISO 639, such as ``en``.
+        title: empty until it is read, where nobody gave one.
+        digest: SHA-256 of the file; empty if it was never stored.
+        blob_key: where the file is stored; None if it was rejected before.
+        mark: size, time and tag under which its source listed it; empty if a change cannot be seen by them.
+        language: ISO 639, such as ``en``; empty until it is read, where nobody gave one.
         valid_from: the first day on which it applies; None: always did.
-        superseded_at: since when another version, or nothing, is in its place.
+        superseded_at: when another version, or nothing, took its place.
+        valid_until: the first day on which it no longer applies, of a version that was superseded ahead of that day.
         state: ``waiting`` until it is read, then ``searchable`` or ``unreadable``.
-        failure: why it cannot be read.
+        failure: code of why it cannot be read, see ``reading.reasons``.
+        searchable_at: when its passages were stored.
+        models: by which its passages are embedded.
     """
 
     __tablename__: ClassVar[str] = "knowledge_documents"
@@ -62,7 +67,7 @@ class KnowledgeDocument(TenantBase, table=True):
             "source_id",
             "name",
             unique=True,
-            postgresql_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL AND state = 'searchable'"),
             postgresql_nulls_not_distinct=True,
         ),
     )
@@ -77,12 +82,18 @@ class KnowledgeDocument(TenantBase, table=True):
     media_type: str = Field(sa_type=Text)
     digest: bytes = Field(sa_type=LargeBinary)
     size: int = Field(sa_type=BigInteger)
-    blob: str | None = Field(default=None, sa_type=Text)
+    blob_key: str | None = Field(default=None, sa_type=Text)
+    mark: str = Field(default="", sa_type=Text)
     state: str = Field(default="waiting", sa_type=Text)
     failure: str | None = Field(default=None, sa_type=Text)
     passages: int = Field(default=0, sa_type=Integer)
     valid_from: date | None = Field(default=None, sa_type=Date)
     superseded_at: datetime | None = Field(default=None, sa_type=STAMP)
+    valid_until: date | None = Field(default=None, sa_type=Date)
+    searchable_at: datetime | None = Field(default=None, sa_type=STAMP)
+    models: list[str] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
+    )
     created_at: datetime = Field(default_factory=now, sa_type=STAMP)
     created_by: str = Field(sa_type=Text)
 

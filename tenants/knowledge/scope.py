@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _CURRENT: Final = """
 p.model = %(model)s AND p.document_uuid IN (
-    SELECT d.uuid FROM knowledge_documents d WHERE d.state = 'searchable' AND d.superseded_at IS NULL
+    SELECT d.uuid FROM knowledge_documents d WHERE d.state = 'searchable'
+    AND (d.superseded_at IS NULL OR d.valid_until > %(day)s)
     AND (d.valid_from IS NULL OR d.valid_from <= %(day)s) {filters}
 )
 """

@@ -294,12 +294,18 @@ def upgrade() -> None:
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("blob_key", sa.Text(), nullable=True),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("failure", sa.Text(), nullable=True),
         sa.Column("passages", sa.Integer(), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=True),
         sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("searchable_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "models", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.CheckConstraint(
@@ -322,7 +328,7 @@ def upgrade() -> None:
         "knowledge_documents",
         ["source_id", "name"],
         unique=True,
-        postgresql_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL AND state = 'searchable'"),
         postgresql_nulls_not_distinct=True,
     )
     op.create_table(
