@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from tenants.knowledge.reading.reasons import Reason
 
 MOST_CHARACTERS: Final = 4_000_000
 """Characters of a document that are read: four times a thick guideline."""
@@ -27,4 +30,17 @@ class Block:
 
 
 class UnreadableError(Exception):
-    """A document cannot be read. Its text names the reason, never what the document says."""
+    """A document cannot be read.
+
+    Attributes:
+        reason: a code of ``reasons.REASONS``.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+def storable(text: str) -> str:
+    """Return a text as the database takes it: with no character 0 and no half of a character."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

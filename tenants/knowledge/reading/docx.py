@@ -31,12 +31,10 @@ def read(content: bytes) -> list[Block]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
-                reason = "the document unpacks to more than 256 MiB"
-                raise UnreadableError(reason)
+                raise UnreadableError("too_long")
         document = docx.Document(io.BytesIO(content))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        reason = "the file is no document of Word, or is damaged"
-        raise UnreadableError(reason) from error
+        raise UnreadableError("damaged") from error
     return list(_blocks(document))
 
 

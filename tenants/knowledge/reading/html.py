@@ -25,6 +25,5 @@ def read(content: bytes) -> list[Block]:
         deduplicate=False,
     )
     if not text:
-        reason = "the page has no text"
-        raise UnreadableError(reason)
+        raise UnreadableError("no_text")
     return markdown.read(text.encode())

@@ -42,13 +42,11 @@ def read(content: bytes) -> list[Block]:
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
-        reason = "the PDF is damaged, or needs a password"
-        raise UnreadableError(reason) from error
+        raise UnreadableError("locked") from error
     with closing(document):
         lines = list(_lines(document))
     if not lines:
-        reason = "the PDF has no text: if it is a scan, let a program recognize its letters first"
-        raise UnreadableError(reason)
+        raise UnreadableError("scan")
     return list(_blocks(_without_margins(lines)))
 
 
