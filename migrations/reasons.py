@@ -14,6 +14,7 @@ _JOBS_OF_DAYS = "jobs are kept for days: one look at some thousand rows, in mill
 
 REASONS: dict[tuple[str, str], str] = {
     ("tenant", "ck_models_state"): _WIDENED,
+    ("tenant", "uq_models_beside"): "a few models for each tenant, and none of them in these states yet",
     ("tenant", "ck_imports_state"): _WIDENED,
     ("tenant", "ck_import_staging_state"): _WIDENED,
     ("tenant", "ck_score_runs_state"): _WIDENED,

@@ -675,6 +675,21 @@ CREATE TABLE message_templates (
     CONSTRAINT uq_message_templates_version UNIQUE (purpose, language, version)
 );
 CREATE UNIQUE INDEX uq_message_templates_active ON message_templates (purpose, language) WHERE state = 'active';
+CREATE TABLE model_events (
+    uuid UUID NOT NULL, 
+    model_uuid UUID NOT NULL, 
+    version TEXT NOT NULL, 
+    action TEXT NOT NULL, 
+    former_uuid UUID, 
+    actor TEXT NOT NULL, 
+    happened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    note TEXT NOT NULL, 
+    facts JSONB DEFAULT '{}' NOT NULL, 
+    CONSTRAINT pk_model_events PRIMARY KEY (uuid), 
+    CONSTRAINT ck_model_events_action CHECK (action IN ('approved', 'promoted', 'rolled_back', 'retired', 'trial_started', 'trial_ended'))
+);
+CREATE INDEX ix_model_events_happened_at ON model_events (happened_at);
+CREATE INDEX ix_model_events_model_uuid ON model_events (model_uuid);
 CREATE TABLE models (
     uuid UUID NOT NULL, 
     name TEXT NOT NULL, 
@@ -696,12 +711,16 @@ CREATE TABLE models (
     failure TEXT, 
     feature_set TEXT, 
     feature_set_version INTEGER, 
+    lineage JSONB, 
+    signature TEXT, 
+    trial JSONB, 
     CONSTRAINT pk_models PRIMARY KEY (uuid), 
-    CONSTRAINT ck_models_state CHECK (state IN ('candidate', 'preferred', 'retired', 'failed')), 
+    CONSTRAINT ck_models_state CHECK (state IN ('candidate', 'shadow', 'challenger', 'preferred', 'retired', 'failed')), 
     CONSTRAINT ck_models_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
     CONSTRAINT uq_models_version UNIQUE (version)
 );
 CREATE INDEX ix_models_trained_at ON models (trained_at);
+CREATE UNIQUE INDEX uq_models_beside ON models ((state IN ('shadow', 'challenger'))) WHERE state IN ('shadow', 'challenger');
 CREATE UNIQUE INDEX uq_models_preferred ON models (state) WHERE state = 'preferred';
 CREATE TABLE observations (
     version_id UUID NOT NULL, 
@@ -1010,6 +1029,8 @@ CREATE TABLE predictions (
     calibration_note TEXT, 
     data_date DATE, 
     stale BOOLEAN NOT NULL, 
+    beside_model_uuid UUID, 
+    beside_risk FLOAT, 
     CONSTRAINT pk_predictions PRIMARY KEY (uuid), 
     CONSTRAINT ck_predictions_kind CHECK (kind IN ('at_risk', 'to_trace')), 
     CONSTRAINT ck_predictions_risk CHECK ((kind = 'at_risk') = (risk IS NOT NULL)), 
@@ -1560,7 +1581,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, knowledge_documents, linkage_candidates, list_places, message_phones, message_templates, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, data_passages, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, knowledge_documents, linkage_candidates, list_places, message_phones, message_templates, model_events, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, data_passages, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

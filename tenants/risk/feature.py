@@ -7,7 +7,7 @@ feature = Feature(
     name="risk",
     routers=("tenants.risk.api:router", "tenants.risk.api_holdout:router"),
     jobs=("tenants.risk.jobs", "tenants.risk.night"),
-    tables=("tenants.risk.models", "tenants.risk.models_holdout"),
+    tables=("tenants.risk.models", "tenants.risk.models_holdout", "tenants.risk.models_registry"),
     permissions=(
         Permission(
             "risk.read",

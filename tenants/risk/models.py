@@ -26,17 +26,28 @@ def _json(*, nullable: bool = False) -> Any:  # noqa: ANN401 - SQLModel's Field 
 class RiskModel(TenantBase, table=True):
     """A fitted model with its calibrator and its figures on later time; ``state`` says whether it is the serving one.
 
-    State ``failed``: training could not fit or measure it. ``failure`` says why, or why it last failed to score.
+    The states are those of ``tenants.risk.registry``; ``preferred`` is the champion, and one model at most scores
+    beside it. State ``failed``: training could not fit or measure it. ``failure`` says why, or why it last failed to
+    score. ``lineage`` says what it came from, ``signature`` seals all that decides a score, and ``trial`` has the terms
+    and results of the comparison in which it is.
     ``features`` are those of the set ``feature_set``, in order, each with the version of its definition. Models from
     before there were sets name no set.
     """
 
     __tablename__: ClassVar[str] = "models"
     __table_args__ = (
-        CheckConstraint("state IN ('candidate', 'preferred', 'retired', 'failed')", name="state"),
+        CheckConstraint(
+            "state IN ('candidate', 'shadow', 'challenger', 'preferred', 'retired', 'failed')", name="state"
+        ),
         CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name="blob"),
         UniqueConstraint("version", name="uq_models_version"),
         Index("uq_models_preferred", "state", unique=True, postgresql_where=text("state = 'preferred'")),
+        Index(
+            "uq_models_beside",
+            text("(state IN ('shadow', 'challenger'))"),
+            unique=True,
+            postgresql_where=text("state IN ('shadow', 'challenger')"),
+        ),
         Index("ix_models_trained_at", "trained_at"),
     )
 
@@ -60,6 +71,9 @@ class RiskModel(TenantBase, table=True):
     failure: str | None = None
     trained_by: str
     state_changed_at: datetime = Field(sa_type=STAMP)
+    lineage: dict[str, Any] | None = _json(nullable=True)
+    signature: str | None = None
+    trial: dict[str, Any] | None = _json(nullable=True)
 
 
 class ScoreRun(TenantBase, table=True):
@@ -143,6 +157,8 @@ class Prediction(TenantBase, table=True):
 
     ``to_trace``: the expected date has passed. Nothing is predicted (``risk`` is null), and ``days_late`` orders the
     list. If only the partner's own list says IIT, the expected date is unknown: it is null, and ``days_late`` is 0.
+
+    ``beside_risk`` is what ``beside_model_uuid`` said, a model that is compared with the one that served.
     """
 
     __tablename__: ClassVar[str] = "predictions"
@@ -179,6 +195,8 @@ class Prediction(TenantBase, table=True):
     calibration_note: str | None = None
     data_date: date | None = None
     stale: bool = False
+    beside_model_uuid: UUID | None = None
+    beside_risk: float | None = None
 
 
 class AccuracyMonth(TenantBase, table=True):
