@@ -1,0 +1,104 @@
+"""Pages of guidelines: ask a question, read the answer beside its passages, and open the document at its section."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.access import Scope, TenantScope, require
+from core.access.pages import Page, PageContext
+from core.errors import Invalid
+from core.idempotency import REPEATABLE
+from core.identity import Principal
+from core.web import texts
+from tenants.portal import knowledge_view as view
+from tenants.portal import knowledge_words as words
+
+router = APIRouter()
+
+Reader = Annotated[Principal, Depends(require("knowledge.read", confined=True, by_patient=True))]
+
+HOME: Final = "/guidelines"
+LONGEST: Final = 500
+"""Characters of a question."""
+
+
+class QuestionForm(BaseModel):
+    """The form of a question, as the browser sends it.
+
+    Attributes:
+        language: of the documents that may answer; empty: all.
+        patient_id: of the patient on whose page the question was asked; empty elsewhere.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    question: str = Field(default="", max_length=2 * LONGEST)
+    language: str = Field(default="", max_length=10)
+    patient_id: UUID | None = None
+
+
+@router.get("/guidelines")
+def show_ask(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
+    """Show the form of a question, and what the guidelines are."""
+    return _ask_page(page, scope, QuestionForm())
+
+
+@router.post("/guidelines", dependencies=[REPEATABLE])
+def post_question(page: Page, _: Reader, scope: TenantScope, form: Annotated[QuestionForm, Form()]) -> Response:
+    """Answer a question from the guidelines. It is in no address: addresses are logged."""
+    question = " ".join(form.question.split())
+    if not any(map(str.isalpha, question)) or len(question) > LONGEST:
+        return _ask_page(page, scope, form, rejected=True)
+    languages = [form.language] if form.language else []
+    answer = view.ask(scope, question, language=form.language or texts.language(), languages=languages)
+    return _ask_page(page, scope, form, answer=answer)
+
+
+@router.get("/guidelines/documents/{document_id}")
+def show_document(page: Page, _: Reader, scope: TenantScope, document_id: UUID) -> HTMLResponse:
+    """Show the text of a document. A link to an answer's passage leads to its section."""
+    with scope.session(readonly=True) as session:
+        document = view.document(session, document_id)
+        return page.render(
+            "portal/knowledge/document.html",
+            scope.principal,
+            partner=scope.tenant.name,
+            current=HOME,
+            document=document,
+            sections=view.sections(session, document_id),
+            words=words,
+            may_write=_may_write(scope),
+        )
+
+
+def _may_write(scope: Scope) -> bool:
+    return "knowledge.write" in scope.principal.permissions and scope.principal.reach.everything
+
+
+def _ask_page(
+    page: PageContext,
+    scope: Scope,
+    form: QuestionForm,
+    *,
+    answer: view.Answer | None = None,
+    rejected: bool = False,
+) -> HTMLResponse:
+    with scope.session(readonly=True) as session:
+        documents = [row for row in view.current_documents(session) if row.state == "searchable"]
+        return page.render(
+            "portal/knowledge/ask.html",
+            scope.principal,
+            status=Invalid.status if rejected else 200,
+            partner=scope.tenant.name,
+            current=HOME,
+            form=form,
+            answer=answer,
+            documents=documents,
+            rejected=rejected,
+            longest=LONGEST,
+            words=words,
+            may_write=_may_write(scope),
+        )
