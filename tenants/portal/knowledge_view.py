@@ -91,14 +91,14 @@ def ask(scope: Scope, question: str, *, language: str, languages: Sequence[str])
     return Answer(None, [], [_source(number, each) for number, each in enumerate(found, 1)], searched)
 
 
-def _source(number: int, found: Found, sentences: Sequence[str] = ()) -> Source:
+def _source(number: int, found: Found, marks: Sequence[tuple[int, int]] = ()) -> Source:
     return Source(
         number=number,
         href=f"/guidelines/documents/{found.document_uuid}#passage-{found.number}",
         title=found.title,
         place=words.place(found.section, found.page),
         version=words.version(found.version, None),
-        parts=words.parts(found.text, sentences),
+        parts=words.parts(found.text, marks),
     )
 
 

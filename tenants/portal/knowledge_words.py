@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, ngettext, shown_date, shown_number
+from core.web.texts import marked, shown_date, shown_number
 from tenants.portal.message_words import language_name
 
 if TYPE_CHECKING:
@@ -44,74 +45,6 @@ EXAMPLES: Final = (
 )
 """Questions for who has none yet."""
 
-MONTH_DAYS: Final = 30.44
-INTERRUPTED_AFTER: Final = 28
-"""Days after the expected contact from which treatment counts as interrupted."""
-UNSUPPRESSED: Final = 1000
-DETECTABLE: Final = 50
-"""Copies per mL from which a result is unsuppressed, and from which it is not undetectable."""
-ADULT: Final = 20
-"""Years from which a person is no adolescent."""
-MOST_SUGGESTIONS: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What questions about a patient may say: nothing by which anybody would recognise the person.
-
-    Attributes:
-        status: on the day, as in ``patient_words.STATUSES``.
-        days_late: days since the expected contact.
-        viral_load: the newest result, in copies per mL.
-        age: in years.
-        regimen: of the newest refill.
-    """
-
-    status: str | None = None
-    days_late: int | None = None
-    viral_load: float | None = None
-    age: int | None = None
-    regimen: str | None = None
-
-
-def suggestions(facts: Facts) -> list[str]:
-    """Return questions that the guidelines may answer for a person, the most pressing first."""
-    texts = [_lateness(facts.days_late or 0), _viral_load(facts.viral_load), _refills(facts)]
-    if facts.age is not None and facts.age < ADULT:
-        texts.append(_("How often do children and adolescents have a viral load test?"))
-    if facts.regimen:
-        texts.append(_("What do we watch for in people on {regimen}?").format(regimen=facts.regimen))
-    return [text for text in texts if text][:MOST_SUGGESTIONS]
-
-
-def _lateness(days: int) -> str:
-    if days <= 0:
-        return ""
-    if days <= INTERRUPTED_AFTER:
-        return ngettext(
-            "What do we do when someone is {count} day late?",
-            "What do we do when someone is {count} days late?",
-            days,
-        )
-    return ngettext(
-        "What do we do when someone comes back after {count} month?",
-        "What do we do when someone comes back after {count} months?",
-        max(round(days / MONTH_DAYS), 1),
-    )
-
-
-def _viral_load(copies: float | None) -> str:
-    if copies is None or copies < DETECTABLE:
-        return ""
-    if copies < UNSUPPRESSED:
-        return _("What do we do about a viral load of 50 to 999 copies?")
-    return _("What do we do after an unsuppressed viral load?")
-
-
-def _refills(facts: Facts) -> str:
-    steady = facts.status == "active" and not facts.days_late and (facts.viral_load or 0) < UNSUPPRESSED
-    return _("Who may get refills for several months?") if steady else ""
-
 
 def languages(codes: Iterable[str]) -> list[tuple[str, str]]:
     """Return the languages of the documents as the options of a choice, all of them first."""
@@ -135,43 +68,52 @@ def version(number: int, valid_from: date | None) -> str:
     return ", ".join(parts)
 
 
+Pieces = list[tuple[str, bool]]
+"""A line in pieces, of which some are marked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A paragraph, a list or a table of a passage.
 
     Attributes:
-        lines: each in pieces, of which some are marked; none for a table.
+        lines: paragraphs, or items of the list; none for a table.
         head: the column headings of a table.
-        rows: of a table.
+        rows: of a table: the cells of each, and whether the row is marked.
     """
 
     kind: Literal["text", "list", "table"]
-    lines: Sequence[Sequence[tuple[str, bool]]] = ()
+    lines: Sequence[Pieces] = ()
     head: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
+    rows: Sequence[tuple[Sequence[str], bool]] = ()
 
 
-def parts(text: str, sentences: Sequence[str] = ()) -> list[Part]:
-    r"""Return the parts of a passage's text, in which ``sentences`` are marked.
+def parts(text: str, marks: Sequence[tuple[int, int]] = ()) -> list[Part]:
+    r"""Return the parts of a passage's text.
+
+    Args:
+        text: as it was cut from the document.
+        marks: places of sentences to mark, ``text[start:end]``, in their order.
 
     >>> [part.kind for part in parts("Two words.\n- one\n- two\n| a | b |\n| --- | --- |\n| c | d |")]
     ['text', 'list', 'table']
-    >>> parts("Rest. Call the person. Then wait.", ["Call the person."])[0].lines
+    >>> parts("Rest. Call the person. Then wait.", [(6, 22)])[0].lines
     [[('Rest. ', False), ('Call the person.', True), (' Then wait.', False)]]
     """
     found: list[Part] = []
-    lines = text.split("\n")
-    while lines:
-        kind = _kind(lines[0])
-        count = next((place for place, line in enumerate(lines) if _kind(line) != kind), len(lines))
-        block, lines = lines[:count], lines[count:]
+    start = 0
+    lines: list[tuple[str, int]] = []
+    for line in text.split("\n"):
+        lines.append((line, start))
+        start += len(line) + 1
+    for kind, group in groupby(lines, key=lambda each: _kind(each[0])):
+        block = [(line, at) for line, at in group if line.strip()]
         if kind == "table":
-            head, *rows = [_cells(line) for line in block if not line.startswith("| ---")]
-            found.append(Part("table", head=head, rows=rows))
+            found.append(_table(block, marks))
         elif kind == "list":
-            found.append(Part("list", [_pieces(line.removeprefix("- "), sentences) for line in block]))
+            found.append(Part("list", [_pieces(line[2:], at + 2, marks) for line, at in block]))
         else:
-            found += [Part("text", [_pieces(line, sentences)]) for line in block if line.strip()]
+            found += [Part("text", [_pieces(line, at, marks)]) for line, at in block]
     return found
 
 
@@ -181,21 +123,28 @@ def _kind(line: str) -> Literal["text", "list", "table"]:
     return "list" if line.startswith("- ") else "text"
 
 
+def _table(lines: Sequence[tuple[str, int]], marks: Sequence[tuple[int, int]]) -> Part:
+    head, *rows = [(_cells(line), _is_marked(line, at, marks)) for line, at in lines if not line.startswith("| ---")]
+    width = max(len(cells) for cells, _marked in (head, *rows))
+    wide = [([*cells, *[""] * (width - len(cells))], is_marked) for cells, is_marked in (head, *rows)]
+    return Part("table", head=wide[0][0], rows=wide[1:])
+
+
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _pieces(line: str, sentences: Sequence[str]) -> list[tuple[str, bool]]:
-    pieces = [(line, False)]
-    for sentence in filter(None, sentences):
-        pieces = [
-            part
-            for piece, is_marked in pieces
-            for part in ([(piece, True)] if is_marked else _split(piece, sentence.removeprefix("- ")))
-        ]
-    return pieces
+def _is_marked(line: str, at: int, marks: Sequence[tuple[int, int]]) -> bool:
+    return any(start < at + len(line) and at < end for start, end in marks)
 
 
-def _split(piece: str, sentence: str) -> list[tuple[str, bool]]:
-    before, found, after = piece.partition(sentence)
-    return [part for part in ((before, False), (found, True), (after, False)) if part[0]]
+def _pieces(line: str, at: int, marks: Sequence[tuple[int, int]]) -> Pieces:
+    """The line in pieces; ``at`` is its place in the passage's text."""
+    pieces: Pieces = []
+    place = 0
+    for start, end in marks:
+        first, last = max(start - at, place), min(end - at, len(line))
+        if first < last:
+            pieces += [(line[place:first], False), (line[first:last], True)]
+            place = last
+    return [piece for piece in (*pieces, (line[place:], False)) if piece[0]]
