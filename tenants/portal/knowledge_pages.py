@@ -15,6 +15,7 @@ from core.identity import Principal
 from core.web import texts
 from tenants.portal import knowledge_view as view
 from tenants.portal import knowledge_words as words
+from tenants.portal.message_words import language_name
 
 router = APIRouter()
 
@@ -41,9 +42,9 @@ class QuestionForm(BaseModel):
 
 
 @router.get("/guidelines")
-def show_ask(page: Page, _: Reader, scope: TenantScope) -> HTMLResponse:
+def show_ask(page: Page, _: Reader, scope: TenantScope, done: str = "") -> HTMLResponse:
     """Show the form of a question, and what the guidelines are."""
-    return _ask_page(page, scope, QuestionForm())
+    return _ask_page(page, scope, QuestionForm(), done=words.done(done))
 
 
 @router.post("/guidelines", dependencies=[REPEATABLE])
@@ -68,7 +69,11 @@ def show_document(page: Page, _: Reader, scope: TenantScope, document_id: UUID) 
             partner=scope.tenant.name,
             current=HOME,
             document=document,
+            newer=view.version_in_use(session, document),
             sections=view.sections(session, document_id),
+            state=words.state_of(document),
+            failure=words.failure_of(document),
+            language_name=language_name,
             words=words,
             may_write=_may_write(scope),
         )
@@ -85,6 +90,7 @@ def _ask_page(
     *,
     answer: view.Answer | None = None,
     rejected: bool = False,
+    done: str = "",
 ) -> HTMLResponse:
     with scope.session(readonly=True) as session:
         documents = [row for row in view.current_documents(session) if row.state == "searchable"]
@@ -97,6 +103,10 @@ def _ask_page(
             form=form,
             answer=answer,
             documents=documents,
+            languages=words.languages(row.language for row in documents),
+            language_name=language_name,
+            ways=words.ways(HOME) if _may_write(scope) else [],
+            done=done,
             rejected=rejected,
             longest=LONGEST,
             words=words,

@@ -131,6 +131,17 @@ def document(session: TenantSession, document_id: UUID) -> KnowledgeDocument:
     return row
 
 
+def version_in_use(session: TenantSession, row: KnowledgeDocument) -> UUID | None:
+    """Return the id of the version of a document that is in use; None if there is none."""
+    query = select(KnowledgeDocument.uuid).where(
+        col(KnowledgeDocument.name) == row.name,
+        col(KnowledgeDocument.source_id).is_not_distinct_from(row.source_id),
+        col(KnowledgeDocument.superseded_at).is_(None),
+        col(KnowledgeDocument.state) == "searchable",
+    )
+    return session.exec(query).first()
+
+
 _PASSAGES: Final = """
 SELECT DISTINCT ON (number) number, section, page, text FROM data_passages
 WHERE document_uuid = %s ORDER BY number, model

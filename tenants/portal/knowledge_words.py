@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
+from core.web.problem_texts import shown_sentence
 from core.web.texts import gettext as _
 from core.web.texts import marked, shown_date, shown_number
+from tenants.knowledge.reading.reasons import problem_of, remedy_of
 from tenants.portal.message_words import language_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
+
+    from tenants.knowledge.models import KnowledgeDocument
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     "waiting": (marked("Being read"), ""),
@@ -38,12 +42,53 @@ ASKED: Final[dict[str, tuple[str, str]]] = {
 }
 """Why a question waits for the data team: word and shape."""
 
+DONE: Final[dict[str, str]] = {
+    "added": marked("The guideline is stored. A worker reads it now, and then it answers."),
+    "known": marked("This version is there already."),
+    "removed": marked("The guideline is removed."),
+    "fetch": marked("A worker fetches what is new at the source."),
+    "opinion": marked("Thank you. The data team sees it."),
+    "settled": marked("The question is settled."),
+}
+"""What was just done."""
+
+_WAYS: Final = {
+    "/guidelines": marked("Ask"),
+    "/guidelines/documents": marked("Documents"),
+    "/guidelines/sources": marked("Sources"),
+    "/guidelines/questions": marked("Open questions"),
+}
+"""The pages between which the data team goes."""
+
 EXAMPLES: Final = (
     marked("What do we do when someone comes back after 4 months?"),
     marked("When is the viral load test repeated?"),
     marked("Who may get refills for several months?"),
 )
 """Questions for who has none yet."""
+
+
+def done(code: str) -> str:
+    """Return what was just done, in words; empty for an unknown code."""
+    return _(DONE[code]) if code in DONE else ""
+
+
+def ways(here: str) -> list[tuple[str, str, bool]]:
+    """Return the ways between the pages of the data team: address, text, and whether it is ``here``."""
+    return [(address, _(text), address == here) for address, text in _WAYS.items()]
+
+
+def state_of(document: KnowledgeDocument) -> tuple[str, str]:
+    """Return the word and shape of a document's state."""
+    word, shape = OLDER if document.superseded_at is not None else STATES[document.state]
+    return _(word), shape
+
+
+def failure_of(document: KnowledgeDocument) -> str:
+    """Return why a document cannot be read, and what to do; empty if it can be."""
+    return " ".join(
+        filter(None, (shown_sentence(problem_of(document.failure)), shown_sentence(remedy_of(document.failure))))
+    )
 
 
 def languages(codes: Iterable[str]) -> list[tuple[str, str]]:

@@ -35,6 +35,7 @@ class Row:
         form: the other fields that the page posts.
         status: of the answer to who may.
         confined: whether who reaches a part of the facilities may open it, for that part.
+        shared: whether what it names is of the whole tenant, and open to whoever holds the permission.
     """
 
     method: Literal["GET", "POST"]
@@ -44,6 +45,7 @@ class Row:
     form: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     confined: bool = True
+    shared: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

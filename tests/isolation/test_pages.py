@@ -19,7 +19,7 @@ from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
 from tests.core.error_groups.samples import stored_error
-from tests.isolation import pages_admin, pages_alerts, pages_data, pages_followup, pages_messages
+from tests.isolation import pages_admin, pages_alerts, pages_data, pages_followup, pages_knowledge, pages_messages
 from tests.isolation.pages import OWN, Row
 from tests.isolation.things import Things, sso_domain
 from tests.keyed import KeyedClient
@@ -114,6 +114,7 @@ ROWS = [
     Row("POST", "/reports/schedules/{schedule_id}/delete", "reports.write", names=("schedule_id",), status=303),
     *pages_data.ROWS,
     *pages_messages.ROWS,
+    *pages_knowledge.ROWS,
     *pages_alerts.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
@@ -192,6 +193,7 @@ def things(world, places):
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_alerts.things_of(world, row.names)
         named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
+        named |= pages_knowledge.things_of(world, row.names)
         if recorder is not None:
             recorded = next(row for row in ROWS if row.path == "/today/attempts")
             assert recorded.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == recorded.status
@@ -272,7 +274,15 @@ def test_who_reaches_a_part_of_the_facilities_does_nothing_to_the_whole_tenant(r
     assert "you reach some" in answer.text
 
 
-@pytest.mark.parametrize("row", [row for row in NAMING if row.needs not in OF_THE_WHOLE_TENANT], ids=str)
+@pytest.mark.parametrize("row", [row for row in NAMING if row.shared], ids=str)
+def test_what_is_shared_is_open_to_whoever_holds_the_permission(row, standing, signed_in, places):
+    for reach in ({"facility": places[1]["datim_id"]}, {"assigned_only": True}):
+        assert row.ask(signed_in("owner", may(row), **reach), standing(row)).status_code == row.status
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in NAMING if not row.shared and row.needs not in OF_THE_WHOLE_TENANT], ids=str
+)
 def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in, places):
     recorder = signed_in("owner", "case_manager")
     named = things(recorder if "attempt_id" in row.names else None, row)
@@ -295,7 +305,7 @@ def by_patient(application):
     }
 
 
-@pytest.mark.parametrize("row", [row for row in GUARDED if row.confined], ids=str)
+@pytest.mark.parametrize("row", [row for row in GUARDED if row.confined and not row.shared], ids=str)
 def test_who_has_no_assigned_patient_sees_none(row, things, signed_in, by_patient):
     named = things(signed_in("owner", "case_manager") if "attempt_id" in row.names else None, row)
     answer = row.ask(signed_in("owner", may(row), assigned_only=True), named)

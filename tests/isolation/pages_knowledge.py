@@ -1,0 +1,50 @@
+"""The rows of the pages of guidelines, and the things that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tenants.knowledge.models import KnowledgeDocument, KnowledgePassage
+from tests.isolation.pages import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from uuid import UUID
+
+    from tests.isolation.routes import World
+
+READ, WRITE = "knowledge.read", "knowledge.write"
+_DOCUMENT = ("document_id",)
+ROWS = [
+    Row("GET", "/guidelines", READ),
+    Row("POST", "/guidelines", READ, form={"question": "Whom do we call first?"}),
+    Row("GET", "/guidelines/documents", WRITE, confined=False),
+    Row("GET", "/guidelines/documents/{document_id}", READ, names=_DOCUMENT, shared=True),
+    Row("POST", "/guidelines/documents/{document_id}/remove", WRITE, names=_DOCUMENT, status=303, confined=False),
+    Row("GET", "/guidelines/upload", WRITE, confined=False),
+    Row("POST", "/guidelines/upload", WRITE, status=422, confined=False),
+    Row("GET", "/guidelines/sources", WRITE, confined=False),
+]
+
+
+def things_of(world: World, names: Collection[str]) -> dict[str, str]:
+    """A document of the owner, new for each test, if a row names it."""
+    return {"document_id": str(new_document(world))} if "document_id" in names else {}
+
+
+def new_document(world: World, text: str = "Call the person within two days.") -> UUID:
+    """A document of the owner with one passage, by a model that nobody asks."""
+    document = KnowledgeDocument(
+        name=f"{uuid4().hex}.md", version=1, title="Returning to care", language="en", media_type="text/markdown",
+        digest=uuid4().bytes, size=1, state="unreadable", failure="damaged", created_by="test:1",
+    )  # fmt: skip
+    passage = KnowledgePassage(
+        node_id=uuid4().hex, text=text, embedding=[1.0, *[0.0] * 383], model="none", document_uuid=document.uuid,
+        number=1, section="Returning to care > Welcome first", language="en", searched=text, words=6,
+    )  # fmt: skip
+    with world.session() as session:
+        session.add(document)
+        session.flush()
+        session.add(passage)
+    return document.uuid
