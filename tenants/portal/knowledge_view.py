@@ -55,12 +55,16 @@ class Answer:
         sentences: each with the number of its source; empty where the guidelines do not answer.
         sources: empty where the guidelines do not answer.
         searched: titles of the documents that were looked through.
+        facts: of the patient whom the question is about, in words; none of them names anybody.
+        written: whether a language model wrote the sentences, each checked against its source.
     """
 
     id: UUID | None
     sentences: Sequence[tuple[str, int]]
     sources: Sequence[Source]
     searched: Sequence[str]
+    facts: Sequence[str] = ()
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
