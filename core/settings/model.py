@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from core.settings.answering import AnsweringSettings
 from core.settings.observing import ObservingSettings
 from core.settings.pools import PoolSettings
 from core.settings.replica import ReplicaSettings, url_field
@@ -38,7 +39,15 @@ class DataDatabase(BaseModel):
     owner_url: SecretStr | None = None
 
 
-class Settings(ObservingSettings, ReplicaSettings, PoolSettings, SigningInSettings, WorkingSettings, ServingSettings):
+class Settings(
+    ObservingSettings,
+    ReplicaSettings,
+    PoolSettings,
+    SigningInSettings,
+    WorkingSettings,
+    ServingSettings,
+    AnsweringSettings,
+):
     """The settings that an operator can change, by environment variable or in the settings file.
 
     A key is ``IIT_`` and the field's name in capitals. Only the addresses of servers have their customary names.

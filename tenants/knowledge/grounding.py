@@ -1,0 +1,109 @@
+"""Checks that a sentence says only what the passages that it cites say: numbers, negations, words and meaning.
+
+The check is strict: a correct sentence in words of its own may fail, and then the passages are quoted instead.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tenants.knowledge.function_words import parts_of
+from tenants.knowledge.quoting import likeness, numbers_of, spans, stems_of
+from tenants.knowledge.redaction import looks_personal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FEWEST_WORDS: Final = 0.6
+"""Share of a sentence's words that the passages must have."""
+LIKENESS: Final[Mapping[str, float]] = {"e5": 0.86, "minilm": 0.5}
+"""By model: the least cosine similarity of a sentence and the nearest one of its passages."""
+LONGEST: Final = 400
+"""Characters of a sentence."""
+
+_CITATION: Final = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
+_PIECE: Final = re.compile(r"(.+?)((?:\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\])+[.!?]?)(?=\s|$)", re.DOTALL)
+_MARKUP: Final = re.compile(r"^[\s>#*•-]+|\*\*|__|`")
+_ADDRESS: Final = re.compile(r"https?:|www\.|@|<[a-z/!]|\]\(", re.IGNORECASE)
+_NEGATIONS: Final = frozenset(
+    """no not never without unless neither nor cannot don doesn didn isn aren mustn shouldn stop avoid
+    ne pas non jamais sans aucun aucune ni sauf arrêtez évitez
+    não nunca sem nem nenhum nenhuma salvo pare evite""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A sentence of an answer, and the numbers of the passages that it cites."""
+
+    text: str
+    passages: tuple[int, ...]
+
+
+def sentences_of(answer: str) -> list[Cited] | None:
+    """Return the sentences of an answer, each of which ends with its citations; None if some text has none."""
+    pieces: list[Cited] = []
+    end = 0
+    text = answer.strip()
+    for found in _PIECE.finditer(text):
+        if text[end : found.start()].strip():
+            return None
+        end = found.end()
+        numbers = [int(number) for part in _CITATION.findall(found[2]) for number in part.split(",")]
+        sentence = _MARKUP.sub("", found[1]).strip()
+        closing = found[2].strip()[-1]
+        sentence += closing if closing in ".!?" and sentence[-1:] not in ".!?" else ""
+        pieces.append(Cited(" ".join(sentence.split()), tuple(dict.fromkeys(numbers))))
+    return pieces if pieces and not text[end:].strip() else None
+
+
+def fault_of(sentence: Cited, passages: Sequence[str], model: str) -> str | None:
+    """Return why a sentence may not stand; None if the passages say it.
+
+    Args:
+        sentence: of an answer.
+        passages: the texts that were given to the language model, with their headings; the first is number 1.
+        model: whose vectors are compared.
+    """
+    if not sentence.passages or any(not 1 <= number <= len(passages) for number in sentence.passages):
+        return "passage"
+    if len(spans(sentence.text)) != 1:
+        return "several_sentences"
+    if len(sentence.text) > LONGEST or _ADDRESS.search(sentence.text) or looks_personal(sentence.text):
+        return "form"
+    cited = "\n".join(passages[number - 1] for number in sentence.passages)
+    if not set(numbers_of(sentence.text)) <= set(numbers_of(cited)):
+        return "number"
+    stems = stems_of(sentence.text)
+    if not stems or len(stems & stems_of(cited)) / len(stems) < FEWEST_WORDS:
+        return "words"
+    parts = [cited[start:end] for start, end in spans(cited)]
+    support = max(parts, key=lambda part: (len(stems & stems_of(part)), -len(part)))
+    if is_negated(sentence.text) != is_negated(support):
+        return "negation"
+    if likeness(model, sentence.text, support) < LIKENESS[model]:
+        return "meaning"
+    return None
+
+
+def is_negated(text: str) -> bool:
+    """Return whether a text has a word that turns a sentence into its contrary."""
+    return not _NEGATIONS.isdisjoint(parts_of(text))
+
+
+_TO_A_MODEL: Final = re.compile(
+    r"ignor\w*\s+(?:\w+\s+){0,3}(?:instruction|prompt|rule|consigne|règle|instruç|regra)"
+    r"|(?:disregard|forget|oublie\w*|esque\w*)\s+(?:\w+\s+){0,4}(?:instruction|above|previous|consigne|instruç|anterior)"
+    r"|system\s*(?:prompt|message)|language model|modèle de langage|modelo de linguagem|\bas an ai\b|\bai assistant\b"
+    r"|\b(?:you are|tu es|vous êtes|você é)\s+(?:now|an? (?:ai|assistant)|maintenant|agora|une? (?:ia|assistante?))"
+    r"|<\|?(?:im_start|im_end|system|assistant|user)\b|\[/?inst\]|^\s*(?:system|assistant|user)\s*:"
+    r"|(?:answer|respond|reply|réponde[zr]|responda)\s+(?:only\s+)?(?:with|by|par|com)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def addresses_a_model(text: str) -> bool:
+    """Return whether a passage speaks to a language model, not to a reader. It is then never given to one."""
+    return _TO_A_MODEL.search(text) is not None

@@ -1,0 +1,141 @@
+"""Whether the passages that were found answer a question at all, or it is not in the guidelines.
+
+A logistic model weighs how near the best passage is, what share of the question's words it has, and how far it is ahead.
+``iit knowledge calibrate`` fits it, ``CALIBRATIONS`` has its figures. Nearness alone does not do: embeddings of short
+questions are near to any text on medicine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.database import TenantSession
+    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.scope import Scope
+
+_LEXEMES: Final = """
+SELECT w.lexeme,
+       (SELECT count(*) FROM data_passages p WHERE p.lexemes @@ quote_literal(w.lexeme)::tsquery AND {scope}),
+       EXISTS (
+           SELECT FROM data_passages b WHERE b.document_uuid = %(document)s AND b.number = %(number)s
+           AND b.model = %(model)s AND b.lexemes @@ quote_literal(w.lexeme)::tsquery
+       )
+FROM unnest(to_tsvector(%(configuration)s::regconfig, %(question)s)) w
+"""
+_TOTAL: Final = "SELECT count(*) FROM data_passages p WHERE {scope}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer.
+
+    Attributes:
+        nearness: cosine similarity of the question and the nearest passage.
+        shared: share of the question's words, weighted by their rarity, that the first passage has, from 0 to 1.
+        lead: by how much nearness the first two passages are ahead of the mean of the others that were found.
+    """
+
+    nearness: float
+    shared: float
+    lead: float
+
+    @property
+    def row(self) -> tuple[float, float, float]:
+        """The three, in the order of a calibration's weights."""
+        return self.nearness, self.shared, self.lead
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Weights of the evidence, and the probability from which a question counts as answered.
+
+    Attributes:
+        intercept: log-odds without evidence.
+        weights: of nearness, shared and lead.
+        threshold: probability from 0 to 1.
+    """
+
+    intercept: float
+    weights: tuple[float, float, float]
+    threshold: float
+
+    def probability(self, evidence: Evidence) -> float:
+        """Return the probability that the passages answer the question."""
+        odds = self.intercept + sum(w * value for w, value in zip(self.weights, evidence.row, strict=True))
+        return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, odds))))
+
+
+CALIBRATIONS: Final[dict[str, Calibration]] = {
+    "e5": Calibration(-40.0, (44.0, 2.5, 20.0), 0.5),
+    "minilm": Calibration(-5.0, (8.0, 2.5, 8.0), 0.5),
+}
+"""By model of embeddings: fitted on the 80 questions of ``tests/tenants/knowledge``, each left out in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a question is answered, and how sure that is.
+
+    Attributes:
+        answered: whether the passages are quoted as an answer.
+        probability: that they answer it, from 0 to 1.
+    """
+
+    answered: bool
+    probability: float
+
+
+def judge(session: TenantSession, question: str, scope: Scope, found: Sequence[Found]) -> Verdict:
+    """Return whether passages answer a question.
+
+    Args:
+        session: of the tenant that asks.
+        question: as it was searched, with its abbreviations written out.
+        scope: in which it was searched.
+        found: by ``retrieval.find``, at least ``LOOKED_AT`` where there are as many.
+    """
+    if not found:
+        return Verdict(answered=False, probability=0.0)
+    calibration = CALIBRATIONS[scope.model]
+    probability = calibration.probability(evidence(session, question, scope, found))
+    return Verdict(probability >= calibration.threshold, probability)
+
+
+LOOKED_AT: Final = 20
+"""Passages whose nearness is compared with the first one's."""
+_LEADING: Final = 2
+
+
+def evidence(session: TenantSession, question: str, scope: Scope, found: Sequence[Found]) -> Evidence:
+    """Return what speaks for the first passage as an answer."""
+    near = sorted((each.nearness for each in found[:LOOKED_AT] if each.nearness is not None), reverse=True)
+    if not near:
+        return Evidence(0.0, _shared(session, question, scope, found[0]), 0.0)
+    ahead = near[:_LEADING]
+    others = near[_LEADING:] or near[-1:]
+    lead = sum(ahead) / len(ahead) - sum(others) / len(others)
+    return Evidence(near[0], _shared(session, question, scope, found[0]), lead)
+
+
+def _shared(session: TenantSession, question: str, scope: Scope, first: Found) -> float:
+    values: dict[str, Any] = {
+        "question": question,
+        "configuration": scope.configuration,
+        "document": first.document_uuid,
+        "number": first.number,
+        **scope.values,
+    }
+    cursor = session.cursor()
+    row = cursor.execute(_TOTAL.format(scope=scope.condition), values).fetchone()
+    total = 0 if row is None else row[0]
+    weights = has = 0.0
+    for _, count, is_there in cursor.execute(_LEXEMES.format(scope=scope.condition), values):
+        weight = math.log(1 + (total - count + 0.5) / (count + 0.5))
+        weights += weight
+        has += weight if is_there else 0.0
+    return has / weights if weights else 0.0
