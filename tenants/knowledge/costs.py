@@ -26,7 +26,8 @@ TOKENS: Final = "language_model_tokens"
 COST: Final = "language_model_cost"
 _THOUSAND: Final = Decimal(1000)
 _SPENT: Final = """
-SELECT coalesce(sum(value) FILTER (WHERE meter = %(cost)s), 0), coalesce(sum(value) FILTER (WHERE meter = %(tokens)s), 0)
+SELECT coalesce(sum(value) FILTER (WHERE meter = %(cost)s), 0),
+       coalesce(sum(value) FILTER (WHERE meter = %(tokens)s), 0)
 FROM node.usage_events
 WHERE tenant_role = current_user AND meter IN (%(cost)s, %(tokens)s)
 AND coalesce(occurred_at, recorded_at) >= %(since)s

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tenants.knowledge.function_words import parts_of
+from tenants.knowledge.function_words import parts_of, word_set
 from tenants.knowledge.quoting import likeness, numbers_of, spans, stems_of
 from tenants.knowledge.redaction import looks_personal
 
@@ -27,10 +27,10 @@ _CITATION: Final = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
 _PIECE: Final = re.compile(r"(.+?)((?:\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\])+[.!?]?)(?=\s|$)", re.DOTALL)
 _MARKUP: Final = re.compile(r"^[\s>#*•-]+|\*\*|__|`")
 _ADDRESS: Final = re.compile(r"https?:|www\.|@|<[a-z/!]|\]\(", re.IGNORECASE)
-_NEGATIONS: Final = frozenset(
+_NEGATIONS: Final = word_set(
     """no not never without unless neither nor cannot don doesn didn isn aren mustn shouldn stop avoid
     ne pas non jamais sans aucun aucune ni sauf arrêtez évitez
-    não nunca sem nem nenhum nenhuma salvo pare evite""".split()
+    não nunca sem nem nenhum nenhuma salvo pare evite"""
 )
 
 
@@ -69,23 +69,32 @@ def fault_of(sentence: Cited, passages: Sequence[str], model: str) -> str | None
     """
     if not sentence.passages or any(not 1 <= number <= len(passages) for number in sentence.passages):
         return "passage"
-    if len(spans(sentence.text)) != 1:
-        return "several_sentences"
-    if len(sentence.text) > LONGEST or _ADDRESS.search(sentence.text) or looks_personal(sentence.text):
+    if _form_fault(sentence.text):
         return "form"
     cited = "\n".join(passages[number - 1] for number in sentence.passages)
-    if not set(numbers_of(sentence.text)) <= set(numbers_of(cited)):
+    return _word_fault(sentence.text, cited) or _meaning_fault(sentence.text, cited, model)
+
+
+def _form_fault(text: str) -> bool:
+    """Whether it is no plain sentence: several of them, too long, with an address, a phone or an identifier."""
+    return len(spans(text)) != 1 or len(text) > LONGEST or _ADDRESS.search(text) is not None or looks_personal(text)
+
+
+def _word_fault(text: str, cited: str) -> str | None:
+    if not set(numbers_of(text)) <= set(numbers_of(cited)):
         return "number"
-    stems = stems_of(sentence.text)
-    if not stems or len(stems & stems_of(cited)) / len(stems) < FEWEST_WORDS:
-        return "words"
+    stems = stems_of(text)
+    return None if stems and len(stems & stems_of(cited)) / len(stems) >= FEWEST_WORDS else "words"
+
+
+def _meaning_fault(text: str, cited: str, model: str) -> str | None:
+    """Compare with the sentence of the passages that has most of its words."""
+    stems = stems_of(text)
     parts = [cited[start:end] for start, end in spans(cited)]
     support = max(parts, key=lambda part: (len(stems & stems_of(part)), -len(part)))
-    if is_negated(sentence.text) != is_negated(support):
+    if is_negated(text) != is_negated(support):
         return "negation"
-    if likeness(model, sentence.text, support) < LIKENESS[model]:
-        return "meaning"
-    return None
+    return None if likeness(model, text, support) >= LIKENESS[model] else "meaning"
 
 
 def is_negated(text: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from core import audit
 from core.clock import today
 from core.errors import NotFound
@@ -95,7 +97,7 @@ def facts_of(known: Timelines, day: int) -> PatientFacts:
 def _latest(known: Timelines, variable: str, day: int, days: int) -> float | None:
     """The newest value of a variable that is not older than ``days``; None if there is none."""
     rows = known.observations
-    fits = (rows.variable == VARIABLE_CODES[variable]) & (rows.value == rows.value) & (rows.date >= day - days)  # noqa: PLR0124 - NaN: no result
+    fits = (rows.variable == VARIABLE_CODES[variable]) & ~np.isnan(rows.value) & (rows.date >= day - days)
     return float(rows.value[fits][-1]) if fits.any() else None
 
 

@@ -120,9 +120,7 @@ def quotes(question: str, passages: Sequence[Found], model: str) -> list[Quote]:
         model: embeds the sentences of the first passages.
     """
     places = [spans(passage.text) for passage in passages]
-    texts = [
-        [passage.text[start:end] for start, end in own] for passage, own in zip(passages, places, strict=True)
-    ]
+    texts = [[passage.text[start:end] for start, end in own] for passage, own in zip(passages, places, strict=True)]
     words = _by_words(question, texts)
     near = _by_meaning(question, texts, model)
     return [
@@ -142,7 +140,7 @@ def _by_words(question: str, texts: Sequence[Sequence[str]]) -> list[list[float]
 
 
 def _by_meaning(question: str, texts: Sequence[Sequence[str]], model: str) -> list[list[float]]:
-    """The nearness of each sentence to the question, from 0 to ``MEANING_WEIGHT``; 0 for those that are not embedded."""
+    """The nearness of each sentence to the question, up to ``MEANING_WEIGHT``; 0 for those that are not embedded."""
     first = [text for own in texts for text in own][:MOST_EMBEDDED]
     if len(first) < 2:  # noqa: PLR2004 - one sentence has none to be compared with
         return [[0.0] * len(own) for own in texts]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.privacy import vault
 from core.privacy.blind_index import is_blank
-from tenants.knowledge.function_words import WORD, is_function_word
+from tenants.knowledge.function_words import WORD, is_function_word, word_set
 from tenants.knowledge.models import CONFIGURATIONS
 from tenants.records.names import EXACT, MISSPELT, keys_of_word, match, words_of
 from tenants.records.personal import NAMES, legible_texts
@@ -45,9 +45,9 @@ _LONG_NUMBER: Final = 5
 _MIXED_DIGITS: Final = 3
 """The same beside letters, as in HOSP-0624."""
 _LOOKED_UP_DIGITS: Final = 2
-_TITLES: Final = frozenset(
+_TITLES: Final = word_set(
     """mr mrs ms miss dr doctor nurse sister mama baba alhaji alhaja hajiya mallam chief pastor imam madame mme monsieur
-    docteur infirmière infirmier senhor senhora sr sra dona doutor doutora""".split()
+    docteur infirmière infirmier senhor senhora sr sra dona doutor doutora"""
 )
 _SENTENCE_ENDS: Final = ".!?:;\n(\"'«“"
 
@@ -193,10 +193,9 @@ def _without_names(session: TenantSession, text: str, language: str, removed: Co
         follows = at > 0 and _side_by_side(words[at - 1], word) and _unknown(words[at - 1], written)
         leads = at + 1 < len(words) and _side_by_side(word, words[at + 1]) and _unknown(words[at + 1], written)
         capital = word.text[0].isupper()
-        unknown_pair = _unknown(word, written) and (follows or leads)
-        if (word.titled and capital) or unknown_pair:
-            marked.add(at)
-        elif (word.stands_out or not ordinary) and _is_name(session, word.text, misspelt=word.stands_out):
+        looks_named = (word.titled and capital) or (_unknown(word, written) and (follows or leads))
+        looked_up = word.stands_out or not ordinary
+        if looks_named or (looked_up and _is_name(session, word.text, misspelt=word.stands_out)):
             marked.add(at)
     return _replaced(text, [words[at] for at in sorted(marked)], removed)
 

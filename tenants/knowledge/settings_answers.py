@@ -18,8 +18,8 @@ class AnswerSettings(BaseModel):
     installation's language model, each sentence of which was checked against the passage that it cites."""
 
     egress: Literal["off", "local", "named"] = "off"
-    """Where a question and its passages may be sent: off: nowhere. local: only to a language model in a private network.
-    named: also to the hosts in `hosts`. Names, phones and identifiers are removed before."""
+    """Where a question and its passages may be sent. off: nowhere. local: only to a language model in a private
+    network. named: also to the hosts in `hosts`. Names, phones and identifiers are removed before."""
 
     hosts: Annotated[tuple[Host, ...], Field(max_length=20)] = ()
     """Hosts of language models outside the private network to which questions may be sent."""
