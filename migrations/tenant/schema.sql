@@ -621,6 +621,27 @@ CREATE TABLE knowledge_documents (
     CONSTRAINT ck_knowledge_documents_failure CHECK ((failure IS NOT NULL) = (state = 'unreadable'))
 );
 CREATE UNIQUE INDEX uq_knowledge_documents_current ON knowledge_documents (source_id, name) NULLS NOT DISTINCT WHERE superseded_at IS NULL AND state = 'searchable';
+CREATE TABLE knowledge_questions (
+    uuid UUID NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    language TEXT NOT NULL, 
+    text TEXT NOT NULL, 
+    facts TEXT NOT NULL, 
+    outcome TEXT NOT NULL, 
+    fallback TEXT, 
+    probability FLOAT NOT NULL, 
+    model TEXT NOT NULL, 
+    passages JSONB NOT NULL, 
+    feedback TEXT, 
+    note TEXT, 
+    feedback_at TIMESTAMP WITH TIME ZONE, 
+    handled_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_knowledge_questions PRIMARY KEY (uuid), 
+    CONSTRAINT ck_knowledge_questions_outcome CHECK (outcome IN ('quoted', 'written', 'none')), 
+    CONSTRAINT ck_knowledge_questions_feedback CHECK (feedback IN ('useful', 'wrong', 'missing'))
+);
+CREATE INDEX ix_knowledge_questions_asked_at ON knowledge_questions (asked_at, uuid);
+CREATE INDEX ix_knowledge_questions_open ON knowledge_questions (asked_at, uuid) WHERE handled_at IS NULL AND (outcome = 'none' OR feedback IN ('wrong', 'missing'));
 CREATE TABLE linkage_candidates (
     uuid UUID NOT NULL, 
     first_uuid UUID NOT NULL, 
@@ -1581,7 +1602,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, knowledge_documents, linkage_candidates, list_places, message_phones, message_templates, model_events, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, data_passages, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, knowledge_documents, knowledge_questions, linkage_candidates, list_places, message_phones, message_templates, model_events, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, data_passages, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 150 steps."""
+    """Take 153 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -330,6 +330,34 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("superseded_at IS NULL AND state = 'searchable'"),
         postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "knowledge_questions",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("fallback", sa.Text(), nullable=True),
+        sa.Column("probability", sa.Float(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("passages", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("feedback", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("feedback_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("feedback IN ('useful', 'wrong', 'missing')", name=op.f("ck_knowledge_questions_feedback")),
+        sa.CheckConstraint("outcome IN ('quoted', 'written', 'none')", name=op.f("ck_knowledge_questions_outcome")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_knowledge_questions")),
+    )
+    op.create_index("ix_knowledge_questions_asked_at", "knowledge_questions", ["asked_at", "uuid"], unique=False)
+    op.create_index(
+        "ix_knowledge_questions_open",
+        "knowledge_questions",
+        ["asked_at", "uuid"],
+        unique=False,
+        postgresql_where=sa.text("handled_at IS NULL AND (outcome = 'none' OR feedback IN ('wrong', 'missing'))"),
     )
     op.create_table(
         "list_places",
@@ -963,6 +991,7 @@ def upgrade() -> None:
         "import_placements",
         "import_waiting_facts",
         "knowledge_documents",
+        "knowledge_questions",
         "list_places",
         "message_phones",
         "message_templates",
