@@ -45,7 +45,7 @@ LARGEST_INTERCEPT: Final = 0.35
 
 That is about 1.4 times as many interruptions as predicted, or as few. No model is promoted beyond it either.
 """
-FIGURES: Final = ("base_rate", "roc_auc", "brier", "calibration_intercept")
+FIGURES: Final = ("base_rate", "roc_auc", "average_precision", "brier", "calibration_intercept")
 
 AUC: Final = Gauge("iit_prediction_roc_auc", "ROC-AUC of the newest month of predictions with outcomes.", ("tenant",))
 BRIER: Final = Gauge("iit_prediction_brier", "Brier score of the same month.", ("tenant",))
@@ -76,7 +76,7 @@ FROM chosen ORDER BY patient_uuid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Decisions:
+class Decisions:
     """Stored predictions, one row each.
 
     Attributes:
@@ -113,7 +113,7 @@ def measure(tenant: TenantRef, open_session: SessionOpener) -> int:
     with open_session() as session:
         rules = cohort_settings(session)
         complete = complete_days(session)
-        decisions = _decisions(session, rules, complete)
+        decisions = read_decisions(session, rules, complete)
         outcomes = judged(session, rules, complete, decisions.uuid, decisions.day, decisions.expected)
     rows = _months(decisions, outcomes)
     with open_session() as session:
@@ -134,7 +134,8 @@ def list_months(session: TenantSession) -> list[AccuracyMonth]:
     return list(session.exec(select(AccuracyMonth).order_by(col(AccuracyMonth.month).desc())).all())
 
 
-def _decisions(session: TenantSession, rules: CohortSettings, complete: npt.NDArray[np.int32]) -> _Decisions:
+def read_decisions(session: TenantSession, rules: CohortSettings, complete: npt.NDArray[np.int32]) -> Decisions:
+    """The predictions of the last year and a half that count, of the same patients each time."""
     known = complete[complete != NO_DAY]
     rows = []
     with session.cursor() as cursor:
@@ -144,7 +145,7 @@ def _decisions(session: TenantSession, rules: CohortSettings, complete: npt.NDAr
             since = (newest - timedelta(days=LONGEST_DAYS)).replace(day=1)
             values = {"most": MOST_PATIENTS, "since": since, "until": to_date(last), "zone": session.tenant.time_zone}
             rows = cursor.execute(_DECISIONS, values).fetchall()
-    return _Decisions(
+    return Decisions(
         [row[0] for row in rows],
         np.array([day_number(row[1]) for row in rows], dtype=np.int32),
         np.array([day_number(row[2]) for row in rows], dtype=np.int32),
@@ -175,7 +176,7 @@ def judged(
     return Outcomes(np.concatenate(rows), np.concatenate(labels))
 
 
-def _months(decisions: _Decisions, outcomes: Outcomes) -> list[AccuracyMonth]:
+def _months(decisions: Decisions, outcomes: Outcomes) -> list[AccuracyMonth]:
     first_days = [date(day.year, day.month, 1) for day in map(_day, decisions.day[outcomes.row].tolist())]
     months = np.array([day_number(day) for day in first_days], dtype=np.int64)
     numbers = {uuid: number for number, uuid in enumerate(set(decisions.uuid))}
@@ -191,7 +192,7 @@ def _months(decisions: _Decisions, outcomes: Outcomes) -> list[AccuracyMonth]:
 
 def _month(
     month: date,
-    decisions: _Decisions,
+    decisions: Decisions,
     rows: npt.NDArray[np.int64],
     labels: npt.NDArray[np.int8],
     patients: npt.NDArray[np.int64],

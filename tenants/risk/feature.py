@@ -5,9 +5,14 @@ from tenants.risk.event_types import RISK_TYPES
 
 feature = Feature(
     name="risk",
-    routers=("tenants.risk.api:router", "tenants.risk.api_holdout:router"),
-    jobs=("tenants.risk.jobs", "tenants.risk.night"),
-    tables=("tenants.risk.models", "tenants.risk.models_holdout", "tenants.risk.models_registry"),
+    routers=("tenants.risk.api:router", "tenants.risk.api_holdout:router", "tenants.risk.api_watch:router"),
+    jobs=("tenants.risk.jobs", "tenants.risk.night", "tenants.risk.watch"),
+    tables=(
+        "tenants.risk.models",
+        "tenants.risk.models_holdout",
+        "tenants.risk.models_registry",
+        "tenants.risk.models_checks",
+    ),
     permissions=(
         Permission(
             "risk.read",
@@ -60,6 +65,9 @@ feature = Feature(
         "risk:explanation:read",
         "risk:holdout:approve",
         "risk:holdout:end",
+        "risk:features:read",
+        "risk:snapshot:take",
+        "risk:snapshot:read",
         "risk:worklist:issue",
         "risk:worklist:read",
     ),
@@ -82,7 +90,12 @@ feature = Feature(
             "tenants.risk.repository:delete_old_predictions",
             1095,
             "Scores of old dates. Issued lists keep their own ranks, scores and reasons.",
-        )
+        ),
+        "model_checks": RetentionRule(
+            "tenants.risk.checks:delete_old",
+            1095,
+            "Measurements of drift, bias, features and parity of old days.",
+        ),
     },
     events=RISK_TYPES,
     schedules=(
@@ -99,6 +112,12 @@ feature = Feature(
             "30 4 * * *",
             "tenants.risk.jobs:enqueue_measure",
             "Compares earlier predictions with what happened.",
+        ),
+        Schedule(
+            "risk.watch",
+            "0 5 * * *",
+            "tenants.risk.watch:enqueue_watch",
+            "Looks for drift and bias, and compares values online and offline.",
         ),
     ),
     tags={

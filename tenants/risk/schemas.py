@@ -61,8 +61,9 @@ class AccuracyOut(BaseModel):
     competing: int = Field(description="Further predictions that ended in death, transfer, stop or cancellation.")
     mean_risk: float = Field(description="Mean of the predicted probabilities; compare `figures.base_rate`.")
     figures: dict[str, Any] = Field(
-        description="`base_rate` (share that interrupted), `roc_auc`, `brier` and `calibration_intercept` (log-odds to"
-        " add to every prediction; 0 is right), each with the bounds of its 95 % interval."
+        description="`base_rate` (share that interrupted), `roc_auc`, `average_precision`, `brier` and"
+        " `calibration_intercept` (log-odds to add to every prediction; 0 is right), each with the bounds of its 95 %"
+        " interval."
     )
     measured_at: datetime = Field(description="When they were last compared.")
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tenants.cohort.units import pending_units
+from tenants.risk.facility_rates import FacilityCounts
 from tenants.risk.input_sets import columns
 from tenants.risk.pending import matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     import numpy.typing as npt
@@ -60,7 +61,7 @@ class DaySample:
 
 
 def draw(
-    chunks: Iterable[Timelines], days: Sequence[int], rules: CohortSettings, rates: Mapping[int, FacilityRates]
+    chunks: Iterable[Timelines], days: Sequence[int], rules: CohortSettings, rates: FacilityRates
 ) -> dict[int, DaySample]:
     """Compute the sample of each day, in one pass over the people.
 
@@ -68,7 +69,7 @@ def draw(
         chunks: timelines, all versions.
         days: day numbers.
         rules: the tenant's cohort settings.
-        rates: day number -> the facility rates of its reference day.
+        rates: the facility rates of all days.
     """
     parts: dict[int, list[DaySample]] = {day: [_none()] for day in days}
     for timelines in chunks:
@@ -83,7 +84,7 @@ def draw(
             facility = timelines.facility[pending.patient].astype(np.int64)
             parts[day].append(
                 DaySample(
-                    matrix(timelines, pending, rules, rates[day]),
+                    matrix(timelines, pending, rules, rates),
                     hashes[pending.patient],
                     facility,
                     np.full(len(pending), day, dtype=np.int64),
@@ -92,6 +93,14 @@ def draw(
                 )
             )
     return {day: joined(samples) for day, samples in parts.items()}
+
+
+def rates_of(chunks: Iterable[Timelines], days: Sequence[int], rules: CohortSettings) -> FacilityRates:
+    """Count the facility rates of the days among these people alone, so that all samples have them in the same way."""
+    counts = FacilityCounts(min(days), max(days), rules)
+    for timelines in chunks:
+        counts.add(timelines)
+    return counts.rates()
 
 
 def joined(samples: Sequence[DaySample]) -> DaySample:
