@@ -696,6 +696,23 @@ CREATE TABLE message_templates (
     CONSTRAINT uq_message_templates_version UNIQUE (purpose, language, version)
 );
 CREATE UNIQUE INDEX uq_message_templates_active ON message_templates (purpose, language) WHERE state = 'active';
+CREATE TABLE model_checks (
+    uuid UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    as_of DATE NOT NULL, 
+    model_version TEXT, 
+    passed BOOLEAN NOT NULL, 
+    patients INTEGER NOT NULL, 
+    figures JSONB NOT NULL, 
+    blob_key TEXT, 
+    blob_sha256 TEXT, 
+    measured_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    measured_by TEXT NOT NULL, 
+    CONSTRAINT pk_model_checks PRIMARY KEY (uuid), 
+    CONSTRAINT ck_model_checks_kind CHECK (kind IN ('drift', 'bias', 'features', 'parity', 'snapshot')), 
+    CONSTRAINT ck_model_checks_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
+    CONSTRAINT uq_model_checks_kind_as_of UNIQUE (kind, as_of)
+);
 CREATE TABLE model_events (
     uuid UUID NOT NULL, 
     model_uuid UUID NOT NULL, 
@@ -1602,7 +1619,7 @@ CREATE TABLE webhook_attempts (
 );
 CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
 CREATE INDEX ix_webhook_attempts_endpoint ON webhook_attempts (endpoint_id, at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, knowledge_documents, knowledge_questions, linkage_candidates, list_places, message_phones, message_templates, model_events, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, data_passages, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_months, alert_policies, alert_routes, alert_rules, alert_silences, alerts, appointments, cache_changes, communications, contacts, dispensations, encounters, facilities, facility_targets, holdout_approvals, idempotency_answers, import_files, import_placements, import_rejections, import_touched, import_waiting_facts, imports, interventions, knowledge_documents, knowledge_questions, linkage_candidates, list_places, message_phones, message_templates, model_checks, model_events, models, observations, officer_absences, officer_capacities, on_call_rotas, patient_assignments, patient_consents, patient_identities, patient_keys, patient_statements, patient_states, patients, patients_to_learn, plugin_instances, predictions, quality_measures, quality_reports, radet_list_rows, radet_snapshots, record_coverage, record_gaps, record_runs, record_sources, report_files, report_schedules, roles, schedules, score_parts, score_runs, status_proposals, status_transitions, tenant_keys, tenant_settings, unmatched_messages, unread_contacts, visits, webhook_endpoints, worklists, alert_deliveries, alert_events, data_passages, fetched_files, import_sources, on_call_overrides, plugin_failures, webhook_deliveries, worklist_entries, webhook_attempts TO :"tenant";
 GRANT SELECT, INSERT ON erased_identifiers TO :"tenant";
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON import_staging TO :"tenant";
 GRANT SELECT ON audit_seals TO :"tenant";

@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 153 steps."""
+    """Take 154 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -403,6 +403,26 @@ def upgrade() -> None:
         ["purpose", "language"],
         unique=True,
         postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
+        "model_checks",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("model_version", sa.Text(), nullable=True),
+        sa.Column("passed", sa.Boolean(), nullable=False),
+        sa.Column("patients", sa.Integer(), nullable=False),
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("blob_key", sa.Text(), nullable=True),
+        sa.Column("blob_sha256", sa.Text(), nullable=True),
+        sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("measured_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('drift', 'bias', 'features', 'parity', 'snapshot')", name=op.f("ck_model_checks_kind")
+        ),
+        sa.CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name=op.f("ck_model_checks_blob")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_model_checks")),
+        sa.UniqueConstraint("kind", "as_of", name="uq_model_checks_kind_as_of"),
     )
     op.create_table(
         "model_events",
@@ -995,6 +1015,7 @@ def upgrade() -> None:
         "list_places",
         "message_phones",
         "message_templates",
+        "model_checks",
         "model_events",
         "officer_absences",
         "officer_capacities",
