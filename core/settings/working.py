@@ -23,6 +23,10 @@ class WorkingSettings(BaseSettings):
         gt=0,
         description="Seconds without progress after which the process that reads an import's files is stopped.",
     )
+    knowledge_folder: str = Field(
+        default="",
+        description="Folder whose documents all tenants may search, with folders en, fr and pt for those languages.",
+    )
     jobs_threads: int = Field(default=4, ge=1, le=64, description="Jobs that one `iit worker` runs at a time.")
     jobs_window: int = Field(
         default=64,

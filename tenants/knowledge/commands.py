@@ -8,13 +8,25 @@ from pathlib import Path
 import click
 
 from core.cli.output import json_option, print_json, print_table
+from tenants.knowledge import document_commands
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group("knowledge")
 def knowledge() -> None:
-    """Search documents, and measure how well questions find them."""
+    """Add documents, search them, and measure how well questions find them."""
+
+
+for command in (
+    document_commands.add,
+    document_commands.list_,
+    document_commands.show,
+    document_commands.forget,
+    document_commands.sources,
+    document_commands.fetch,
+):
+    knowledge.add_command(command)
 
 
 @knowledge.command()

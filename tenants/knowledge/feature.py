@@ -1,12 +1,14 @@
 """The registration of the feature ``knowledge`` with the platform."""
 
-from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, SettingsGroup
+from core.feature_registry import Command, Feature, Meter, Permission, RetentionRule, Schedule, SettingsGroup
+from tenants.knowledge.event_types import KNOWLEDGE_TYPES
 
 _STAFF = ("clinician", "case_manager", "tracking_officer")
 
 feature = Feature(
     name="knowledge",
-    routers=("tenants.knowledge.api_ask:router",),
+    routers=("tenants.knowledge.api:router", "tenants.knowledge.api_ask:router"),
+    jobs=("tenants.knowledge.jobs",),
     tables=("tenants.knowledge.models", "tenants.knowledge.models_questions"),
     permissions=(
         Permission("knowledge.read", "Read guidelines, and ask them questions", roles=("data_officer", *_STAFF)),
@@ -18,6 +20,9 @@ feature = Feature(
         "api:knowledge_facts:read",
         "api:knowledge_question:feedback",
         "api:knowledge_question:handle",
+        *(f"{source}:knowledge_document:add" for source in ("api", "cli", "page", "fetch")),
+        *(f"{source}:knowledge_document:forget" for source in ("api", "cli", "page")),
+        *(f"{source}:knowledge_source:fetch" for source in ("api", "cli", "page")),
     ),
     settings={
         "answers": SettingsGroup(
@@ -34,9 +39,32 @@ feature = Feature(
     retention={
         "knowledge_questions": RetentionRule(
             "tenants.knowledge.questions:delete_old", 365, "Questions to guidelines, which show what these lack."
-        )
+        ),
+        "superseded_documents": RetentionRule(
+            "tenants.knowledge.service:delete_superseded",
+            1095,
+            "Versions of guidelines that a later one superseded.",
+        ),
     },
+    schedules=(
+        Schedule(
+            "knowledge.fetch",
+            "0 1 * * *",
+            "tenants.knowledge.sources:enqueue_night",
+            "Fetches the guidelines of all sources.",
+        ),
+    ),
+    listeners={
+        "settings.changed": "tenants.knowledge.sources:settings_changed",
+        "tenant.restored": "tenants.knowledge.sources:tenant_restored",
+    },
+    events=KNOWLEDGE_TYPES,
     meters=(
+        Meter(
+            "knowledge_pages",
+            "page",
+            "Pages of documents that were read and embedded; of a format without pages, 500 words count as one.",
+        ),
         Meter("knowledge_questions", "question", "Questions to guidelines, when they are stored.", ("outcome",)),
         Meter(
             "language_model_tokens",

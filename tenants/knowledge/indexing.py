@@ -9,7 +9,8 @@ from uuid import uuid4
 from tenants.knowledge.embedding import embedder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     import numpy as np
     import numpy.typing as npt
@@ -40,13 +41,16 @@ class Embedded:
 
 def embed(title: str, passages: Sequence[Passage], model: str) -> Embedded:
     """Return passages with their vectors. No transaction may be open: a thick guideline takes minutes."""
+    return Embedded(passages, embed_texts([passage.searched(title) for passage in passages], model), model)
+
+
+def embed_texts(texts: Sequence[str], model: str) -> npt.NDArray[np.float32]:
+    """Return a vector for each text. No transaction may be open."""
     import numpy as np
 
     chosen = embedder(model)
-    texts = [passage.searched(title) for passage in passages]
     parts = [chosen.passages(texts[start : start + TOGETHER]) for start in range(0, len(texts), TOGETHER)]
-    vectors = np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
-    return Embedded(passages, vectors, model)
+    return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
 
 
 def store(session: TenantSession, document: KnowledgeDocument, embedded: Embedded) -> None:
@@ -69,7 +73,7 @@ def store(session: TenantSession, document: KnowledgeDocument, embedded: Embedde
                     known.get(passage.number) or str(uuid4()),
                     passage.text,
                     "{}",
-                    "[" + ",".join(map(str, vector.tolist())) + "]",
+                    _written(vector),
                     embedded.model,
                     document.uuid,
                     passage.number,
@@ -80,3 +84,44 @@ def store(session: TenantSession, document: KnowledgeDocument, embedded: Embedde
                     len(searched.split()),
                 )
             )
+
+
+_ADD_MODEL: Final = """
+INSERT INTO data_passages (
+    node_id, text, metadata_, embedding, model, document_uuid, number, section, page, language, searched, words
+)
+SELECT DISTINCT ON (p.number) p.node_id, p.text, p.metadata_, v.embedding::vector, %(model)s, p.document_uuid, p.number,
+    p.section, p.page, p.language, p.searched, p.words
+FROM data_passages p JOIN unnest(%(numbers)s::int[], %(vectors)s::text[]) AS v (number, embedding) USING (number)
+WHERE p.document_uuid = %(document)s AND p.model <> %(model)s
+ORDER BY p.number, p.model
+ON CONFLICT (document_uuid, number, model) DO NOTHING
+"""
+_NAME_MODEL: Final = """
+UPDATE knowledge_documents SET models = models || to_jsonb(%(model)s::text)
+WHERE uuid = %(document)s AND NOT models ? %(model)s
+"""
+
+
+def searched_texts(session: TenantSession, document_id: UUID) -> dict[int, str]:
+    """Return the texts of a document's passages that are embedded, by number."""
+    query = "SELECT DISTINCT ON (number) number, searched FROM data_passages WHERE document_uuid = %s ORDER BY number"
+    return dict(session.cursor().execute(query, (document_id,)).fetchall())
+
+
+def add_model(
+    session: TenantSession, document_id: UUID, model: str, vectors: Mapping[int, npt.NDArray[np.float32]]
+) -> None:
+    """Store the vectors of a document's passages by another model, beside those that are there."""
+    values = {
+        "document": document_id,
+        "model": model,
+        "numbers": list(vectors),
+        "vectors": [_written(vector) for vector in vectors.values()],
+    }
+    session.cursor().execute(_ADD_MODEL, values)
+    session.cursor().execute(_NAME_MODEL, values)
+
+
+def _written(vector: npt.NDArray[np.float32]) -> str:
+    return "[" + ",".join(map(str, vector.tolist())) + "]"
