@@ -9,6 +9,10 @@ feature = Feature(
         "results": Command(
             "tenants.demo.results:results", "Measure the models on known data sets; write docs/results.md"
         ),
+        "watch-rates": Command(
+            "tenants.demo.watching.command:watch_rates",
+            "Measure false alarms and delays of the watch over models; write docs/benchmarks/watch.md",
+        ),
         "simulate": Command(
             "tenants.demo.simulate_command:simulate_command", "Write a simulated cohort's records as files"
         ),

@@ -52,8 +52,8 @@ class BiasOut(CheckOut):
     figures: dict[str, Any] = Field(
         description="`divisions`: sex, age band, facility, state; each group with what was predicted (`mean_risk`),"
         " what happened (`observed`), the calibration intercept after pooling (`pooled`; 0 is right), ROC-AUC, the"
-        " share on lists, the share of interruptions on lists (`sensitivity`), and a `verdict`: `fits`, `higher`, `lower` or"
-        " `unknown`. `gate`: whether a group stands against the model.",
+        " share on lists, the share of interruptions on lists (`sensitivity`), and a `verdict`: `fits`, `higher`,"
+        " `lower` or `unknown`. `gate`: whether a group stands against the model.",
         examples=[{"divisions": [{"name": "sex", "groups": [_GROUP], "hidden": 0, "passed": True}]}],
     )
 

@@ -1,0 +1,1 @@
+"""How often the watch over models is wrong, and how soon it is right: measured on simulated cohorts."""
