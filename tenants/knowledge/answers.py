@@ -21,7 +21,7 @@ from tenants.knowledge.models import CONFIGURATIONS
 from tenants.knowledge.patient_facts import read_facts, words_of_facts
 from tenants.knowledge.quoting import quotes as quotes_of
 from tenants.knowledge.redaction import looks_personal, redacted
-from tenants.knowledge.refusing import LOOKED_AT, judge
+from tenants.knowledge.refusing import LOOKED_AT, Verdict, judge
 from tenants.knowledge.retrieval import find_by
 from tenants.knowledge.serving import scope_of
 from tenants.knowledge.settings_answers import AnswerSettings
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tenants.knowledge.grounding import Cited
     from tenants.knowledge.questions import Outcome
     from tenants.knowledge.quoting import Quote
-    from tenants.knowledge.refusing import Verdict
     from tenants.knowledge.retrieval import Found
     from tenants.knowledge.scope import Scope
 
@@ -185,6 +184,10 @@ def _prepare(caller: Caller, question: Question) -> _Prepared:
 def _search(caller: Caller, question: Question, prepared: _Prepared) -> tuple[list[Found], Verdict, int]:
     """Search with the question alone, which decides whether it is answered; and with the facts, for the order."""
     scope, plain = prepared.scope, question.text
+    with caller.session(readonly=True) as session:
+        documents = _documents(session, scope)
+    if not documents:
+        return [], Verdict(answered=False, probability=0.0), 0
     whole = f"{plain} ({', '.join(prepared.facts)})" if prepared.facts else plain
     texts = [written_out(text, prepared.language) for text in dict.fromkeys((plain, whole))]
     with ai_tracing.embeddings(scope.model):
@@ -194,11 +197,11 @@ def _search(caller: Caller, question: Question, prepared: _Prepared) -> tuple[li
             find_by(session, text, vector, scope, limit=LOOKED_AT) for text, vector in zip(texts, vectors, strict=True)
         ]
         at = -1 if is_general(plain) else 0
-        verdict = judge(session, texts[at], scope, per_text[at])
-        return per_text[-1], verdict, _documents(session, scope)
+        return per_text[-1], judge(session, texts[at], scope, per_text[at]), documents
 
 
 def _documents(session: TenantSession, scope: Scope) -> int:
+    """The number of documents in which the question is searched."""
     row = (
         session.cursor()
         .execute(

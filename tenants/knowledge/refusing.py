@@ -1,7 +1,7 @@
 """Whether the passages that were found answer a question at all, or it is not in the guidelines.
 
 A logistic model weighs how near the best passage is, what share of the question's words it has, and how far it is
-ahead. ``iit knowledge calibrate`` fits it, ``CALIBRATIONS`` has its figures. Nearness alone does not do: embeddings of
+ahead. ``calibration.fit`` makes it from test questions: see ``CALIBRATIONS``. Nearness alone does not do: embeddings of
 short questions are near to any text on medicine.
 """
 

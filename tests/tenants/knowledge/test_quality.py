@@ -1,47 +1,23 @@
 """Questions over the demo's guidelines, in other words than theirs, find their sections better by words and meaning."""
 
-import json
-from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from core.clock import today
 from core.database import tenant_session
-from tenants.demo import guidelines
-from tenants.knowledge import indexing
 from tenants.knowledge.evaluation import figures
-from tenants.knowledge.models import KnowledgeDocument
-from tenants.knowledge.passages import cut
-from tenants.knowledge.reading import markdown
 from tenants.knowledge.retrieval import Method, find
 from tenants.knowledge.scope import Scope
+from tests.tenants.knowledge.guidelines import add_guidelines, rows
 
-FOLDER = Path(guidelines.__file__).parent
-CASES = [json.loads(line) for line in (Path(__file__).parent / "questions.jsonl").read_text("utf-8").splitlines()]
+CASES = rows("questions.jsonl")
 
 
 @pytest.fixture(scope="module")
 def tenant(module_tenant):
     """A tenant with the demo's guidelines."""
-    for file in sorted(FOLDER.glob("*/*.md")):
-        blocks = markdown.read(file.read_bytes())
-        embedded = indexing.embed(blocks[0].text, cut(blocks), "e5")
-        document = KnowledgeDocument(
-            name=file.stem,
-            version=1,
-            title=blocks[0].text,
-            language=file.parent.name,
-            media_type="text/markdown",
-            digest=b"",
-            size=1,
-            state="searchable",
-            created_by="test:1",
-        )
-        with tenant_session(module_tenant, actor="test:1") as session:
-            session.add(document)
-            session.flush()
-            indexing.store(session, document, embedded)
+    add_guidelines(module_tenant)
     return module_tenant
 
 

@@ -1,0 +1,47 @@
+"""Questions without an answer in the guidelines are refused, questions with one get its section."""
+
+import pytest
+
+from tenants.knowledge.calibration import CalibrationCase, figures, fit, samples
+from tenants.knowledge.refusing import CALIBRATIONS, Calibration, Evidence
+from tests.tenants.knowledge.guidelines import add_guidelines, rows
+
+CASES = [
+    CalibrationCase(row["question"], row["language"], row.get("section"))
+    for name in ("questions.jsonl", "questions_without_answer.jsonl")
+    for row in rows(name)
+]
+LANGUAGES = {"e5": ("en", "fr"), "minilm": ("en",)}
+
+
+@pytest.fixture(scope="module", params=sorted(LANGUAGES))
+def measured(request, module_tenant):
+    """A model, and the evidence of the questions in its languages."""
+    add_guidelines(module_tenant, request.param)
+    cases = [case for case in CASES if case.language in LANGUAGES[request.param]]
+    return request.param, samples(module_tenant, cases, request.param)
+
+
+def test_most_questions_are_answered_and_most_without_an_answer_are_refused(measured):
+    model, chosen = measured
+    calibration = CALIBRATIONS[model]
+    found = figures(chosen, [calibration.probability(each.evidence) for each in chosen], calibration.threshold)
+    assert found.answered >= 0.85, found
+    assert found.refused >= 0.85, found
+    assert found.right_source >= 0.85, found
+
+
+def test_the_calibration_is_the_one_of_these_questions(measured):
+    model, chosen = measured
+    fitted = fit(chosen)
+    assert (fitted.intercept, *fitted.weights) == pytest.approx(
+        (CALIBRATIONS[model].intercept, *CALIBRATIONS[model].weights), rel=0.05
+    )
+
+
+def test_more_evidence_is_never_less_probable():
+    for calibration in CALIBRATIONS.values():
+        assert min(calibration.weights) >= 0
+    calibration = Calibration(0.0, (1.0, 1.0, 1.0), 0.5)
+    assert calibration.probability(Evidence(1e6, 0.0, 0.0)) == 1.0
+    assert calibration.probability(Evidence(0.0, 0.0, 0.0)) == 0.5
