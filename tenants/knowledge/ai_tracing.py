@@ -137,6 +137,7 @@ def filtering(exporter: Any) -> Any:  # noqa: ANN401 - as above
     """Return an exporter that removes from each span what is not in ``ALLOWED``, and then exports it by another."""
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+    from opentelemetry.trace.status import Status
 
     def clean(span: ReadableSpan) -> ReadableSpan:
         return ReadableSpan(
@@ -149,6 +150,7 @@ def filtering(exporter: Any) -> Any:  # noqa: ANN401 - as above
             instrumentation_scope=span.instrumentation_scope,
             start_time=span.start_time,
             end_time=span.end_time,
+            status=Status(span.status.status_code),
         )
 
     class Filtering(SpanExporter):
