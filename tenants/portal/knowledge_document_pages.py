@@ -1,30 +1,44 @@
 """Pages of the data team: the documents of guidelines, their upload and sources, and the questions left open."""
 
+from dataclasses import dataclass, fields
+from datetime import date
 from typing import Annotated, Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.access import Scope, TenantScope, require
-from core.access.pages import Page, UploadPageRoute
+from core.access.pages import Page, PageContext, UploadPageRoute
+from core.errors import Conflict, FieldError, Invalid
 from core.identity import Principal
+from core.web.pages import SEE_OTHER
+from core.web.problem_texts import problem_text, shown_sentence
+from core.web.texts import gettext as _
+from tenants.knowledge import repository, service
+from tenants.knowledge.reading.documents import MOST_BYTES
+from tenants.knowledge.reading.languages import LANGUAGES
+from tenants.knowledge.service import Draft
 from tenants.portal import knowledge_view as view
 from tenants.portal import knowledge_words as words
-from tenants.portal.knowledge_pages import HOME
+from tenants.portal.knowledge_pages import HOME, document_page
 from tenants.portal.message_words import language_name
 
 router = APIRouter(route_class=UploadPageRoute)
 
 Writer = Annotated[Principal, Depends(require("knowledge.write"))]
+Text = Annotated[str, Form(max_length=1000)]
 DOCUMENTS: Final = f"{HOME}/documents"
+ACCEPTED: Final = ".pdf,.docx,.html,.htm,.md,.txt"
 MOST_OLDER: Final = 100
 
 
 @router.get("/guidelines/documents")
-def show_documents(page: Page, _: Writer, scope: TenantScope, done: str = "", older: str = "") -> HTMLResponse:
+def show_documents(page: Page, _principal: Writer, scope: TenantScope, done: str = "", older: str = "") -> HTMLResponse:
     """Show the documents with their states; with ``older``, the versions that are no longer in use."""
     with scope.session(readonly=True) as session:
+        source_names = {instance.id: instance.name for instance in repository.instances(session)}
         documents = view.older_documents(session, MOST_OLDER) if older else view.current_documents(session)
         return page.render(
             "portal/knowledge/documents.html",
@@ -32,9 +46,97 @@ def show_documents(page: Page, _: Writer, scope: TenantScope, done: str = "", ol
             documents=documents,
             older=bool(older),
             waiting=any(document.state == "waiting" for document in documents),
+            source_names=source_names,
             done=words.done(done),
             **shared(scope, DOCUMENTS),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """The form of a document as the browser sends it, without its file."""
+
+    title: str = ""
+    language: str = ""
+    valid_from: str = ""
+
+
+def upload_form(title: Text = "", language: Text = "", valid_from: Text = "") -> UploadForm:
+    """The form's fields, as text."""
+    return UploadForm(" ".join(title.split()), language, valid_from.strip())
+
+
+@router.get("/guidelines/upload")
+def show_upload(page: Page, _principal: Writer, scope: TenantScope) -> HTMLResponse:
+    """Show the form of a document."""
+    return _upload_page(page, scope, UploadForm())
+
+
+@router.post("/guidelines/upload", max_body_size=MOST_BYTES + (1 << 20))
+def post_upload(
+    page: Page,
+    _principal: Writer,
+    scope: TenantScope,
+    form: Annotated[UploadForm, Depends(upload_form)],
+    file: Annotated[UploadFile | None, File()] = None,
+) -> Response:
+    """Store a document and enqueue its reading. If the form has errors, show it again with what to correct."""
+    try:
+        if file is None or not file.filename:
+            raise _wrong("file", _("No file was chosen."), _("Choose a file."))
+        draft = Draft(service.named("", file.filename), form.title, form.language, valid_from=_day(form.valid_from))
+        service.receive(scope.tenant, scope.session, file.file, draft, source="page")
+    except Invalid as error:
+        return _upload_page(page, scope, form, error)
+    return RedirectResponse(f"{DOCUMENTS}?done=added", SEE_OTHER)
+
+
+@router.post("/guidelines/documents/{document_id}/remove")
+def post_removal(page: Page, _principal: Writer, scope: TenantScope, document_id: UUID) -> Response:
+    """Remove a document with all its versions."""
+    try:
+        with scope.session() as session:
+            service.forget(session, document_id, source="page")
+    except Conflict as error:
+        return document_page(page, scope, document_id, error=error)
+    return RedirectResponse(f"{DOCUMENTS}?done=removed", SEE_OTHER)
+
+
+def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Invalid | None = None) -> HTMLResponse:
+    return page.render(
+        "portal/knowledge/upload.html",
+        scope.principal,
+        status=200 if error is None else error.status,
+        form=form,
+        errors=[] if error is None else _problems(error),
+        accepted=ACCEPTED,
+        largest=MOST_BYTES,
+        languages=[("", _("Detect")), *((code, language_name(code)) for code in LANGUAGES)],
+        **shared(scope, DOCUMENTS),
+    )
+
+
+def _problems(error: Invalid) -> list[tuple[str, str]]:
+    """What to correct: the field, and a text. What concerns no field of the form is said of the file."""
+    named = [
+        (one.field, " ".join(filter(None, (shown_sentence(one.problem), shown_sentence(one.remedy)))))
+        for one in error.errors
+    ]
+    known = {field.name for field in fields(UploadForm)}
+    return [(name if name in known else "file", text) for name, text in named] or [("file", problem_text(error))]
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _wrong("valid_from", _("This is not a day."), _("Write it as YYYY-MM-DD.")) from None
+
+
+def _wrong(field: str, problem: str, remedy: str) -> Invalid:
+    return Invalid(problem, remedy=remedy, errors=[FieldError(field, problem, remedy)])
 
 
 def shared(scope: Scope, here: str) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
-from core.errors import Invalid
+from core.errors import AppError, Invalid
 from core.idempotency import REPEATABLE
 from core.identity import Principal
-from core.web import texts
+from tenants.knowledge import service
+from tenants.knowledge.answers import Question
 from tenants.portal import knowledge_view as view
 from tenants.portal import knowledge_words as words
 from tenants.portal.message_words import language_name
@@ -53,26 +54,38 @@ def post_question(page: Page, _: Reader, scope: TenantScope, form: Annotated[Que
     question = " ".join(form.question.split())
     if not any(map(str.isalpha, question)) or len(question) > LONGEST:
         return _ask_page(page, scope, form, rejected=True)
-    languages = [form.language] if form.language else []
-    answer = view.ask(scope, question, language=form.language or texts.language(), languages=languages)
-    return _ask_page(page, scope, form, answer=answer)
+    with scope.session(readonly=True) as session:
+        if not view.answering_documents(session):
+            return _ask_page(page, scope, form)
+    chosen = [form.language] if form.language else []
+    asked = Question(question, languages=chosen, patient=form.patient_id)
+    return _ask_page(page, scope, form, answer=view.ask(scope, asked))
 
 
 @router.get("/guidelines/documents/{document_id}")
 def show_document(page: Page, _: Reader, scope: TenantScope, document_id: UUID) -> HTMLResponse:
     """Show the text of a document. A link to an answer's passage leads to its section."""
+    return document_page(page, scope, document_id)
+
+
+def document_page(page: PageContext, scope: Scope, document_id: UUID, *, error: AppError | None = None) -> HTMLResponse:
+    """The page of a document, and what is wrong with what was asked of it."""
     with scope.session(readonly=True) as session:
-        document = view.document(session, document_id)
+        document = service.get(session, document_id)
+        older = view.is_older(session, document)
         return page.render(
             "portal/knowledge/document.html",
             scope.principal,
+            status=200 if error is None else error.status,
             partner=scope.tenant.name,
             current=HOME,
             document=document,
             newer=view.version_in_use(session, document),
             sections=view.sections(session, document_id),
-            state=words.state_of(document),
+            older=older,
+            state=words.state_of(document, older=older),
             failure=words.failure_of(document),
+            error=error,
             language_name=language_name,
             words=words,
             may_write=_may_write(scope),
@@ -93,7 +106,7 @@ def _ask_page(
     done: str = "",
 ) -> HTMLResponse:
     with scope.session(readonly=True) as session:
-        documents = [row for row in view.current_documents(session) if row.state == "searchable"]
+        documents = view.answering_documents(session)
         return page.render(
             "portal/knowledge/ask.html",
             scope.principal,

@@ -6,25 +6,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from sqlalchemy import false, func, not_, or_
 from sqlmodel import col, select
 
 from core.clock import today
-from core.errors import NotFound
+from core.web import texts
+from tenants.knowledge import answers, repository
 from tenants.knowledge.models import KnowledgeDocument
-from tenants.knowledge.retrieval import find
-from tenants.knowledge.scope import Scope as Passages
+from tenants.knowledge.patient_facts import read_facts, suggested_questions
 from tenants.portal import knowledge_words as words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement
 
     from core.access import Scope
     from core.database import TenantSession
+    from tenants.knowledge.answers import Question
+    from tenants.knowledge.quoting import Quote
     from tenants.knowledge.retrieval import Found
     from tenants.portal.knowledge_words import Part
 
-MOST_SOURCES: Final = 4
-"""Passages beside an answer."""
+MOST_SUGGESTIONS: Final = 3
+MOST_SENTENCES: Final = 4
+"""Sentences of an answer that is quoted: more are read in the passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +57,22 @@ class Answer:
     """What the guidelines say to a question.
 
     Attributes:
-        id: under which a reader says whether it helped; None if it is not stored.
-        sentences: each with the number of its source; empty where the guidelines do not answer.
+        id: under which a reader says whether it helped.
+        sentences: each with the numbers of its sources; empty where the guidelines do not answer.
         sources: empty where the guidelines do not answer.
         searched: titles of the documents that were looked through.
+        nearest: where the guidelines do not answer: the address and the words of the passages that come nearest.
         facts: of the patient whom the question is about, in words; none of them names anybody.
-        written: whether a language model wrote the sentences, each checked against its source.
+        is_written: whether a language model wrote the sentences, each checked against its sources.
     """
 
-    id: UUID | None
-    sentences: Sequence[tuple[str, int]]
+    id: UUID
+    sentences: Sequence[tuple[str, Sequence[int]]]
     sources: Sequence[Source]
     searched: Sequence[str]
-    facts: Sequence[str] = ()
-    written: bool = False
+    nearest: Sequence[tuple[str, str]]
+    facts: Sequence[str]
+    is_written: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,62 +85,95 @@ class Section:
     parts: Sequence[Part]
 
 
-def ask(scope: Scope, question: str, *, language: str, languages: Sequence[str]) -> Answer:
-    """Return what the guidelines say to a question.
+def ask(scope: Scope, question: Question) -> Answer:
+    """Return what the guidelines say to a question. No transaction may be open.
 
-    Args:
-        scope: of the reader.
-        question: in people's words.
-        language: of the question, ISO 639.
-        languages: of the documents; empty: all.
+    Raises:
+        NotFound: it is about a patient whom the reader does not reach.
+        Forbidden: it is about a patient, and the reader may not see patients.
     """
-    chosen = Passages("e5", today(scope.tenant.time_zone), language, languages)
+    answer = answers.ask(scope, question)
     with scope.session(readonly=True) as session:
-        found = find(session, question, chosen, limit=MOST_SOURCES)
-        searched = [
-            row.title for row in current_documents(session) if row.state == "searchable" and _reads(row, languages)
-        ]
-    return Answer(None, [], [_source(number, each) for number, each in enumerate(found, 1)], searched)
-
-
-def _source(number: int, found: Found, marks: Sequence[tuple[int, int]] = ()) -> Source:
-    return Source(
-        number=number,
-        href=f"/guidelines/documents/{found.document_uuid}#passage-{found.number}",
-        title=found.title,
-        place=words.place(found.section, found.page),
-        version=words.version(found.version, None),
-        parts=words.parts(found.text, marks),
+        searched = [row.title for row in answering_documents(session, question.languages)]
+    return Answer(
+        id=answer.id,
+        sentences=_sentences(answer)[:MOST_SENTENCES],
+        sources=[_source(quote) for quote in answer.quotes],
+        searched=searched,
+        nearest=[(_href(each), f"{each.title}: {words.place(each.section, each.page)}") for each in answer.nearest],
+        facts=answer.facts,
+        is_written=answer.outcome == "written",
     )
 
 
-def _reads(document: KnowledgeDocument, languages: Sequence[str]) -> bool:
-    return not languages or document.language in languages
+def suggestions(session: TenantSession, patient_id: UUID, permissions: Collection[str]) -> list[str] | None:
+    """Return questions that a patient's facts suggest, in the reader's language; None if the reader may ask none.
+
+    The audit records that the facts were read.
+    """
+    if "knowledge.read" not in permissions or not set(answers.FACTS_NEED) <= set(permissions):
+        return None
+    if not answering_documents(session):
+        return None
+    return suggested_questions(read_facts(session, patient_id), texts.language())[:MOST_SUGGESTIONS]
+
+
+def _sentences(answer: answers.Answer) -> list[tuple[str, Sequence[int]]]:
+    """The written sentences, or those of the passages that answer best."""
+    if answer.outcome == "written":
+        return [(each.text, each.passages) for each in answer.sentences]
+    return [(words.sentence(text), (quote.number,)) for quote in answer.quotes for text in quote.marked]
+
+
+def _source(quote: Quote) -> Source:
+    passage = quote.passage
+    return Source(
+        number=quote.number,
+        href=_href(passage),
+        title=passage.title,
+        place=words.place(passage.section, passage.page),
+        version=words.version(passage.version, None),
+        parts=words.parts(passage.text, [(each.start, each.end) for each in quote.sentences if each.marked]),
+    )
+
+
+def _href(passage: Found) -> str:
+    return f"/guidelines/documents/{passage.document_uuid}#passage-{passage.number}"
 
 
 def current_documents(session: TenantSession) -> list[KnowledgeDocument]:
-    """Return the newest version of each document, by title."""
-    query = select(KnowledgeDocument).where(col(KnowledgeDocument.superseded_at).is_(None))
+    """Return the versions that are in use, or wait to be, or cannot be read, by title."""
+    query = select(KnowledgeDocument).where(_in_use(session))
     return list(session.exec(query.order_by(col(KnowledgeDocument.title), col(KnowledgeDocument.uuid))))
+
+
+def answering_documents(session: TenantSession, languages: Sequence[str] = ()) -> list[KnowledgeDocument]:
+    """Return the documents that answer questions today, by title; of some languages alone, if any are named."""
+    day = today(session.tenant.time_zone)
+    return [
+        row
+        for row in current_documents(session)
+        if row.state == "searchable"
+        and (row.valid_from is None or row.valid_from <= day)
+        and (not languages or row.language in languages)
+    ]
 
 
 def older_documents(session: TenantSession, limit: int) -> list[KnowledgeDocument]:
     """Return the versions that are no longer in use, the last replaced first."""
-    query = select(KnowledgeDocument).where(col(KnowledgeDocument.superseded_at).is_not(None))
+    query = select(KnowledgeDocument).where(not_(_in_use(session)))
     return list(session.exec(query.order_by(col(KnowledgeDocument.superseded_at).desc()).limit(limit)))
 
 
-def document(session: TenantSession, document_id: UUID) -> KnowledgeDocument:
-    """Return a document.
+def is_older(session: TenantSession, row: KnowledgeDocument) -> bool:
+    """Return whether a version is no longer in use."""
+    day = today(session.tenant.time_zone)
+    return row.superseded_at is not None and (row.valid_until is None or row.valid_until <= day)
 
-    Raises:
-        NotFound: there is none with this id.
-    """
-    row = session.get(KnowledgeDocument, document_id)
-    if row is None:
-        detail = "there is no such document"
-        raise NotFound(detail)
-    return row
+
+def _in_use(session: TenantSession) -> ColumnElement[bool]:
+    still = func.coalesce(col(KnowledgeDocument.valid_until) > today(session.tenant.time_zone), false())
+    return or_(col(KnowledgeDocument.superseded_at).is_(None), still)
 
 
 def version_in_use(session: TenantSession, row: KnowledgeDocument) -> UUID | None:
@@ -146,24 +187,18 @@ def version_in_use(session: TenantSession, row: KnowledgeDocument) -> UUID | Non
     return session.exec(query).first()
 
 
-_PASSAGES: Final = """
-SELECT DISTINCT ON (number) number, section, page, text FROM data_passages
-WHERE document_uuid = %s ORDER BY number, model
-"""
-
-
 def sections(session: TenantSession, document_id: UUID) -> list[Section]:
     """Return the passages of a document in their order."""
     found: list[Section] = []
     above: list[str] = []
-    for number, section, page, text in session.cursor().execute(_PASSAGES, (document_id,)):
-        headings = section.split(" > ") if section else []
+    for passage in repository.passages(session, document_id):
+        headings = passage.section.split(" > ") if passage.section else []
         same = next(
             (place for place, pair in enumerate(zip(above, headings, strict=False)) if pair[0] != pair[1]),
             min(len(above), len(headings)),
         )
         # The first heading is the document's title, which the page has above all.
         new = [(level, text) for level, text in enumerate(headings) if level >= max(same, 1)]
-        found.append(Section(number, new, page, words.parts(text)))
+        found.append(Section(passage.number, new, passage.page, words.parts(passage.text)))
         above = headings
     return found

@@ -78,9 +78,9 @@ def ways(here: str) -> list[tuple[str, str, bool]]:
     return [(address, _(text), address == here) for address, text in _WAYS.items()]
 
 
-def state_of(document: KnowledgeDocument) -> tuple[str, str]:
-    """Return the word and shape of a document's state."""
-    word, shape = OLDER if document.superseded_at is not None else STATES[document.state]
+def state_of(document: KnowledgeDocument, *, older: bool) -> tuple[str, str]:
+    """Return the word and shape of a document's state; ``older``: it is no longer in use."""
+    word, shape = OLDER if older else STATES[document.state]
     return _(word), shape
 
 
@@ -115,6 +115,15 @@ def version(number: int, valid_from: date | None) -> str:
 
 Pieces = list[tuple[str, bool]]
 """A line in pieces, of which some are marked."""
+
+
+def sentence(text: str) -> str:
+    """Return a sentence, an item or a row of a passage without the marks of lists and tables.
+
+    >>> sentence("- Call first."), sentence("| below 50 | undetectable |")
+    ('Call first.', 'below 50 · undetectable')
+    """
+    return " · ".join(filter(None, _cells(text))) if text.startswith("| ") else text.removeprefix("- ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from tenants.followup.repository import wrong_phones
 from tenants.followup.schemas import AttemptFilter, AttemptOut
 from tenants.followup.schemas_interventions import InterventionFilter, InterventionOut
 from tenants.portal import patient_words as words
+from tenants.portal.knowledge_view import suggestions
 from tenants.records import service as records
 from tenants.records.repository import facility_names
 from tenants.records.schemas import PatientOut, TimelineEntry
@@ -62,6 +63,7 @@ class PatientView:
         days: the number of days in the whole timeline.
         plans: planned interventions, newest first; empty if the reader may not see them.
         looks: who has read the record; None if the reader may not see it.
+        questions: those that the patient's facts suggest to the guidelines; None if the reader may not ask them.
     """
 
     patient: PatientOut
@@ -76,6 +78,7 @@ class PatientView:
     days: int
     plans: Sequence[InterventionOut]
     looks: Sequence[tuple[str, str, str]] | None
+    questions: Sequence[str] | None
 
 
 def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> PatientView:
@@ -112,6 +115,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
             sorted_page = PageRequest(1, _ALL, sort=planning.NEWEST_FIRST)
             done = planning.read_list(session, InterventionFilter(patient_id=patient_id), sorted_page).items
             wrong_phone_on = wrong_phones(session, [patient_id]).get(patient_id)
+        questions = suggestions(session, patient_id, permissions) if own else None
         acts = _acts(session, patient_id) if "audit.read" in permissions else None
         clinic = facility_names(session, [patient.facility]).get(patient.facility, patient.facility)
     ended = [item for item in done if item.state in ("failed", "cancelled")]
@@ -133,6 +137,7 @@ def read_view(scope: Scope, patient_id: UUID, day: date | None, page: int) -> Pa
         days=len(days),
         plans=[item for item in done if item.state == "planned"],
         looks=None if acts is None else words.looks(acts, names, ZoneInfo(scope.tenant.time_zone))[:_LOOKS],
+        questions=questions,
     )
 
 
