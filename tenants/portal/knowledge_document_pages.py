@@ -1,7 +1,7 @@
 """Pages of the data team: the documents of guidelines, their upload and sources, and the questions left open."""
 
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,14 +9,17 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from core import audit
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext, UploadPageRoute
 from core.errors import Conflict, FieldError, Invalid
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
+from core.web.paging import Page as ListPage
+from core.web.paging import PageRequest, long_pages
 from core.web.problem_texts import problem_text, shown_sentence
 from core.web.texts import gettext as _
-from tenants.knowledge import repository, service
+from tenants.knowledge import questions, repository, service
 from tenants.knowledge.reading.documents import MOST_BYTES
 from tenants.knowledge.reading.languages import LANGUAGES
 from tenants.knowledge.service import Draft
@@ -28,6 +31,7 @@ from tenants.portal.message_words import language_name
 router = APIRouter(route_class=UploadPageRoute)
 
 Writer = Annotated[Principal, Depends(require("knowledge.write"))]
+Ordered = Annotated[PageRequest, Depends(long_pages({"asked_at": datetime}, questions.NEWEST_FIRST))]
 Text = Annotated[str, Form(max_length=1000)]
 DOCUMENTS: Final = f"{HOME}/documents"
 ACCEPTED: Final = ".pdf,.docx,.html,.htm,.md,.txt"
@@ -100,6 +104,30 @@ def post_removal(page: Page, _principal: Writer, scope: TenantScope, document_id
     except Conflict as error:
         return document_page(page, scope, document_id, error=error)
     return RedirectResponse(f"{DOCUMENTS}?done=removed", SEE_OTHER)
+
+
+@router.get("/guidelines/questions")
+def show_questions(page: Page, _principal: Writer, scope: TenantScope, paging: Ordered, done: str = "") -> HTMLResponse:
+    """Show the questions that wait for the data team, newest first."""
+    with scope.session(readonly=True) as session:
+        part = questions.read_questions(session, paging, is_open=True)
+        return page.render(
+            "portal/knowledge/questions.html",
+            scope.principal,
+            questions=part.rows,
+            listed=ListPage[dict[str, Any]].of([], paging, part.total, part.last),
+            done=words.done(done),
+            **shared(scope, f"{HOME}/questions"),
+        )
+
+
+@router.post("/guidelines/questions/{question_id}/settle")
+def post_settled(_principal: Writer, scope: TenantScope, question_id: UUID) -> RedirectResponse:
+    """Take a question from the open ones."""
+    with scope.session() as session:
+        questions.mark_handled(session, question_id)
+        audit.record(session, "page:knowledge_question:handle", "knowledge_question", question_id)
+    return RedirectResponse(f"{HOME}/questions?done=settled", SEE_OTHER)
 
 
 def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Invalid | None = None) -> HTMLResponse:

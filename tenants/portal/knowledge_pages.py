@@ -4,16 +4,19 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import audit
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.errors import AppError, Invalid
 from core.idempotency import REPEATABLE
 from core.identity import Principal
-from tenants.knowledge import service
+from core.web.pages import SEE_OTHER
+from tenants.knowledge import questions, service
 from tenants.knowledge.answers import Question
+from tenants.knowledge.questions import Feedback
 from tenants.portal import knowledge_view as view
 from tenants.portal import knowledge_words as words
 from tenants.portal.message_words import language_name
@@ -42,6 +45,15 @@ class QuestionForm(BaseModel):
     patient_id: UUID | None = None
 
 
+class OpinionForm(BaseModel):
+    """What a reader says of an answer: the button that was pressed, and a note."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    opinion: Feedback
+    note: str = Field(default="", max_length=2 * LONGEST)
+
+
 @router.get("/guidelines")
 def show_ask(page: Page, _: Reader, scope: TenantScope, done: str = "") -> HTMLResponse:
     """Show the form of a question, and what the guidelines are."""
@@ -60,6 +72,17 @@ def post_question(page: Page, _: Reader, scope: TenantScope, form: Annotated[Que
     chosen = [form.language] if form.language else []
     asked = Question(question, languages=chosen, patient=form.patient_id)
     return _ask_page(page, scope, form, answer=view.ask(scope, asked))
+
+
+@router.post("/guidelines/questions/{question_id}/opinion")
+def post_opinion(
+    _: Reader, scope: TenantScope, question_id: UUID, form: Annotated[OpinionForm, Form()]
+) -> RedirectResponse:
+    """Store what a reader says of an answer."""
+    with scope.session() as session:
+        questions.give_feedback(session, question_id, form.opinion, " ".join(form.note.split())[:LONGEST] or None)
+        audit.record(session, "page:knowledge_question:feedback", "knowledge_question", question_id)
+    return RedirectResponse(f"{HOME}?done=opinion", SEE_OTHER)
 
 
 @router.get("/guidelines/documents/{document_id}")

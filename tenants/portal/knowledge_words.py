@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from tenants.knowledge.models import KnowledgeDocument
+    from tenants.knowledge.models_questions import KnowledgeQuestion
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     "waiting": (marked("Being read"), ""),
@@ -89,6 +90,12 @@ def failure_of(document: KnowledgeDocument) -> str:
     return " ".join(
         filter(None, (shown_sentence(problem_of(document.failure)), shown_sentence(remedy_of(document.failure))))
     )
+
+
+def asked(question: KnowledgeQuestion) -> tuple[str, str]:
+    """Return why a question waits for the data team: a word and a shape."""
+    word, shape = ASKED.get(question.feedback or "", ASKED["unanswered"])
+    return _(word), shape
 
 
 def languages(codes: Iterable[str]) -> list[tuple[str, str]]:
