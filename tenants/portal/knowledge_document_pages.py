@@ -19,7 +19,7 @@ from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest, long_pages
 from core.web.problem_texts import problem_text, shown_sentence
 from core.web.texts import gettext as _
-from tenants.knowledge import questions, repository, service
+from tenants.knowledge import questions, service, sources
 from tenants.knowledge.reading.documents import MOST_BYTES
 from tenants.knowledge.reading.languages import LANGUAGES
 from tenants.knowledge.service import Draft
@@ -34,6 +34,7 @@ Writer = Annotated[Principal, Depends(require("knowledge.write"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"asked_at": datetime}, questions.NEWEST_FIRST))]
 Text = Annotated[str, Form(max_length=1000)]
 DOCUMENTS: Final = f"{HOME}/documents"
+SOURCES: Final = f"{HOME}/sources"
 ACCEPTED: Final = ".pdf,.docx,.html,.htm,.md,.txt"
 MOST_OLDER: Final = 100
 
@@ -42,7 +43,7 @@ MOST_OLDER: Final = 100
 def show_documents(page: Page, _principal: Writer, scope: TenantScope, done: str = "", older: str = "") -> HTMLResponse:
     """Show the documents with their states; with ``older``, the versions that are no longer in use."""
     with scope.session(readonly=True) as session:
-        source_names = {instance.id: instance.name for instance in repository.instances(session)}
+        source_names = {each.id: words.source_name(each) for each in sources.list_sources(session)}
         documents = view.older_documents(session, MOST_OLDER) if older else view.current_documents(session)
         return page.render(
             "portal/knowledge/documents.html",
@@ -104,6 +105,37 @@ def post_removal(page: Page, _principal: Writer, scope: TenantScope, document_id
     except Conflict as error:
         return document_page(page, scope, document_id, error=error)
     return RedirectResponse(f"{DOCUMENTS}?done=removed", SEE_OTHER)
+
+
+@router.get("/guidelines/sources")
+def show_sources(page: Page, _principal: Writer, scope: TenantScope, done: str = "") -> HTMLResponse:
+    """Show the sources, with how the last fetch of each ended and what it brought."""
+    return _sources_page(page, scope, done=words.done(done))
+
+
+@router.post("/guidelines/sources/{guideline_source_id}/fetch")
+def post_fetch(page: Page, _principal: Writer, scope: TenantScope, guideline_source_id: UUID) -> Response:
+    """Enqueue a fetch of a source."""
+    try:
+        with scope.session() as session:
+            sources.request_fetch(session, guideline_source_id, source="page")
+    except Conflict as error:
+        return _sources_page(page, scope, error=error)
+    return RedirectResponse(f"{SOURCES}?done=fetch", SEE_OTHER)
+
+
+def _sources_page(page: PageContext, scope: Scope, *, done: str = "", error: Conflict | None = None) -> HTMLResponse:
+    with scope.session(readonly=True) as session:
+        listed = sources.list_sources(session)
+    return page.render(
+        "portal/knowledge/sources.html",
+        scope.principal,
+        status=200 if error is None else error.status,
+        sources=listed,
+        done=done,
+        error=error,
+        **shared(scope, SOURCES),
+    )
 
 
 @router.get("/guidelines/questions")

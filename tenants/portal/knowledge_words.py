@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
+from core.plugins.instances import USABLE
 from core.web.problem_texts import shown_sentence
 from core.web.texts import gettext as _
-from core.web.texts import marked, shown_date, shown_number
+from core.web.texts import marked, ngettext, shown_date, shown_number
+from tenants.imports.fetching import reasons as fetch_reasons
 from tenants.knowledge.reading.reasons import problem_of, remedy_of
+from tenants.knowledge.repository import SHARED
 from tenants.portal.message_words import language_name
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from tenants.knowledge.models import KnowledgeDocument
     from tenants.knowledge.models_questions import KnowledgeQuestion
+    from tenants.knowledge.sources import SourceState
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     "waiting": (marked("Being read"), ""),
@@ -90,6 +94,42 @@ def failure_of(document: KnowledgeDocument) -> str:
     return " ".join(
         filter(None, (shown_sentence(problem_of(document.failure)), shown_sentence(remedy_of(document.failure))))
     )
+
+
+def source_name(source: SourceState) -> str:
+    """Return the name of a source."""
+    return _("Shared by the operator") if source.id == SHARED else source.name
+
+
+def source_state(source: SourceState) -> tuple[str, str]:
+    """Return the word and shape of how a source does."""
+    if source.state == "disabled":
+        return _("Disabled"), ""
+    if source.state == "needs-secrets":
+        return _("Needs its secrets"), "medium"
+    if source.state not in USABLE:
+        return _("Plugin is missing"), "high"
+    if source.problem:
+        return _("Fails"), "high"
+    if source.id != SHARED and source.last_success_at is None:
+        return _("Not fetched yet"), ""
+    return _("Works"), "low"
+
+
+def source_problem(source: SourceState) -> str:
+    """Return what was wrong with the last fetch, and what to do; empty if nothing."""
+    texts = fetch_reasons.problem_of(source.problem), fetch_reasons.remedy_of(source.problem)
+    return " ".join(filter(None, map(shown_sentence, texts)))
+
+
+def source_counts(source: SourceState) -> str:
+    """Return how many documents of a source answer, wait and cannot be read, in words."""
+    counts = (
+        (source.searchable, ngettext("{count} in use", "{count} in use", source.searchable)),
+        (source.waiting, ngettext("{count} is being read", "{count} are being read", source.waiting)),
+        (source.unreadable, ngettext("{count} cannot be read", "{count} cannot be read", source.unreadable)),
+    )
+    return ", ".join(text for count, text in counts if count) or _("none yet")
 
 
 def asked(question: KnowledgeQuestion) -> tuple[str, str]:

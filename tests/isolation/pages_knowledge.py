@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tenants.knowledge.models import KnowledgeDocument, KnowledgePassage
+from tenants.knowledge.models_questions import KnowledgeQuestion
 from tests.isolation.pages import Row
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tests.isolation.routes import World
 
 READ, WRITE = "knowledge.read", "knowledge.write"
-_DOCUMENT = ("document_id",)
+_DOCUMENT, _SOURCE, _QUESTION = ("document_id",), ("guideline_source_id",), ("question_id",)
 ROWS = [
     Row("GET", "/guidelines", READ),
     Row("POST", "/guidelines", READ, form={"question": "Whom do we call first?"}),
@@ -25,12 +26,48 @@ ROWS = [
     Row("GET", "/guidelines/upload", WRITE, confined=False),
     Row("POST", "/guidelines/upload", WRITE, status=422, confined=False),
     Row("GET", "/guidelines/sources", WRITE, confined=False),
+    Row("POST", "/guidelines/sources/{guideline_source_id}/fetch", WRITE, names=_SOURCE, status=303, confined=False),
+    Row("GET", "/guidelines/questions", WRITE, confined=False),
+    Row("POST", "/guidelines/questions/{question_id}/settle", WRITE, names=_QUESTION, status=303, confined=False),
+    Row(
+        "POST",
+        "/guidelines/questions/{question_id}/opinion",
+        READ,
+        names=_QUESTION,
+        form={"opinion": "wrong", "note": "{new_id}"},
+        status=303,
+        shared=True,
+    ),
 ]
 
 
 def things_of(world: World, names: Collection[str]) -> dict[str, str]:
-    """A document of the owner, new for each test, if a row names it."""
-    return {"document_id": str(new_document(world))} if "document_id" in names else {}
+    """A document, a source of documents and a question of the owner, new for each test, if a row names them."""
+    things = {}
+    if "document_id" in names:
+        things["document_id"] = str(new_document(world))
+    if "guideline_source_id" in names:
+        things["guideline_source_id"] = new_source(world)
+    if "question_id" in names:
+        things["question_id"] = str(new_question(world))
+    return things
+
+
+def new_source(world: World) -> str:
+    """A source of documents of the owner: a folder, which nobody fetches."""
+    body = {"kind": "rag-source", "plugin": "folder", "settings": {"folder": "/srv/guidelines"}}
+    answer = world.json("POST", "/v1/plugin-instances", json={**body, "name": f"Folder {uuid4().hex[:8]}"})
+    return str(answer["id"])
+
+
+def new_question(world: World) -> UUID:
+    """A question of the owner that the guidelines do not answer."""
+    row = KnowledgeQuestion(
+        language="en", text="What does a malaria test cost?", outcome="none", probability=0.1, model="e5"
+    )
+    with world.session() as session:
+        session.add(row)
+        return row.uuid
 
 
 def new_document(world: World, text: str = "Call the person within two days.") -> UUID:
