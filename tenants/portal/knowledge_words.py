@@ -49,7 +49,6 @@ ASKED: Final[dict[str, tuple[str, str]]] = {
 
 DONE: Final[dict[str, str]] = {
     "added": marked("The guideline is stored. A worker reads it now, and then it answers."),
-    "known": marked("This version is there already."),
     "removed": marked("The guideline is removed."),
     "fetch": marked("A worker fetches what is new at the source."),
     "opinion": marked("Thank you. The data team sees it."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from core.plugins import instances
 from tenants.knowledge.models import KnowledgeDocument, KnowledgePassage
 from tenants.knowledge.models_questions import KnowledgeQuestion
 from tests.isolation.pages import Row
@@ -55,9 +56,9 @@ def things_of(world: World, names: Collection[str]) -> dict[str, str]:
 
 def new_source(world: World) -> str:
     """A source of documents of the owner: a folder, which nobody fetches."""
-    body = {"kind": "rag-source", "plugin": "folder", "settings": {"folder": "/srv/guidelines"}}
-    answer = world.json("POST", "/v1/plugin-instances", json={**body, "name": f"Folder {uuid4().hex[:8]}"})
-    return str(answer["id"])
+    draft = instances.InstanceIn(f"n{uuid4().hex[:10]}", {"folder": "/nowhere"})
+    with world.session() as session:
+        return str(instances.add_instance(session, "rag-source", "folder", draft, source="cli").id)
 
 
 def new_question(world: World) -> UUID:
