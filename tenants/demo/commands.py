@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenants.demo.partner_run import PartnerRun
+    from tenants.demo.partners import Partner
     from tenants.demo.sign_ins import SignIns
 
 PEOPLE = 3000
@@ -73,7 +75,7 @@ def demo(
         show(runs, Console(width=None if sys.stdout.isatty() else 120))
         note(f"From files to lists in {seconds:.0f} s.")
     if serve:
-        _note_keys([run.partner.slug for run in runs])
+        _note_keys([run.partner for run in runs])
     _note_sign_ins(sign_ins, runs, serve=serve)
     if serve:
         _serve(quiet=as_json)
@@ -112,15 +114,23 @@ def _note_sign_ins(sign_ins: SignIns | None, runs: Sequence[PartnerRun], *, serv
         note(f"  {account.email}")
 
 
-def _note_keys(slugs: list[str]) -> None:
-    """Create an API key for each tenant, and show how to use it."""
+QUESTION: Final = "What do our guidelines say for someone who came back after 4 months?"
+
+
+def _note_keys(partner_list: Sequence[Partner]) -> None:
+    """Create an API key for each tenant, and show how to use it: for its lists, and to ask its guidelines."""
     from core.settings import get_settings
     from tenants.demo.steps import step
 
     at = get_settings()
-    for slug in slugs:
-        key = step("key", "create", slug, "--name", "demo", show=False).answer["api_key"]
-        note(f"\nas {slug}:  curl -H 'Authorization: Bearer {key}' http://{at.host}:{at.port}/v1/worklists")
+    site = f"http://{at.host}:{at.port}"
+    for partner in partner_list:
+        key = step("key", "create", partner.slug, "--name", "demo", show=False).answer["api_key"]
+        curl = f"curl -H 'Authorization: Bearer {key}'"
+        note(f"\nas {partner.slug}:  {curl} {site}/v1/worklists")
+        if partner.guidelines:
+            note(f"ask its guidelines on {site}/guidelines or so (they are examples; the worker reads them first):")
+            note(f"  {curl} --json '{json.dumps({'question': QUESTION})}' {site}/v1/knowledge/ask")
 
 
 def _serve(*, quiet: bool) -> None:

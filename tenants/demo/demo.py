@@ -42,6 +42,8 @@ def run_partner(partner: Partner) -> PartnerRun:
     if people := lists["at_risk"]["people"]:
         riskiest = max(people, key=lambda person: float(person["score"]))["patient_id"]
         partner_run.run("explain", "explain", partner.slug, riskiest, "--as-of", as_of.isoformat())
+    for guideline in partner.guidelines:
+        partner_run.add(guideline)
     return partner_run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tenants.demo.guidelines import Guideline
 from tenants.demo.partners import Delivery, Partner
 from tenants.demo.steps import Step, step
 
@@ -37,6 +38,12 @@ class PartnerRun:
         """Import a delivery as the step ``name``."""
         return self.run(name, "import", self.partner.slug, *map(str, delivery.paths), *delivery.options)
 
+    def add(self, guideline: Guideline) -> dict[str, Any]:
+        """Add a guideline as the step ``guideline_`` and its title. The same file a second time adds nothing."""
+        options = ("--title", guideline.title, "--language", guideline.language)
+        words = ("knowledge", "add", self.partner.slug, str(guideline.path), *options)
+        return self.run(f"guideline_{guideline.title}", *words)
+
     def to_json(self) -> dict[str, Any]:
         """Return the run as the summary's JSON shows it."""
         lists = self.answers["worklist"]
@@ -61,6 +68,7 @@ class PartnerRun:
             },
             "loop": self.answers.get("loop"),
             "message": self.answers.get("message"),
+            "guidelines": [guideline.title for guideline in self.partner.guidelines],
             "explained": _without(self.answers.get("explain", {}), "features"),
             "seconds": {finished_step.command: finished_step.seconds for finished_step in self.steps},
         }

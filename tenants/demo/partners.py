@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tenants.demo.files import write_contacts, write_generic, write_lamisplus
+from tenants.demo.guidelines import Guideline, guidelines
 from tenants.demo.simulate import day_number, simulate
 from tenants.demo.simulate_command import DATA_DATE
 
@@ -44,6 +45,7 @@ class Partner:
         list_day: the day to score and list for; None for the day to which the records run.
         earlier_list_day: the day of the list that the first earlier delivery is made into; None for no such list.
         officer_facilities: how many facilities the tracking officer looks after.
+        guidelines: the guidelines that its clinics work by.
     """
 
     slug: str
@@ -55,6 +57,7 @@ class Partner:
     list_day: date | None = None
     earlier_list_day: date | None = None
     officer_facilities: int = 1
+    guidelines: tuple[Guideline, ...] = ()
 
 
 def data_date_of(folder: Path, yesterday: date) -> date:
@@ -73,7 +76,7 @@ def simulated_partners(folder: Path, *, people: int, data_date: date = DATA_DATE
     """Write the files of two partners under ``folder``, and return the partners. The same call writes the same files.
 
     North sends generic CSV files with a mapping. South sends a LAMIS+ pharmacy list, without sex, age and deaths, and a
-    list of names and phones. Both sent what they had a week before, too.
+    list of names and phones. Both sent what they had a week before, too. North has guidelines, which are examples.
     """
     north = simulate(people=people, facilities=8, data_date=data_date, years=3.0, seed=20260930)
     south = simulate(people=people // 3, facilities=4, data_date=data_date, years=2.5, seed=20260931)
@@ -97,6 +100,7 @@ def simulated_partners(folder: Path, *, people: int, data_date: date = DATA_DATE
             earlier=(Delivery((folders["north-before"],), mapping),),
             list_day=data_date + timedelta(days=1),
             earlier_list_day=week_ago + timedelta(days=1),
+            guidelines=tuple(guidelines()),
         ),
         Partner(
             "demo-south",

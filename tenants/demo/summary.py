@@ -14,6 +14,9 @@ from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.demo.partner_run import SHOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenants.demo.guidelines import Guideline
     from tenants.demo.partner_run import PartnerRun
 
 FIGURES = (
@@ -44,6 +47,8 @@ def show(partners: list[PartnerRun], console: Console) -> None:
             _message(answers["message"], console)
         if "explain" in answers:
             _explained(answers["explain"], console)
+        if run.partner.guidelines:
+            _guidelines(run.partner.guidelines, console)
     console.print()
 
 
@@ -139,6 +144,11 @@ def _explained(explanation: dict[str, Any], console: Console) -> None:
     usual = f"log-odds against the usual risk, {explanation['usual_risk']:.0%}"
     title = f"Why {explanation['patient_id'][:8]} is at {explanation['risk']:.0%} ({usual})"
     console.print(Panel(Text("\n".join(lines) or "nothing stands out"), title=title, title_align="left", expand=False))
+
+
+def _guidelines(guidelines: Sequence[Guideline], console: Console) -> None:
+    titles = "; ".join(guideline.title for guideline in guidelines)
+    console.print(Text(f"Guidelines, written for this demo and for nobody's care: {titles}."))
 
 
 def _by_risk(person: dict[str, Any]) -> float:

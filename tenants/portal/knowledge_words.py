@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     "waiting": (marked("Being read"), ""),
-    "searchable": (marked("In use"), "low"),
+    "searchable": (marked("Searchable"), "low"),
     "unreadable": (marked("Cannot be read"), "high"),
 }
 """Word and shape of each state of a document."""

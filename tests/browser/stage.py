@@ -39,6 +39,7 @@ from tests.browser import people
 from tests.browser.alert_stage import prepare_alerts
 from tests.browser.channels import failing_channel
 from tests.browser.jobs import dead_job
+from tests.browser.knowledge_stage import prepare_knowledge
 from tests.browser.radet import ago, write_pair
 from tests.browser.work_stage import prepare_work
 from tests.core.error_groups.samples import stored_error
@@ -133,6 +134,7 @@ class Stage:
         leads = [_person(tenant, role) for role in ("case_manager", "clinician", "tracking_officer")]
         self.things |= prepare_alerts(api, tenant, leads)
         prepare_work(api, tenant, leads)
+        self.things |= prepare_knowledge(tenant)
         invited = {"email": f"{uuid4().hex[:6]}@example.org", "name": "Ngozi Adaeze Okonkwo-Abubakar"}
         self.things["person_id"] = _id_of(
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})

@@ -182,6 +182,19 @@ def test_an_answer_to_a_message_becomes_an_outcome_and_is_called_simulated(
     assert out.getvalue().count("simulated: nothing was sent") == len(runs)
 
 
+def test_the_north_has_guidelines_that_say_that_they_are_examples(runs: list[PartnerRun]) -> None:
+    north, south = runs
+    assert {guideline.language for guideline in north.partner.guidelines} == {"en", "fr"}
+    assert all(title.endswith(("(example)", "(exemple)")) for title in north.to_json()["guidelines"])
+    assert south.to_json()["guidelines"] == []
+    for guideline in north.partner.guidelines:
+        first = north.answers[f"guideline_{guideline.title}"]
+        assert north.add(guideline)["id"] == first["id"], "a second time adds no version"
+    out = io.StringIO()
+    show(runs, Console(file=out, width=120))
+    assert out.getvalue().count("written for this demo") == 1
+
+
 def test_own_files_are_not_called_simulated(tmp_path: Path) -> None:
     partner = own_partner(tmp_path, None, date(2026, 1, 1))
     assert not partner.simulated
