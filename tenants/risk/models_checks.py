@@ -12,15 +12,15 @@ from core.clock import now
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
 
-KINDS = ("drift", "bias", "features", "parity", "snapshot")
+KINDS = ("drift", "bias", "features", "parity", "explanations", "snapshot")
 
 
 class ModelCheck(TenantBase, table=True):
     """A measurement as of a day. Measured again, it replaces the earlier one.
 
     Attributes:
-        kind: ``drift``, ``bias``, ``features`` (their distributions), ``parity`` (online and offline values), or
-            ``snapshot`` (the values of all patients, in a stored file).
+        kind: ``drift``, ``bias``, ``features`` (their distributions), ``parity`` (online and offline values),
+            ``explanations`` (what moves the risk, and how stable reasons are), or ``snapshot`` (the values of all patients, in a stored file).
         as_of: the day.
         model_version: the model whose scores it looked at; None if it looked at none.
         passed: whether nothing was found.

@@ -17,6 +17,8 @@ from tenants.risk.accuracy import DRIFT
 from tenants.risk.drift.comparison import DriftComparison, compare_days
 from tenants.risk.drift.samples import REFERENCE_LAGS, draw, rates_of, scored
 from tenants.risk.explain import model_of
+from tenants.risk.explanations.overview import overview
+from tenants.risk.explanations.stability import stability
 from tenants.risk.feature_store.distributions import distributions
 from tenants.risk.models_checks import ModelCheck
 
@@ -52,7 +54,7 @@ class _Records:
 def look(tenant: TenantRef, open_session: SessionOpener) -> DriftComparison | None:
     """Compare the people of the newest complete day with those of the half-year before it; None without records.
 
-    It stores the comparison and the distributions of the features, and publishes ``models.drift`` about features,
+    It stores the comparison, the distributions of the features and what moves the risk, and publishes ``models.drift`` about features,
     records, scores and facilities. The model is called while no transaction is open.
 
     Args:
@@ -72,6 +74,7 @@ def look(tenant: TenantRef, open_session: SessionOpener) -> DriftComparison | No
     current, *earlier = (scored(_of_current(samples[day], records.current), model) for day in days)
     comparison = compare_days(current, earlier)
     as_of = _date(records.day)
+    explained = overview(model, current.X) | {"stability": stability(model, current.X)}
     facilities = [records.names.get(uuid, str(uuid)) for uuid in current.facilities]
     figures = comparison.to_json() | {"earlier_days": [_date(day).isoformat() for day in comparison.earlier_days]}
     for row in figures["facilities"]:
@@ -82,6 +85,9 @@ def look(tenant: TenantRef, open_session: SessionOpener) -> DriftComparison | No
         checks.store(session, _check(session, "drift", as_of, model.version, len(current), figures, passed=passed))
         described = {"columns": distributions(current.X)}
         checks.store(session, _check(session, "features", as_of, None, len(current), described, passed=True))
+        checks.store(
+            session, _check(session, "explanations", as_of, model.version, explained["people"], explained, passed=True)
+        )
         for signal in signals if comparison.enough else ():
             publish(session, DRIFT, signal)
     return comparison
