@@ -20,7 +20,8 @@ class ModelCheck(TenantBase, table=True):
 
     Attributes:
         kind: ``drift``, ``bias``, ``features`` (their distributions), ``parity`` (online and offline values),
-            ``explanations`` (what moves the risk, and how stable reasons are), or ``snapshot`` (the values of all patients, in a stored file).
+            ``explanations`` (what moves the risk, and how stable reasons are), or ``snapshot`` (the values of all
+            patients, in a stored file).
         as_of: the day.
         model_version: the model whose scores it looked at; None if it looked at none.
         passed: whether nothing was found.

@@ -418,7 +418,8 @@ def upgrade() -> None:
         sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("measured_by", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('drift', 'bias', 'features', 'parity', 'snapshot')", name=op.f("ck_model_checks_kind")
+            "kind IN ('drift', 'bias', 'features', 'parity', 'explanations', 'snapshot')",
+            name=op.f("ck_model_checks_kind"),
         ),
         sa.CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name=op.f("ck_model_checks_blob")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_model_checks")),

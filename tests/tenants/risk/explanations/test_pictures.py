@@ -1,7 +1,7 @@
 """Pictures are drawn to scale, say who they are to a screen reader, and carry no style, script or foreign markup."""
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -16,7 +16,7 @@ ENTRIES = [
 
 
 def drawn(markup):
-    root = ElementTree.fromstring(str(markup))  # noqa: S314 - our own
+    root = ET.fromstring(str(markup))  # noqa: S314 - our own
     return root, [element for element in root.iter() if element is not root]
 
 
@@ -30,7 +30,7 @@ def test_a_waterfall_ends_at_the_persons_own_log_odds():
     assert last - first == pytest.approx(widths[0] - widths[1], abs=0.2)
     assert float(bars[0].get("x")) == pytest.approx(first, abs=0.1)
     assert (root.get("role"), root.get("aria-label")) == ("img", "Why & how")
-    assert [part.text for part in parts if part.tag == "text"][0] == "Usual"
+    assert next(part.text for part in parts if part.tag == "text") == "Usual"
 
 
 def test_no_picture_has_style_script_or_markup_of_a_label():
