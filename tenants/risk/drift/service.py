@@ -54,8 +54,8 @@ class _Records:
 def look(tenant: TenantRef, open_session: SessionOpener) -> DriftComparison | None:
     """Compare the people of the newest complete day with those of the half-year before it; None without records.
 
-    It stores the comparison, the distributions of the features and what moves the risk, and publishes ``models.drift`` about features,
-    records, scores and facilities. The model is called while no transaction is open.
+    It stores the comparison, the distributions of the features and what moves the risk, and publishes ``models.drift``
+    about features, records, scores and facilities. The model is called while no transaction is open.
 
     Args:
         tenant: whose records.

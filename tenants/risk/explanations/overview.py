@@ -52,8 +52,8 @@ def overview(model: ServingModel, X: Floats, *, seed: int = 0) -> dict[str, Any]
 
     Returns a JSON object: ``base`` (log-odds of an average person), ``people``, and ``features``, the most important
     first: ``name``, ``theme``, ``importance`` (mean absolute contribution), ``points`` (contribution, place of the
-    value from 0 lowest to 1 highest or None) and ``curve`` (``value`` or ``category``, ``people``, ``low``, ``middle`` and
-    ``high``: the 10 %, 50 % and 90 % quantile of the contributions).
+    value from 0 lowest to 1 highest or None) and ``curve`` (``value`` or ``category``, ``people``, ``low``, ``middle``
+    and ``high``: the 10 %, 50 % and 90 % quantile of the contributions).
 
     Args:
         model: the model that scores.
