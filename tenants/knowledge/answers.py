@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from core import telemetry
 from core.access import Scope as Caller
 from core.errors import Forbidden, phrase
 from core.tenancy import settings as tenant_settings
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from tenants.knowledge.quoting import Quote
     from tenants.knowledge.retrieval import Found
     from tenants.knowledge.scope import Scope
+
+log = telemetry.get_logger(__name__)
 
 FACTS_NEED: Final = ("patients.read", "cohort.read")
 """Permissions without which a question can be about no patient."""
@@ -254,8 +257,12 @@ def _hindrance(caller: Caller, prepared: _Prepared, quotes: Sequence[Quote], key
         if reason is not None:
             egress.count_blocked(session, reason, key)
             return reason
-        if not costs.has_budget(session, prepared.policy):
-            return "budget_spent"
+        try:
+            if not costs.has_budget(session, prepared.policy):
+                return "budget_spent"
+        except (OSError, ValueError) as error:
+            log.warning("the price list of language models cannot be read", error=type(error).__name__)
+            return "prices_not_readable"
     return None if quotes else "passages_not_usable"
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from core import metering, telemetry
+from core import metering
 from core.clock import today
 from core.settings import get_settings
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from tenants.knowledge.settings_answers import AnswerSettings
-
-log = telemetry.get_logger(__name__)
 
 TOKENS: Final = "language_model_tokens"
 COST: Final = "language_model_cost"
@@ -56,7 +54,11 @@ class TokenUse:
 
 
 def price_of(model: str) -> tuple[Decimal, Decimal]:
-    """Return the prices of 1,000 tokens that a model reads and writes, in US dollars."""
+    """Return the prices of 1,000 tokens that a model reads and writes, in US dollars.
+
+    Raises:
+        OSError, ValueError: the price list cannot be read.
+    """
     path = get_settings().language_model_prices
     return (Decimal(0), Decimal(0)) if path is None else _prices(path, path.stat().st_mtime_ns).get(model, _FREE)
 
@@ -83,7 +85,11 @@ def _prices(path: Path, _changed: int) -> dict[str, tuple[Decimal, Decimal]]:
 
 
 def has_budget(session: TenantSession, policy: AnswerSettings) -> bool:
-    """Return whether the tenant has money and tokens left in this calendar month, in its time zone."""
+    """Return whether the tenant has money and tokens left in this calendar month, in its time zone.
+
+    Raises:
+        OSError, ValueError: the price list cannot be read.
+    """
     first = today(session.tenant.time_zone).replace(day=1)
     since = datetime(first.year, first.month, 1, tzinfo=ZoneInfo(session.tenant.time_zone))
     values = {"cost": COST, "tokens": TOKENS, "since": since}

@@ -134,6 +134,8 @@ def write(
         LanguageModelFailed: it gave no answer.
     """
     text, use = _complete(tenant, messages)
+    if text is None:
+        return Written((), "not_readable", use)
     if text.strip().strip(".") == NO_ANSWER:
         return Written((), "no_answer", use)
     sentences = sentences_of(text)
@@ -150,7 +152,7 @@ def write(
     return Written(tuple(cited), None, use)
 
 
-def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]]) -> tuple[str, TokenUse]:
+def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]]) -> tuple[str | None, TokenUse]:
     settings, url = get_settings(), address()
     if url is None:
         reason = "no_language_model"
@@ -195,22 +197,17 @@ def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]]) -> tuple[str,
     return _read(answer.json(), body)
 
 
-def _read(content: Any, body: bytes) -> tuple[str, TokenUse]:  # noqa: ANN401 - whatever the server sent
+def _read(content: Any, body: bytes) -> tuple[str | None, TokenUse]:  # noqa: ANN401 - whatever the server sent
+    """The text of an answer, None where it has none; and its tokens, which are paid for in either case."""
     try:
         text = content["choices"][0]["message"]["content"]
         counted = content.get("usage") or {}
         read, written = counted.get("prompt_tokens"), counted.get("completion_tokens")
     except (KeyError, IndexError, TypeError, AttributeError):
         text = read = written = None
-    if not isinstance(text, str):
-        reason = "not_readable"
-        raise LanguageModelFailed(reason)
-    use = TokenUse(
-        get_settings().language_model_name,
-        _count(read, len(body)),
-        _count(written, len(text)),
-    )
-    return text, use
+    legible = text if isinstance(text, str) else None
+    use = TokenUse(get_settings().language_model_name, _count(read, len(body)), _count(written, len(legible or "")))
+    return legible, use
 
 
 def _count(tokens: Any, letters: int) -> int:  # noqa: ANN401 - whatever the server sent

@@ -35,13 +35,13 @@ _FORMS: Final = (
 )
 _PHONE_DIGITS: Final = 7
 """Fewest digits of a phone. A count such as 250 000 has fewer."""
-_TOKEN: Final = re.compile(r"[^\W_]*\d[\w/-]*")
+_TOKEN: Final = re.compile(r"(?<!\w)(?=[\w/-]*\d)[^\W_](?:[\w/-]*\w)?")
 _AMOUNT: Final = re.compile(
     r"\d+(?:mg|g|kg|ml|l|mcg|µg|iu|mm3|cells|copies|c|h|hrs?|days?|jours?|dias?|weeks?|months?|mois|years?|ans)",
     re.IGNORECASE,
 )
-_LONG_NUMBER: Final = 5
-"""Digits from which a number is taken for an identifier."""
+_LONG_NUMBER: Final = 7
+"""Digits from which a number is taken for an identifier. A viral load has six."""
 _MIXED_DIGITS: Final = 3
 """The same beside letters, as in HOSP-0624."""
 _LOOKED_UP_DIGITS: Final = 2

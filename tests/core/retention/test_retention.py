@@ -47,6 +47,7 @@ NOTHING = dict.fromkeys(
         "report_files",
         "plugin_failures",
         "unmatched_messages",
+        "knowledge_questions",
     ),
     0,
 )
