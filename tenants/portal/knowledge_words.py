@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from core.plugins.instances import USABLE
 from core.web.problem_texts import shown_sentence
 from core.web.texts import gettext as _
-from core.web.texts import marked, ngettext, shown_date, shown_number
+from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
 from tenants.imports.fetching import reasons as fetch_reasons
 from tenants.knowledge.reading.reasons import problem_of, remedy_of
 from tenants.knowledge.repository import SHARED
@@ -18,6 +18,7 @@ from tenants.portal.message_words import language_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from tenants.knowledge.models import KnowledgeDocument
     from tenants.knowledge.models_questions import KnowledgeQuestion
@@ -121,8 +122,16 @@ def source_problem(source: SourceState) -> str:
     return " ".join(filter(None, map(shown_sentence, texts)))
 
 
-def source_counts(source: SourceState) -> str:
-    """Return how many documents of a source answer, wait and cannot be read, in words."""
+def source_facts(source: SourceState, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """Return the facts of a source: what it brought, and when it was fetched. The operator's has no times of its own."""
+    times = [(_("Last new one"), source.last_added_at)]
+    if source.id != SHARED:
+        times.append((_("Last fetched"), source.last_success_at))
+    shown = [(name, shown_time(moment, zone) if moment else _("none yet")) for name, moment in times]
+    return [(_("Guidelines"), _source_counts(source)), *shown]
+
+
+def _source_counts(source: SourceState) -> str:
     counts = (
         (source.searchable, ngettext("{count} in use", "{count} in use", source.searchable)),
         (source.waiting, ngettext("{count} is being read", "{count} are being read", source.waiting)),
