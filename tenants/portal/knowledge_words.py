@@ -123,7 +123,7 @@ def source_problem(source: SourceState) -> str:
 
 
 def source_facts(source: SourceState, zone: ZoneInfo) -> list[tuple[str, str]]:
-    """Return the facts of a source: what it brought, and when it was fetched. The operator's has no times of its own."""
+    """Return what a source brought, and when it was fetched, which is not recorded of the operator's."""
     times = [(_("Last new one"), source.last_added_at)]
     if source.id != SHARED:
         times.append((_("Last fetched"), source.last_success_at))

@@ -58,7 +58,7 @@ def ask(page, text):
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-def test_an_officer_asks_reads_the_passage_in_its_guideline_and_says_what_is_missing(visit, accessible, script):
+def test_an_officer_asks_says_what_is_missing_and_reads_the_passage_in_its_guideline(visit, accessible, script):
     page = visit("/guidelines", java_script_enabled=script)
     ask(page, ANSWERED)
     page.get_by_role("heading", name="What our guidelines say").wait_for()
@@ -68,15 +68,13 @@ def test_an_officer_asks_reads_the_passage_in_its_guideline_and_says_what_is_mis
     assert passage.locator("mark").count() > 0
     if script:
         assert_good(page, accessible)
+        page.get_by_label("Your remark").fill("The dose is not in it")
+        page.get_by_role("button", name="Something is missing").click()
+        page.get_by_text("Thank you. The data team sees it.").wait_for()
     passage.get_by_role("link", name="Read it in the guideline").click()
     page.wait_for_url(re.compile(r"/guidelines/documents/[0-9a-f-]+#passage-\d+$"))
     section = page.locator(":target")
     assert "Gap of more than 3 months" in section.inner_text()
-    page.go_back()
-    page.get_by_label("Your remark").fill("The dose is not in it")
-    page.get_by_role("button", name="Something is missing").click()
-    page.get_by_text("Thank you. The data team sees it.").wait_for()
-    assert (page.locator("article.passage").count() > 0) is script, "with script, the answer stays"
 
 
 def test_an_answer_that_is_not_there_says_what_was_looked_through(visit, accessible):
@@ -132,7 +130,7 @@ def test_a_manager_asks_for_a_patient_and_returns(visit, accessible, partner):
     shown = page.locator("main").inner_text()
     assert "last contact 4 months ago" in shown
     assert "Amaka" not in shown
-    page.get_by_role("link", name="Patient", exact=False).first.click()
+    page.locator(".back").click()
     page.wait_for_url(f"**{address}")
 
 
