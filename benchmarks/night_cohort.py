@@ -180,6 +180,7 @@ def give_model(source: TenantRef, version: str, tenant: TenantRef) -> None:
     from tenants.records.ids import new_uuid
     from tenants.risk import repository
     from tenants.risk.models import RiskModel
+    from tenants.risk.registry import artifacts
 
     with tenant_session(source, actor=ACTOR) as session:
         row = repository.model_of_version(session, version)
@@ -188,4 +189,5 @@ def give_model(source: TenantRef, version: str, tenant: TenantRef) -> None:
     facts |= {"uuid": new_uuid(), "state": "preferred", "blob_key": stored.key, "blob_sha256": stored.sha256}
     with tenant_session(tenant, actor=ACTOR) as session:
         model: RiskModel = RiskModel(**facts)
+        artifacts.sign(session, model)
         session.add(model)

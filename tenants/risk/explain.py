@@ -86,8 +86,23 @@ class RiskExplanation:
     note: str
 
 
-def model_of(tenant: TenantRef, open_session: SessionOpener) -> ServingModel:
-    """Return the serving model. It reads the blob store, so call it outside a transaction."""
+def model_of(
+    tenant: TenantRef, open_session: SessionOpener, key: tuple[UUID, str | None] | None = None
+) -> ServingModel:
+    """Return the serving model. It reads the blob store, so call it outside a transaction.
+
+    Args:
+        tenant: whose model.
+        open_session: opens a transaction.
+        key: UUID and stored hash of the model that serves a facility; a challenger that cannot be read is passed over.
+    """
+    if key is not None:
+        with open_session() as session:
+            row = repository.get_model(session, key[0])
+            session.expunge(row)
+        if row.state == "challenger":
+            with suppress(ModelFailed):
+                return serving.load_cached(tenant, row)
     with open_session() as session:
         model = serving.cached(session)
         if model is not None:
@@ -131,7 +146,7 @@ def explain(
         NotFound: there is no such patient on record.
     """
     facts = _read_facts(tenant, open_session, patient, day_asked(tenant, as_of), by)
-    model = serving.cached_by_key(tenant, facts.model_key) or model_of(tenant, open_session)
+    model = serving.cached_by_key(tenant, facts.model_key) or model_of(tenant, open_session, facts.model_key)
     try:
         return _explain_facts(facts, model)
     except ModelFailed as error:
@@ -169,7 +184,7 @@ def _read_by_session(session: TenantSession, patient: UUID, as_of: date) -> Pati
         rates=stored_rates(session, as_of, rules),
         complete_through=fact["complete_through"],
         data_date=fact["data_date"],
-        model_key=repository.preferred_key(session),
+        model_key=repository.serving_key(session, fact["uuid"]),
     )
 
 

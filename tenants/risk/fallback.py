@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from core.errors import phrase
 from tenants.risk import repository, serving
 from tenants.risk.failures import ModelFailed
+from tenants.risk.registry import canary
+from tenants.risk.registry.beside import with_beside
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def scoring_model(tenant: TenantRef, open_session: SessionOpener) -> ServingModel:
-    """The preferred model, or its fallback if the preferred one is not readable."""
+    """The preferred model, with the one beside it, or its fallback if the preferred one is not readable."""
     with open_session() as session:
         row = serving.preferred(session)
     if row is None:
         return serving.untrained()
     try:
-        return serving.load(tenant, row)
+        return with_beside(tenant, open_session, serving.load(tenant, row))
     except ModelFailed as error:
         return fallback_model(tenant, open_session, row, error)
 
@@ -34,11 +36,16 @@ def fallback_model(
 ) -> ServingModel:
     """The newest readable model of another plugin that passed its gates, else the naive rule.
 
-    Models whose version is in ``tried`` have failed already. The failure is recorded with the failed model, and named
-    in the note of the scores of the fallback.
+    A champion that fails while its promotion is watched is rolled back: the former champion is returned. Models whose
+    version is in ``tried`` have failed already. The failure is recorded with the failed model, and named in the note of
+    the scores of the fallback.
     """
     with open_session() as session:
         repository.note_failure(session, failed.uuid, error.detail)
+        rolled_back = canary.roll_back_failed(session, failed.uuid, error.detail)
+    if rolled_back:
+        return scoring_model(tenant, open_session)
+    with open_session() as session:
         candidates = repository.passed_models(session, failed.plugin)
         rule = repository.newest_rule(session)
     notice = phrase(
@@ -54,5 +61,12 @@ def fallback_model(
         except ModelFailed as other:
             with open_session() as session:
                 repository.note_failure(session, row.uuid, other.detail)
-    model = serving.untrained() if rule is None else serving.load(tenant, rule)
-    return replace(model, notice=notice)
+    return replace(_rule(tenant, rule), notice=notice)
+
+
+def _rule(tenant: TenantRef, row: RiskModel | None) -> ServingModel:
+    """The naive rule of a row; the rule before any training if there is no row, or it was changed."""
+    try:
+        return serving.untrained() if row is None else serving.load(tenant, row)
+    except ModelFailed:
+        return serving.untrained()

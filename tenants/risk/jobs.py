@@ -34,10 +34,12 @@ def train(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - t
 
 @job(MEASURE, retry=Retry(3))
 def measure(ctx: JobContext, payload: dict[str, Any]) -> None:  # noqa: ARG001 - it measures all that is known
-    """Compare the predictions with what happened."""
+    """Compare the predictions with what happened, and a model in a trial with the champion."""
     from tenants.risk import accuracy
+    from tenants.risk.registry import trials
 
     accuracy.measure(ctx.tenant, ctx.session)
+    trials.watch(ctx.session)
 
 
 def enqueue_measure(session: TenantSession, due: datetime) -> None:  # noqa: ARG001 - of every schedule

@@ -28,14 +28,18 @@ if TYPE_CHECKING:
 READ: Final = "risk:explanation:read"
 _CONTEXT: Final = """
 SELECT p.uuid, p.facility_uuid, f.complete_through, f.data_date,
-       (SELECT m.uuid FROM models AS m WHERE m.state = 'preferred') AS model_uuid,
-       (SELECT m.blob_sha256 FROM models AS m WHERE m.state = 'preferred') AS blob_sha256,
+       m.uuid AS model_uuid, m.blob_sha256,
        coalesce((SELECT s.value FROM tenant_settings AS s WHERE s.key = %(cohort)s), '{}') AS cohort,
        coalesce((SELECT r.rates FROM score_runs AS r WHERE r.as_of = %(as_of)s),
                 (SELECT r.rates FROM score_runs AS r WHERE r.as_of BETWEEN %(first)s AND %(last)s
                  ORDER BY r.started_at DESC LIMIT 1)) AS rates,
        EXISTS (SELECT FROM patient_identities AS i WHERE p.uuid IN (i.patient_uuid, i.canonical_uuid)) AS merged
 FROM patients AS p JOIN facilities AS f ON f.uuid = p.facility_uuid
+LEFT JOIN LATERAL (
+    SELECT o.uuid, o.blob_sha256 FROM models AS o
+    WHERE o.state = 'preferred' OR (o.state = 'challenger' AND o.trial->'facilities' ? f.uuid::text)
+    ORDER BY o.state LIMIT 1
+) AS m ON true
 WHERE p.uuid = %(uuid)s AND p.known_to IS NULL AND NOT p.voided
 """
 
@@ -51,7 +55,7 @@ class PatientFacts:
         rules: the tenant's rules.
         rates: facility rates of the day's reference day.
         complete_through, data_date: dates of the patient's facility.
-        model_key: UUID and stored hash of the preferred model; None where no model was trained.
+        model_key: UUID and stored hash of the model that serves the facility; None where no model was trained.
     """
 
     patient: UUID

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import orjson
 from core.database import binary_copy
 from core.database.binary_copy import NULL, column, field
 from tenants.cohort.timelines import NO_DAY, day_number
+from tenants.risk.serving import Beside
 from tenants.risk.wording import raising
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class AtRisk:
         expected: (n,) expected day.
         raw, risk: (n,) the model's probability, and the calibrated one.
         features: (n, p) the features behind them.
+        beside: (n,) the calibrated probability of the model beside the one that serves; None where there is none.
+        by_beside: (n,) whether the model beside the champion serves; None where there is none.
     """
 
     patient: npt.NDArray[np.void]
@@ -53,6 +56,8 @@ class AtRisk:
     raw: Floats
     risk: Floats
     features: Floats
+    beside: Floats | None = None
+    by_beside: Bools | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,24 +101,65 @@ class ScoringContext:
     stale: Sequence[bool]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Scores of units, one row each: of the model that serves their facility, and of the one beside it.
+
+    Attributes:
+        raw, risk: the probability of the model that serves, and the calibrated one.
+        beside: the calibrated probability of the other model; None where there is none.
+        by_beside: whether the model beside the champion serves; None where there is none.
+    """
+
+    raw: Floats
+    risk: Floats
+    beside: Floats | None = None
+    by_beside: Bools | None = None
+
+    @classmethod
+    def of(
+        cls,
+        context: ScoringContext,
+        facility: npt.NDArray[np.integer[Any]],
+        champion: tuple[Floats, Floats],
+        other: tuple[Floats, Floats] | None,
+    ) -> Scores:
+        """Let each facility's model serve: the champion, or the one beside it where chance gave it the facility.
+
+        Args:
+            context: the scoring.
+            facility: index of each unit's facility.
+            champion: raw and calibrated probabilities of the champion.
+            other: those of the model beside it; None where there is none.
+        """
+        raw, risk = champion
+        if other is None or context.model.beside is None:
+            return cls(raw, risk)
+        served = context.model.beside.facilities
+        by_beside = np.array([uuid in served for uuid in context.facilities], dtype=np.bool_)[facility]
+        return cls(
+            raw=np.where(by_beside, other[0], raw),
+            risk=np.where(by_beside, other[1], risk),
+            beside=np.where(by_beside, risk, other[1]),
+            by_beside=by_beside,
+        )
+
+
 def at_risk(
-    timelines: Timelines,
-    pending: Units,
-    unit_indices: Sequence[int],
-    columns: Floats,
-    raw_and_risk: tuple[Floats, Floats],
+    timelines: Timelines, pending: Units, unit_indices: Sequence[int], columns: Floats, scores: Scores
 ) -> AtRisk:
-    """The people of these units; ``columns`` and ``raw_and_risk`` belong to all of ``pending``."""
+    """The people of these units; ``columns`` and ``scores`` belong to all of ``pending``."""
     place = np.asarray(unit_indices, dtype=np.int64)
-    raw, risk = raw_and_risk
     patient = pending.patient[place]
     return AtRisk(
         patient=_bytes(timelines, patient),
         facility=timelines.facility[patient].astype(np.int64),
         expected=pending.expected[place].astype(np.int64),
-        raw=raw[place],
-        risk=risk[place],
+        raw=scores.raw[place],
+        risk=scores.risk[place],
         features=columns[place],
+        beside=None if scores.beside is None else scores.beside[place],
+        by_beside=None if scores.by_beside is None else scores.by_beside[place],
     )
 
 
@@ -130,9 +176,16 @@ def late(timelines: Timelines, trace: Trace) -> LatePeople:
 
 
 def concatenate(parts: Sequence[Any]) -> Any:  # noqa: ANN401 - AtRisk or Late
-    """The parts one after another."""
+    """The parts one after another, which have the same columns."""
     kind = type(parts[0])
-    return kind(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in kind.__slots__})
+    columns = {name: [getattr(part, name) for part in parts] for name in kind.__slots__}
+    return kind(**{name: None if every[0] is None else np.concatenate(every) for name, every in columns.items()})
+
+
+def _some(people: AtRisk, rows: Bools) -> AtRisk:
+    """The people of these rows."""
+    columns = {name: getattr(people, name) for name in AtRisk.__slots__}
+    return AtRisk(**{name: None if values is None else values[rows] for name, values in columns.items()})
 
 
 def _bytes(timelines: Timelines, patient: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.void]:
@@ -155,6 +208,13 @@ def rank_within_facility(facility: Ints, *keys: npt.NDArray[Any]) -> tuple[Ints,
 
 def rows_at_risk(people: AtRisk, context: ScoringContext) -> Iterator[bytes]:
     """Rows of the list ``at_risk``: highest risk first, levels by capacity, reasons within capacity."""
+    if people.by_beside is not None and people.by_beside.any() and context.model.beside is not None:
+        # Ranks are within a facility, and a facility has one model: so each model's people can be written apart.
+        champion = replace(context.model, beside=None)
+        challenger = replace(context.model.beside.model, beside=Beside(champion))
+        for model, own in ((context.model, ~people.by_beside), (challenger, people.by_beside)):
+            yield from rows_at_risk(replace(_some(people, own), by_beside=None), replace(context, model=model))
+        return
     if not people.risk.size:
         return
     place, everyone = rank_within_facility(people.facility, -people.risk, people.expected)
@@ -213,6 +273,7 @@ def _columns(
     data = np.array([0 if day is None else day_number(day) for day in context.data_dates], dtype=np.int64)[facility]
     has_date = context.data_dates[int(facility[0])] is not None
     model = context.model
+    other = people.beside if isinstance(people, AtRisk) and model.beside is not None else None
     return {
         "uuid": binary_copy.new_uuids(rows.size),
         "patient_uuid": people.patient[rows],
@@ -231,6 +292,8 @@ def _columns(
         "calibration_note": field("text", model.note if kind == "at_risk" else None),
         "data_date": column("date", data) if has_date else NULL,
         "stale": column("bool", np.array(context.stale, dtype=np.bool_)[facility]),
+        "beside_model_uuid": NULL if other is None or model.beside is None else field("uuid", model.beside.model.uuid),
+        "beside_risk": NULL if other is None else column("float8", other[rows]),
     }
 
 

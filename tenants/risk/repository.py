@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PREDICTION_COLUMNS = (
     *("uuid", "patient_uuid", "facility_uuid", "as_of", "kind", "expected_date", "days_late", "prediction_timestamp"),
     *("model_uuid", "model_version", "risk", "risk_low", "risk_high", "raw_score", "risk_level", "rank"),
-    *("within_capacity", "calibration_note", "data_date", "stale", "reasons"),
+    *("within_capacity", "calibration_note", "data_date", "stale", "beside_model_uuid", "beside_risk", "reasons"),
 )
 """Columns in the order of COPY; the reasons come last, since only their length differs from row to row."""
 
@@ -80,6 +80,18 @@ def preferred_key(session: TenantSession) -> tuple[UUID, str | None] | None:
     """UUID and stored hash of the serving model."""
     with session.cursor() as cursor:
         cursor.execute("SELECT uuid, blob_sha256 FROM models WHERE state = 'preferred'")
+        row = cursor.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def serving_key(session: TenantSession, facility: UUID) -> tuple[UUID, str | None] | None:
+    """UUID and stored hash of the model that serves a facility: a challenger that chance gave it, or the preferred."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "SELECT uuid, blob_sha256 FROM models WHERE state = 'preferred'"
+            " OR (state = 'challenger' AND trial->'facilities' ? %s) ORDER BY state LIMIT 1",
+            (str(facility),),
+        )
         row = cursor.fetchone()
     return None if row is None else (row[0], row[1])
 
@@ -275,13 +287,19 @@ def replace_predictions(session: TenantSession, as_of: date, patients: Sequence[
             binary_copy.write(copy, rows)
 
 
-def delete_others(session: TenantSession, as_of: date, model_version: str) -> None:
-    """Delete predictions of the date that this scoring did not write, because the patients are no longer on record."""
+def delete_others(session: TenantSession, as_of: date, versions: Sequence[str]) -> None:
+    """Delete predictions of the date that this scoring did not write, because the patients are no longer on record.
+
+    Args:
+        session: a transaction of the scoring.
+        as_of: the date.
+        versions: those of the models that served in this scoring.
+    """
     with session.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM predictions AS p WHERE as_of = %s AND (model_version <> %s OR NOT EXISTS"
+            "DELETE FROM predictions AS p WHERE as_of = %s AND (model_version <> ALL(%s) OR NOT EXISTS"
             " (SELECT FROM patients AS q WHERE q.uuid = p.patient_uuid AND q.known_to IS NULL AND NOT q.voided))",
-            (as_of, model_version),
+            (as_of, list(versions)),
         )
 
 

@@ -32,6 +32,7 @@ from tenants.risk.models import ScoreRun
 from tenants.risk.pending import matrix, one_each
 from tenants.risk.prefetch import People, people_after, prefetch
 from tenants.risk.reference_rates import rates_of_inputs
+from tenants.risk.registry import beside, canary
 from tenants.risk.settings import RiskSettings
 from tenants.risk.staleness import is_stale, stale_days
 
@@ -241,6 +242,7 @@ def _inputs(session: TenantSession) -> str:
             for fact in repository.facility_facts(session)
         ),
         *repository.state_of_records(session),
+        beside.fingerprint(session),
     )
     return sha256("\n".join(parts).encode()).hexdigest()
 
@@ -293,9 +295,14 @@ def rows_of(basis: Basis, people: People) -> StepRows | None:
         day_timelines = known_on(timelines, day)
         pending = pending_units(timelines, day, basis.rules, day_timelines)
         columns = matrix(timelines, pending, basis.rules, basis.rates)
-        raw, risk = context.model.raw_and_risk(columns)
-        unit_indices = one_each(pending, risk)
-        pending_parts.append(prediction_rows.at_risk(timelines, pending, unit_indices, columns, (raw, risk)))
+        champion, other = context.model.raw_and_risk(columns), beside.scores(context.model, columns)
+        if other is None and context.model.beside is not None:
+            # A failing challenger costs the champion nothing: it serves all people of this step.
+            alone = replace(basis.context, model=replace(context.model, beside=None))
+            return rows_of(replace(basis, context=alone), people)
+        both = prediction_rows.Scores.of(context, timelines.facility[pending.patient], champion, other)
+        unit_indices = one_each(pending, both.risk)
+        pending_parts.append(prediction_rows.at_risk(timelines, pending, unit_indices, columns, both))
         trace_parts.append(prediction_rows.late(timelines, to_trace(timelines, day, basis.rules, day_timelines)))
         patients += timelines.patient_uuid.tolist()
     if not patients:
@@ -354,7 +361,7 @@ def finish(session: TenantSession, run: ScoreRun) -> None:
     """
     if run.inputs != _inputs(session):
         raise _records_changed()
-    repository.delete_others(session, run.as_of, run.model_version)
+    repository.delete_others(session, run.as_of, beside.versions(session, run.model_version))
     run.state, run.finished_at = "done", now()
     session.add(run)
     if run.model_uuid is not None:
@@ -365,6 +372,7 @@ def finish(session: TenantSession, run: ScoreRun) -> None:
     audit.record(session, "risk:patients:score", "score_run", run.uuid, detail)
     scored_event = {**detail, "run_id": str(run.uuid), "at_risk": run.at_risk, "to_trace": run.to_trace}
     publish_after_commit(session, "risk.scored", subject=run.as_of.isoformat(), payload=scored_event)
+    canary.look_at_scores(session, run)
 
 
 def _records_changed() -> RecordsChanged:

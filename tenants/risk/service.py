@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sqlmodel import col, select
 
 from core import audit
 from core.clock import now
@@ -21,9 +22,11 @@ from tenants.risk import cards, naive, repository, serving
 from tenants.risk.dataset import Dataset, build
 from tenants.risk.evaluation import measure, naive_evaluation
 from tenants.risk.models import RiskModel
+from tenants.risk.registry import artifacts, ensembles, lifecycle, lineage, tuning
 from tenants.risk.settings import RiskSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from core.blobs import BlobRef
@@ -69,6 +72,8 @@ class _TrainingInputs:
     rules: CohortSettings
     names: dict[int, str]
     through: int | None
+    settings: RiskSettings
+    origin: dict[str, Any] | None = None
 
 
 def train(tenant: TenantRef, open_session: SessionOpener, progress: ProgressCallback | None = None) -> TrainingResult:
@@ -77,37 +82,70 @@ def train(tenant: TenantRef, open_session: SessionOpener, progress: ProgressCall
     One transaction reads the records, fitting runs with none open, and another transaction stores the models. If no
     fitted model passes its gates, the preferred one stays; where there is none, the naive rule serves.
     """
-    from core import blobs, plugins
+    from core import plugins
     from tenants.risk import training as fitting
 
     inputs = _load(open_session, progress)
     kinds = plugins.models(tenant)
+    tunings: dict[str, tuning.Tuning] = {}
 
-    def fit(name: str, data: TrainingData, seed: int) -> tuple[Artifact, FittedModel, str]:
-        artifact = plugins.fit_in_process(name, data, {}, seed, FIT_SECONDS)
+    def fit_with(
+        name: str, data: TrainingData, parameters: Mapping[str, Any], seed: int
+    ) -> tuple[Artifact, FittedModel, str]:
+        artifact = plugins.fit_in_process(name, data, parameters, seed, FIT_SECONDS)
         kind = kinds[name]
         return artifact, kind.load(artifact), kind.version
+
+    def fit(name: str, data: TrainingData, seed: int) -> tuple[Artifact, FittedModel, str]:
+        return fit_with(name, data, tunings[name].parameters if name in tunings else {}, seed)
+
+    def tune(name: str, data: TrainingData) -> None:
+        note_step(f"tuning {name}")
+        trials = inputs.settings.tuning_trials
+        tunings[name] = tuning.tune(
+            name, data, lambda rows, values: fit_with(name, rows, values, SEED)[1], trials, SEED
+        )
 
     def note_step(note: str) -> None:
         if progress is not None:
             progress(0, None, note)
 
-    training = fitting.train(inputs.data, fit, list(kinds), inputs.names, note_step)
-    blob_refs: list[str] = []
+    training = fitting.train(
+        inputs.data,
+        fit,
+        list(kinds),
+        inputs.names,
+        note_step,
+        combine=inputs.settings.ensembles,
+        prepare=tune if inputs.settings.tuning_trials else None,
+    )
+    origin = lineage.lineage(
+        inputs.data, inputs.rules, inputs.settings, SEED, {name: each.to_json() for name, each in tunings.items()}
+    )
+    new_keys: list[str] = []
     try:
         references: list[BlobRef | None] = []
         for candidate in training.candidates:
             reference = None
             if candidate.artifact is not None:
-                reference = blobs.put(tenant, f"model-{candidate.name}.zip", plugins.pack(candidate.artifact))
-                blob_refs.append(reference.key)
+                reference, is_new = artifacts.store(tenant, candidate.artifact)
+                new_keys += [reference.key] if is_new else []
             references.append(reference)
         with open_session() as session:
-            return _store(session, training, inputs, references)
+            return _store(session, training, replace(inputs, origin=origin), references)
     except BaseException:
-        for key in blob_refs:
-            blobs.delete(tenant, key)
+        _forget(tenant, open_session, new_keys)
         raise
+
+
+def _forget(tenant: TenantRef, open_session: SessionOpener, keys: Sequence[str]) -> None:
+    """Delete files that no model refers to: another training may have made the same model meanwhile."""
+    from core import blobs
+
+    with open_session() as session:
+        kept = set(session.exec(select(RiskModel.blob_key).where(col(RiskModel.blob_key).in_(keys))).all())
+    for key in set(keys) - kept:
+        blobs.delete(tenant, key)
 
 
 def evaluate(
@@ -167,27 +205,29 @@ def _load(open_session: SessionOpener, progress: ProgressCallback | None) -> _Tr
             progress=progress,
         )
     complete_days_known = complete[complete != NO_DAY]
-    return _TrainingInputs(data, rules, names, int(complete_days_known.max()) if complete_days_known.size else None)
+    through = int(complete_days_known.max()) if complete_days_known.size else None
+    return _TrainingInputs(data, rules, names, through, settings)
 
 
 def _store(
     session: TenantSession, training: TrainingOutcome, inputs: _TrainingInputs, references: list[BlobRef | None]
 ) -> TrainingResult:
     repository.lock(session, "train")
+    repository.lock(session, lifecycle.LOCK)
     before = repository.preferred_model(session)
     keeps = before is not None and before.plugin != naive.NAME and training.choice.name == naive.NAME
-    if not keeps:
-        repository.retire_preferred(session)
-        session.expire_all()
+    waits = before is not None and not keeps and inputs.settings.approval
     stamp = now()
     models = []
-    preferred = before.version if keeps and before is not None else ""
+    preferred = before.version if before is not None else ""
     for candidate, reference in zip(training.candidates, references, strict=True):
         row = _row(session, candidate, training, inputs, reference, stamp)
-        row.state = "preferred" if candidate is training.choice and not keeps else "candidate"
-        preferred = row.version if row.state == "preferred" else preferred
+        artifacts.sign(session, row)
         session.add(row)
         session.flush()
+        if candidate is training.choice and not keeps and not waits:
+            lifecycle.make_champion(session, row, "promoted", training.why)
+            preferred = row.version
         models.append(_summary(row, candidate))
         audit.record(session, "risk:model:train", "model", row.uuid, {"version": row.version, "state": row.state})
     for failure in training.failures:
@@ -198,7 +238,7 @@ def _store(
     return TrainingResult(
         models=models,
         preferred=preferred,
-        why=f"{training.why}; {preferred} keeps scoring" if keeps else training.why,
+        why=_why(training.why, preferred, keeps=keeps, waits=waits),
         too_young=training.too_young,
         folds=dict(training.folds),
         outcomes=dict(training.outcomes),
@@ -206,6 +246,13 @@ def _store(
         naive=None if training.naive is None else training.naive.to_json(),
         failures=[{"kind": failure.name, "why": failure.why} for failure in training.failures],
     )
+
+
+def _why(why: str, preferred: str, *, keeps: bool, waits: bool) -> str:
+    """The reason of the choice, and why another model keeps scoring."""
+    if waits:
+        return f"{why}; it waits for an approval, and {preferred} keeps scoring"
+    return f"{why}; {preferred} keeps scoring" if keeps else why
 
 
 def _failed_row(
@@ -250,7 +297,7 @@ def _row(
     return RiskModel(
         uuid=new_uuid(),
         name=candidate.name,
-        plugin=candidate.name,
+        plugin=ensembles.PLUGIN if candidate.name in ensembles.NAMES else candidate.name,
         plugin_version=candidate.plugin_version,
         version=version,
         state="candidate",
@@ -267,6 +314,7 @@ def _row(
         gates=dict(candidate.gates),
         trained_by=session.actor,
         state_changed_at=stamp,
+        lineage=inputs.origin,
     )
 
 
@@ -276,7 +324,7 @@ def _summary(row: RiskModel, candidate: Candidate) -> dict[str, Any]:
         "id": row.uuid,
         "version": row.version,
         "kind": row.name,
-        "state": row.state,
+        "state": lifecycle.shown_state(row.state),
         "gates": row.gates,
         "held_out": figures,
         "against_naive": None if candidate.figures is None else candidate.figures.against_naive.to_json(),

@@ -21,6 +21,7 @@ from tenants.risk.calibration import Calibrator
 from tenants.risk.failures import ModelFailed, contained
 from tenants.risk.input_list import FEATURES
 from tenants.risk.input_sets import FeaturesMissingError, Selection, select
+from tenants.risk.registry import artifacts, ensembles
 from tenants.risk.reliability import EMPTY, Reliability
 
 if TYPE_CHECKING:
@@ -47,6 +48,19 @@ Key = tuple[UUID, UUID, str | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A model that scores beside the champion.
+
+    Attributes:
+        model: the model; a scoring goes on without it if it fails.
+        facilities: those that it serves; nobody's where it is compared at no effect.
+    """
+
+    model: ServingModel
+    facilities: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ServingModel:
     """A model that scores.
 
@@ -58,6 +72,7 @@ class ServingModel:
         reliability: outcomes of people with such scores on held-out time.
         columns: the model's columns of the platform's matrix.
         notice: why it scores instead of the preferred model; empty for the preferred one.
+        beside: the model that is compared with it.
     """
 
     uuid: UUID | None
@@ -67,6 +82,7 @@ class ServingModel:
     reliability: Reliability
     columns: Selection
     notice: str = ""
+    beside: Beside | None = None
 
     def raw_and_risk(self, X: Floats) -> tuple[Floats, Floats]:
         """Return raw and calibrated probabilities of the rows of the platform's matrix.
@@ -209,10 +225,11 @@ def load(tenant: TenantRef, row: RiskModel) -> ServingModel:
     """Read a stored model. It calls the blob store, so call it outside a transaction.
 
     Raises:
-        ModelFailed: the stored bytes are missing, changed or no model; the platform does not compute a
-            feature that the model takes, in the version that it takes; or its plugin is missing.
+        ModelFailed: the signature is missing or wrong; the stored bytes are missing, changed or no model; the platform
+            does not compute a feature that the model takes, in the version that it takes; or its plugin is missing.
         Unavailable: the blob store is not reachable.
     """
+    artifacts.verify(tenant, row)
     table = Reliability.from_json(row.calibrator["reliability"])
     if row.plugin == naive.NAME:
         rule = naive.NaiveModel.from_json(row.calibrator["rule"])
@@ -239,7 +256,8 @@ def preferred(session: TenantSession) -> RiskModel | None:
 def _fitted_model(tenant: TenantRef, row: RiskModel) -> FittedModel:
     from core import blobs, plugins
 
-    kind = plugins.models(tenant).get(row.plugin)
+    kinds = plugins.models(tenant)
+    kind = ensembles.Combination(kinds) if row.plugin == ensembles.PLUGIN else kinds.get(row.plugin)
     if kind is None or row.blob_key is None:
         detail = phrase(
             "model {version} needs the plugin {plugin!r}, which is not installed",

@@ -25,3 +25,14 @@ class RiskSettings(BaseModel):
     number. 365: everybody."""
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 20
     """The number of people of each facility on a list, unless the request gives another number."""
+    approval: bool = False
+    """Whether a model is promoted only after somebody else has approved it. Training then promotes nothing by itself,
+    except the first model."""
+    canary_days: Annotated[int, Field(ge=0, le=90)] = 14
+    """For this many days after a promotion the former model scores beside the new one. If the new one fails or does
+    certainly worse, the former one serves again. 0: promotions are not watched."""
+    ensembles: bool = True
+    """Whether training also combines the kinds of model, where there are two or more. A combination serves only if it
+    is certainly better than the simpler models."""
+    tuning_trials: Annotated[int, Field(ge=0, le=100)] = 0
+    """The number of sets of parameters that training tries for each kind of model. 0: those of the plugin."""

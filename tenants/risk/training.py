@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,12 +9,14 @@ import numpy as np
 
 from plugins.sdk import TrainingData
 from tenants.risk import naive, reliability
-from tenants.risk.calibration import Calibrator, fit_calibrator
-from tenants.risk.evaluation import PRIMARY, HeldOutFigures, gates, measure, naive_evaluation
+from tenants.risk.calibration import fit_calibrator
+from tenants.risk.candidates import Candidate, Failure, Fit, Prepare, TrainingOutcome
+from tenants.risk.evaluation import PRIMARY, gates, measure, naive_evaluation
 from tenants.risk.failures import ModelFailed, contained
 from tenants.risk.input_list import NAMES
-from tenants.risk.input_sets import FEATURE_SET, FeatureSet, select
-from tenants.risk.metrics import Comparison, Evaluation, compare, evaluate
+from tenants.risk.input_sets import FEATURE_SET, select
+from tenants.risk.metrics import compare, evaluate
+from tenants.risk.registry import ensembles
 from tenants.risk.splits import Folds, split, unseen_facilities, unseen_patients
 
 if TYPE_CHECKING:
@@ -31,89 +32,22 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 SEED: Final = 20
+HALF: Final = 0.5
 FEWEST: Final[Mapping[str, tuple[int, int]]] = {"train": (500, 50), "calibrate": (100, 20), "test": (200, 30)}
 """The fewest decisions, and outcomes of either kind, that a fold needs."""
 SIMPLER_FIRST: Final = ("additive", "boosting")
 """Kinds of model, simplest first. Models of other plugins follow by name."""
 
-Fit = Callable[[str, TrainingData, int], "tuple[Artifact, FittedModel, str]"]
-"""Fits a kind of model in its own process: name, data, seed -> artifact, model, version of the plugin."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A fitted model with all its figures.
-
-    Attributes:
-        name: name of the plugin's model, or ``naive``.
-        plugin_version: version of the code.
-        artifact: the model as data; None for the naive rule.
-        model: the model that predicts.
-        calibrator: None for the naive rule, whose shares are observed ones.
-        reliability: outcomes of people with such scores on held-out time.
-        figures: figures on held-out time; None where there was too little to measure.
-        gates: whether it may be promoted.
-        feature_set: the columns that the model takes, in order.
-        summary: the model's own summary for its card.
-        against_simpler: difference to the best simpler model.
-    """
-
-    name: str
-    plugin_version: str
-    artifact: Artifact | None
-    model: FittedModel
-    calibrator: Calibrator | None
-    reliability: reliability.Reliability
-    figures: HeldOutFigures | None
-    gates: Mapping[str, Any]
-    feature_set: FeatureSet
-    summary: Mapping[str, Any]
-    against_simpler: Comparison | None = None
-
-    def risk(self, X: Floats) -> Floats:
-        """Return calibrated probabilities."""
-        raw = self.model.predict(X)
-        return raw if self.calibrator is None else self.calibrator.apply(raw)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A kind of model that could not be fitted or measured, and why."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingOutcome:
-    """The result of a training.
-
-    Attributes:
-        candidates: the naive rule first, then simplest first.
-        choice: the candidate to serve.
-        why: the reason of the choice, in words.
-        too_young: why no model was fitted; empty where models were.
-        folds: sizes and periods.
-        naive: the naive rule's ranking on held-out time.
-        unseen: evaluations of the chosen kind on patients and facilities kept out of training.
-        outcomes: outcomes of the test fold's period, with the competing ones.
-        failures: kinds of model that failed; the training continues without them.
-    """
-
-    candidates: Sequence[Candidate]
-    choice: Candidate
-    why: str
-    too_young: str
-    folds: Mapping[str, Any]
-    naive: Evaluation | None
-    unseen: Mapping[str, Any]
-    outcomes: Mapping[str, int]
-    test_from: int | None
-    failures: Sequence[Failure] = ()
-
 
 def train(
-    data: Dataset, fit: Fit, names: Sequence[str], facility_names: Mapping[int, str], say: LineCallback = lambda _: None
+    data: Dataset,
+    fit: Fit,
+    names: Sequence[str],
+    facility_names: Mapping[int, str],
+    say: LineCallback = lambda _: None,
+    *,
+    combine: bool = False,
+    prepare: Prepare | None = None,
 ) -> TrainingOutcome:
     """Fit, calibrate, measure and choose.
 
@@ -123,6 +57,8 @@ def train(
         names: kinds of model, any order.
         facility_names: index of the facility -> name for readers.
         say: receives a note before each step.
+        combine: whether to combine the kinds that passed their gates; a combination counts as less simple than they.
+        prepare: searches parameters of each kind first.
     """
     folds = split(data)
     young = too_young(data, folds)
@@ -136,6 +72,8 @@ def train(
     for name in sorted(names, key=_simplicity):
         say(f"fitting {name}")
         try:
+            if prepare is not None:
+                prepare(name, training_data(data, folds.train))
             candidate = _candidate(name, data, folds, fit, facility_names, best)
         except ModelFailed as error:
             failures.append(Failure(name, error.detail))
@@ -144,6 +82,18 @@ def train(
         candidates.append(candidate)
         if candidate.gates["passed"] and (best is None or _beats(candidate)):
             best = candidate
+    passed = [candidate for candidate in candidates[1:] if candidate.gates["passed"]]
+    if combine and len(passed) > 1:
+        say("combining the models")
+        for name in ensembles.NAMES:
+            try:
+                combination = _combination(name, passed[: ensembles.MOST_MEMBERS], data, folds, facility_names, best)
+            except ModelFailed as error:
+                failures.append(Failure(name, error.detail))
+                continue
+            if combination is not None:
+                candidates.append(combination)
+                best = combination if combination.gates["passed"] and _beats(combination) else best
     choice = best or candidates[0]
     say("evaluating on unseen patients and facilities")
     return TrainingOutcome(
@@ -213,8 +163,7 @@ def _naive(data: Dataset, history: Mask, test: Mask | None, facility_names: Mapp
 def _candidate(
     name: str, data: Dataset, folds: Folds, fit: Fit, facility_names: Mapping[int, str], best: Candidate | None
 ) -> Candidate:
-    later, held_out = data.where(folds.calibrate), data.where(folds.test)
-    matrix = _columns(held_out)
+    later, matrix = data.where(folds.calibrate), _columns(data.where(folds.test))
     with contained(name, "be fitted and to score held-out decisions"):
         artifact, model, version = fit(name, training_data(data, folds.train), SEED)
         raw_later, raw = _probabilities(model, _columns(later)), _probabilities(model, matrix)
@@ -222,16 +171,101 @@ def _candidate(
         if tuple(model.features) != FEATURE_SET.features:
             message = "the model's features are not those that it was fitted on, in their order"
             raise ValueError(message)
-    calibrator = fit_calibrator(raw_later, later.y, later.patient, seed=SEED)
+    fitted = _Fitted(name, version, artifact, model, summary)
+    return _judged(fitted, (raw_later, later), raw, data.where(folds.test), facility_names, best)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A model before it is calibrated and measured."""
+
+    name: str
+    version: str
+    artifact: Artifact | None
+    model: FittedModel
+    summary: Mapping[str, Any]
+
+
+def _judged(
+    fitted: _Fitted,
+    later: tuple[Floats, Dataset],
+    raw: Floats,
+    held_out: Dataset,
+    facility_names: Mapping[int, str],
+    best: Candidate | None,
+) -> Candidate:
+    """Calibrate a fitted model on later time, and measure it on still later time.
+
+    Args:
+        fitted: the model.
+        later: its probabilities for the decisions to calibrate on, and these.
+        raw: its probabilities for the held-out decisions.
+        held_out: these decisions.
+        facility_names: index of the facility -> name for readers.
+        best: the best simpler model.
+    """
+    calibrator = fit_calibrator(later[0], later[1].y, later[1].patient, seed=SEED)
     risk = calibrator.apply(raw)
     figures = measure(risk, held_out, facility_names, SEED)
     against = None
     if best is not None:
-        against = compare(risk, best.risk(matrix), held_out.y, held_out.patient, seed=SEED)
+        against = compare(risk, best.risk(_columns(held_out)), held_out.y, held_out.patient, seed=SEED)
     table = reliability.measure(risk, held_out.y, held_out.patient)
     return Candidate(
-        name, version, artifact, model, calibrator, table, figures, gates(figures), FEATURE_SET, summary, against
+        fitted.name,
+        fitted.version,
+        fitted.artifact,
+        fitted.model,
+        calibrator,
+        table,
+        figures,
+        gates(figures),
+        FEATURE_SET,
+        fitted.summary,
+        against,
     )
+
+
+def _combination(
+    name: str,
+    members: Sequence[Candidate],
+    data: Dataset,
+    folds: Folds,
+    facility_names: Mapping[int, str],
+    best: Candidate | None,
+) -> Candidate | None:
+    """A combination of fitted models; None if there is too little to learn a stack's weights from.
+
+    The weights of a stack are learnt from half of the patients of the calibration fold, and it is calibrated on the
+    others, so that nothing is measured on what it was fitted on.
+    """
+    later, held_out = data.where(folds.calibrate), data.where(folds.test)
+    parts = [ensembles.Member(each.name, each.plugin_version, each.artifact, each.model) for each in members]
+    with contained(name, "be combined and to score held-out decisions"):
+        if name == ensembles.AVERAGE:
+            model, calibrating = ensembles.average(parts), later
+        else:
+            learning = unseen_patients(later, SEED, HALF)
+            if not (_has_both_outcomes(later, learning) and _has_both_outcomes(later, ~learning)):
+                return None
+            rows, calibrating = later.where(learning), later.where(~learning)
+            scores = [_probabilities(part.model, _columns(rows)) for part in parts]
+            model = ensembles.stack(parts, scores, rows.y)
+        raw_later, raw = (_probabilities(model, _columns(rows)) for rows in (calibrating, held_out))
+        fitted = _Fitted(name, ensembles.VERSION, model.save(), model, model.summary())
+    return _judged(fitted, (raw_later, calibrating), raw, held_out, facility_names, best)
+
+
+def _fit_alike(choice: Candidate, data: TrainingData, fit: Fit) -> FittedModel:
+    """Fit the same kind of model on other rows; a combination keeps its weights."""
+    if not isinstance(choice.model, ensembles.CombinedModel):
+        return fit(choice.name, data, SEED)[1]
+    combined = choice.model
+    members = []
+    for member in combined.members:
+        artifact, model, version = fit(member.kind, data, SEED)
+        members.append(ensembles.Member(member.kind, version, artifact, model))
+    return ensembles.CombinedModel(tuple(members), combined.weights, combined.intercept)
 
 
 def _probabilities(model: FittedModel, X: Floats) -> Floats:
@@ -284,7 +318,7 @@ def _unseen(choice: Candidate, data: Dataset, folds: Folds, fit: Fit) -> dict[st
         rows, unseen = data.where(later), data.where(held_out)
         try:
             with contained(choice.name, f"be fitted without some {subset}"):
-                model = fit(choice.name, training_data(data, inside), SEED)[1]
+                model = _fit_alike(choice, training_data(data, inside), fit)
                 raw_later = _probabilities(model, _columns(rows))
                 raw = _probabilities(model, _columns(unseen))
         except ModelFailed as error:
