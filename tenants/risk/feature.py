@@ -5,7 +5,12 @@ from tenants.risk.event_types import RISK_TYPES
 
 feature = Feature(
     name="risk",
-    routers=("tenants.risk.api:router", "tenants.risk.api_holdout:router", "tenants.risk.api_watch:router"),
+    routers=(
+        "tenants.risk.api:router",
+        "tenants.risk.registry.api:router",
+        "tenants.risk.api_holdout:router",
+        "tenants.risk.api_watch:router",
+    ),
     jobs=("tenants.risk.jobs", "tenants.risk.night", "tenants.risk.watch"),
     tables=(
         "tenants.risk.models",
@@ -34,6 +39,7 @@ feature = Feature(
                 "service",
             ),
         ),
+        Permission("models.promote", "Approve, promote, compare and roll back models", roles=("data_officer",)),
         Permission("holdout.manage", "Record the ethics approval of a hold-out, and end it"),
         Permission("risk.settings", "Change how models are trained and how scores are shown"),
         Permission(
@@ -60,6 +66,13 @@ feature = Feature(
     audit_actions=(
         "risk:model:evaluate",
         "risk:model:train",
+        "risk:model:approve",
+        "risk:model:promote",
+        "risk:model:roll_back",
+        "risk:model:retire",
+        "risk:model:start_trial",
+        "risk:model:end_trial",
+        "risk:model:sign",
         "risk:patients:score",
         "risk:prediction:read",
         "risk:explanation:read",
@@ -77,14 +90,16 @@ feature = Feature(
         "score": Command("tenants.risk.commands:score", "Score everybody as of a day."),
         "explain": Command("tenants.risk.commands:explain", "Explain the risk of a patient."),
         "worklist": Command("tenants.risk.commands:worklist", "Issue the lists: at risk, and to be traced."),
-        "model": Command("tenants.risk.commands:model", "List models and show their cards."),
+        "model": Command(
+            "tenants.risk.registry.commands:model", "List models, show their cards, promote and compare them."
+        ),
     },
     settings={
         "risk": SettingsGroup(
             "tenants.risk.settings:RiskSettings", "Rules of training, and of how scores are shown.", "risk.settings"
         )
     },
-    listeners={"tenant.restored": "tenants.risk.restored:end_unfinished"},
+    listeners={"tenant.restored": "tenants.risk.restored:tenant_restored"},
     retention={
         "predictions": RetentionRule(
             "tenants.risk.repository:delete_old_predictions",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.web.days import IsoDay
 from tenants.cohort.schemas import StatusName
@@ -36,8 +36,9 @@ class ModelOut(BaseModel):
     name: str = Field(description="Kind of model.", examples=["additive"])
     version: str = Field(examples=["additive-3"], description="Version of the model.")
     plugin_version: str = Field(description="Version of the plugin that trained it.", examples=["0.1.0"])
-    state: Literal["candidate", "preferred", "retired", "failed"] = Field(
-        description="`preferred` is the model that scores; `failed` could not be trained."
+    state: Literal["candidate", "shadow", "challenger", "champion", "retired", "failed"] = Field(
+        description="`champion` is the model that scores; a `shadow` scores beside it at no effect; a `challenger`"
+        " serves a share of the facilities; `failed` could not be trained."
     )
     failure: str | None = Field(
         description="Why it could not be trained, or last failed to score; null: it works.", examples=[None]
@@ -45,6 +46,11 @@ class ModelOut(BaseModel):
     trained_at: datetime = Field(description="When it was trained.")
     trained_through: date | None = Field(description="Last day of the data of fitting and calibration.")
     gates: dict[str, Any] = Field(description="Whether it may be promoted, and why.", examples=[GATES])
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _champion(cls, state: str) -> str:
+        return "champion" if state == "preferred" else state
 
 
 class AccuracyOut(BaseModel):
@@ -82,6 +88,16 @@ class ModelCard(ModelOut):
     features: list[dict[str, Any]] = Field(
         description="The features that the model reads, in order, each with the `version` of its definition.",
         examples=[[{"name": "days_late_last", "version": 1}, {"name": "age", "version": 1}]],
+    )
+    lineage: dict[str, Any] | None = Field(
+        description="Fingerprints of the data and the code that it came from, libraries, rules, settings, seed; null"
+        " for a model from before these were stored.",
+        examples=[{"data": {"sha256": "9f2c", "decisions": 48210}, "code": {"version": "0.1.0", "sha256": "c41a"}}],
+    )
+    artifact_sha256: str | None = Field(
+        validation_alias="blob_sha256",
+        description="SHA-256 of the stored model; null for the naive rule.",
+        examples=[None],
     )
 
 

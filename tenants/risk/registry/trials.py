@@ -101,10 +101,10 @@ class Plan:
     """
 
     share: float = 0.5
-    smallest_effect: float = 0.03
+    smallest_effect: float = 0.05
     alpha: float = 0.05
     power: float = 0.8
-    correlation: float = 0.005
+    correlation: float = 0.002
 
 
 def start_serving(session: TenantSession, uuid: UUID, plan: Plan, seed: int | None = None) -> RiskModel:

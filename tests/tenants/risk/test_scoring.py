@@ -55,7 +55,7 @@ def actions(tenant, action):
 def test_training_promotes_what_beats_the_naive_rule_and_stores_a_card(trained):
     created, outcome = trained
     assert outcome.preferred == "additive-1"
-    assert {m["version"]: m["state"] for m in outcome.models} == {"naive-1": "candidate", "additive-1": "preferred"}
+    assert {m["version"]: m["state"] for m in outcome.models} == {"naive-1": "candidate", "additive-1": "champion"}
     with opener(created.ref)() as session:
         card = repository.model_of_version(session, None).card
     assert card["metrics"]["metrics"]["roc_auc"]["low"] > 0.5
@@ -314,8 +314,8 @@ def client(application, trained, scored):
 
 def test_models_are_listed_with_their_cards(client):
     listed = client.get("/v1/risk/models").json()
-    assert {row["state"] for row in listed["items"]} >= {"preferred"}
-    uuid = next(row["id"] for row in listed["items"] if row["state"] == "preferred")
+    assert {row["state"] for row in listed["items"]} >= {"champion"}
+    uuid = next(row["id"] for row in listed["items"] if row["state"] == "champion")
     assert client.get(f"/v1/risk/models/{uuid}").json()["card"]["intended_use"]
 
 
@@ -388,7 +388,7 @@ def test_the_commands_tell_a_person(trained, scored):
     assert "log-odds" in run(commands.explain, slug, rows[0]["patient_id"], "--as-of", day)
     assert "late last time" in run(commands.evaluate, slug)
     assert "# Model additive-1" in run(commands.model, "card", slug)
-    assert "preferred" in run(commands.model, "list", slug)
+    assert "champion" in run(commands.model, "list", slug)
 
 
 def test_a_list_of_a_day_that_was_not_scored_is_scored_first(trained, scored):
