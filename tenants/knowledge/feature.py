@@ -18,8 +18,7 @@ feature = Feature(
     ),
     audit_actions=(
         "api:knowledge_facts:read",
-        "api:knowledge_question:feedback",
-        "api:knowledge_question:handle",
+        *(f"{source}:knowledge_question:{act}" for source in ("api", "page") for act in ("feedback", "handle")),
         *(f"{source}:knowledge_document:add" for source in ("api", "cli", "page", "fetch")),
         *(f"{source}:knowledge_document:forget" for source in ("api", "cli", "page")),
         *(f"{source}:knowledge_source:fetch" for source in ("api", "cli", "page")),
