@@ -14,6 +14,7 @@ from core.web import texts
 from tenants.knowledge import answers, repository
 from tenants.knowledge.models import KnowledgeDocument
 from tenants.knowledge.patient_facts import read_facts, suggested_questions
+from tenants.knowledge.serving import scope_of
 from tenants.portal import knowledge_words as words
 
 if TYPE_CHECKING:
@@ -148,14 +149,15 @@ def current_documents(session: TenantSession) -> list[KnowledgeDocument]:
 
 
 def answering_documents(session: TenantSession, languages: Sequence[str] = ()) -> list[KnowledgeDocument]:
-    """Return the documents that answer questions today, by title; of some languages alone, if any are named."""
-    day = today(session.tenant.time_zone)
+    """Return the documents in which a question is searched today, by title: of ``languages``, or as settings say."""
+    scope = scope_of(session, texts.language(), languages=languages)
     return [
         row
         for row in current_documents(session)
         if row.state == "searchable"
-        and (row.valid_from is None or row.valid_from <= day)
-        and (not languages or row.language in languages)
+        and (row.valid_from is None or row.valid_from <= scope.day)
+        and (not scope.languages or row.language in scope.languages)
+        and (not scope.sources or row.source_id in scope.sources)
     ]
 
 
