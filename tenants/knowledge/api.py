@@ -23,7 +23,7 @@ from tenants.knowledge.service import Draft
 
 router = APIRouter(prefix="/knowledge", tags=["knowledge"], route_class=UploadRoute)
 
-KnowledgeRead = Annotated[Principal, Depends(require("knowledge.read"))]
+KnowledgeRead = Annotated[Principal, Depends(require("knowledge.read", confined=True, by_patient=True))]
 KnowledgeWrite = Annotated[Principal, Depends(require("knowledge.write"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"created_at": datetime}, "-created_at"))]
 State = Annotated[

@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.plugins.instances import InstanceState
-from tenants.imports.fetching.reasons import problem_of as fetch_problem
-from tenants.imports.fetching.reasons import remedy_of as fetch_remedy
+from tenants.knowledge.fetch_reasons import problem_of as fetch_problem
+from tenants.knowledge.fetch_reasons import remedy_of as fetch_remedy
 from tenants.knowledge.models import KnowledgeDocument, KnowledgePassage
 from tenants.knowledge.reading.reasons import problem_of, remedy_of
 from tenants.knowledge.sources import SourceState

@@ -112,9 +112,14 @@ def add(session: TenantSession, draft: Draft, stored: BlobRef, *, source: Origin
     row.digest, row.size, row.blob_key = digest, stored.size, stored.key
     session.add(row)
     session.flush()
-    enqueue(session, READ_JOB, {"document_id": str(row.uuid)}, dedupe_key=str(row.uuid))
+    enqueue_reading(session, row.uuid)
     audit.record(session, f"{source}:knowledge_document:add", "knowledge_document", row.uuid, {"version": row.version})
     return row, True
+
+
+def enqueue_reading(session: TenantSession, document_id: UUID) -> UUID:
+    """Enqueue the reading of a document that waits. While its job waits or runs, it is that one."""
+    return enqueue(session, READ_JOB, {"document_id": str(document_id)}, dedupe_key=str(document_id))
 
 
 def add_rejected(session: TenantSession, draft: Draft, reason: Reason, *, size: int) -> None:

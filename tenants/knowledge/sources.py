@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from core import audit
+from core import audit, telemetry
 from core.clock import now
 from core.errors import Conflict, NotFound, phrase
 from core.jobs import enqueue
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tenants.knowledge.service import Origin
 
 FETCH_JOB: Final = "knowledge.fetch"
+log = telemetry.get_logger(__name__)
+
 SHARED_NAME: Final = "shared"
 _UNTIL_SETTLED: Final = timedelta(minutes=2)
 
@@ -119,8 +121,9 @@ def fetch_and_record(context: JobContext, source_id: UUID) -> None:
     """Fetch a source, count how that ended for the health of its instance, and finish the job."""
     result = fetching.fetch(context, source_id)
     with context.session() as session:
-        if source_id == SHARED:
-            pass
+        if source_id == SHARED:  # the operator's, who reads the log
+            if result.problem:
+                log.warning("shared documents were not fetched", reason=result.problem)
         elif not result.problem:
             count_success(session, source_id)
         elif result.problem not in OURS:
@@ -142,7 +145,7 @@ def settings_changed(session: TenantSession, payload: Mapping[str, Any]) -> None
 def tenant_restored(session: TenantSession, _payload: Mapping[str, Any]) -> None:
     """Enqueue what waited when the tenant's archive was written: its jobs stayed behind."""
     for document_id in repository.waiting(session):
-        enqueue(session, service.READ_JOB, {"document_id": str(document_id)}, dedupe_key=str(document_id))
+        service.enqueue_reading(session, document_id)
     reembedding.request_if_needed(session)
 
 

@@ -30,6 +30,7 @@ from tenants.imports.fetching.service import list_sources, request_fetch
 from tenants.imports.given_up import shown_state
 from tenants.imports.models import Import
 from tenants.imports.report import summary
+from tenants.knowledge.models import KnowledgeDocument
 from tenants.messages.models import Communication
 from tenants.quality import service as quality
 from tenants.records.ids import new_uuid
@@ -210,6 +211,28 @@ def of_fetch(session: TenantSession) -> tuple[bool, str]:
     return source.is_fetching, source.problem
 
 
+def begin_reading(session: TenantSession) -> UUID:
+    row = KnowledgeDocument(
+        name="g.md",
+        version=1,
+        title="",
+        language="",
+        media_type="",
+        digest=b"",
+        size=1,
+        blob_key="keep/x",
+        created_by="test:1",
+    )
+    session.add(row)
+    session.flush()
+    return enqueue(session, "knowledge.read", {"document_id": str(row.uuid)}, dedupe_key=str(row.uuid))
+
+
+def of_reading(session: TenantSession) -> tuple[str, str | None]:
+    row = session.exec(select(KnowledgeDocument)).one()
+    return row.state, row.failure
+
+
 RESUME = "send the same files again to resume it"
 UNDO = "undo the import again to resume it"
 CASES = {
@@ -227,6 +250,12 @@ CASES = {
         ("undoing", None, ""),
         ("stalled", WHY, UNDO),
         ("stalled", DISCARDED, UNDO),
+    ),
+    "knowledge.discard": leaves_nothing("knowledge.discard"),
+    "knowledge.embed": leaves_nothing("knowledge.embed"),
+    "knowledge.fetch": leaves_nothing("knowledge.fetch"),
+    "knowledge.read": Case(
+        begin_reading, of_reading, ("waiting", None), ("unreadable", "given_up"), ("unreadable", "given_up")
     ),
     "risk.score": Case(begin_scoring, of_scoring, "scoring", "failed", "failed"),
     "risk.night": Case(partial(begin_scoring, kind="risk.night"), of_scoring, "scoring", "failed", "failed"),
@@ -304,6 +333,7 @@ def test_what_a_job_works_on_says_how_the_job_ended(
         ("imports.undo", ("stalled", "it was being undone when the tenant's archive was written", UNDO)),
         ("risk.score", "failed"),
         ("messages.send", ("cancelled", "restored")),
+        ("knowledge.read", ("waiting", None)),
         ("cohort.rebuild", (True, "it was under way when the tenant's archive was written")),
         ("reports.make", ("failed", "it was not made yet when the tenant's archive was written: request it again")),
     ],

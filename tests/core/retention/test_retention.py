@@ -48,6 +48,7 @@ NOTHING = dict.fromkeys(
         "plugin_failures",
         "unmatched_messages",
         "knowledge_questions",
+        "superseded_documents",
     ),
     0,
 )

@@ -1,12 +1,14 @@
-"""A partner with the demo's guidelines."""
+"""A partner with the demo's guidelines, and one with a library of documents of its own."""
 
 from uuid import uuid4
 
 import pytest
 
+from tenants.knowledge import indexing
 from tests.keyed import KeyedClient
 from tests.tenants.knowledge.asking import ModelServer, Partner
 from tests.tenants.knowledge.guidelines import add_guidelines
+from tests.tenants.knowledge.library import FakeEmbedder, Library
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +34,12 @@ def model(settings_of):
     with ModelServer() as server:
         settings_of(language_model_url=server.url, language_model_name="small-1", language_model_key="a-secret")
         yield server
+
+
+@pytest.fixture
+def library(module_tenant, monkeypatch):
+    """An empty library of the module's tenant, whose vectors need no model."""
+    monkeypatch.setattr(indexing, "embedder", lambda _: FakeEmbedder())
+    made = Library(module_tenant)
+    made.forget_all()
+    return made
