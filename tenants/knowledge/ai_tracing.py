@@ -10,6 +10,7 @@ import re
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from core import tracing
@@ -90,9 +91,18 @@ def embeddings(model: str) -> AbstractContextManager[object]:
     return span
 
 
-@cache
 def _tracer() -> Any:  # noqa: ANN401 - as above
-    """Return the tracer, and initialise openlit with the first call, which takes some seconds, once in a process."""
+    """Return the tracer. Only the first call initialises openlit, however many come at once."""
+    with _initialising:
+        return _initialised()
+
+
+_initialising: Final = Lock()
+
+
+@cache
+def _initialised() -> Any:  # noqa: ANN401 - as above
+    """Initialise openlit, which takes some seconds, and return a tracer of its provider."""
     import openlit
     from openlit._instrumentors import MODULE_NAME_MAP
     from opentelemetry import trace

@@ -16,6 +16,7 @@ from tenants.knowledge.function_words import is_function_word, parts_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenants.knowledge.embedding import Vectors
     from tenants.knowledge.retrieval import Found
 
 MOST_EMBEDDED: Final = 12
@@ -161,13 +162,14 @@ def likeness(model: str, first: str, second: str) -> float:
 
 
 @lru_cache(maxsize=64)
-def _question_vector(model: str, question: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - an array of numpy
+def _question_vector(model: str, question: str) -> Vectors:
     return embedder(model).question(question)
 
 
 @lru_cache(maxsize=8_000)
-def _sentence_vector(model: str, sentence: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - an array of numpy
-    return embedder(model).passages([sentence])[0]
+def _sentence_vector(model: str, sentence: str) -> Vectors:
+    vector: Vectors = embedder(model).passages([sentence])[0]
+    return vector
 
 
 def _marked(places: Sequence[tuple[int, int]], scores: Sequence[float]) -> tuple[Sentence, ...]:

@@ -72,7 +72,7 @@ def test_openlit_is_initialised_with_our_exporter_and_no_contents(monkeypatch, s
     monkeypatch.setattr(openlit, "init", lambda **options: given.update(options))
     monkeypatch.setattr("opentelemetry.trace.set_tracer_provider", lambda provider: None)
     settings_of(tracing_endpoint="http://127.0.0.1:4318")
-    ai_tracing._tracer.__wrapped__()
+    ai_tracing._initialised.__wrapped__()
     assert (given["capture_message_content"], given["disable_events"], given["disable_metrics"]) == (False, True, True)
     assert "llama_index" not in given["disabled_instrumentors"]
     assert {"httpx", "requests", "psycopg", "fastapi"} <= set(given["disabled_instrumentors"])
