@@ -19,6 +19,18 @@ _COUNTED: Final = {
     "iit": marked_forms("{count} person newly interrupted", "{count} people newly interrupted"),
     "viral_load": marked_forms("{count} laboratory result to act on", "{count} laboratory results to act on"),
 }
+_DRIFTED: Final = {
+    "features": marked_forms("{count} feature has drifted: {names}", "{count} features have drifted: {names}"),
+    "records": marked_forms(
+        "{count} feature is recorded less or more: {names}", "{count} features are recorded less or more: {names}"
+    ),
+    "facilities": marked_forms(
+        "Records of {count} clinic have changed: {names}", "Records of {count} clinics have changed: {names}"
+    ),
+    "parity": marked_forms(
+        "{count} feature has other values online: {names}", "{count} features have other values online: {names}"
+    ),
+}
 _SHORT: Final = {
     "risk_high": marked_forms("{count} to call first", "{count} to call first"),
     "late": marked_forms("{count} late", "{count} late"),
@@ -75,6 +87,15 @@ def title_of(alert: Alert, facility: str) -> str:
 
 
 def _drift(alert: Alert) -> str:
+    what = alert.facts.get("what")
+    if what == "scores":
+        return _("The scores have drifted from those of the half-year before")
+    if what in _DRIFTED:
+        names = ", ".join(map(str, alert.facts["names"]))
+        if alert.count > len(alert.facts["names"]):
+            names += ", \N{HORIZONTAL ELLIPSIS}"
+        line = form_for(*_DRIFTED[what], alert.count)
+        return line.format(count=shown_number(alert.count), names=names)
     if "predicted" not in alert.facts:
         return _("Records or scores have drifted: {subject}")
     predicted, interrupted = alert.facts["predicted"], alert.facts["interrupted"]

@@ -94,6 +94,8 @@ _NOTHING_YET: Final = {
         "Nothing measures quotas yet, so this rule raises nothing. The limits of requests a minute free themselves."
     ),
 }
+_OF_WATCH: Final = frozenset({"features", "records", "scores", "facilities", "parity"})
+"""Subjects of alerts about drift that the page of drift shows."""
 _MOST_NAMES: Final = 3
 _MANAGEMENT: Final = (
     ("/alerts/rules", marked("Rules")),
@@ -122,6 +124,8 @@ def counted_address(alert: AlertOut, principal: Principal) -> str:
     if alert.stream == "clinical":
         return f"/alerts/{alert.id}/people" if "patients.read" in permissions and alert.count else ""
     if alert.rule == "drift":
+        if alert.subject in _OF_WATCH and {"cohort.read", "risk.read"} <= permissions and principal.reach.everything:
+            return "/models/drift"
         return "/programme" if "cohort.read" in permissions else ""
     opens_data = principal.reach.everything and {"imports.read", "cohort.read"} <= permissions
     return "/data/facilities" if alert.rule == "no_data" and opens_data else ""
@@ -144,7 +148,7 @@ def shown_filters(filters: Mapping[str, Any], places: Mapping[str, str]) -> str:
 def link_words(alert: AlertOut) -> str:
     """What the link to ``counted_address`` is called."""
     if alert.rule == "drift":
-        return _("See how predictions came true")
+        return _("See what has drifted") if alert.subject in _OF_WATCH else _("See how predictions came true")
     return _("See who it is about") if alert.stream == "clinical" else _("See the facilities")
 
 

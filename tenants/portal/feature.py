@@ -31,6 +31,7 @@ feature = Feature(
         "tenants.portal.source_pages:router",
         "tenants.portal.import_pages:router",
         "tenants.portal.candidate_pages:router",
+        "tenants.portal.watch_pages:router",
         "tenants.portal.programme_pages:router",
         "tenants.portal.report_pages:router",
         "tenants.portal.account_pages:router",

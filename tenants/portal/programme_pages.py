@@ -84,6 +84,7 @@ def show_programme(page: Page, principal: Reader, scope: TenantScope, view: View
         sexes=sexes,
         ages=ages,
         accuracy=accuracy,
+        sees_models=sees_accuracy,
         may_open=may_open,
         words=words,
     )

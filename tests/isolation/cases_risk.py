@@ -7,7 +7,10 @@ from uuid import uuid4
 
 from core.clock import now
 from tenants.records.ids import new_uuid
+from tenants.risk import checks
+from tenants.risk.feature_store import snapshots
 from tenants.risk.models import AccuracyMonth, Prediction, RiskModel, Worklist, WorklistEntry
+from tenants.risk.models_checks import ModelCheck
 from tests.isolation.routes import Call, World, case
 
 DAY = date(2025, 2, 1)
@@ -46,6 +49,23 @@ def _accuracy(world: World) -> str:
     with world.session() as session:
         session.merge(row)
     return str(decisions)
+
+
+def _check(world: World, kind: str) -> str:
+    row = ModelCheck(kind=kind, as_of=DAY, passed=True, patients=0, figures={}, measured_by="test:1")
+    row.patients = 1_000_000_000 + secrets.randbelow(1_000_000_000)
+    mark = str(row.patients)
+    with world.session() as session:
+        checks.store(session, row)
+    return mark
+
+
+def _snapshot(world: World) -> tuple[str, str]:
+    """A snapshot of no patients: its id, and the hash of its file."""
+    from core.database import tenant_session
+
+    check = snapshots.take(world.tenant, lambda: tenant_session(world.tenant, actor="test:1"), date(2001, 1, 1))
+    return str(check.uuid), str(check.blob_sha256)
 
 
 def _prediction(world: World) -> str:
@@ -166,3 +186,38 @@ def approve_holdout(world: World) -> Call:
 @case("DELETE", "/v1/holdout", kind="own")
 def end_holdout(world: World) -> Call:
     return Call(state=lambda: world.json("GET", "/v1/holdout"))
+
+
+@case("GET", "/v1/risk/drift", kind="collection")
+def list_drift(world: World) -> Call:
+    return Call(marks=[_check(world, "drift")])
+
+
+@case("GET", "/v1/risk/bias", kind="collection")
+def list_bias(world: World) -> Call:
+    return Call(marks=[_check(world, "bias")])
+
+
+@case("GET", "/v1/risk/features", kind="collection")
+def list_features(world: World) -> Call:
+    return Call(marks=[_check(world, "features")])
+
+
+@case("GET", "/v1/patients/{patient_id}/features", kind="item")
+def get_patient_features(world: World) -> Call:
+    return Call(path={"patient_id": _patient(world)["id"]}, params={"as_of": str(DAY)})
+
+
+@case("POST", "/v1/risk/feature-snapshots", kind="own")
+def take_feature_snapshot(world: World) -> Call:
+    return Call(json={"as_of": str(DAY)}, state=lambda: _jobs(world))
+
+
+@case("GET", "/v1/risk/feature-snapshots", kind="collection")
+def list_feature_snapshots(world: World) -> Call:
+    return Call(marks=[_snapshot(world)[1]])
+
+
+@case("GET", "/v1/risk/feature-snapshots/{snapshot_id}/file", kind="item")
+def get_feature_snapshot_file(world: World) -> Call:
+    return Call(path={"snapshot_id": _snapshot(world)[0]})

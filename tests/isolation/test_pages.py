@@ -19,7 +19,15 @@ from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
 from tests.core.error_groups.samples import stored_error
-from tests.isolation import pages_admin, pages_alerts, pages_data, pages_followup, pages_knowledge, pages_messages
+from tests.isolation import (
+    pages_admin,
+    pages_alerts,
+    pages_data,
+    pages_followup,
+    pages_knowledge,
+    pages_messages,
+    pages_watch,
+)
 from tests.isolation.pages import OWN, Row
 from tests.isolation.things import Things, sso_domain
 from tests.keyed import KeyedClient
@@ -116,6 +124,7 @@ ROWS = [
     *pages_messages.ROWS,
     *pages_knowledge.ROWS,
     *pages_alerts.ROWS,
+    *pages_watch.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
@@ -127,7 +136,7 @@ SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
 
 def may(row):
     """A role that holds what the page needs."""
-    if row.path.startswith("/data"):
+    if row.path.startswith(("/data", "/models")):
         return "data_officer"
     if row.needs in OF_THE_WHOLE_TENANT:
         return "partner_admin"
@@ -191,7 +200,7 @@ def things(world, places):
             named["domain_id"] = sso_domain(world)
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
-        named |= pages_alerts.things_of(world, row.names)
+        named |= pages_alerts.things_of(world, row.names) | pages_watch.THINGS
         named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_knowledge.things_of(world, row.names)
         if recorder is not None:

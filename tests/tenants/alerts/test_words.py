@@ -30,3 +30,16 @@ def test_drift_says_what_was_predicted_and_what_happened(interrupted, words):
     alert = Alert(alert_type="drift", subject="predictions", count=120, facts=facts, severity="medium", created_by="t")
     figures = f"{interrupted:.1f}% instead of 8.1% in August 2026"
     assert title_of(alert, "") == f"{words} interrupt treatment than predicted: {figures}"
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "pt"])
+@pytest.mark.parametrize("what", ["features", "records", "facilities", "parity", "scores"])
+def test_drift_names_the_columns_or_clinics_that_moved(what, language):
+    facts = {"what": what, "names": ["days_late_last", "regimen", "age"]}
+    alert = Alert(alert_type="drift", subject=what, count=4, facts=facts, severity="medium", created_by="t")
+    with reading_in(language):
+        line = title_of(alert, "")
+    assert "{" not in line
+    if what != "scores":
+        assert "4" in line
+        assert "days_late_last, regimen, age, …" in line
