@@ -78,6 +78,7 @@ def fail(session: TenantSession, document_id: UUID, reason: Reason) -> None:
     row.state, row.failure = "unreadable", reason
     session.add(row)
     session.flush()
+    repository.supersede_unreadable(session, row)
     service.announce(session, document_id, "unreadable")
 
 

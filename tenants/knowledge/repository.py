@@ -30,6 +30,11 @@ UPDATE knowledge_documents SET superseded_at = coalesce(superseded_at, %(moment)
 WHERE source_id IS NOT DISTINCT FROM %(source)s AND name = %(name)s AND version < %(version)s
     AND (superseded_at IS NULL OR valid_until IS NOT NULL)
 """
+_SUPERSEDE_UNREADABLE: Final = """
+UPDATE knowledge_documents SET superseded_at = %(moment)s
+WHERE source_id IS NOT DISTINCT FROM %(source)s AND name = %(name)s AND version < %(version)s
+    AND superseded_at IS NULL AND state = 'unreadable'
+"""
 _WITHDRAW: Final = """
 UPDATE knowledge_documents SET superseded_at = coalesce(superseded_at, %(moment)s), valid_until = NULL
 WHERE source_id = %(source)s AND (superseded_at IS NULL OR valid_until IS NOT NULL) AND NOT name = ANY(%(names)s)
@@ -120,6 +125,17 @@ def supersede_earlier(session: TenantSession, document: KnowledgeDocument) -> No
         "version": document.version,
     }
     session.cursor().execute(_SUPERSEDE, values)
+
+
+def supersede_unreadable(session: TenantSession, document: KnowledgeDocument) -> None:
+    """Put a document that cannot be read in place of earlier versions that could not be read either."""
+    values = {
+        "moment": now(),
+        "source": document.source_id,
+        "name": document.name,
+        "version": document.version,
+    }
+    session.cursor().execute(_SUPERSEDE_UNREADABLE, values)
 
 
 def withdraw_absent(session: TenantSession, source_id: UUID, names: Collection[str]) -> list[UUID]:

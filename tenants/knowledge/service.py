@@ -125,10 +125,12 @@ def enqueue_reading(session: TenantSession, document_id: UUID) -> UUID:
 def add_rejected(session: TenantSession, draft: Draft, reason: Reason, *, size: int) -> None:
     """Record a version that was not stored, so that it is shown, and not fetched again until it changes."""
     newest = _locked_newest(session, draft)
-    row = _version(session, draft, newest)
-    row.size, row.state, row.failure = size, "unreadable", reason
+    is_known = newest is not None and newest.failure == reason and newest.superseded_at is None
+    row = newest if newest is not None and is_known else _version(session, draft, newest)
+    row.size, row.mark, row.state, row.failure = size, draft.mark, "unreadable", reason
     session.add(row)
     session.flush()
+    repository.supersede_unreadable(session, row)
 
 
 def get(session: TenantSession, document_id: UUID) -> KnowledgeDocument:

@@ -53,6 +53,8 @@ def test_a_version_that_cannot_be_read_leaves_the_former_one(library):
     broken = library.row(library.read(b"\0\1\2"))
     assert (broken.state, broken.failure, broken.version) == ("unreadable", "other_kind", 2)
     assert library.found("call patient") == ["Call the patient after seven days."]
+    again = library.row(library.read(b"\0\1\2\3"))
+    assert (again.superseded_at, library.row(broken.uuid).superseded_at is None) == (None, False)
     library.read(NEW)
     assert library.found("call patient") == ["Call the patient after three days."]
 
