@@ -33,6 +33,7 @@ feature = Feature(
         "tenants.portal.candidate_pages:router",
         "tenants.portal.watch_pages:router",
         "tenants.portal.programme_pages:router",
+        "tenants.portal.model_pages:router",
         "tenants.portal.report_pages:router",
         "tenants.portal.account_pages:router",
         "tenants.portal.event_pages:router",
