@@ -44,6 +44,9 @@ WHOLE = {
     "GET /v1/plugin-instances/{instance_id}/failures": "The newest 50.",
     "GET /v1/incoming-messages": "The oldest 200 that wait for a person.",
     "GET /v1/risk/accuracy": "One row for each month of decisions.",
+    "GET /v1/risk/drift": "The newest 100.",
+    "GET /v1/risk/bias": "The newest 100.",
+    "GET /v1/risk/feature-snapshots": "The newest 100.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }
 """Lists that come whole: they are short by construction."""

@@ -263,7 +263,7 @@ CASES = {
     "risk.train": leaves_nothing("risk.train"),
     "risk.measure": leaves_nothing("risk.measure"),
     "risk.watch": leaves_nothing("risk.watch"),
-    "risk.snapshot": leaves_nothing("risk.snapshot", {"as_of": "2026-01-31"}),
+    "risk.snapshot": leaves_nothing("risk.snapshot"),
     "messages.send": Case(begin_message, of_message, ("waiting", None), ("failed", "given_up"), ("failed", "given_up")),
     "messages.plan": leaves_nothing("messages.plan"),
     "messages.ask": leaves_nothing("messages.ask"),

@@ -43,6 +43,7 @@ NOTHING = dict.fromkeys(
         "waiting_rows",
         "fetched_files",
         "predictions",
+        "model_checks",
         "quality_reports",
         "report_files",
         "plugin_failures",
