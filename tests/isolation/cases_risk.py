@@ -3,7 +3,7 @@
 import secrets
 from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from core.clock import now
 from tenants.records.ids import new_uuid
@@ -128,6 +128,74 @@ def get_model(world: World) -> Call:
 @case("GET", "/v1/risk/models/{model_id}/evaluation", kind="item")
 def get_model_evaluation(world: World) -> Call:
     return Call(path={"model_id": _model(world)})
+
+
+def _champion(world: World) -> str:
+    """A model that serves, while no other is compared."""
+    from tests.tenants.risk.made_models import serve, small_model
+
+    uuid = small_model(world.tenant, f"additive-{uuid4().hex[:8]}")
+    serve(world.tenant, uuid)
+    return str(uuid)
+
+
+def _candidate(world: World) -> str:
+    from tests.tenants.risk.made_models import small_model
+
+    _champion(world)
+    return str(small_model(world.tenant, f"additive-{uuid4().hex[:8]}"))
+
+
+def _compared(world: World) -> str:
+    from tenants.risk.registry import trials
+
+    uuid = _candidate(world)
+    with world.session() as session:
+        trials.start_shadow(session, UUID(uuid))
+    return uuid
+
+
+@case("POST", "/v1/risk/models/roll-back", kind="item")
+def roll_back_model(world: World) -> Call:
+    from tenants.risk.registry import lifecycle
+
+    lifecycle.promote(world.tenant, world.session, UUID(_candidate(world)))
+    return Call(json={}, rejected=409)
+
+
+@case("POST", "/v1/risk/models/{model_id}/promotion", kind="item")
+def promote_model(world: World) -> Call:
+    return Call(path={"model_id": _candidate(world)}, json={"note": "reviewed"})
+
+
+@case("POST", "/v1/risk/models/{model_id}/approval", kind="item")
+def approve_model(world: World) -> Call:
+    return Call(path={"model_id": _candidate(world)}, json={})
+
+
+@case("POST", "/v1/risk/models/{model_id}/retirement", kind="item")
+def retire_model(world: World) -> Call:
+    return Call(path={"model_id": _candidate(world)}, json={})
+
+
+@case("PUT", "/v1/risk/models/{model_id}/trial", kind="item")
+def start_model_trial(world: World) -> Call:
+    return Call(path={"model_id": _candidate(world)}, json={"kind": "shadow"})
+
+
+@case("GET", "/v1/risk/models/{model_id}/trial", kind="item")
+def get_model_trial(world: World) -> Call:
+    return Call(path={"model_id": _compared(world)})
+
+
+@case("DELETE", "/v1/risk/models/{model_id}/trial", kind="item")
+def stop_model_trial(world: World) -> Call:
+    return Call(path={"model_id": _compared(world)})
+
+
+@case("GET", "/v1/risk/models/{model_id}/events", kind="item")
+def list_model_events(world: World) -> Call:
+    return Call(path={"model_id": _compared(world)})
 
 
 @case("POST", "/v1/risk/scores", kind="own")
