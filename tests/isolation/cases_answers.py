@@ -10,13 +10,16 @@ from tenants.knowledge.passages import Passage
 from tests.isolation.routes import Call, World, case
 from tests.tenants.knowledge.guidelines import add_document
 
-QUESTION = {"question": "How long may a refill be?", "language": "en"}
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
-def _document(world: World) -> UUID:
+def _call(world: World) -> Call:
+    """A question with a word that only one document of the owner has."""
+    word = uuid4().hex.translate(LETTERS)
     vectors = np.full((1, 384), 384**-0.5, dtype=np.float32)
-    passage = Passage(1, ("Refills",), "Give a refill for the usual number of months.", None)
-    return add_document(world.tenant, uuid4().hex, "Refills", Embedded([passage], vectors, "e5"))
+    passage = Passage(1, ("Refills",), f"Give a refill of {word} for the usual number of months.", None)
+    document = add_document(world.tenant, word, "Refills", Embedded([passage], vectors, "e5"))
+    return Call(json={"question": f"How long may a refill of {word} be?", "language": "en"}, marks=[document])
 
 
 def _question(world: World) -> UUID:
@@ -29,12 +32,12 @@ def _question(world: World) -> UUID:
 
 @case("POST", "/v1/knowledge/ask", kind="collection")
 def ask(world: World) -> Call:
-    return Call(json=QUESTION, marks=[_document(world)])
+    return _call(world)
 
 
 @case("POST", "/v1/knowledge/ask/stream", kind="collection")
 def stream(world: World) -> Call:
-    return Call(json=QUESTION, marks=[_document(world)])
+    return _call(world)
 
 
 @case("GET", "/v1/knowledge/questions", kind="collection")

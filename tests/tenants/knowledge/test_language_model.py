@@ -6,6 +6,7 @@ import re
 import httpx
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from core import metering
 from tenants.knowledge import egress, indexing
@@ -111,7 +112,7 @@ def test_the_policy_names_where_questions_may_go(policy, host, reason):
     assert egress.blocked(policy, httpx.URL(f"http://{host}/v1")) == reason
 
 
-def test_no_personal_value_is_in_a_prompt_a_log_or_a_row(partner, model, caplog):
+def test_no_personal_value_is_in_a_prompt_a_log_or_a_row(partner, model):
     personal = {
         "given_name": "Oluwaseun", "family_name": "Adebayor", "phone": "08037776655", "hospital_number": "OL-445566",
         "birth_date": "2008-07-06",
@@ -121,11 +122,12 @@ def test_no_personal_value_is_in_a_prompt_a_log_or_a_row(partner, model, caplog)
     question = (
         "What do our guidelines say for Oluwaseun adebayor (OL-445566, 0803 777 6655), who came back after 4 months?"
     )
-    answer = partner.ask(question, patient_id=patient)
+    with capture_logs() as logged:
+        answer = partner.ask(question, patient_id=patient)
     assert len(model.prompts) == 1
     assert "last contact 4 months ago" in model.sent
     rows = partner.rows("SELECT q::text FROM knowledge_questions q")
-    seen = model.sent + json.dumps(rows) + caplog.text
+    seen = model.sent + json.dumps(rows) + str(logged)
     for value in (*personal.values(), "adebayor", "777 6655", "43210", "2008", patient):
         assert value not in seen, value
     assert answer["outcome"] == "written"
