@@ -154,16 +154,14 @@ def _shares(session: TenantSession) -> bool:
 
 
 def _state(session: TenantSession, instance: PluginInstance, counts: Mapping[UUID | None, Any]) -> SourceState:
-    succeeded, failed = instance.last_success_at, instance.last_failure_at
-    has_failed = failed is not None and (succeeded is None or failed >= succeeded)
     return SourceState(
         id=instance.id,
         name=instance.name,
         plugin=instance.plugin,
         state=state_of(instance, session.tenant),
-        last_success_at=succeeded,
-        last_failure_at=failed,
-        problem=(instance.last_failure_reason or "") if has_failed else "",
+        last_success_at=instance.last_success_at,
+        last_failure_at=instance.last_failure_at,
+        problem=(instance.last_failure_reason or "") if instance.consecutive_failures else "",
         **_counted(counts, instance.id),
     )
 
