@@ -125,7 +125,7 @@ def counted_address(alert: AlertOut, principal: Principal) -> str:
         return f"/alerts/{alert.id}/people" if "patients.read" in permissions and alert.count else ""
     if alert.rule == "drift":
         if alert.subject in _OF_WATCH and {"cohort.read", "risk.read"} <= permissions and principal.reach.everything:
-            return "/models/drift"
+            return "/programme/drift"
         return "/programme" if "cohort.read" in permissions else ""
     opens_data = principal.reach.everything and {"imports.read", "cohort.read"} <= permissions
     return "/data/facilities" if alert.rule == "no_data" and opens_data else ""

@@ -55,6 +55,7 @@ GATES: Final = {
     "performance": marked("Better than the naive rule"),
     "calibration": marked("Probabilities are right"),
     "groups": marked("Right for every group"),
+    "bias": marked("No group certainly served worse"),
     "leakage": marked("Not too good to be true"),
 }
 

@@ -27,7 +27,7 @@ MOST_COLUMNS: Final = 15
 MOST_CHECKS: Final = 12
 
 
-@router.get("/models/drift")
+@router.get("/programme/drift")
 def show_drift(page: Page, principal: Reader, _visitor: Visitor, scope: TenantScope) -> HTMLResponse:
     """Show whether people, records and scores look as they did in the half-year before."""
     with scope.session() as session:
@@ -37,12 +37,12 @@ def show_drift(page: Page, principal: Reader, _visitor: Visitor, scope: TenantSc
     figures = checks.figures_of(newest)
     columns = figures.get("columns", [])
     return page.render(
-        "portal/models/drift.html",
+        "portal/programme/drift.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",
         navigation_counts=counts_for(scope),
-        sections=words.sections_of_watch("/models/drift"),
+        sections=words.sections_of_watch("/programme/drift"),
         newest=newest,
         enough=figures.get("enough", False),
         drifted=sum(column["drifted"] for column in columns),
@@ -61,19 +61,19 @@ def show_drift(page: Page, principal: Reader, _visitor: Visitor, scope: TenantSc
     )
 
 
-@router.get("/models/groups")
+@router.get("/programme/groups")
 def show_groups(page: Page, principal: Reader, _visitor: Visitor, scope: TenantScope) -> HTMLResponse:
     """Show whether predictions and lists do as well for each group of people, and what may be concluded."""
     with scope.session() as session:
         newest = checks.newest(session, "bias")
     figures = checks.figures_of(newest)
     return page.render(
-        "portal/models/groups.html",
+        "portal/programme/groups.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",
         navigation_counts=counts_for(scope),
-        sections=words.sections_of_watch("/models/groups"),
+        sections=words.sections_of_watch("/programme/groups"),
         newest=newest,
         decisions=shown_number(figures.get("decisions", 0)),
         by_capacity=figures.get("listed_by") == "capacity",
@@ -90,7 +90,7 @@ def show_groups(page: Page, principal: Reader, _visitor: Visitor, scope: TenantS
     )
 
 
-@router.get("/models/features")
+@router.get("/programme/features")
 def show_features(page: Page, principal: Reader, _visitor: Visitor, scope: TenantScope) -> HTMLResponse:
     """Show every feature with its meaning and how its values lie, and what moves the risk."""
     with scope.session() as session:
@@ -98,12 +98,12 @@ def show_features(page: Page, principal: Reader, _visitor: Visitor, scope: Tenan
         explained = checks.figures_of(checks.newest(session, "explanations"))
     important = explained.get("features", [])
     return page.render(
-        "portal/models/features.html",
+        "portal/programme/features.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",
         navigation_counts=counts_for(scope),
-        sections=words.sections_of_watch("/models/features"),
+        sections=words.sections_of_watch("/programme/features"),
         features=features,
         important=[
             {
@@ -128,7 +128,7 @@ def show_features(page: Page, principal: Reader, _visitor: Visitor, scope: Tenan
     )
 
 
-@router.get("/models/features/{name}")
+@router.get("/programme/features/{name}")
 def show_feature(page: Page, principal: Reader, _visitor: Visitor, scope: TenantScope, name: str) -> HTMLResponse:
     """Show one feature: its definition, how its values lie, and how the risk follows them."""
     with scope.session() as session:
@@ -147,7 +147,7 @@ def show_feature(page: Page, principal: Reader, _visitor: Visitor, scope: Tenant
         partner=scope.tenant.name,
         current="/programme",
         navigation_counts=counts_for(scope),
-        sections=words.sections_of_watch("/models/features"),
+        sections=words.sections_of_watch("/programme/features"),
         features=features,
         feature=feature,
         theme=_(words.THEMES[feature.theme]),

@@ -45,9 +45,10 @@ GROUPS: Final = {
     "not recorded": marked("Not recorded"),
 }
 _PAGES: Final = (
-    ("/models/drift", marked("Drift")),
-    ("/models/groups", marked("Groups")),
-    ("/models/features", marked("Features")),
+    ("/programme/models", marked("Models")),
+    ("/programme/drift", marked("Drift")),
+    ("/programme/groups", marked("Groups")),
+    ("/programme/features", marked("Features")),
 )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tenants.risk import naive
+from tenants.risk.bias.groups import DivisionFigures, compare_groups, top_share
+from tenants.risk.bias.groups import gate as bias_gate
 from tenants.risk.dataset import AGE_BANDS
 from tenants.risk.input_list import NAMES, SEXES
 from tenants.risk.metrics import Comparison, Estimate, Evaluation, compare, evaluate, leakage_alarm
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 REPLICATES: Final = 200
+LISTED_SHARE: Final = 0.30
+"""Share of each facility's decisions that a list is taken to have, where figures by group ask who is listed."""
 GROUP_REPLICATES: Final = 100
 PRIMARY: Final = ("roc_auc", "average_precision")
 SLOPE: Final = (0.9, 1.1)
@@ -44,6 +48,7 @@ class HeldOutFigures:
     evaluation: Evaluation
     against_naive: Comparison
     groups: Mapping[str, Sequence[GroupEvaluation]]
+    bias: Sequence[DivisionFigures] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON."""
@@ -51,6 +56,7 @@ class HeldOutFigures:
             "held_out": self.evaluation.to_json(),
             "against_naive": self.against_naive.to_json(),
             "groups": {name: [group.to_json() for group in groups] for name, groups in self.groups.items()},
+            "bias": [division.to_json() for division in self.bias],
         }
 
 
@@ -80,6 +86,14 @@ def measure(risk: Floats, data: Dataset, facility_names: Mapping[int, str], seed
             risk, naive_scores(data), data.y, data.patient, probability=False, replicates=REPLICATES, seed=seed
         ),
         groups=evaluate_groups(risk, data.y, data.patient, labels, replicates=GROUP_REPLICATES, seed=seed),
+        bias=compare_groups(
+            risk,
+            data.y,
+            data.patient,
+            top_share(risk, data.facility, LISTED_SHARE),
+            {name: labels[name] for name in ("sex", "age_band", "facility")},
+            replicates=0,
+        ),
     )
 
 
@@ -93,12 +107,14 @@ def gates(figures: HeldOutFigures) -> dict[str, Any]:
 
     ``performance``: better than the naive rule on ROC-AUC and average precision, with the whole interval.
     ``calibration``: the intervals of slope and intercept reach the promise, and both are within hard limits.
-    ``groups``: no group is ranked worse than chance, or certainly miscalibrated. ``leakage``: not too good to be true.
+    ``groups``: no group is ranked worse than chance, or certainly miscalibrated. ``bias``: no group, small
+    ones pooled, has certainly many more or fewer interruptions than predicted. ``leakage``: not too good to be true.
     """
     verdicts = {
         "performance": _performance(figures),
         "calibration": _calibration(figures.evaluation),
         "groups": _groups(figures.groups),
+        "bias": bias_gate(figures.bias),
         "leakage": _leakage(figures.evaluation),
     }
     return {"passed": all(gate["passed"] for gate in verdicts.values()), **verdicts}

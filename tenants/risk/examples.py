@@ -14,6 +14,7 @@ GATES: Final[dict[str, Any]] = {
     "performance": {"passed": True, "why": "ROC-AUC +0.05 (0.03 to 0.07) against the naive rule"},
     "calibration": {"passed": True, "why": "slope 0.98 (0.91 to 1.05); intercept -0.02 (-0.09 to 0.05)"},
     "groups": {"passed": True, "why": "no group is ranked worse than chance, or certainly miscalibrated"},
+    "bias": {"passed": True, "why": "no group is certainly served worse"},
     "leakage": {"passed": True, "why": "ROC-AUC 0.79 is not too good to be true"},
 }
 

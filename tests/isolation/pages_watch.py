@@ -4,8 +4,8 @@ from tests.isolation.pages import Row
 
 THINGS = {"name": "age"}
 ROWS = [
-    Row("GET", "/models/drift", "risk.read", confined=False),
-    Row("GET", "/models/groups", "risk.read", confined=False),
-    Row("GET", "/models/features", "risk.read", confined=False),
-    Row("GET", "/models/features/{name}", "risk.read", confined=False),
+    Row("GET", "/programme/drift", "risk.read", confined=False),
+    Row("GET", "/programme/groups", "risk.read", confined=False),
+    Row("GET", "/programme/features", "risk.read", confined=False),
+    Row("GET", "/programme/features/{name}", "risk.read", confined=False),
 ]

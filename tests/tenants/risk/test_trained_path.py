@@ -44,7 +44,7 @@ def test_both_kinds_of_model_are_fitted_measured_and_judged(trained_by_both):
     assert outcome.preferred != "naive-1"
     for model in outcome.models[1:]:
         assert model["held_out"]["metrics"]["roc_auc"]["low"] > 0.5
-        assert set(model["gates"]) == {"passed", "performance", "calibration", "groups", "leakage"}
+        assert set(model["gates"]) == {"passed", "performance", "calibration", "groups", "bias", "leakage"}
         with opener(tenant)() as session:
             card = repository.model_of_version(session, model["version"]).card
         assert card["fitted"]
