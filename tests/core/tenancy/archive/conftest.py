@@ -84,6 +84,18 @@ def fill(tenant, open_session, patients=40):
             (stored_file.key, stored_file.sha256, json.dumps({"a": 1.10, "b": [1e-7, None, ODD.replace("\x01", "")]})),
         )
         cursor.execute(
+            "INSERT INTO knowledge_documents (uuid, name, version, title, url, language, media_type, digest, size,"
+            " blob_key, mark, state, passages, models, created_at, created_by) VALUES (%s, 'g.md', 1, 'Guide', '',"
+            " 'en', 'text/markdown', 'd', 9, %s, '', 'searchable', 1, '[\"e5\"]', now(), 't')",
+            (patient_uuid(950), stored_file.key),
+        )
+        cursor.execute(
+            "INSERT INTO data_passages (node_id, text, metadata_, embedding, model, document_uuid, number, section,"
+            " language, searched, words) VALUES ('n', 'Call patients.', '{}', %s::float4[]::vector, 'e5', %s, 1,"
+            " 'Guide', 'en', 'Call patients.', 2)",
+            ([1 / number for number in range(1, 385)], patient_uuid(950)),
+        )
+        cursor.execute(
             "INSERT INTO tenant_settings (key, value, updated_at, updated_by)"
             " VALUES ('b', '{\"x\": 12345678901234567890.10}', now(), 't'), ('B', '{}', now(), 't'),"
             " ('ä', '{}', now(), 't')"

@@ -113,6 +113,19 @@ def test_stored_files_come_along_under_their_keys_and_those_that_expire_do_not(f
     assert sorted(blobs.get(restored.ref, key) for key in file_keys) == [b"", STORED_BYTES]
 
 
+def test_passages_come_along_with_their_vectors_and_are_found_by_words(filled, restored):
+    def read(tenant):
+        with tenant_session(tenant, actor="test:1", readonly=True) as session:
+            query = (
+                "SELECT node_id, embedding::text, lexemes @@ to_tsquery('english', 'patient') FROM data_passages p"
+                " JOIN knowledge_documents d ON d.uuid = p.document_uuid WHERE d.state = 'searchable'"
+            )
+            return session.cursor().execute(query).fetchall()
+
+    assert read(restored.ref) == read(filled)
+    assert [row[2] for row in read(restored.ref)] == [True]
+
+
 def test_the_audit_comes_along_sealed_and_goes_on(restored):
     verdict = verify(restored.ref)
     assert verdict.intact
