@@ -105,6 +105,14 @@ def test_documents_of_two_names_answer_side_by_side(library):
     assert len(library.found("call patient")) == 2
 
 
+def test_a_question_of_another_tenant_finds_nothing(library, make_tenant):
+    library.read(OLD)
+    other = type(library)(make_tenant().ref)
+    assert other.found("call patient") == []
+    with other.session() as session, pytest.raises(NotFound):
+        service.get(session, library.row(library.read(OLD)).uuid)
+
+
 def test_given_facts_count_more_than_what_the_document_says(library):
     row = library.row(library.read(OLD, title="Our guide", language="fr", url="https://example.org/g"))
     assert (row.title, row.language, row.url) == ("Our guide", "fr", "https://example.org/g")
