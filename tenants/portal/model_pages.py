@@ -15,6 +15,7 @@ from core.web.problem_texts import problem_text
 from tenants.portal import model_view as views
 from tenants.portal.model_card import card_pdf
 from tenants.portal.model_words import state_words
+from tenants.portal.watch_words import sections_of_watch
 from tenants.risk import repository
 from tenants.risk.registry import lifecycle, trials
 
@@ -32,11 +33,11 @@ def show_models(page: Page, _reader: Reader, scope: TenantScope, done: str = "")
     return _models_page(page, scope, done=done)
 
 
-@router.post("/programme/models/roll-back")
-def post_roll_back(page: Page, _promoter: Promoter, scope: TenantScope, note: Note = "") -> Response:
-    """Return to the model that scored before."""
+@router.post("/programme/models/{model_id}/roll-back")
+def post_roll_back(page: Page, _promoter: Promoter, scope: TenantScope, model_id: UUID, note: Note = "") -> Response:
+    """Return to the model that scored before the champion that the person saw."""
     try:
-        lifecycle.roll_back(scope.tenant, scope.session, note.strip())
+        lifecycle.roll_back(scope.tenant, scope.session, note.strip(), champion=model_id)
     except Conflict as error:
         return _models_page(page, scope, error=error)
     return RedirectResponse(f"{HOME}?done=rolled-back", SEE_OTHER)
@@ -169,5 +170,6 @@ def _shared(scope: Scope) -> dict[str, Any]:
     return {
         "partner": scope.tenant.name,
         "current": "/programme",
+        "sections": sections_of_watch(HOME),
         "may_promote": "models.promote" in scope.principal.permissions,
     }

@@ -26,6 +26,7 @@ from tests.isolation import (
     pages_followup,
     pages_knowledge,
     pages_messages,
+    pages_models,
     pages_watch,
 )
 from tests.isolation.pages import OWN, Row
@@ -125,6 +126,7 @@ ROWS = [
     *pages_knowledge.ROWS,
     *pages_alerts.ROWS,
     *pages_watch.ROWS,
+    *pages_models.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
 ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
@@ -202,7 +204,7 @@ def things(world, places):
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_alerts.things_of(world, row.names) | pages_watch.THINGS
         named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
-        named |= pages_knowledge.things_of(world, row.names)
+        named |= pages_knowledge.things_of(world, row.names) | pages_models.things_of(world, row.names)
         if recorder is not None:
             recorded = next(row for row in ROWS if row.path == "/today/attempts")
             assert recorded.ask(recorder, {**named, "new_id": named["attempt_id"]}).status_code == recorded.status

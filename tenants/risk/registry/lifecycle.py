@@ -49,13 +49,24 @@ def promote(tenant: TenantRef, open_session: SessionOpener, uuid: UUID, note: st
     return row
 
 
-def roll_back(tenant: TenantRef, open_session: SessionOpener, note: str = "") -> RiskModel:
+def roll_back(
+    tenant: TenantRef, open_session: SessionOpener, note: str = "", *, champion: UUID | None = None
+) -> RiskModel:
     """Return to the model that was the champion before.
 
+    Args:
+        tenant: whose model.
+        open_session: opens a transaction.
+        note: why.
+        champion: the champion that the caller saw; any if None.
+
     Raises:
-        Conflict: there is none, or it cannot be read.
+        NotFound: there is no model ``champion``.
+        Conflict: there is no former champion, it cannot be read, or another model serves meanwhile.
     """
     with open_session() as session:
+        if champion is not None and repository.get_model(session, champion).state != CHAMPION:
+            raise _cannot(phrase("another model serves meanwhile"), remedy="look at the models again")
         former = former_champion(session)
         uuid = None if former is None else former.uuid
     if uuid is None:

@@ -20,6 +20,12 @@ IDENTITY = {
 }  # fmt: skip
 RELIABILITY = {"line": [], "covariance": [], "decisions": 0, "patients": 0}
 PASSED = {"passed": True}
+CARD = {
+    "version": "additive-1", "kind": "additive", "plugin_version": "1.0.0", "trained_at": "2026-11-01T00:00:00+00:00",
+    "intended_use": "To order people.", "outcome": "no contact", "choice": "it is the simplest", "failure": None,
+    "calibration": "Not recalibrated.", "data": {}, "metrics": None, "naive_rule": None, "groups": None,
+    "gates": {"passed": True}, "limits": ["It says who, not why."], "unseen": {}, "outcomes_in_test_period": {},
+}  # fmt: skip
 _SMALL = []
 
 
@@ -44,7 +50,7 @@ def small_model(tenant, version, **changes):
     facts = {
         "uuid": new_uuid(), "name": "additive", "plugin": "additive", "plugin_version": "1.0.0", "version": version,
         "state": "candidate", "trained_at": now(), "features": [spec.to_json() for spec in FEATURE_SET.features],
-        "calibrator": {"reliability": RELIABILITY, "calibrator": IDENTITY}, "metrics": {}, "card": {},
+        "calibrator": {"reliability": RELIABILITY, "calibrator": IDENTITY}, "metrics": {}, "card": CARD,
         "gates": PASSED, "trained_by": "test:1", "state_changed_at": now(), "blob_key": reference.key,
         "blob_sha256": reference.sha256,
     }  # fmt: skip
