@@ -24,7 +24,13 @@ ROWS = [
     Row("POST", "/programme/models/{model_id}/stop", PROMOTE, names=_MODEL, status=409, confined=False),
     Row("POST", "/programme/models/{model_id}/approve", PROMOTE, names=_MODEL, status=303, confined=False),
     Row(
-        "POST", "/programme/models/{model_id}/compare", PROMOTE, names=_MODEL, form={"kind": "shadow"}, status=303, confined=False
+        "POST",
+        "/programme/models/{model_id}/compare",
+        PROMOTE,
+        names=_MODEL,
+        form={"kind": "shadow"},
+        status=303,
+        confined=False,
     ),
     Row("POST", "/programme/models/{model_id}/promote", PROMOTE, names=_MODEL, status=303, confined=False),
     Row("POST", "/programme/models/{model_id}/retire", PROMOTE, names=_MODEL, status=303, confined=False),
