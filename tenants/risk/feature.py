@@ -79,6 +79,7 @@ feature = Feature(
         "risk:holdout:approve",
         "risk:holdout:end",
         "risk:features:read",
+        "risk:groups:audit",
         "risk:snapshot:take",
         "risk:snapshot:read",
         "risk:worklist:issue",
@@ -91,7 +92,7 @@ feature = Feature(
         "explain": Command("tenants.risk.commands:explain", "Explain the risk of a patient."),
         "worklist": Command("tenants.risk.commands:worklist", "Issue the lists: at risk, and to be traced."),
         "model": Command(
-            "tenants.risk.registry.commands:model", "List models, show their cards, promote and compare them."
+            "tenants.risk.watch_commands:model", "List models, show their cards, promote, compare and watch them."
         ),
     },
     settings={

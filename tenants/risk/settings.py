@@ -36,3 +36,6 @@ class RiskSettings(BaseModel):
     is certainly better than the simpler models."""
     tuning_trials: Annotated[int, Field(ge=0, le=100)] = 0
     """The number of sets of parameters that training tries for each kind of model. 0: those of the plugin."""
+    audit_groups: bool = False
+    """Whether `iit model groups --audit` may compare groups that a file names, such as key populations. Neither the
+    groups nor their figures are stored."""
