@@ -36,6 +36,7 @@ def run_partner(partner: Partner) -> PartnerRun:
     partner_run.run("indicators", "indicators", partner.slug, "--period", quarter_before(as_of))
     partner_run.run("train", "train", partner.slug)
     partner_run.run("score", "score", partner.slug, "--as-of", as_of.isoformat())
+    partner_run.run("watch", "model", "watch", partner.slug)
     lists = partner_run.run(
         "worklist", "worklist", partner.slug, "--as-of", as_of.isoformat(), "--capacity", str(CAPACITY)
     )

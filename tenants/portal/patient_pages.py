@@ -28,6 +28,7 @@ from tenants.followup.schemas import NOTE_MAX, AttemptPost, OutcomePost
 from tenants.followup.schemas_interventions import EndPost, InterventionPost
 from tenants.portal import patient_words
 from tenants.portal.patient_view import DAYS_ON_PAGE, read_view
+from tenants.portal.risk_picture import risk_picture
 from tenants.portal.words import OUTCOMES, WRONG_PHONE, wrong_phone
 from tenants.records.ids import new_uuid
 from tenants.records.repository import facility_names
@@ -299,6 +300,7 @@ def _patient_page(
         plan_id=new_uuid(),
         plan_problem=plan_problem,
         reasons=patient_words.reason_rows(view.risk.reasons if view.risk else ()),
+        risk_picture=risk_picture(view.risk),
         words=patient_words,
         wrong_phone=wrong_phone(view.wrong_phone_on) if view.patient.phone else "",
         outcomes={"": marked("Choose"), **OUTCOMES},
