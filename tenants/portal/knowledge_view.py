@@ -10,6 +10,7 @@ from sqlalchemy import false, func, not_, or_
 from sqlmodel import col, select
 
 from core.clock import today
+from core.errors import NotFound
 from core.web import texts
 from tenants.knowledge import answers, repository
 from tenants.knowledge.models import KnowledgeDocument
@@ -116,7 +117,11 @@ def suggestions(session: TenantSession, patient_id: UUID, permissions: Collectio
         return None
     if not answering_documents(session):
         return None
-    return suggested_questions(read_facts(session, patient_id), texts.language())[:MOST_SUGGESTIONS]
+    try:
+        facts = read_facts(session, patient_id)
+    except NotFound:  # a voided record is shown, and has no facts
+        return []
+    return suggested_questions(facts, texts.language())[:MOST_SUGGESTIONS]
 
 
 def _sentences(answer: answers.Answer) -> list[tuple[str, Sequence[int]]]:
