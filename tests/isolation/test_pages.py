@@ -138,7 +138,7 @@ SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
 
 def may(row):
     """A role that holds what the page needs."""
-    if row.path.startswith("/data"):
+    if row.path.startswith("/data") or row.needs == "models.promote":
         return "data_officer"
     if row.needs in OF_THE_WHOLE_TENANT:
         return "partner_admin"

@@ -143,12 +143,9 @@ def start_serving(session: TenantSession, uuid: UUID, plan: Plan, seed: int | No
         power=plan.power,
     )
     if not size.decisions:
+        least = f"{size.least_effect:.1%}"
         raise _too_few(
-            phrase(
-                "{count} facilities can show a difference of {least} at the least",
-                count=sum(groups),
-                least=f"{size.least_effect:.1%}",
-            )
+            phrase("{count} facilities can show a difference of {least} at the least", count=sum(groups), least=least)
         )
     stated = {
         "share": plan.share,
