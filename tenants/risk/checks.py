@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DELETED_AT_ONCE: Final = 1000
 _DELETE_OLD: Final = """
 DELETE FROM model_checks WHERE uuid IN (
-    SELECT uuid FROM model_checks WHERE as_of < %s AND blob_key IS NULL LIMIT %s
+    SELECT uuid FROM model_checks WHERE as_of < %s LIMIT %s
 )
 """
 
@@ -59,7 +59,7 @@ def get(session: TenantSession, kind: str, check_id: UUID) -> ModelCheck:
 
 
 def delete_old(session: TenantSession, before: datetime) -> int:
-    """Delete a batch of measurements of days before an instant, without those that have a file; return how many."""
+    """Delete a batch of measurements of days before an instant; return how many. Files of snapshots expire before."""
     with session.cursor() as cursor:
         cursor.execute(_DELETE_OLD, (before.date(), DELETED_AT_ONCE))
         return cursor.rowcount
