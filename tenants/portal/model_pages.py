@@ -13,6 +13,7 @@ from core.identity import Principal
 from core.web.pages import SEE_OTHER
 from core.web.problem_texts import problem_text
 from tenants.portal import model_view as views
+from tenants.portal.alert_counts import counts_for
 from tenants.portal.model_card import card_pdf
 from tenants.portal.model_words import state_words
 from tenants.portal.watch_words import sections_of_watch
@@ -22,13 +23,15 @@ from tenants.risk.registry import lifecycle, trials
 router = APIRouter()
 
 Reader = Annotated[Principal, Depends(require("risk.read"))]
+Visitor = Annotated[Principal, Depends(require("cohort.read"))]
+"""Whoever may open Programme, which leads here."""
 Promoter = Annotated[Principal, Depends(require("models.promote"))]
 Note = Annotated[str, Form(max_length=500)]
 HOME: Final = "/programme/models"
 
 
 @router.get("/programme/models")
-def show_models(page: Page, _reader: Reader, scope: TenantScope, done: str = "") -> HTMLResponse:
+def show_models(page: Page, _reader: Reader, _visitor: Visitor, scope: TenantScope, done: str = "") -> HTMLResponse:
     """Show the champion, the running comparison, the other models, and what changed."""
     return _models_page(page, scope, done=done)
 
@@ -44,13 +47,15 @@ def post_roll_back(page: Page, _promoter: Promoter, scope: TenantScope, model_id
 
 
 @router.get("/programme/models/{model_id}")
-def show_model(page: Page, _reader: Reader, scope: TenantScope, model_id: UUID, done: str = "") -> HTMLResponse:
+def show_model(
+    page: Page, _reader: Reader, _visitor: Visitor, scope: TenantScope, model_id: UUID, done: str = ""
+) -> HTMLResponse:
     """Show a model's card: what it came from, its figures, its gates, its comparison, its history."""
     return _model_page(page, scope, model_id, done=done)
 
 
 @router.get("/programme/models/{model_id}/card.pdf")
-def get_model_card(_reader: Reader, scope: TenantScope, model_id: UUID) -> Response:
+def get_model_card(_reader: Reader, _visitor: Visitor, scope: TenantScope, model_id: UUID) -> Response:
     """Return a model's card as a PDF."""
     with scope.session() as session:
         row = repository.get_model(session, model_id)
@@ -170,6 +175,7 @@ def _shared(scope: Scope) -> dict[str, Any]:
     return {
         "partner": scope.tenant.name,
         "current": "/programme",
+        "navigation_counts": counts_for(scope),
         "sections": sections_of_watch(HOME),
         "may_promote": "models.promote" in scope.principal.permissions,
     }
