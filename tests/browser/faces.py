@@ -216,6 +216,11 @@ FACES: Final = (
     Face("programme-so-far", "GET /programme", DATA, act=_so_far),
     Face("programme-empty", "GET /programme", f"{DATA}@new-partner"),
     Face("programme-not-allowed", "GET /programme", OFFICER),
+    Face("models", "GET /programme/models", DATA),
+    Face("models-manager", "GET /programme/models", MANAGER),
+    Face("models-empty", "GET /programme/models", f"{DATA}@new-partner"),
+    Face("models-not-allowed", "GET /programme/models", OFFICER),
+    Face("model", "GET /programme/models/{model_id}", DATA),
     Face("drift", "GET /programme/drift", DATA),
     Face("drift-empty", "GET /programme/drift", f"{DATA}@new-partner"),
     Face("groups", "GET /programme/groups", DATA),
@@ -347,5 +352,6 @@ WITHOUT_PICTURE: Final = {
     "GET /data/imports/{import_id}/rejections.csv": "a file",
     "GET /reports/files/{report_id}": "a file",
     "GET /follow-up/funnel.csv": "a file",
+    "GET /programme/models/{model_id}/card.pdf": "a file",
 }
 """Addresses that show no page of their own."""

@@ -35,6 +35,7 @@ from tenants.messages.templates import EXAMPLES
 from tenants.quality.models import LinkageCandidate
 from tenants.records.ids import new_uuid
 from tenants.records.models import Facility, Patient
+from tenants.risk.repository import model_of_version
 from tests.browser import people
 from tests.browser.alert_stage import prepare_alerts
 from tests.browser.channels import failing_channel
@@ -140,6 +141,8 @@ class Stage:
             api.post("/v1/people", json={**invited, "roles": ["tracking_officer", "data_officer"]})
         )
         self.things["candidate_id"] = str(_pair(tenant))
+        with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
+            self.things["model_id"] = str(model_of_version(session, None).uuid)
 
     def _prepare_webhooks(self, api: httpx.Client, tenant: TenantRef) -> None:
         """One that works, though nothing is sent, and one that was stopped; both with a name that breaks nowhere."""
