@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from core.cli.output import note
 from core.tenancy import list_tenants
@@ -34,7 +35,7 @@ def run_partner(partner: Partner) -> PartnerRun:
     partner_run.deliver("import_again", partner.delivery)
     as_of = partner.list_day or date.fromisoformat(import_answer["data_date"])
     partner_run.run("indicators", "indicators", partner.slug, "--period", quarter_before(as_of))
-    partner_run.run("train", "train", partner.slug)
+    compare_next(partner_run, partner_run.run("train", "train", partner.slug))
     partner_run.run("score", "score", partner.slug, "--as-of", as_of.isoformat())
     partner_run.run("watch", "model", "watch", partner.slug)
     lists = partner_run.run(
@@ -46,6 +47,18 @@ def run_partner(partner: Partner) -> PartnerRun:
     for guideline in partner.guidelines:
         partner_run.add(guideline)
     return partner_run
+
+
+def compare_next(partner_run: PartnerRun, training: dict[str, Any]) -> None:
+    """Let the first other model that passed its gates score beside the champion, at no effect.
+
+    A demo that runs again has a comparison already, which goes on.
+    """
+    slug = partner_run.partner.slug
+    candidates = [each for each in training["models"] if each["state"] == "candidate"]
+    others = [each["version"] for each in candidates if each["gates"]["passed"]]
+    if others and not partner_run.run("trial", "model", "trial", slug)["trial"]:
+        partner_run.run("compare", "model", "compare", slug, others[0])
 
 
 def quarter_before(day: date) -> str:

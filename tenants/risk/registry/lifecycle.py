@@ -101,6 +101,7 @@ def make_champion(session: TenantSession, row: RiskModel, action: str, note: str
         former.trial = terms.ended(former.trial, "rolled_back" if action == "rolled_back" else "passed")
         session.add(former)
         session.flush()
+    _end_comparison(session, row)
     row.trial = terms.ended(row.trial, "promoted")
     row.state, row.state_changed_at = CHAMPION, now()
     days = tenant_settings.get(session, RiskSettings).canary_days
@@ -109,6 +110,18 @@ def make_champion(session: TenantSession, row: RiskModel, action: str, note: str
     session.add(row)
     session.flush()
     note_event(session, row, action, note, former=None if former is None else former.uuid)
+
+
+def _end_comparison(session: TenantSession, champion: RiskModel) -> None:
+    """End the comparison of another model: the champion that it was compared with no longer serves."""
+    other = session.exec(select(RiskModel).where(col(RiskModel.state).in_(BESIDE))).first()
+    if other is None or other.uuid == champion.uuid:
+        return
+    other.trial = terms.ended(other.trial, "stopped")
+    other.state, other.state_changed_at = "candidate", now()
+    session.add(other)
+    session.flush()
+    note_event(session, other, "trial_ended", "another model became the champion", facts={"result": "stopped"})
 
 
 def approve(session: TenantSession, uuid: UUID, note: str) -> RiskModel:

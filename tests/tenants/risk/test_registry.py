@@ -217,6 +217,16 @@ def test_one_model_at_a_time_is_compared(partner, version):
         trials.start_shadow(session, new_uuid())
 
 
+def test_a_new_champion_ends_the_comparison_with_the_former_one(partner, version):
+    champion, compared, promoted = (small_model(partner, f"{version}-{number}") for number in (1, 2, 3))
+    serve(partner, champion)
+    with opener(partner)() as session:
+        trials.start_shadow(session, compared)
+    lifecycle.promote(partner, opener(partner), promoted)
+    row = row_of(partner, compared)
+    assert (row.state, row.trial["result"]) == ("candidate", "stopped")
+
+
 # On the command line
 
 
