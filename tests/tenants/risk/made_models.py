@@ -71,6 +71,13 @@ def shifted(calibrator, log_odds):
     return calibrator | {"calibrator": calibrator["calibrator"] | {"kind": "logistic", "parameters": parameters}}
 
 
+def signed(tenant, row):
+    """The row, signed as it is now."""
+    with opener(tenant)() as session:
+        artifacts.sign(session, row)
+    return row
+
+
 def _add(tenant, row):
     uuid = row.uuid
     with opener(tenant)() as session:

@@ -16,6 +16,7 @@ from tenants.cohort.timelines import to_date
 from tenants.risk import cards, commands, explain, report, repository, scoring, service, serving, worklist
 from tests.tenants.risk.clinics import END
 from tests.tenants.risk.conftest import opener, predictions
+from tests.tenants.risk.made_models import signed
 
 DAY = to_date(END)
 
@@ -206,7 +207,7 @@ def test_an_earlier_model_of_another_plugin_scores_before_the_naive_rule_does(tr
     other = service.RiskModel(**row.model_dump() | {"uuid": tenant.id, "plugin": "other", "name": "other",
                                                     "version": "other-1", "state": "retired"})  # fmt: skip
     with opener(tenant)() as session:
-        session.add(other)
+        session.add(signed(tenant, other))
     try:
         kinds(additive=Broken(ours, "predict"), other=ours)
         assert scoring.score(tenant, opener(tenant), DAY - timedelta(days=12)).model_version == "other-1"

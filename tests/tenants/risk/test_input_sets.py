@@ -24,6 +24,7 @@ from tenants.risk.input_sets import FEATURE_SET, FeatureSet, columns, select
 from tenants.risk.model_inputs import compute, pending_of
 from tests.tenants.risk.clinics import END, INTERVAL, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
+from tests.tenants.risk.made_models import signed
 
 DAY = to_date(END)
 OTHER = FeatureSpec("distance", "continuous", "km", "Distance to the facility.", "test")
@@ -51,7 +52,7 @@ def test_a_model_stored_before_there_were_sets_loads(trained, preferred):
     preferred.feature_set = preferred.feature_set_version = None
     for feature in preferred.features:
         del feature["version"]
-    assert serving.load(trained[0].ref, preferred).version == preferred.version
+    assert serving.load(trained[0].ref, signed(trained[0].ref, preferred)).version == preferred.version
 
 
 def test_a_feature_that_the_platform_adds_changes_no_score_and_no_reason(trained, monkeypatch):
@@ -107,7 +108,7 @@ def test_a_model_of_fewer_features_in_another_order_scores_and_explains_today(ma
 def test_a_model_of_an_earlier_definition_is_rejected_with_what_to_do(trained, preferred):
     preferred.features[3]["version"] = 7
     with pytest.raises(ModelFailed, match="takes features that this version of the platform does not compute") as error:
-        serving.load(trained[0].ref, preferred)
+        serving.load(trained[0].ref, signed(trained[0].ref, preferred))
     assert f"{FEATURES[3].name} version 7 (the platform computes version 1)" in error.value.detail
     assert error.value.remedy == "train models again"
 
@@ -115,14 +116,14 @@ def test_a_model_of_an_earlier_definition_is_rejected_with_what_to_do(trained, p
 def test_a_model_of_a_feature_that_is_gone_is_rejected(trained, preferred):
     preferred.features[0]["name"] = "distance"
     with pytest.raises(ModelFailed, match=r"distance version 1 \(not computed any more\)"):
-        serving.load(trained[0].ref, preferred)
+        serving.load(trained[0].ref, signed(trained[0].ref, preferred))
 
 
 def test_the_same_version_with_other_categories_is_another_definition(trained, preferred):
     place = NAMES.index("regimen")
     preferred.features[place]["categories"] = preferred.features[place]["categories"][:-1]
     with pytest.raises(ModelFailed, match="regimen"):
-        serving.load(trained[0].ref, preferred)
+        serving.load(trained[0].ref, signed(trained[0].ref, preferred))
 
 
 def test_a_model_of_an_earlier_definition_that_is_still_registered_scores_on_it(trained, preferred, monkeypatch):
@@ -130,7 +131,7 @@ def test_a_model_of_an_earlier_definition_that_is_still_registered_scores_on_it(
     stored = FeatureSpec.from_json({**preferred.features[place], "version": 7})
     preferred.features[place]["version"] = 7
     monkeypatch.setattr(earlier_inputs, "EARLIER", (registered(OTHER), registered(stored, theme="timing")))
-    model = serving.load(trained[0].ref, preferred)
+    model = serving.load(trained[0].ref, signed(trained[0].ref, preferred))
     today = np.random.default_rng(2).integers(0, 30, (20, len(FEATURES))).astype(np.float64)
     X = np.column_stack([today, np.full(20, np.nan), np.full(20, 21.0)])
     assert X.shape[1] == len(columns())

@@ -24,6 +24,7 @@ from tenants.risk.settings import RiskSettings
 from tenants.risk.wording import LEAST
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
+from tests.tenants.risk.made_models import signed
 
 DAY = to_date(END)
 
@@ -257,12 +258,14 @@ def test_a_tampered_model_is_rejected(trained, scored, monkeypatch):
         row = serving.preferred(session)
     content = blobs.get(tenant, row.blob_key)
     row.blob_sha256 = "0" * 64
-    with pytest.raises(ModelFailed, match="cannot be read"):
+    with pytest.raises(ModelFailed, match="was changed after it was signed"):
         serving.load(tenant, row)
+    with pytest.raises(ModelFailed, match="cannot be read"):
+        serving.load(tenant, signed(tenant, row))
     other = blobs.put(tenant, "model.zip", content[:-40] + b"x" * 40)
     row.blob_key, row.blob_sha256 = other.key, other.sha256
     with pytest.raises(ModelFailed, match="failed to be read") as rejected:
-        serving.load(tenant, row)
+        serving.load(tenant, signed(tenant, row))
     assert isinstance(rejected.value.__cause__, ArtifactRejected)
 
 
@@ -270,7 +273,9 @@ def test_a_model_of_fewer_features_than_the_platform_computes_is_loaded(trained)
     with opener(trained[0].ref)() as session:
         row = serving.preferred(session)
     row.features = row.features[:-1]
-    assert serving.load(trained[0].ref, row).columns.places.tolist() == list(range(len(NAMES) - 1))
+    assert serving.load(trained[0].ref, signed(trained[0].ref, row)).columns.places.tolist() == list(
+        range(len(NAMES) - 1)
+    )
 
 
 def test_a_model_whose_plugin_is_gone_is_a_clear_error(trained):
@@ -278,7 +283,7 @@ def test_a_model_whose_plugin_is_gone_is_a_clear_error(trained):
         row = serving.preferred(session)
     row.plugin = "removed"
     with pytest.raises(ModelFailed, match="not installed"):
-        serving.load(trained[0].ref, row)
+        serving.load(trained[0].ref, signed(trained[0].ref, row))
 
 
 def test_evaluation_is_on_what_was_decided_after_training(trained):
