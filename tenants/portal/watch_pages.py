@@ -31,9 +31,9 @@ MOST_CHECKS: Final = 12
 def show_drift(page: Page, principal: Reader, _visitor: Visitor, scope: TenantScope) -> HTMLResponse:
     """Show whether people, records and scores look as they did in the half-year before."""
     with scope.session() as session:
-        found = checks.list_checks(session, "drift", most=MOST_CHECKS)
+        rows = checks.list_checks(session, "drift", most=MOST_CHECKS)
         parity = checks.newest(session, "parity")
-    newest = found[0] if found else None
+    newest = rows[0] if rows else None
     figures = checks.figures_of(newest)
     columns = figures.get("columns", [])
     return page.render(
@@ -55,7 +55,7 @@ def show_drift(page: Page, principal: Reader, _visitor: Visitor, scope: TenantSc
                 "found": shown_number(sum(column["drifted"] for column in check.figures.get("columns", []))),
                 "facilities": shown_number(len({row["facility"] for row in check.figures.get("facilities", [])})),
             }
-            for check in found
+            for check in rows
         ],
         parity=parity,
     )

@@ -92,7 +92,7 @@ def column_rows(columns: Sequence[Mapping[str, Any]], most: int) -> list[dict[st
     ]
 
 
-def facility_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def facility_rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """What moved at single facilities, as rows of a table."""
     return [
         {
@@ -102,7 +102,7 @@ def facility_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "change": shown_share(row["pooled"]) if row["missing"] else shown_number(row["pooled"], 1),
             "people": shown_number(row["people"]),
         }
-        for row in found
+        for row in changes
     ]
 
 

@@ -23,7 +23,7 @@ FEWEST_GROUPS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pooled:
+class PooledFigures:
     """Figures of groups after pooling, one entry a group.
 
     Attributes:
@@ -51,7 +51,7 @@ class Pooled:
         return self.value + Z95 * self.error
 
 
-def pool(figures: npt.ArrayLike, variances: npt.ArrayLike) -> Pooled:
+def pool(figures: npt.ArrayLike, variances: npt.ArrayLike) -> PooledFigures:
     """Pool the figures of groups.
 
     Args:
@@ -67,12 +67,12 @@ def pool(figures: npt.ArrayLike, variances: npt.ArrayLike) -> Pooled:
         raise ValueError(message)
     if y.size < FEWEST_GROUPS:
         mean = float(np.average(y, weights=1 / v)) if y.size else 0.0
-        return Pooled(mean, 0.0, y, np.sqrt(v), (y - mean) / np.sqrt(v))
+        return PooledFigures(mean, 0.0, y, np.sqrt(v), (y - mean) / np.sqrt(v))
     mean, between = _moments(y, v)
     share = between / (between + v)
     spread = 1 / np.sum(1 / (v + between))  # the uncertainty of the mean itself
     error = np.sqrt(share * v + (1 - share) ** 2 * spread)
-    return Pooled(mean, between, mean + share * (y - mean), error, _distances(y, v))
+    return PooledFigures(mean, between, mean + share * (y - mean), error, _distances(y, v))
 
 
 def _moments(y: Floats, v: Floats) -> tuple[float, float]:

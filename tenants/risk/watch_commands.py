@@ -33,7 +33,7 @@ def watch(slug: str, *, as_json: bool) -> None:
     comparison = drift.look(owner, _opener(owner))
     divisions = bias.look(_opener(owner))
     values = parity.look(owner, _opener(owner))
-    found: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "compared": comparison is not None and comparison.enough,
         "features": [] if comparison is None else [column.name for column in comparison.features],
         "records": [] if comparison is None else [column.name for column in comparison.records],
@@ -45,15 +45,15 @@ def watch(slug: str, *, as_json: bool) -> None:
         "parity": None if values is None else values.passed,
     }
     if as_json:
-        print_json(found)
+        print_json(summary)
         return
-    if not found["compared"]:
+    if not summary["compared"]:
         note("there are too few people or records to compare days")
     for name in ("features", "records", "groups"):
-        click.echo(f"{name}: {', '.join(found[name]) or 'nothing found'}")
-    click.echo(f"scores: {'have drifted' if found['scores'] else 'nothing found'}")
-    click.echo(f"facilities that differ: {found['facilities']}")
-    click.echo(f"online and offline values: {_PARITY[found['parity']]}")
+        click.echo(f"{name}: {', '.join(summary[name]) or 'nothing found'}")
+    click.echo(f"scores: {'have drifted' if summary['scores'] else 'nothing found'}")
+    click.echo(f"facilities that differ: {summary['facilities']}")
+    click.echo(f"online and offline values: {_PARITY[summary['parity']]}")
 
 
 _PARITY = {None: "nobody was scored yet", True: "equal", False: "different"}
@@ -128,14 +128,14 @@ def _read_groups(path: Path) -> dict[UUID, str]:
         if not {"patient_id", "group"} <= set(rows.fieldnames or ()):
             message = "the file needs the columns patient_id and group"
             raise click.BadParameter(message, param_hint="--audit")
-        found = {}
+        group_of = {}
         for number, row in enumerate(rows, start=2):
             try:
-                found[UUID(row["patient_id"])] = row["group"]
+                group_of[UUID(row["patient_id"])] = row["group"]
             except ValueError as error:
                 message = f"row {number}: patient_id is no UUID"
                 raise click.BadParameter(message, param_hint="--audit") from error
-    return found
+    return group_of
 
 
 def _rows(division: DivisionFigures) -> list[dict[str, str]]:

@@ -48,7 +48,7 @@ class Rates:
         people, facilities, seeds: the cohorts.
         months: undisturbed months that were looked at each day.
         false_alarms: subject -> alarms that began in them.
-        found: name of a shift -> days until it was found in each cohort; None if not within ``LONGEST``.
+        delays: name of a shift -> days until it was found in each cohort; None if not within ``LONGEST``.
         bias_looks, bias_false: looks at groups in undisturbed cohorts, and how many failed the gate.
         bias_planted, bias_found: looks at groups with planted bias, and how many named it.
     """
@@ -58,7 +58,7 @@ class Rates:
     seeds: list[int]
     months: float = 0.0
     false_alarms: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SUBJECTS, 0))
-    found: dict[str, list[int | None]] = field(default_factory=lambda: {shift.name: [] for shift in SHIFTS})
+    delays: dict[str, list[int | None]] = field(default_factory=lambda: {shift.name: [] for shift in SHIFTS})
     bias_looks: int = 0
     bias_false: int = 0
     bias_planted: int = 0
@@ -93,7 +93,7 @@ def measure_rates(
         for shift in SHIFTS:
             say(f"cohort {seed}: {shift.name}")
             shifted = world.with_shift(cohort, shift, begin, seed)
-            rates.found[shift.name].append(_days_until(shifted, shift.subject, begin))
+            rates.delays[shift.name].append(_days_until(shifted, shift.subject, begin))
     return rates
 
 
@@ -208,10 +208,10 @@ def _month(day: int) -> int:
 
 
 def _date(day: int) -> date:
-    found = to_date(day)
-    if found is None:
+    value = to_date(day)
+    if value is None:
         raise LookupError
-    return found
+    return value
 
 
 def page(rates: Rates, command: str) -> str:
@@ -239,7 +239,7 @@ def page(rates: Rates, command: str) -> str:
         "",
         "| shift | found in | median days | slowest |",
         "|---|---:|---:|---:|",
-        *(_row(shift.about, rates.found[shift.name]) for shift in SHIFTS),
+        *(_row(shift.about, rates.delays[shift.name]) for shift in SHIFTS),
         "",
         "An outcome is known only after the expected contact, 28 days of grace and 7 days of reporting lag, so a",
         "change of outcomes cannot be found sooner.",

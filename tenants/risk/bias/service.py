@@ -39,7 +39,7 @@ WHERE p.uuid = ANY(%s) AND p.known_to IS NULL AND NOT p.voided
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resolved:
+class ResolvedDecisions:
     """Decisions with a known outcome, one row each.
 
     Attributes:
@@ -84,7 +84,7 @@ def look(open_session: SessionOpener, extra: Mapping[UUID, str] | None = None) -
     return [*divisions, *_compare(resolved, {"audit": named})]
 
 
-def read_resolved(session: TenantSession) -> Resolved | None:
+def read_resolved(session: TenantSession) -> ResolvedDecisions | None:
     """Read the decisions of about the last year whose outcome is known; None where there are none of both kinds."""
     rules, complete = cohort_settings(session), complete_days(session)
     decisions = accuracy.read_decisions(session, rules, complete)
@@ -112,10 +112,10 @@ def read_resolved(session: TenantSession) -> Resolved | None:
         "facility": facility,
         "state": np.array([people[uuid][3] for uuid in patients]),
     }
-    return Resolved(patients, day, risk, interrupted, listed, by_capacity, labels)
+    return ResolvedDecisions(patients, day, risk, interrupted, listed, by_capacity, labels)
 
 
-def _compare(resolved: Resolved, labels: Mapping[str, npt.NDArray[np.str_]]) -> list[DivisionFigures]:
+def _compare(resolved: ResolvedDecisions, labels: Mapping[str, npt.NDArray[np.str_]]) -> list[DivisionFigures]:
     numbers = {uuid: number for number, uuid in enumerate(dict.fromkeys(resolved.patients))}
     patient = np.array([numbers[uuid] for uuid in resolved.patients])
     return compare_groups(resolved.risk, resolved.interrupted, patient, resolved.listed, labels)
@@ -135,7 +135,9 @@ def _age_band(birth: date | None, day: int) -> str:
     return AGE_BANDS[int(np.searchsorted(AGE_EDGES, age, side="right"))]
 
 
-def _check(session: TenantSession, as_of: date, resolved: Resolved, divisions: Sequence[DivisionFigures]) -> ModelCheck:
+def _check(
+    session: TenantSession, as_of: date, resolved: ResolvedDecisions, divisions: Sequence[DivisionFigures]
+) -> ModelCheck:
     verdict = gate(divisions)
     figures: dict[str, Any] = {
         "from": (as_of - timedelta(days=DAYS)).isoformat(),

@@ -158,12 +158,12 @@ def compare_days(current: DaySample, earlier: Sequence[DaySample]) -> DriftCompa
     names, kinds = _compared()
     tables = _tables(current, pooled, reference, names, kinds)
     adjusted = holm([p for _index, _usual, p in tables])
-    found = tuple(
+    drifts = tuple(
         _column(name, tables[place], float(adjusted[place]), _of(reference, name, kinds), _of(current, name, kinds))
         for place, name in enumerate(names)
     )
     return DriftComparison(
-        day, days, len(current), enough=True, columns=found, facilities=_facilities(current, reference, names, kinds)
+        day, days, len(current), enough=True, columns=drifts, facilities=_facilities(current, reference, names, kinds)
     )
 
 
@@ -235,7 +235,7 @@ def _facilities(
     places = np.flatnonzero(np.minimum(now_people, before_people) >= FEWEST_OF_FACILITY)
     if places.size < 3:  # noqa: PLR2004 - with fewer there are no others to compare with
         return ()
-    found: list[tuple[int, str, bool, float, float, float]] = []
+    changed: list[tuple[int, str, bool, float, float, float]] = []
     for name in names:
         before, now = _of(reference, name, kinds), _of(current, name, kinds)
         for missing in (False, True):
@@ -247,14 +247,14 @@ def _facilities(
             if usable.size < 3:  # noqa: PLR2004 - as above
                 continue
             result = pool(changes[usable], variances[usable])
-            found += [
+            changed += [
                 (int(places[u]), name, missing, float(changes[u] - result.mean), float(v - result.mean), float(d))
                 for u, v, d in zip(usable, result.value, result.distance, strict=True)
             ]
-    adjusted = holm([_two_sided(distance) for *_rest, distance in found])
+    adjusted = holm([_two_sided(distance) for *_rest, distance in changed])
     return tuple(
         FacilityDrift(facility, int(now_people[facility]), name, missing, difference, pooled, float(p))
-        for (facility, name, missing, difference, pooled, _), p in zip(found, adjusted, strict=True)
+        for (facility, name, missing, difference, pooled, _), p in zip(changed, adjusted, strict=True)
         if p < LEVEL and abs(pooled) >= (LARGE_MISSING if missing else LARGE_DIFFERENCE)
     )
 

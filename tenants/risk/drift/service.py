@@ -101,7 +101,7 @@ def signals_of(comparison: DriftComparison, facilities: Sequence[str]) -> list[d
         facilities: DATIM ids, by index.
     """
     scores = [] if comparison.scores is None else [comparison.scores]
-    places = sorted({facilities[found.facility] for found in comparison.facilities})
+    places = sorted({facilities[change.facility] for change in comparison.facilities})
     named = {
         "features": [column.name for column in comparison.features],
         "records": [column.name for column in comparison.records],
@@ -170,7 +170,7 @@ def _check(
 
 
 def _date(day: int) -> date:
-    found = to_date(day)
-    if found is None:
+    value = to_date(day)
+    if value is None:
         raise LookupError
-    return found
+    return value

@@ -48,8 +48,8 @@ def test_a_shift_changes_what_comes_after_its_day_and_nothing_before(cohort, shi
 def test_the_page_counts_months_alarms_and_delays():
     rates = Rates(3000, 12, [1, 2], months=24.0, bias_looks=12, bias_false=1, bias_planted=12, bias_found=11)
     rates.false_alarms["records"] = 3
-    rates.found["late"] = [4, None]
-    rates.found["supply"] = [1, 3]
+    rates.delays["late"] = [4, None]
+    rates.delays["supply"] = [1, 3]
     text = page(rates, "iit watch-rates")
     assert "| records | 3 | 0.12 |" in text
     assert "| Everybody comes 7 days later than before. | 1 of 2 | 4 | 4 |" in text

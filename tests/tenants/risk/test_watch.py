@@ -64,9 +64,9 @@ def test_undisturbed_records_raise_nothing_and_are_described(partner, published)
     assert {subject: event["ended"] for subject, event in published.items()} == dict.fromkeys(
         ("features", "records", "scores", "facilities"), True
     )
-    found = newest(partner, "drift")
-    assert (found.as_of, found.passed, found.patients) == (to_date(END), True, comparison.people)
-    assert found.figures["earlier_days"][0] == str(to_date(END - 28))
+    check = newest(partner, "drift")
+    assert (check.as_of, check.passed, check.patients) == (to_date(END), True, comparison.people)
+    assert check.figures["earlier_days"][0] == str(to_date(END - 28))
     columns = {column["name"]: column for column in newest(partner, "features").figures["columns"]}
     assert columns["days_supplied"]["known"] == 1
     assert sum(columns["age"]["histogram"]["counts"]) == comparison.people
@@ -93,11 +93,11 @@ def test_groups_are_compared_on_what_became_of_predictions(partner):
     assert list(divisions) == ["sex", "age_band", "facility", "state"]
     assert {group.label for group in divisions["sex"].groups} == {"female", "male"}
     assert len(divisions["facility"].groups) == 6
-    found = newest(partner, "bias")
-    assert found.as_of == DAY
-    assert found.figures["decisions"] == sum(group.decisions for group in divisions["sex"].groups)
-    assert found.figures["listed_by"] == "capacity"
-    assert found.passed
+    check = newest(partner, "bias")
+    assert check.as_of == DAY
+    assert check.figures["decisions"] == sum(group.decisions for group in divisions["sex"].groups)
+    assert check.figures["listed_by"] == "capacity"
+    assert check.passed
 
 
 def test_planted_bias_is_found(partner):
@@ -126,8 +126,8 @@ def test_groups_of_an_audit_are_answered_and_never_stored(partner):
 
 
 def test_online_and_offline_values_are_equal(partner, published, monkeypatch):
-    found = parity.look(partner, opener(partner))
-    assert (found.as_of, found.passed, found.patients) == (DAY, True, parity.PATIENTS)
+    check = parity.look(partner, opener(partner))
+    assert (check.as_of, check.passed, check.patients) == (DAY, True, parity.PATIENTS)
     assert published["parity"]["ended"]
     whole = parity.matrix
 
@@ -135,8 +135,8 @@ def test_online_and_offline_values_are_equal(partner, published, monkeypatch):
         return whole(timelines, *rest) + (len(timelines) == 1)
 
     monkeypatch.setattr(parity, "matrix", other)
-    found = parity.look(partner, opener(partner))
-    assert not found.passed
+    check = parity.look(partner, opener(partner))
+    assert not check.passed
     assert (published["parity"]["ended"], published["parity"]["facts"]["what"]) == (False, "parity")
 
 

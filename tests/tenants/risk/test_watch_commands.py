@@ -30,8 +30,8 @@ def run(*arguments, code=0):
 
 
 def test_the_watch_prints_what_it_found(partner):
-    found = json.loads(run("watch", partner.slug, "--json"))
-    assert found == {
+    summary = json.loads(run("watch", partner.slug, "--json"))
+    assert summary == {
         "compared": True, "features": [], "records": [], "scores": False, "facilities": 0, "groups": [], "parity": True,
     }  # fmt: skip
     assert "online and offline values: equal" in run("watch", partner.slug)

@@ -44,15 +44,15 @@ def test_shares_are_fairlearns():
 
 
 def test_fair_predictions_seldom_fail_the_gate_and_planted_bias_always_does():
-    failed = found = 0
+    failed = named = 0
     for seed in range(40):
         risk, outcome, patient, labels = decisions(seed=seed)
         failed += not gate(compared(risk, outcome, patient, labels))["passed"]
         biased = np.where(labels["sex"] == "male", risk / 2, risk)
         verdict = gate(compared(biased, outcome, patient, labels))
-        found += not verdict["passed"] and "sex male: more interruptions" in verdict["why"]
+        named += not verdict["passed"] and "sex male: more interruptions" in verdict["why"]
     assert failed <= 2
-    assert found == 40
+    assert named == 40
 
 
 def test_bias_against_one_facility_is_found_there():

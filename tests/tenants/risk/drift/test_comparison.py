@@ -81,10 +81,10 @@ def test_what_moves_at_one_facility_is_found_there():
     X = now.X.copy()
     X[there, LATE] += 8
     X[there, REGIMEN] = 0
-    found = compare_days(replace(now, X=X), EARLIER).facilities
-    assert {(f.facility, f.name, f.missing) for f in found} >= {(3, "days_late_last", False), (3, "regimen", True)}
-    assert {f.facility for f in found} == {3}
-    late = next(f for f in found if f.name == "days_late_last")
+    changes = compare_days(replace(now, X=X), EARLIER).facilities
+    assert {(f.facility, f.name, f.missing) for f in changes} >= {(3, "days_late_last", False), (3, "regimen", True)}
+    assert {f.facility for f in changes} == {3}
+    late = next(f for f in changes if f.name == "days_late_last")
     assert 0.5 < late.pooled <= late.difference
 
 
@@ -97,7 +97,7 @@ def test_too_few_people_or_days_are_not_compared():
 def test_the_reference_has_each_person_once():
     first = sample(900)
     both = joined([first, replace(first, day=first.day + 28)])
-    once = one_day_each(both)
-    assert len(once) == len(first)
-    assert np.unique(once.patient).size == len(first)
-    assert 0.4 < (once.day == 900).mean() < 0.6
+    single = one_day_each(both)
+    assert len(single) == len(first)
+    assert np.unique(single.patient).size == len(first)
+    assert 0.4 < (single.day == 900).mean() < 0.6

@@ -59,14 +59,14 @@ def test_contributions_of_the_additive_model_are_those_of_shap(people, model):
 
 
 def test_the_overview_names_what_moves_the_risk(people, model):
-    found = overview(model, people[0])
-    names = [feature["name"] for feature in found["features"]]
+    described = overview(model, people[0])
+    names = [feature["name"] for feature in described["features"]]
     assert set(names[:2]) == {"days_late_last", "sex"}
-    late = found["features"][names.index("days_late_last")]
+    late = described["features"][names.index("days_late_last")]
     middles = [entry["middle"] for entry in late["curve"] if "value" in entry]
     assert middles == sorted(middles)
     assert late["curve"][-1]["missing"]
-    categories = [entry["category"] for entry in found["features"][names.index("sex")]["curve"]]
+    categories = [entry["category"] for entry in described["features"][names.index("sex")]["curve"]]
     assert categories == ["not recorded", "female", "male"]
 
 
