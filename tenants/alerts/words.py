@@ -90,6 +90,9 @@ def _drift(alert: Alert) -> str:
     what = alert.facts.get("what")
     if what == "scores":
         return _("The scores have drifted from those of the half-year before")
+    if what == "ranking":
+        month = shown_month(date.fromisoformat(alert.facts["names"][0]))
+        return _("The scores of {month} rank people far less well than when the model was trained").format(month=month)
     if what in _DRIFTED:
         names = ", ".join(map(str, alert.facts["names"]))
         if alert.count > len(alert.facts["names"]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from sqlmodel import col, delete, select
@@ -22,8 +22,10 @@ from tenants.cohort.load import load_timelines
 from tenants.cohort.repository import complete_days
 from tenants.cohort.service import cohort_settings
 from tenants.cohort.timelines import NO_DAY, day_number, to_date
+from tenants.risk.drift.outcomes import ranking_signal
 from tenants.risk.metrics import evaluate
 from tenants.risk.models import AccuracyMonth
+from tenants.risk.repository import preferred_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,6 +128,9 @@ def measure(tenant: TenantRef, open_session: SessionOpener) -> int:
         if newest is not None:
             _show(tenant, newest)
             publish(session, DRIFT, _drift(newest))
+            ranking = ranking_signal(newest.figures, _held_out(session), newest.month.isoformat())
+            if ranking is not None:
+                publish(session, DRIFT, ranking)
     return len(rows)
 
 
@@ -239,6 +244,13 @@ def _drift(row: AccuracyMonth) -> dict[str, object]:
             "interrupted": round(100 * row.interrupted / row.decisions, 1),
         },
     }
+
+
+def _held_out(session: TenantSession) -> dict[str, Any]:
+    """The figures of the model that scores, on held-out time; none before any was measured."""
+    model = preferred_model(session)
+    figures: dict[str, Any] = {} if model is None else model.metrics.get("held_out", {}).get("metrics", {})
+    return figures
 
 
 def _show(tenant: TenantRef, row: AccuracyMonth) -> None:

@@ -43,3 +43,9 @@ def test_drift_names_the_columns_or_clinics_that_moved(what, language):
     if what != "scores":
         assert "4" in line
         assert "days_late_last, regimen, age, …" in line
+
+
+def test_scores_that_rank_less_well_name_the_month():
+    facts = {"what": "ranking", "names": ["2026-08-01"]}
+    alert = Alert(alert_type="drift", subject="ranking", count=1, facts=facts, severity="medium", created_by="t")
+    assert title_of(alert, "").startswith("The scores of August 2026 rank people far less well")

@@ -129,7 +129,12 @@ def test_a_tenant_without_predictions_has_no_figures(tenant):
 
 def test_predictions_that_no_longer_come_true_are_a_signal_that_ends_when_they_do_again(partner, monkeypatch):
     published = []
-    monkeypatch.setattr(accuracy, "publish", lambda _session, name, event: published.append((name, event)))
+
+    def publish(_session, name, event):
+        if event["subject"] == "predictions":
+            published.append((name, event))
+
+    monkeypatch.setattr(accuracy, "publish", publish)
     (row,) = measured(partner)
     change(partner, "UPDATE predictions SET risk = risk / 8 WHERE as_of = %s", DAY)
     measured(partner)
@@ -140,3 +145,13 @@ def test_predictions_that_no_longer_come_true_are_a_signal_that_ends_when_they_d
     facts = published[1][1]["facts"]
     assert facts["month"] == str(row.month)
     assert facts["predicted"] * 6 < facts["interrupted"] == round(100 * row.interrupted / row.decisions, 1)
+
+
+def test_scores_that_no_longer_rank_people_are_a_signal(partner, monkeypatch):
+    published = []
+    monkeypatch.setattr(accuracy, "publish", lambda _session, _name, event: published.append(event))
+    measured(partner)
+    change(partner, "UPDATE predictions SET risk = 1 - risk WHERE as_of = %s AND risk IS NOT NULL", DAY)
+    measured(partner)
+    change(partner, "UPDATE predictions SET risk = 1 - risk WHERE as_of = %s AND risk IS NOT NULL", DAY)
+    assert [event["ended"] for event in published if event["subject"] == "ranking"] == [True, False]
