@@ -50,12 +50,12 @@ def embed_all(context: JobContext) -> None:
             model = serving.wanted_model(session)
             with session.cursor() as cursor:
                 lock_own(cursor, INDEX_LOCK)
-            found = session.cursor().execute(_LACKING, (model,)).fetchone()
-            if found is None:
+            lacking = session.cursor().execute(_LACKING, (model,)).fetchone()
+            if lacking is None:
                 _keep_only(session, model)
                 context.finish(session, result={"model": model, "documents": done})
                 return
-            document_id, left = found
+            document_id, left = lacking
             texts = indexing.searched_texts(session, document_id)
         context.progress(done, done + left, "embedding documents")
         vectors = indexing.embed_texts(list(texts.values()), model)

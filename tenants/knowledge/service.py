@@ -155,8 +155,8 @@ def forget(session: TenantSession, document_id: UUID, *, source: Origin) -> None
     """
     row = get(session, document_id)
     if row.source_id is not None and row.superseded_at is None:
-        kept = {instance.id for instance in repository.instances(session)} | {repository.SHARED}
-        if row.source_id in kept:
+        active = {instance.id for instance in repository.instances(session)} | {repository.SHARED}
+        if row.source_id in active:
             detail = phrase("the document comes from a source, which would bring it again")
             raise Conflict(detail, remedy=phrase("remove it from its source, or remove the source"))
     versions = repository.versions(session, row.source_id, row.name)
@@ -246,13 +246,16 @@ def _version(session: TenantSession, draft: Draft, newest: KnowledgeDocument | N
 
 
 def _is_same(newest: KnowledgeDocument, draft: Draft, digest: bytes) -> bool:
-    given = (not draft.title or draft.title == newest.title, not draft.language or draft.language == newest.language)
+    facts_match = (
+        not draft.title or draft.title == newest.title,
+        not draft.language or draft.language == newest.language,
+    )
     facts = draft.url == newest.url and draft.valid_from == newest.valid_from
     return (
         newest.digest == digest
         and newest.superseded_at is None
         and newest.state != "unreadable"
-        and all(given)
+        and all(facts_match)
         and facts
     )
 

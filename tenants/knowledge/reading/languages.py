@@ -15,7 +15,7 @@ _SMALL_WORDS: Final = {
     "pt": "o os as e do da dos das um uma é são em no na para que com por ou não ao à se mais deve pelo pela",
 }
 LANGUAGES: Final = tuple(_SMALL_WORDS)
-"""That are told apart, ISO 639."""
+"""ISO 639 codes of the languages that are distinguished."""
 DEFAULT: Final = "en"
 """Of a text without small words, such as a list of names."""
 

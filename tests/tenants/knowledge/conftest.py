@@ -40,6 +40,6 @@ def model(settings_of):
 def library(module_tenant, monkeypatch):
     """An empty library of the module's tenant, whose vectors need no model."""
     monkeypatch.setattr(indexing, "embedder", lambda _: FakeEmbedder())
-    made = Library(module_tenant)
-    made.forget_all()
-    return made
+    empty = Library(module_tenant)
+    empty.forget_all()
+    return empty

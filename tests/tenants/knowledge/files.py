@@ -1,4 +1,4 @@
-"""Small documents of each kind, made in the test."""
+"""Small documents of each kind, written in the test."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def word(*paragraphs, title="Return to care", table=()):
     for paragraph in paragraphs:
         document.add_paragraph(paragraph)
     if table:
-        made = document.add_table(len(table), len(table[0]))
-        for row, cells in zip(made.rows, table, strict=True):
+        written = document.add_table(len(table), len(table[0]))
+        for row, cells in zip(written.rows, table, strict=True):
             for cell, text in zip(row.cells, cells, strict=True):
                 cell.text = text
     content = io.BytesIO()
@@ -53,10 +53,10 @@ def pdf(*pages):
         )
         kids.append(f"{len(objects)} 0 R")
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
-    made, places = b"%PDF-1.4\n", []
+    written, places = b"%PDF-1.4\n", []
     for number, text in enumerate(objects, 1):
-        places.append(len(made))
-        made += f"{number} 0 obj\n{text}\nendobj\n".encode()
+        places.append(len(written))
+        written += f"{number} 0 obj\n{text}\nendobj\n".encode()
     table = "".join(f"{place:010} 00000 n \n" for place in places)
     end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>"
-    return made + f"{end}\nstartxref\n{len(made)}\n%%EOF\n".encode()
+    return written + f"{end}\nstartxref\n{len(written)}\n%%EOF\n".encode()

@@ -57,7 +57,7 @@ class Library:
         with self.session() as session:
             session.cursor().execute("DELETE FROM knowledge_documents")
 
-    def found(self, question, language="en"):
+    def search(self, question, language="en"):
         """The texts that a question finds by its words."""
         with self.session() as session:
             return [each.text for each in find(session, question, scope_of(session, language), method="text")]

@@ -26,24 +26,24 @@ def test_a_document_waits_until_it_is_read_and_is_then_found(library):
     document_id = library.add(OLD)
     waiting = library.row(document_id)
     assert (waiting.state, waiting.title, waiting.language) == ("waiting", "", "")
-    assert library.found("Who calls the patient?") == []
+    assert library.search("Who calls the patient?") == []
 
     drain(library.tenant)
 
     row = library.row(document_id)
     assert (row.state, row.title, row.language, row.passages) == ("searchable", "Return to care", "en", 1)
     assert (row.media_type, row.models) == ("text/markdown", ["e5"])
-    assert library.found("Who calls the patient?") == ["Call the patient after seven days."]
+    assert library.search("Who calls the patient?") == ["Call the patient after seven days."]
 
 
 def test_the_former_version_answers_until_the_next_one_can(library):
     first = library.read(OLD)
     second = library.add(NEW)
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
     drain(library.tenant)
 
-    assert library.found("call patient") == ["Call the patient after three days."]
+    assert library.search("call patient") == ["Call the patient after three days."]
     assert library.row(second).version == 2
     assert library.row(first).superseded_at is not None
 
@@ -52,23 +52,23 @@ def test_a_version_that_cannot_be_read_leaves_the_former_one(library):
     library.read(OLD)
     broken = library.row(library.read(b"\0\1\2"))
     assert (broken.state, broken.failure, broken.version) == ("unreadable", "other_kind", 2)
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
     again = library.row(library.read(b"\0\1\2\3"))
     assert (again.superseded_at, library.row(broken.uuid).superseded_at is None) == (None, False)
     library.read(NEW)
-    assert library.found("call patient") == ["Call the patient after three days."]
+    assert library.search("call patient") == ["Call the patient after three days."]
 
 
 def test_a_version_that_applies_later_supersedes_on_its_first_day(library):
     day = today(library.tenant.time_zone)
     first = library.read(OLD)
     second = library.read(NEW, valid_from=day + timedelta(days=3))
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
     assert library.row(first).valid_until == day + timedelta(days=3)
     assert library.row(second).superseded_at is None
 
     third = library.read(files.markdown("Call the patient after one day."))
-    assert library.found("call patient") == ["Call the patient after one day."]
+    assert library.search("call patient") == ["Call the patient after one day."]
     assert library.row(first).valid_until is None
     assert library.row(third).version == 3
 
@@ -87,7 +87,7 @@ def test_an_earlier_version_that_is_read_later_supersedes_nothing(library):
         service.enqueue_reading(session, first)
     drain(library.tenant)
 
-    assert library.found("call patient") == ["Call the patient after three days."]
+    assert library.search("call patient") == ["Call the patient after three days."]
     assert library.row(first).superseded_at is not None
     assert library.row(second).superseded_at is None
 
@@ -96,19 +96,19 @@ def test_the_same_file_is_no_new_version_and_is_not_read_again(library):
     first = library.read(OLD)
     assert library.read(OLD) == first
     assert library.read(OLD, title="Another title") != first
-    assert library.found("another title") == ["Call the patient after seven days."]
+    assert library.search("another title") == ["Call the patient after seven days."]
 
 
 def test_documents_of_two_names_answer_side_by_side(library):
     library.read(OLD)
     library.read(NEW, "other.md")
-    assert len(library.found("call patient")) == 2
+    assert len(library.search("call patient")) == 2
 
 
 def test_a_question_of_another_tenant_finds_nothing(library, make_tenant):
     library.read(OLD)
     other = type(library)(make_tenant().ref)
-    assert other.found("call patient") == []
+    assert other.search("call patient") == []
     with other.session() as session, pytest.raises(NotFound):
         service.get(session, library.row(library.read(OLD)).uuid)
 
@@ -152,12 +152,12 @@ def test_a_worker_that_dies_in_the_middle_leaves_the_former_version_and_the_next
     drain(library.tenant)
     assert deaths == [document_id]
     assert library.row(document_id).state == "waiting"
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
     with library.session() as session:
         service.enqueue_reading(session, document_id)
     drain(library.tenant)
-    assert library.found("call patient") == ["Call the patient after three days."]
+    assert library.search("call patient") == ["Call the patient after three days."]
     assert library.models() == {"e5": 2}
 
 
@@ -197,7 +197,7 @@ def test_a_forgotten_document_is_gone_with_its_versions_passages_and_files(libra
         service.forget(session, second, source="cli")
     drain(library.tenant)
 
-    assert library.found("call patient") == []
+    assert library.search("call patient") == []
     assert not keys & set(blobs.permanent_keys(library.tenant))
     with library.session() as session:
         assert session.exec(select(KnowledgePassage)).all() == []

@@ -17,7 +17,7 @@ from tenants.knowledge.reading.languages import language_of
 from tenants.knowledge.reading.reasons import REASONS, problem_of, remedy_of
 from tests.tenants.knowledge import files
 
-ENGLISH = "The team calls the patient who has not been seen for three months, and the clinic is told of it."
+ENGLISH = "The team calls the patient who has not been seen for three months, and the clinic hears of it."
 FRENCH = "Le patient qui revient est reçu avec respect, et les médicaments sont donnés le jour même dans la clinique."
 PORTUGUESE = "O paciente que volta é recebido com respeito, e os medicamentos são dados no mesmo dia pela equipa."
 

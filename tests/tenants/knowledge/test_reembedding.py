@@ -37,13 +37,13 @@ def test_a_change_of_the_setting_embeds_every_passage_and_then_switches(library)
     ids = _ids(library)
     _choose(library, "minilm")
     assert _serving(library) == "e5"
-    assert library.found("call patient") == ["Call the patient."]
+    assert library.search("call patient") == ["Call the patient."]
 
     drain(library.tenant)
 
     assert _serving(library) == "minilm"
     assert library.models() == {"minilm": 2}
-    assert library.found("call patient") == ["Call the patient."]
+    assert library.search("call patient") == ["Call the patient."]
     assert _ids(library) == ids
 
 
@@ -71,7 +71,7 @@ def test_half_way_the_former_model_answers_and_a_new_document_gets_both(library,
     library.read(files.markdown("Greet everybody."), "three.md")
     assert library.models() == {"e5": 3, "minilm": 2}
     assert _serving(library) == "e5"
-    assert library.found("greet everybody") == ["Greet everybody."]
+    assert library.search("greet everybody") == ["Greet everybody."]
 
     with library.session() as session:
         reembedding.request_if_needed(session)
@@ -96,7 +96,7 @@ def test_a_document_that_was_being_read_when_the_setting_changed_gets_the_new_mo
 
     assert changed
     assert library.models() == {"minilm": 3}
-    assert library.found("greet everybody") == ["Greet everybody."]
+    assert library.search("greet everybody") == ["Greet everybody."]
 
 
 def test_nothing_is_enqueued_where_every_passage_has_the_wanted_model(library):

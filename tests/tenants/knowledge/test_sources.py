@@ -32,20 +32,20 @@ def folder(library, tmp_path, monkeypatch):
     """The tenant's folder of the server."""
     settings = get_settings().model_copy(update={"import_folders": str(tmp_path)})
     monkeypatch.setattr(folders, "get_settings", lambda: settings)
-    made = tmp_path / library.tenant.slug
-    made.mkdir()
-    return made
+    place = tmp_path / library.tenant.slug
+    place.mkdir()
+    return place
 
 
 @pytest.fixture
 def shared(library, tmp_path, monkeypatch):
     """The folder that the operator shares."""
-    made = tmp_path / "shared"
-    made.mkdir()
-    settings = get_settings().model_copy(update={"knowledge_folder": str(made)})
+    place = tmp_path / "shared"
+    place.mkdir()
+    settings = get_settings().model_copy(update={"knowledge_folder": str(place)})
     for module in (fetching, sources):
         monkeypatch.setattr(module, "get_settings", lambda: settings)
-    return made
+    return place
 
 
 def add(library, plugin, settings):
@@ -94,7 +94,7 @@ def test_the_documents_of_a_folder_are_found_and_unchanged_ones_are_not_read_aga
 
     assert reads == ["call.md"]
     assert (state.searchable, state.waiting, state.problem) == (1, 0, "")
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
 
 def test_a_changed_document_is_a_new_version_and_a_touched_one_is_not(library, folder):
@@ -108,7 +108,7 @@ def test_a_changed_document_is_a_new_version_and_a_touched_one_is_not(library, f
     write(folder, "call.md", files.markdown("Call after one day."))
     fetch(library, source_id)
     assert library.states(source_id) == [("call.md", 1, "searchable", False), ("call.md", 2, "searchable", True)]
-    assert library.found("call") == ["Call after one day."]
+    assert library.search("call") == ["Call after one day."]
 
 
 def test_what_vanished_is_withdrawn_and_what_returns_is_found_again(library, folder):
@@ -118,12 +118,12 @@ def test_what_vanished_is_withdrawn_and_what_returns_is_found_again(library, fol
     fetch(library, source_id)
     path.unlink()
     fetch(library, source_id)
-    assert library.found("call patient") == []
-    assert library.found("weigh child") == ["Weigh the child."]
+    assert library.search("call patient") == []
+    assert library.search("weigh child") == ["Weigh the child."]
 
     write(folder, "call.md", CALL)
     fetch(library, source_id)
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
 
 def test_an_empty_or_missing_folder_withdraws_nothing_and_counts_as_failed(library, folder):
@@ -132,10 +132,10 @@ def test_an_empty_or_missing_folder_withdraws_nothing_and_counts_as_failed(libra
     fetch(library, source_id)
     path.unlink()
     assert fetch(library, source_id).problem == "nothing_listed"
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
     folder.rmdir()
     assert fetch(library, source_id).problem == "not_found"
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
 
 def test_a_file_that_may_still_be_written_waits(library, folder):
@@ -179,7 +179,7 @@ def test_documents_of_a_source_that_was_removed_are_withdrawn_at_night(library, 
     with library.session() as session:
         instances.remove_instance(session, source_id, ANY_VERSION, source="cli")
         sources.enqueue_night(session, now())
-    assert library.found("call patient") == []
+    assert library.search("call patient") == []
 
 
 def test_the_night_fetches_every_source_that_can_be_used(library, folder):
@@ -207,15 +207,15 @@ def test_shared_documents_are_each_tenants_own_copy_until_it_declines_them(libra
     (shared / "en").symlink_to(shared / "fr")
     state = fetch(library, SHARED)
     assert (state.searchable, state.name) == (2, "shared")
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
     other = type(library)(make_tenant().ref)
-    assert other.found("call patient") == []
+    assert other.search("call patient") == []
 
     with library.session() as session:
         amend(session, group("knowledge"), {"shared": False})
     drain(library.tenant)
-    assert library.found("call patient") == []
+    assert library.search("call patient") == []
     with library.session() as session:
         amend(session, group("knowledge"), {"shared": None})
 
@@ -226,7 +226,7 @@ def test_a_shared_folder_that_is_not_there_withdraws_nothing(library, shared):
     path.unlink()
     shared.rmdir()
     fetch(library, SHARED)
-    assert library.found("call patient") == ["Call the patient after seven days."]
+    assert library.search("call patient") == ["Call the patient after seven days."]
 
 
 def test_what_waited_in_an_archive_is_read_where_it_is_restored(library):
