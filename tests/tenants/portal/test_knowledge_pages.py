@@ -14,7 +14,7 @@ from tests.keyed import KeyedClient
 
 GUIDE = (FOLDER / "en" / "returning-to-care.md").read_bytes()
 SCAN = b"%PDF-1.4 of which only the beginning is there"
-ANSWERED = "What do our guidelines say for someone who came back after 4 months?"
+ANSWERED = "When do we take a viral load after the restart of treatment?"
 UNANSWERED = "What does a malaria test cost?"
 
 
