@@ -93,7 +93,7 @@ def measure_rates(
         for shift in SHIFTS:
             say(f"cohort {seed}: {shift.name}")
             shifted = world.with_shift(cohort, shift, begin, seed)
-            rates.delays[shift.name].append(_days_until(shifted, shift.subject, begin))
+            rates.delays[shift.name].append(_days_until(shifted, shift.subjects, begin))
     return rates
 
 
@@ -182,13 +182,13 @@ def _bias(world: World, rates: Rates) -> None:
         rates.bias_found += "sex male" in unfair["why"]
 
 
-def _days_until(world: World, subject: str, begin: int) -> int | None:
-    """Days from a shift until its subject has a signal."""
+def _days_until(world: World, subjects: frozenset[str], begin: int) -> int | None:
+    """Days from a shift until one of its subjects has a signal."""
     for day in range(begin, min(begin + LONGEST, world.end)):
-        if subject == "outcomes":
+        if subjects == {"outcomes"}:
             if day % STEP == 0 and outcomes_off(world, day):
                 return day - begin
-        elif subject in begun(world, day):
+        elif subjects & begun(world, day):
             return day - begin
     return None
 

@@ -45,13 +45,13 @@ class Shift:
     Attributes:
         name: its name.
         about: what happens, in words.
-        subject: the subject of the signal that should find it.
+        subjects: subjects of signals, each of which finds it.
         change: gives the contacts after it, from the contacts, the day and a generator.
     """
 
     name: str
     about: str
-    subject: str
+    subjects: frozenset[str]
     change: Change
 
 
@@ -85,12 +85,20 @@ def _more_interruptions(contacts: Columns, day: int, random: np.random.Generator
     return {name: column[~gone] for name, column in contacts.items()}
 
 
+_FEATURES: Final = frozenset({"features", "records"})
 SHIFTS: Final = (
-    Shift("late", "Everybody comes 7 days later than before.", "features", _later),
-    Shift("supply", "Days of supply are no longer recorded.", "records", _no_supply),
-    Shift("one clinic", "The largest facility no longer records days of supply.", "facilities", _no_supply_at_one),
-    Shift("short supply", "A shortage: everybody gets 30 days of ARVs at most.", "features", _short_supply),
-    Shift("interruptions", "One person in eight stays away for four months.", "outcomes", _more_interruptions),
+    Shift("late", "Everybody comes 7 days later than before.", _FEATURES, _later),
+    Shift("supply", "Days of supply are no longer recorded.", _FEATURES, _no_supply),
+    Shift(
+        "one clinic",
+        "The largest facility no longer records days of supply.",
+        frozenset({"facilities"}),
+        _no_supply_at_one,
+    ),
+    Shift("short supply", "A shortage: everybody gets 30 days of ARVs at most.", _FEATURES, _short_supply),
+    Shift(
+        "interruptions", "One person in eight stays away for four months.", frozenset({"outcomes"}), _more_interruptions
+    ),
 )
 
 

@@ -79,13 +79,13 @@ def test_facts_that_are_no_longer_recorded_are_found_and_end(partner, published)
     since = to_date(END - 27)
     change(partner, "UPDATE contacts SET days_supplied = NULL WHERE contact_date >= %s", since)
     drift.look(partner, opener(partner))
-    assert not published["records"]["ended"]
-    assert published["records"]["value"] >= 1
-    assert "days_supplied" in published["records"]["facts"]["names"]
+    assert not published["features"]["ended"]
+    assert published["features"]["value"] >= 1
+    assert "supply_left" in published["features"]["facts"]["names"]
     assert not newest(partner, "drift").passed
     change(partner, "UPDATE contacts SET days_supplied = 30 WHERE contact_date >= %s", since)
     drift.look(partner, opener(partner))
-    assert published["records"]["ended"]
+    assert published["features"]["ended"]
 
 
 def test_groups_are_compared_on_what_became_of_predictions(partner):

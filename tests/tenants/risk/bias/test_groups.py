@@ -45,14 +45,14 @@ def test_shares_are_fairlearns():
 
 def test_fair_predictions_seldom_fail_the_gate_and_planted_bias_always_does():
     failed = named = 0
-    for seed in range(40):
+    for seed in range(12):
         risk, outcome, patient, labels = decisions(seed=seed)
         failed += not gate(compared(risk, outcome, patient, labels))["passed"]
         biased = np.where(labels["sex"] == "male", risk / 2, risk)
         verdict = gate(compared(biased, outcome, patient, labels))
         named += not verdict["passed"] and "sex male: more interruptions" in verdict["why"]
-    assert failed <= 2
-    assert named == 40
+    assert failed <= 1
+    assert named == 12
 
 
 def test_bias_against_one_facility_is_found_there():
@@ -69,7 +69,7 @@ def test_bias_against_one_facility_is_found_there():
 def test_few_people_prove_nothing_and_fewer_are_hidden():
     risk, outcome, patient, labels = decisions()
     rare = np.where(np.arange(len(risk)) < 2 * FEWEST_PATIENTS - 2, "rare", labels["sex"])
-    few = np.where(np.arange(len(risk)) < 60, "few", labels["sex"])
+    few = np.where(np.arange(len(risk)) < 44, "few", labels["sex"])
     hidden, shown = compared(risk, outcome, patient, {"rare": rare, "few": few, **labels})[:2]
     assert hidden.hidden == FEWEST_PATIENTS - 1
     assert "rare" not in {group.label for group in hidden.groups}
