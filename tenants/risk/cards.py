@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.training import Candidate, Failure, TrainingOutcome
+    from tenants.risk.candidates import Candidate, Failure, TrainingOutcome
 
 INTENDED_USE: Final = (
     "To order a facility's people who are expected at a contact, so that trackers reach those most likely to interrupt "

@@ -98,11 +98,11 @@ def model_of(
     """
     if key is not None:
         with open_session() as session:
-            row = repository.get_model(session, key[0])
-            session.expunge(row)
-        if row.state == "challenger":
+            own = repository.get_model(session, key[0])
+            session.expunge(own)
+        if own.state == "challenger":
             with suppress(ModelFailed):
-                return serving.load_cached(tenant, row)
+                return serving.load_cached(tenant, own)
     with open_session() as session:
         model = serving.cached(session)
         if model is not None:

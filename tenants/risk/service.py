@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from core.telemetry.progress import ProgressCallback
     from plugins.sdk import Artifact, FittedModel, TrainingData
     from tenants.cohort.settings import CohortSettings
-    from tenants.risk.training import Candidate, Failure, TrainingOutcome
+    from tenants.risk.candidates import Candidate, Failure, TrainingOutcome
 SEED = 20
 FIT_SECONDS = 1800.0
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from core.telemetry.progress import LineCallback
     from tenants.demo.watching.worlds import World
-    from tenants.risk.training import Fit
+    from tenants.risk.candidates import Fit
 
 SUBJECTS: Final = ("features", "records", "scores", "facilities", "outcomes")
 STEP: Final = 7

@@ -243,7 +243,8 @@ def look_at_facilities(resolved: Resolved, trial: dict[str, Any]) -> dict[str, A
     places = {uuid: index for index, uuid in enumerate(sorted(set(resolved.facility)))}
     index = np.array([places[uuid] for uuid in resolved.facility], dtype=np.int64)
     counts = np.bincount(index, minlength=len(places)).astype(np.float64)
-    sums = np.bincount(index, weights=resolved.interrupted - resolved.other, minlength=len(places))
+    excess = resolved.interrupted - resolved.other
+    sums = np.bincount(index, weights=excess, minlength=len(places)).astype(np.float64)
     served = np.array([str(uuid) in set(trial["facilities"]) for uuid in places], dtype=np.bool_)
     found = sequential.look(sums, counts, served, float(trial["smallest_effect"]))
     if found is None:
