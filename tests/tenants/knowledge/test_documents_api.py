@@ -78,7 +78,11 @@ def test_a_document_that_cannot_be_read_says_why_and_what_to_do(client, library)
 
 @pytest.mark.parametrize(
     ("content", "fields", "field"),
-    [(b"", {}, "file"), (CALL, {"language": "English"}, "language"), (CALL, {"valid_from": "soon"}, "body.valid_from")],
+    [
+        (b"", {}, "body.file"),
+        (CALL, {"language": "English"}, "body.language"),
+        (CALL, {"valid_from": "soon"}, "body.valid_from"),
+    ],
 )
 def test_an_upload_that_is_not_valid_names_the_field(client, content, fields, field):
     answer = upload(client, content, **fields)
