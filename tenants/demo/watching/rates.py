@@ -46,7 +46,8 @@ class Rates:
 
     Attributes:
         people, facilities, seeds: the cohorts.
-        months: undisturbed months that were looked at each day.
+        every: days between two looks.
+        months: undisturbed months that were looked at.
         false_alarms: subject -> alarms that began in them.
         delays: name of a shift -> days until it was found in each cohort; None if not within ``LONGEST``.
         bias_looks, bias_false: looks at groups in undisturbed cohorts, and how many failed the gate.
@@ -56,6 +57,7 @@ class Rates:
     people: int
     facilities: int
     seeds: list[int]
+    every: int
     months: float = 0.0
     false_alarms: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SUBJECTS, 0))
     delays: dict[str, list[int | None]] = field(default_factory=lambda: {shift.name: [] for shift in SHIFTS})
@@ -70,7 +72,7 @@ class Rates:
 
 
 def measure_rates(
-    *, people: int, facilities: int, seeds: Sequence[int], data_date: date, fit: Fit, say: LineCallback
+    *, people: int, facilities: int, seeds: Sequence[int], every: int, data_date: date, fit: Fit, say: LineCallback
 ) -> Rates:
     """Measure on one cohort for each seed.
 
@@ -78,22 +80,26 @@ def measure_rates(
         people: number of people of each cohort.
         facilities: number of facilities of each.
         seeds: seeds of the cohorts.
+        every: days between two looks; the schedule looks each day.
         data_date: the last day of the data.
         fit: fits the additive model.
         say: receives a note before each step.
     """
-    rates = Rates(people, facilities, list(seeds))
+    rates = Rates(people, facilities, list(seeds), every)
     for seed in seeds:
         say(f"cohort {seed}: training")
         world, cohort = make_world(people=people, facilities=facilities, data_date=data_date, seed=seed, fit=fit)
         say(f"cohort {seed}: a year without disturbance")
         _undisturbed(world, rates)
+        say(f"false alarms so far, in {rates.months:.0f} months: {rates.false_alarms}")
         _bias(world, rates)
+        say(f"gate failed {rates.bias_false} of {rates.bias_looks}; found {rates.bias_found} of {rates.bias_planted}")
         begin = world.end - LONGEST
         for shift in SHIFTS:
             say(f"cohort {seed}: {shift.name}")
             shifted = world.with_shift(cohort, shift, begin, seed)
-            rates.delays[shift.name].append(_days_until(shifted, shift.subjects, begin))
+            rates.delays[shift.name].append(_days_until(shifted, shift.subjects, begin, every))
+            say(f"cohort {seed}: {shift.name}: {rates.delays[shift.name][-1]} days")
     return rates
 
 
@@ -153,9 +159,11 @@ def resolved(
 
 def _undisturbed(world: World, rates: Rates) -> None:
     before: set[str] = set()
-    for day in range(world.end - WATCHED_DAYS, world.end):
+    followed = world.end - WATCHED_DAYS
+    for day in range(world.end - WATCHED_DAYS, world.end, rates.every):
         now = begun(world, day)
-        if day % STEP == 0:
+        if day >= followed:
+            followed = day + STEP
             now |= {"outcomes"} if outcomes_off(world, day) else set()
         else:
             now |= before & {"outcomes"}
@@ -182,11 +190,11 @@ def _bias(world: World, rates: Rates) -> None:
         rates.bias_found += "sex male" in unfair["why"]
 
 
-def _days_until(world: World, subjects: frozenset[str], begin: int) -> int | None:
+def _days_until(world: World, subjects: frozenset[str], begin: int, every: int) -> int | None:
     """Days from a shift until one of its subjects has a signal."""
-    for day in range(begin, min(begin + LONGEST, world.end)):
+    for day in range(begin, min(begin + LONGEST, world.end), STEP if subjects == {"outcomes"} else every):
         if subjects == {"outcomes"}:
-            if day % STEP == 0 and outcomes_off(world, day):
+            if outcomes_off(world, day):
                 return day - begin
         elif subjects & begun(world, day):
             return day - begin
@@ -221,8 +229,8 @@ def page(rates: Rates, command: str) -> str:
         "",
         f"Measured by `{command}`",
         f"on {len(rates.seeds)} simulated cohorts of {rates.people:,} people at {rates.facilities} facilities",
-        "([the simulated cohort](../reference/simulated-cohort.md)), each looked at once a day. The model was trained",
-        "on what was known 600 days before the end of the data.",
+        f"([the simulated cohort](../reference/simulated-cohort.md)), with a look every {rates.every} days.",
+        "The model was trained on what was known 600 days before the end of the data.",
         "",
         "## False alarms",
         "",

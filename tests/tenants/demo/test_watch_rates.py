@@ -46,7 +46,7 @@ def test_a_shift_changes_what_comes_after_its_day_and_nothing_before(cohort, shi
 
 
 def test_the_page_counts_months_alarms_and_delays():
-    rates = Rates(3000, 12, [1, 2], months=24.0, bias_looks=12, bias_false=1, bias_planted=12, bias_found=11)
+    rates = Rates(3000, 12, [1, 2], 1, months=24.0, bias_looks=12, bias_false=1, bias_planted=12, bias_found=11)
     rates.false_alarms["records"] = 3
     rates.delays["late"] = [4, None]
     rates.delays["supply"] = [1, 3]
