@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tenants.cohort.timelines import Timelines
     from tenants.demo.simulate import Cohort
-    from tenants.risk.training import Candidate, Fit
+    from tenants.risk.candidates import Candidate, Fit
 
     Columns = dict[str, npt.NDArray[Any]]
     Change = Callable[[Columns, int, np.random.Generator], Columns]

@@ -1,5 +1,7 @@
 """The pages of models, without a browser: the champion, a comparison, a card as page and PDF, and the acts."""
 
+import re
+
 import pytest
 
 from core.database import platform_session
@@ -28,6 +30,11 @@ def officer(application, partner):
     client = KeyedClient(application)
     client.cookies.set("iit_session", begun.secret)
     return client
+
+
+def post(client, path, form=None):
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/me").text)[1]
+    return client.post(path, data={"csrf_token": token, **(form or {})}, headers={"Origin": "http://testserver"})
 
 
 @pytest.fixture
@@ -59,17 +66,17 @@ def test_the_page_shows_the_champion_and_links_every_card(officer, pair):
 def test_a_model_is_compared_promoted_and_rolled_back_from_its_page(officer, pair, partner):
     version, candidate = pair
     page = f"{HOME}/{candidate}"
-    assert "The comparison begins" in officer.post(f"{page}/compare", data={"kind": "shadow"}).text
+    assert "The comparison begins" in post(officer, f"{page}/compare", {"kind": "shadow"}).text
     assert f"{version}-next scores beside {version}, at no effect." in officer.get(HOME).text
-    assert "The comparison has ended" in officer.post(f"{page}/stop").text
-    promoted = officer.post(f"{page}/promote", data={"note": "reviewed by the team"}).text
+    assert "The comparison has ended" in post(officer, f"{page}/stop").text
+    promoted = post(officer, f"{page}/promote", {"note": "reviewed by the team"}).text
     assert "It scores from the next scoring on." in promoted
     assert "reviewed by the team" in promoted
     assert champion_of(partner).uuid == candidate
-    back = officer.post(f"{page}/roll-back", data={"note": "too many calls"})
+    back = post(officer, f"{page}/roll-back", {"note": "too many calls"})
     assert "The former model serves again" in back.text
     assert champion_of(partner).version == version
-    late = officer.post(f"{page}/roll-back")
+    late = post(officer, f"{page}/roll-back")
     assert late.status_code == 409
     assert "Another model serves meanwhile" in late.text
 
@@ -80,7 +87,7 @@ def test_a_model_that_failed_its_gates_has_no_button_and_no_promotion(officer, p
     shown = officer.get(f"{HOME}/{bad}").text
     assert "no better than the rule" in shown
     assert ">Promote<" not in shown
-    rejected = officer.post(f"{HOME}/{bad}/promote")
+    rejected = post(officer, f"{HOME}/{bad}/promote")
     assert rejected.status_code == 409
     assert "did not pass its gates" in rejected.text
 
@@ -97,8 +104,8 @@ def test_the_card_is_a_page_and_a_pdf(officer, pair):
 
 def test_approvals_and_retirements_are_in_the_history(officer, pair):
     page = f"{HOME}/{pair[1]}"
-    assert "Your approval is recorded." in officer.post(f"{page}/approve", data={"note": "read it"}).text
-    text = officer.post(f"{page}/retire", data={"note": "no longer needed"}).text
+    assert "Your approval is recorded." in post(officer, f"{page}/approve", {"note": "read it"}).text
+    text = post(officer, f"{page}/retire", {"note": "no longer needed"}).text
     assert "The model is retired." in text
     assert "read it" in text
     assert "no longer needed" in text
