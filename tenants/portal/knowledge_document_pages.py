@@ -170,7 +170,7 @@ def _upload_page(page: PageContext, scope: Scope, form: UploadForm, error: Inval
         form=form,
         errors=[] if error is None else _problems(error),
         accepted=ACCEPTED,
-        largest=MOST_BYTES,
+        megabytes=MOST_BYTES >> 20,
         languages=[("", _("Detect")), *((code, language_name(code)) for code in LANGUAGES)],
         **shared(scope, DOCUMENTS),
     )

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tenants.knowledge.retrieval import Found
     from tenants.portal.knowledge_words import Part
 
+COLUMNS_END: Final = "\n| ---"
+"""What follows the column headings of a table, which say nothing alone."""
 MOST_SUGGESTIONS: Final = 3
 MOST_SENTENCES: Final = 4
 """Sentences of an answer that is quoted: more are read in the passages."""
@@ -128,7 +130,12 @@ def _sentences(answer: answers.Answer) -> list[tuple[str, Sequence[int]]]:
     """The written sentences, or those of the passages that answer best."""
     if answer.outcome == "written":
         return [(each.text, each.passages) for each in answer.sentences]
-    return [(words.sentence(text), (quote.number,)) for quote in answer.quotes for text in quote.marked]
+    return [
+        (words.sentence(quote.passage.text[each.start : each.end]), (quote.number,))
+        for quote in answer.quotes
+        for each in quote.sentences
+        if each.marked and not quote.passage.text.startswith(COLUMNS_END, each.end)
+    ]
 
 
 def _source(quote: Quote) -> Source:
