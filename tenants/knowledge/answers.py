@@ -22,7 +22,7 @@ from tenants.knowledge.models import CONFIGURATIONS
 from tenants.knowledge.patient_facts import read_facts, words_of_facts
 from tenants.knowledge.quoting import quotes as quotes_of
 from tenants.knowledge.redaction import looks_personal, redacted
-from tenants.knowledge.refusing import LOOKED_AT, Verdict, judge
+from tenants.knowledge.refusing import Verdict, judge
 from tenants.knowledge.retrieval import find_by
 from tenants.knowledge.serving import scope_of
 from tenants.knowledge.settings_answers import AnswerSettings
@@ -43,6 +43,8 @@ log = telemetry.get_logger(__name__)
 FACTS_NEED: Final = ("patients.read", "cohort.read")
 """Permissions without which a question can be about no patient."""
 _NEAREST: Final = 3
+_LOOKED_AT: Final = 10
+"""Passages among which the nearest one is, though words may put others before it."""
 
 _GENERAL: Final = word_set(
     """guideline guidelines guidance recommend recommended advise situation case patient client person her him
@@ -197,7 +199,7 @@ def _search(caller: Caller, question: Question, prepared: _Prepared) -> tuple[li
         vectors = [embedder(scope.model).question(text).tolist() for text in texts]
     with caller.session(readonly=True) as session:
         per_text = [
-            find_by(session, text, vector, scope, limit=LOOKED_AT) for text, vector in zip(texts, vectors, strict=True)
+            find_by(session, text, vector, scope, limit=max(question.limit, _LOOKED_AT)) for text, vector in zip(texts, vectors, strict=True)
         ]
         at = -1 if is_general(plain) else 0
         return per_text[-1], judge(session, texts[at], scope, per_text[at]), documents

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import today
 from core.database import tenant_session
 from tenants.knowledge.abbreviations import written_out
 from tenants.knowledge.embedding import embedder
-from tenants.knowledge.refusing import LOOKED_AT, Calibration, Evidence, evidence
+from tenants.knowledge.refusing import Calibration, Evidence, evidence
 from tenants.knowledge.retrieval import find_by
 from tenants.knowledge.scope import Scope
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from core.database import TenantRef
 
-ACTOR = "system:calibration"
+ACTOR: Final = "system:calibration"
+_LOOKED_AT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def samples(tenant: TenantRef, cases: Iterable[CalibrationCase], model: str) -> 
         vector = chosen.question(question).tolist()
         scope = Scope(model, today(tenant.time_zone), case.language, [case.language])
         with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-            found = find_by(session, question, vector, scope, limit=LOOKED_AT)
+            found = find_by(session, question, vector, scope, limit=_LOOKED_AT)
             sections = [each.section.rpartition(" > ")[2] for each in found]
             rank = sections.index(case.section) + 1 if case.section in sections else None
             collected.append(Sample(evidence(session, question, scope, found), case.section is not None, rank))
@@ -85,6 +86,7 @@ def fit(chosen: Sequence[Sample]) -> Calibration:
 
     rows = np.array([sample.evidence.row for sample in chosen])
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    spread[spread == 0] = 1.0  # of one language alone
     model = LogisticRegression(class_weight="balanced")
     model.fit((rows - mean) / spread, [sample.has_answer for sample in chosen])
     weights = model.coef_[0] / spread

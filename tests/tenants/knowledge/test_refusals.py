@@ -43,5 +43,5 @@ def test_more_evidence_is_never_less_probable():
     for calibration in CALIBRATIONS.values():
         assert min(calibration.weights) >= 0
     calibration = Calibration(0.0, (1.0, 1.0, 1.0), 0.5)
-    assert calibration.probability(Evidence(1e6, 0.0, 0.0)) == 1.0
-    assert calibration.probability(Evidence(0.0, 0.0, 0.0)) == 0.5
+    assert calibration.probability(Evidence(1e6, 0.0, english=True)) == 1.0
+    assert calibration.probability(Evidence(0.0, 0.0, english=False)) == 0.5
