@@ -199,7 +199,8 @@ def _search(caller: Caller, question: Question, prepared: _Prepared) -> tuple[li
         vectors = [embedder(scope.model).question(text).tolist() for text in texts]
     with caller.session(readonly=True) as session:
         per_text = [
-            find_by(session, text, vector, scope, limit=max(question.limit, _LOOKED_AT)) for text, vector in zip(texts, vectors, strict=True)
+            find_by(session, text, vector, scope, limit=max(question.limit, _LOOKED_AT))
+            for text, vector in zip(texts, vectors, strict=True)
         ]
         at = -1 if is_general(plain) else 0
         return per_text[-1], judge(session, texts[at], scope, per_text[at]), documents

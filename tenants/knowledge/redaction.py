@@ -31,7 +31,7 @@ _FORMS: Final = (
     ("address", re.compile(r"\bhttps?://\S+|\bwww\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)),
     ("identifier", re.compile(r"\b[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b", re.IGNORECASE)),
     ("date", re.compile(r"\b(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}-\d{1,2}-\d{1,2})\b")),
-    ("phone", re.compile(r"(?<![\w,.])(?:\+|\(|\d)[\d ().-]{5,}\d(?![\w,])")),
+    ("phone", re.compile(r"(?<![\w,.])(?:\+|\(|\d)[\d ().-]{5,}\d(?!\w|,\d)")),
 )
 _PHONE_DIGITS: Final = 7
 """Fewest digits of a phone. A count such as 250 000 has fewer."""

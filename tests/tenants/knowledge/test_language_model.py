@@ -83,7 +83,7 @@ def test_a_model_that_fails_falls_back_to_quotes(partner, model, status):
 
 def test_a_question_that_the_guidelines_do_not_answer_never_leaves(partner, model):
     model.says = f"{SAYS} [1]"
-    assert partner.ask("What does a malaria test cost?")["outcome"] == "none"
+    assert partner.ask("How do I reset my password?")["outcome"] == "none"
     assert model.prompts == []
 
 
@@ -115,7 +115,7 @@ def test_the_policy_names_where_questions_may_go(policy, host, reason):
 def test_no_personal_value_is_in_a_prompt_a_log_or_a_row(partner, model):
     personal = {
         "given_name": "Oluwaseun", "family_name": "Adebayor", "phone": "08037776655", "hospital_number": "OL-445566",
-        "birth_date": "2008-07-06",
+        "birthdate": "2008-07-06",
     }  # fmt: skip
     patient = partner.patient(away=127, viral_load=43210, **personal)
     model.says = citing
