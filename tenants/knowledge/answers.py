@@ -21,7 +21,7 @@ from tenants.knowledge.language_model import LanguageModelFailed
 from tenants.knowledge.models import CONFIGURATIONS
 from tenants.knowledge.patient_facts import read_facts, words_of_facts
 from tenants.knowledge.quoting import quotes as quotes_of
-from tenants.knowledge.redaction import looks_personal, redacted
+from tenants.knowledge.redaction import looks_personal, redacted, without_marks
 from tenants.knowledge.refusing import Verdict, judge
 from tenants.knowledge.retrieval import find_by
 from tenants.knowledge.serving import scope_of
@@ -138,7 +138,8 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
     found, verdict, documents = _search(caller, question, prepared)
     chosen = found[: question.limit] if verdict.answered else []
     with ai_tracing.embeddings(prepared.scope.model):
-        quotes = quotes_of(written_out(question.text, prepared.language), chosen, prepared.scope.model)
+        asked = written_out(without_marks(prepared.redacted), prepared.language)
+        quotes = quotes_of(asked, chosen, prepared.scope.model)
     outcome: Outcome = "quoted" if verdict.answered else "none"
     with caller.session() as session:
         stored = questions.store(
@@ -188,7 +189,7 @@ def _prepare(caller: Caller, question: Question) -> _Prepared:
 
 def _search(caller: Caller, question: Question, prepared: _Prepared) -> tuple[list[Found], Verdict, int]:
     """Search with the question alone, which decides whether it is answered; and with the facts, for the order."""
-    scope, plain = prepared.scope, question.text
+    scope, plain = prepared.scope, without_marks(prepared.redacted)
     with caller.session(readonly=True) as session:
         documents = _documents(session, scope)
     if not documents:
@@ -211,7 +212,7 @@ def _documents(session: TenantSession, scope: Scope) -> int:
     row = (
         session.cursor()
         .execute(
-            f"SELECT count(DISTINCT p.document_uuid) FROM data_passages p WHERE {scope.condition}",  # noqa: S608 - bound values
+            "SELECT count(DISTINCT p.document_uuid) FROM data_passages p WHERE " + scope.condition,  # noqa: S608
             scope.values,
         )
         .fetchone()

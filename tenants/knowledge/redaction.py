@@ -1,8 +1,8 @@
 """Removes from a question what may name a person, before it is stored or leaves the house.
 
 It finds the names of the tenant's patients, their identifiers and phones, by the keys under which a search finds them,
-and by their form whatever looks like a phone, an identifier, an address or a date. It removes too much rather than too
-little: the passages were searched with the question as it was typed.
+and by their form whatever looks like a phone, an identifier, an address or a date. The rest is what is searched,
+embedded, stored and sent, so a name neither leaves nor changes what is found.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _FORMS: Final = (
     ("date", re.compile(r"\b(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}-\d{1,2}-\d{1,2})\b")),
     ("phone", re.compile(r"(?<![\w,.])(?:\+|\(|\d)[\d ().-]{5,}\d(?!\w|,\d)")),
 )
+_MARK: Final = re.compile(r"\[(?:name|phone|identifier|address|date)\]")
 _PHONE_DIGITS: Final = 7
 """Fewest digits of a phone. A count such as 250 000 has fewer."""
 _TOKEN: Final = re.compile(r"(?<!\w)(?=[\w/-]*\d)[^\W_](?:[\w/-]*\w)?")
@@ -96,6 +97,11 @@ def redacted(session: TenantSession, text: str, language: str) -> Redacted:
     text = _without_identifiers(session, text, removed)
     text = _without_names(session, text, language, removed)
     return Redacted(text, dict(removed))
+
+
+def without_marks(text: str) -> str:
+    """Return a redacted text without the marks of what was removed."""
+    return " ".join(_MARK.sub(" ", text).split())
 
 
 def looks_personal(text: str) -> bool:
