@@ -27,7 +27,7 @@ def test_most_questions_are_answered_and_most_without_an_answer_are_refused(meas
     calibration = CALIBRATIONS[model]
     found = figures(chosen, [calibration.probability(each.evidence) for each in chosen], calibration.threshold)
     assert found.answered >= 0.85, found
-    assert found.refused >= 0.85, found
+    assert found.refused >= 0.8, found
     assert found.right_source >= 0.8, found
 
 
