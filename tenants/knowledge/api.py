@@ -34,7 +34,7 @@ State = Annotated[
 @router.post(
     "/documents",
     operation_id="create_knowledge_document",
-    summary="Upload a document",
+    summary="Add a document, or its next version",
     status_code=202,
     max_body_size=upload_limit(),
 )
@@ -101,7 +101,13 @@ def list_knowledge_passages(_: KnowledgeRead, db: TenantDb, document_id: UUID) -
     operation_id="download_knowledge_document",
     summary="Download the file of a document",
     response_class=StreamedResponse,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}, **responses(NotFound)},
+    responses={
+        200: {
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "The file.",
+        },
+        **responses(NotFound),
+    },
 )
 def download_knowledge_document(_: KnowledgeRead, scope: TenantScope, document_id: UUID) -> StreamedResponse:
     """Return the file as it was uploaded or fetched."""

@@ -16,7 +16,7 @@ from tenants.knowledge.reading.reasons import problem_of, remedy_of
 from tenants.knowledge.sources import SourceState
 
 _DOCUMENT: dict[str, Any] = {
-    "id": "0197a5f0-0000-7000-8000-000000000002",
+    "id": "0197a5f0-7b2e-7c41-9d05-2f6a8e3b1c70",
     "source_id": None,
     "name": "hiv-guidelines.pdf",
     "version": 2,
@@ -34,7 +34,27 @@ _DOCUMENT: dict[str, Any] = {
     "superseded_at": None,
     "searchable_at": "2026-11-30T09:12:44Z",
     "created_at": "2026-11-30T09:12:01Z",
-    "created_by": "user:0197a5f0-0000-7000-8000-000000000003",
+    "created_by": "user:0197a5f0-52aa-7f10-8e6b-91c4d7a05e38",
+}
+_PASSAGE: dict[str, Any] = {
+    "number": 12,
+    "section": "Return to care > After 3 months",
+    "page": 31,
+    "text": "Measure the viral load three months after the return.",
+}
+_SOURCE: dict[str, Any] = {
+    "id": "0197a5f0-6c1d-7e2b-9a40-3f5d8b21c604",
+    "name": "Ministry",
+    "plugin": "https",
+    "state": "ready",
+    "searchable": 8,
+    "waiting": 0,
+    "unreadable": 1,
+    "last_added_at": "2026-11-29T00:00:41Z",
+    "last_success_at": "2026-11-30T00:00:12Z",
+    "last_failure_at": None,
+    "problem": "",
+    "remedy": "",
 }
 
 
@@ -79,6 +99,8 @@ class KnowledgeDocumentOut(BaseModel):
 class KnowledgePassageOut(BaseModel):
     """A passage of a document, as it is searched and quoted."""
 
+    model_config = ConfigDict(json_schema_extra={"example": _PASSAGE})
+
     number: int = Field(description="Its place in the document, from 1.")
     section: str = Field(description="The headings above it, in one line.", examples=["Return > After 3 months"])
     page: int | None = Field(description="The page on which it begins; null where the document has no pages.")
@@ -92,6 +114,8 @@ class KnowledgePassageOut(BaseModel):
 
 class KnowledgeSourceOut(BaseModel):
     """A source of documents: a plugin's instance, or the documents that the operator shares."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _SOURCE})
 
     id: UUID = Field(description="Of the source; the same as of the instance under `/v1/plugin-instances`.")
     name: str = Field(description="Its name; `shared`: what the operator shares with all partners.")
