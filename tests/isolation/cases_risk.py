@@ -160,7 +160,7 @@ def roll_back_model(world: World) -> Call:
     from tenants.risk.registry import lifecycle
 
     lifecycle.promote(world.tenant, world.session, UUID(_candidate(world)))
-    return Call(json={}, rejected=409)
+    return Call(json={"note": "reviewed"}, rejected=409)
 
 
 @case("POST", "/v1/risk/models/{model_id}/promotion", kind="item")
@@ -170,12 +170,12 @@ def promote_model(world: World) -> Call:
 
 @case("POST", "/v1/risk/models/{model_id}/approval", kind="item")
 def approve_model(world: World) -> Call:
-    return Call(path={"model_id": _candidate(world)}, json={})
+    return Call(path={"model_id": _candidate(world)}, json={"note": "reviewed"})
 
 
 @case("POST", "/v1/risk/models/{model_id}/retirement", kind="item")
 def retire_model(world: World) -> Call:
-    return Call(path={"model_id": _candidate(world)}, json={})
+    return Call(path={"model_id": _candidate(world)}, json={"note": "reviewed"})
 
 
 @case("PUT", "/v1/risk/models/{model_id}/trial", kind="item")
