@@ -336,4 +336,4 @@ def _has_both_outcomes(data: Dataset, mask: Mask) -> bool:
     return min(positives, int(mask.sum()) - positives) >= fewest
 
 
-__all__ = ["PRIMARY", "SEED", "Candidate", "TrainingOutcome", "too_young", "train", "training_data"]
+__all__ = ["PRIMARY", "SEED", "Candidate", "Fit", "TrainingOutcome", "too_young", "train", "training_data"]
