@@ -31,7 +31,7 @@ TOGETHER: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class PassageVectors:
     """The passages of a document with their vectors, a row each."""
 
     passages: Sequence[Passage]
@@ -39,9 +39,9 @@ class Embedded:
     model: str
 
 
-def embed(title: str, passages: Sequence[Passage], model: str) -> Embedded:
+def embed(title: str, passages: Sequence[Passage], model: str) -> PassageVectors:
     """Return passages with their vectors. No transaction may be open: a thick guideline takes minutes."""
-    return Embedded(passages, embed_texts([passage.searched(title) for passage in passages], model), model)
+    return PassageVectors(passages, embed_texts([passage.searched(title) for passage in passages], model), model)
 
 
 def embed_texts(texts: Sequence[str], model: str) -> npt.NDArray[np.float32]:
@@ -53,7 +53,7 @@ def embed_texts(texts: Sequence[str], model: str) -> npt.NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
 
 
-def store(session: TenantSession, document: KnowledgeDocument, embedded: Embedded) -> None:
+def store(session: TenantSession, document: KnowledgeDocument, embedded: PassageVectors) -> None:
     """Write the passages of a document by one model, in place of those that are there by that model."""
     document.models = sorted({*document.models, embedded.model})
     session.add(document)

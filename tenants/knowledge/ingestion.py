@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.database import TenantSession
     from core.jobs import JobContext, JobEnd
-    from tenants.knowledge.indexing import Embedded
+    from tenants.knowledge.indexing import PassageVectors
     from tenants.knowledge.models import KnowledgeDocument
     from tenants.knowledge.reading.documents import Reading
     from tenants.knowledge.reading.reasons import Reason
@@ -60,7 +60,7 @@ def ingest(context: JobContext, document_id: UUID) -> None:
     title = task.title or reading.title or _title_of(task.name)
     passages = cut(reading.blocks)
     context.progress(0, len(passages), "embedding passages")
-    embedded: dict[str, Embedded] = {}
+    embedded: dict[str, PassageVectors] = {}
     missing = task.models
     while missing:
         embedded |= {model: indexing.embed(title, passages, model) for model in missing}
@@ -111,7 +111,7 @@ def _content(context: JobContext, task: _Task) -> bytes:
 
 
 def _finish(
-    session: TenantSession, document_id: UUID, title: str, reading: Reading, embedded: Mapping[str, Embedded]
+    session: TenantSession, document_id: UUID, title: str, reading: Reading, embedded: Mapping[str, PassageVectors]
 ) -> Sequence[str]:
     """Store the passages of a document, and supersede its earlier versions at the same moment.
 
