@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from tenants.knowledge.indexing import Embedded
+from tenants.knowledge.indexing import PassageVectors
 from tenants.knowledge.models_questions import KnowledgeQuestion
 from tenants.knowledge.passages import Passage
 from tests.isolation.routes import Call, World, case
@@ -18,7 +18,7 @@ def _call(world: World) -> Call:
     word = uuid4().hex.translate(LETTERS)
     vectors = np.full((1, 384), 384**-0.5, dtype=np.float32)
     passage = Passage(1, ("Refills",), f"Give a refill of {word} for the usual number of months.", None)
-    document = add_document(world.tenant, word, "Refills", Embedded([passage], vectors, "e5"))
+    document = add_document(world.tenant, word, "Refills", PassageVectors([passage], vectors, "e5"))
     return Call(json={"question": f"How long may a refill of {word} be?", "language": "en"}, marks=[document])
 
 

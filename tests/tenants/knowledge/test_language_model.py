@@ -193,7 +193,9 @@ HIDDEN = (
 def test_an_order_that_is_not_recognised_reaches_no_more_than_its_own_passage(partner, model, order):
     vectors = np.full((1, 384), 384**-0.5, dtype=np.float32)
     passage = Passage(1, ("Gap of more than 3 months",), f"{QUESTION} {order}", None)
-    document = add_document(partner.tenant, "hidden", "Returning to care", indexing.Embedded([passage], vectors, "e5"))
+    document = add_document(
+        partner.tenant, "hidden", "Returning to care", indexing.PassageVectors([passage], vectors, "e5")
+    )
     claim = order.rpartition(": ")[2] if "is:" in order else order.partition("that ")[2]
 
     def cites_another(prompt):
