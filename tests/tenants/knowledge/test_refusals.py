@@ -15,11 +15,12 @@ LANGUAGES = {"e5": ("en", "fr"), "minilm": ("en",)}
 
 
 @pytest.fixture(scope="module", params=sorted(LANGUAGES))
-def measured(request, module_tenant):
+def measured(request, make_tenant):
     """A model, and the evidence of the questions in its languages."""
-    add_guidelines(module_tenant, request.param)
+    tenant = make_tenant().ref
+    add_guidelines(tenant, request.param)
     cases = [case for case in CASES if case.language in LANGUAGES[request.param]]
-    return request.param, samples(module_tenant, cases, request.param)
+    return request.param, samples(tenant, cases, request.param)
 
 
 def test_most_questions_are_answered_and_most_without_an_answer_are_refused(measured):
