@@ -199,12 +199,12 @@ def _wrong(field: str, problem: str, remedy: str) -> Invalid:
     return Invalid(problem, remedy=remedy, errors=[FieldError(field, problem, remedy)])
 
 
-def shared(scope: Scope, here: str) -> dict[str, Any]:
+def shared(scope: Scope, current: str) -> dict[str, Any]:
     """What every page of the data team shows: the ways between them, and the words."""
     return {
         "partner": scope.tenant.name,
         "current": HOME,
-        "ways": words.ways(here),
+        "ways": words.ways(current),
         "words": words,
         "language_name": language_name,
         "zone": ZoneInfo(scope.tenant.time_zone),

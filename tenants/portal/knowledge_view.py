@@ -203,7 +203,7 @@ def version_in_use(session: TenantSession, row: KnowledgeDocument) -> UUID | Non
 
 def sections(session: TenantSession, document_id: UUID) -> list[Section]:
     """Return the passages of a document in their order."""
-    found: list[Section] = []
+    listed: list[Section] = []
     above: list[str] = []
     for passage in repository.passages(session, document_id):
         headings = passage.section.split(" > ") if passage.section else []
@@ -213,6 +213,6 @@ def sections(session: TenantSession, document_id: UUID) -> list[Section]:
         )
         # The first heading is the document's title, which the page has above all.
         new = [(level, text) for level, text in enumerate(headings) if level >= max(same, 1)]
-        found.append(Section(passage.number, new, passage.page, words.parts(passage.text)))
+        listed.append(Section(passage.number, new, passage.page, words.parts(passage.text)))
         above = headings
-    return found
+    return listed

@@ -78,9 +78,9 @@ def done(code: str) -> str:
     return _(DONE[code]) if code in DONE else ""
 
 
-def ways(here: str) -> list[tuple[str, str, bool]]:
-    """Return the ways between the pages of the data team: address, text, and whether it is ``here``."""
-    return [(address, _(text), address == here) for address, text in _WAYS.items()]
+def ways(current: str) -> list[tuple[str, str, bool]]:
+    """Return the ways between the pages of the data team: address, text, and whether it is ``current``."""
+    return [(address, _(text), address == current) for address, text in _WAYS.items()]
 
 
 def state_of(document: KnowledgeDocument, *, older: bool) -> tuple[str, str]:
@@ -209,7 +209,7 @@ def parts(text: str, marks: Sequence[tuple[int, int]] = ()) -> list[Part]:
     >>> parts("Rest. Call the person. Then wait.", [(6, 22)])[0].lines
     [[('Rest. ', False), ('Call the person.', True), (' Then wait.', False)]]
     """
-    found: list[Part] = []
+    blocks: list[Part] = []
     start = 0
     lines: list[tuple[str, int]] = []
     for line in text.split("\n"):
@@ -218,12 +218,12 @@ def parts(text: str, marks: Sequence[tuple[int, int]] = ()) -> list[Part]:
     for kind, group in groupby(lines, key=lambda each: _kind(each[0])):
         block = [(line, at) for line, at in group if line.strip()]
         if kind == "table":
-            found.append(_table(block, marks))
+            blocks.append(_table(block, marks))
         elif kind == "list":
-            found.append(Part("list", [_pieces(line[2:], at + 2, marks) for line, at in block]))
+            blocks.append(Part("list", [_pieces(line[2:], at + 2, marks) for line, at in block]))
         else:
-            found += [Part("text", [_pieces(line, at, marks)]) for line, at in block]
-    return found
+            blocks += [Part("text", [_pieces(line, at, marks)]) for line, at in block]
+    return blocks
 
 
 def _kind(line: str) -> Literal["text", "list", "table"]:
