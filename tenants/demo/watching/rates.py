@@ -98,7 +98,7 @@ def measure_rates(
         for shift in SHIFTS:
             say(f"cohort {seed}: {shift.name}")
             shifted = world.with_shift(cohort, shift, begin, seed)
-            rates.delays[shift.name].append(_days_until(shifted, shift.subjects, begin, every))
+            rates.delays[shift.name].append(_days_until(shifted, world, shift.subjects, begin, every))
             say(f"cohort {seed}: {shift.name}: {rates.delays[shift.name][-1]} days")
     return rates
 
@@ -190,13 +190,13 @@ def _bias(world: World, rates: Rates) -> None:
         rates.bias_found += "sex male" in unfair["why"]
 
 
-def _days_until(world: World, subjects: frozenset[str], begin: int, every: int) -> int | None:
-    """Days from a shift until one of its subjects has a signal."""
+def _days_until(world: World, undisturbed: World, subjects: frozenset[str], begin: int, every: int) -> int | None:
+    """Days from a shift until one of its subjects has a signal that it would not have without the shift."""
     for day in range(begin, min(begin + LONGEST, world.end), STEP if subjects == {"outcomes"} else every):
         if subjects == {"outcomes"}:
-            if outcomes_off(world, day):
+            if outcomes_off(world, day) and not outcomes_off(undisturbed, day):
                 return day - begin
-        elif subjects & begun(world, day):
+        elif subjects & (begun(world, day) - begun(undisturbed, day)):
             return day - begin
     return None
 
