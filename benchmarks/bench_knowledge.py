@@ -124,15 +124,15 @@ def _missed(tenant: TenantRef, size: int, questions: Vectors) -> Ratio:
     """The share of the ten nearest that HNSW misses, over one in twenty."""
     from core.database import tenant_session
 
-    found = 0
+    hits = 0
     for question in questions:
         with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
             session.set_local(**{"hnsw.ef_search": "100"})
             quick = _nearest(session, question)
         with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
             session.set_local(enable_indexscan="off")
-            found += len(set(quick) & set(_nearest(session, question)))
-    missed = 1 - found / (NEAREST * len(questions))
+            hits += len(set(quick) & set(_nearest(session, question)))
+    missed = 1 - hits / (NEAREST * len(questions))
     return Ratio(f"nearest missed of {size:,}, over one in twenty", missed, 0.05, unit="", target=1.0)
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OPERATIONS = "migrations.operations"
-_SEEN = {"__future__", "collections.abc", "datetime", "re", "textwrap", "typing", "uuid"}
+_SEEN = {"__future__", "collections.abc", "datetime", "pgvector.sqlalchemy", "re", "textwrap", "typing", "uuid"}
 """Modules that change nothing in a database."""
 _PASSED_ON = {"bindparams", "columns", "execution_options"}
 """Methods of a clause that leave its text unchanged."""

@@ -8,6 +8,7 @@ from core.database.absent import DatabaseNotMigrated, DatabaseUnavailable, Tenan
 from core.database.bases import NodeBase, PlatformBase, TenantBase
 from core.database.committed import after_commit
 from core.database.engines import DEFAULT_DATABASE, DatabaseUnknown, databases, dispose, owner_engine
+from core.database.library_sessions import library_session
 from core.database.locks import lock_installation, lock_own, try_lock_installation, try_lock_own
 from core.database.opening import SessionOpener
 from core.database.pools import PoolState, pool_states
@@ -53,6 +54,7 @@ __all__ = [
     "databases",
     "dispose",
     "execute_prepared",
+    "library_session",
     "lock_installation",
     "lock_own",
     "look_up",

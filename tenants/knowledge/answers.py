@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from core.database import TenantSession
-    from tenants.knowledge.grounding import Cited
+    from tenants.knowledge.grounding import CitedSentence
     from tenants.knowledge.questions import Outcome
     from tenants.knowledge.quoting import Quote
-    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.retrieval import Hit
     from tenants.knowledge.scope import Scope
 
 log = telemetry.get_logger(__name__)
@@ -98,16 +98,16 @@ class Answer:
     outcome: Outcome
     probability: float
     quotes: Sequence[Quote]
-    sentences: Sequence[Cited] = ()
+    sentences: Sequence[CitedSentence] = ()
     fallback: str | None = None
     facts: Sequence[str] = ()
-    nearest: Sequence[Found] = ()
+    nearest: Sequence[Hit] = ()
     documents: int = 0
     is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Preparation:
     """What is known of a question before it is searched."""
 
     language: str
@@ -135,8 +135,8 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
         NotFound, Forbidden: as ``ask``, before the first answer.
     """
     prepared = _prepare(caller, question)
-    found, verdict, documents = _search(caller, question, prepared)
-    chosen = found[: question.limit] if verdict.answered else []
+    passages, verdict, documents = _search(caller, question, prepared)
+    chosen = passages[: question.limit] if verdict.answered else []
     with ai_tracing.embeddings(prepared.scope.model):
         asked = written_out(without_marks(prepared.redacted), prepared.language)
         quotes = quotes_of(asked, chosen, prepared.scope.model)
@@ -150,7 +150,7 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
             outcome=outcome,
             probability=verdict.probability,
             model=prepared.scope.model,
-            passages=found[: question.limit],
+            passages=passages[: question.limit],
         )
     may_write = verdict.answered and prepared.policy.style == "written"
     answer = Answer(
@@ -160,7 +160,7 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
         probability=verdict.probability,
         quotes=quotes,
         facts=prepared.facts,
-        nearest=found[:_NEAREST] if not verdict.answered else (),
+        nearest=passages[:_NEAREST] if not verdict.answered else (),
         documents=documents,
         is_final=not may_write,
     )
@@ -169,7 +169,7 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
         yield _written(caller, prepared, answer)
 
 
-def _prepare(caller: Caller, question: Question) -> _Prepared:
+def _prepare(caller: Caller, question: Question) -> _Preparation:
     if question.patient is not None:
         for permission in FACTS_NEED:
             if permission not in caller.principal.permissions:
@@ -178,7 +178,7 @@ def _prepare(caller: Caller, question: Question) -> _Prepared:
     language = question.language or language_of(question.text)
     with caller.session() as session:
         facts = () if question.patient is None else words_of_facts(read_facts(session, question.patient), language)
-        return _Prepared(
+        return _Preparation(
             language=language,
             scope=scope_of(session, language, languages=question.languages, sources=question.sources),
             policy=tenant_settings.get(session, AnswerSettings),
@@ -187,7 +187,7 @@ def _prepare(caller: Caller, question: Question) -> _Prepared:
         )
 
 
-def _search(caller: Caller, question: Question, prepared: _Prepared) -> tuple[list[Found], Verdict, int]:
+def _search(caller: Caller, question: Question, prepared: _Preparation) -> tuple[list[Hit], Verdict, int]:
     """Search with the question alone, which decides whether it is answered; and with the facts, for the order."""
     scope, plain = prepared.scope, without_marks(prepared.redacted)
     with caller.session(readonly=True) as session:
@@ -225,7 +225,7 @@ def is_general(text: str) -> bool:
     return all(is_function_word(part) or part in _GENERAL for part in parts_of(text))
 
 
-def _written(caller: Caller, prepared: _Prepared, answer: Answer) -> Answer:
+def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
     """The final answer: written by the language model, or the quotes with the reason why it was not."""
     quotes = language_model.usable(answer.quotes)
     reason = _hindrance(caller, prepared, quotes, str(answer.id))
@@ -249,7 +249,7 @@ def _written(caller: Caller, prepared: _Prepared, answer: Answer) -> Answer:
     return replace(answer, outcome=outcome, sentences=written.sentences, fallback=written.fault, is_final=True)
 
 
-def _hindrance(caller: Caller, prepared: _Prepared, quotes: Sequence[Quote], key: str) -> str | None:
+def _hindrance(caller: Caller, prepared: _Preparation, quotes: Sequence[Quote], key: str) -> str | None:
     """Why the language model may not be asked; what the policy blocks is counted."""
     url = language_model.address()
     if url is None:

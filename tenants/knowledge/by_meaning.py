@@ -8,14 +8,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
+from core.database import library_session
 from tenants.knowledge.models import DIMENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Select
+    from sqlalchemy.orm import Session
 
     from core.database import TenantSession
     from tenants.knowledge.scope import Scope
@@ -34,15 +35,13 @@ def by_meaning(session: TenantSession, vector: Sequence[float], scope: Scope, li
     query = VectorStoreQuery(query_embedding=list(vector), similarity_top_k=limit)
     with _in_transaction_of(session):
         # Its own filters would put values into the text of the query: only bound ones are used.
-        found = _store().query(query, scope=scope)
-    return [(node.node_id, score) for node, score in zip(found.nodes or [], found.similarities or [], strict=True)]
+        nearest = _store().query(query, scope=scope)
+    return [(node.node_id, score) for node, score in zip(nearest.nodes or [], nearest.similarities or [], strict=True)]
 
 
 def _own_session() -> Session:
     """A savepoint of the tenant's transaction. The store of all tenants names the schema ``public``."""
-    asking = _asking.get()
-    bind = asking.connection().execution_options(schema_translate_map={"public": asking.tenant.schema_name})
-    return Session(bind=bind, join_transaction_mode="create_savepoint")
+    return library_session(_asking.get(), schema_of_library="public")
 
 
 @contextmanager

@@ -51,8 +51,8 @@ def by_words(session: TenantSession, question: str, scope: Scope, limit: int) ->
     cursor = session.cursor()
     row = cursor.execute(_STATISTICS.format(scope=scope.condition), values).fetchone()
     total, average = row if row is not None else (0, 1.0)
-    found = cursor.execute(_FREQUENCIES.format(scope=scope.condition), values).fetchall()
-    rarest = sorted((count, lexeme) for lexeme, count in found if count)[:MOST_LEXEMES]
+    frequencies = cursor.execute(_FREQUENCIES.format(scope=scope.condition), values).fetchall()
+    rarest = sorted((count, lexeme) for lexeme, count in frequencies if count)[:MOST_LEXEMES]
     if not rarest:
         return []
     values |= {

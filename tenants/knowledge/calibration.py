@@ -48,7 +48,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class RefusalFigures:
-    """How well answers and refusals are told apart.
+    """How well questions with and without an answer are distinguished.
 
     Attributes:
         answered: share of the questions with an answer that are answered.
@@ -72,10 +72,10 @@ def samples(tenant: TenantRef, cases: Iterable[CalibrationCase], model: str) -> 
         vector = chosen.question(question).tolist()
         scope = Scope(model, today(tenant.time_zone), case.language, [case.language])
         with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-            found = find_by(session, question, vector, scope, limit=_LOOKED_AT)
-            sections = [each.section.rpartition(" > ")[2] for each in found]
+            passages = find_by(session, question, vector, scope, limit=_LOOKED_AT)
+            sections = [each.section.rpartition(" > ")[2] for each in passages]
             rank = sections.index(case.section) + 1 if case.section in sections else None
-            collected.append(Sample(evidence(session, question, scope, found), case.section is not None, rank))
+            collected.append(Sample(evidence(session, question, scope, passages), case.section is not None, rank))
     return collected
 
 

@@ -42,9 +42,9 @@ def evaluate(documents: Path, questions: Path, model: str, language: str, *, as_
     """
     from tenants.knowledge.evaluation import evaluate_apart
 
-    found = evaluate_apart(documents, questions, model=model, language=language)
+    figures_of = evaluate_apart(documents, questions, model=model, language=language)
     if as_json:
-        print_json({method: asdict(figures) for method, figures in found.items()})
+        print_json({method: asdict(figures) for method, figures in figures_of.items()})
         return
-    rows = [{"method": method, **asdict(figures)} for method, figures in found.items()]
+    rows = [{"method": method, **asdict(figures)} for method, figures in figures_of.items()]
     print_table(rows, ("method", "recall_at_1", "recall_at_5", "mrr"))

@@ -78,8 +78,8 @@ def figures(ranks: Sequence[int | None]) -> Figures:
 
 
 def _rank(session: TenantSession, case: Case, names: dict[Any, str], scope: Scope, method: Method) -> int | None:
-    found = find(session, case.question, scope, limit=2 * CANDIDATES, method=method)
-    order = list(dict.fromkeys(names[each.document_uuid] for each in found))
+    passages = find(session, case.question, scope, limit=2 * CANDIDATES, method=method)
+    order = list(dict.fromkeys(names[each.document_uuid] for each in passages))
     return order.index(case.document) + 1 if case.document in order else None
 
 

@@ -35,31 +35,31 @@ _NEGATIONS: Final = word_set(
 
 
 @dataclass(frozen=True, slots=True)
-class Cited:
+class CitedSentence:
     """A sentence of an answer, and the numbers of the passages that it cites."""
 
     text: str
     passages: tuple[int, ...]
 
 
-def sentences_of(answer: str) -> list[Cited] | None:
+def sentences_of(answer: str) -> list[CitedSentence] | None:
     """Return the sentences of an answer, each of which ends with its citations; None if some text has none."""
-    pieces: list[Cited] = []
+    pieces: list[CitedSentence] = []
     end = 0
     text = answer.strip()
-    for found in _PIECE.finditer(text):
-        if text[end : found.start()].strip():
+    for piece in _PIECE.finditer(text):
+        if text[end : piece.start()].strip():
             return None
-        end = found.end()
-        numbers = [int(number) for part in _CITATION.findall(found[2]) for number in part.split(",")]
-        sentence = _MARKUP.sub("", found[1]).strip()
-        closing = found[2].strip()[-1]
+        end = piece.end()
+        numbers = [int(number) for part in _CITATION.findall(piece[2]) for number in part.split(",")]
+        sentence = _MARKUP.sub("", piece[1]).strip()
+        closing = piece[2].strip()[-1]
         sentence += closing if closing in ".!?" and sentence[-1:] not in ".!?" else ""
-        pieces.append(Cited(" ".join(sentence.split()), tuple(dict.fromkeys(numbers))))
+        pieces.append(CitedSentence(" ".join(sentence.split()), tuple(dict.fromkeys(numbers))))
     return pieces if pieces and not text[end:].strip() else None
 
 
-def fault_of(sentence: Cited, passages: Sequence[str], model: str) -> str | None:
+def fault_of(sentence: CitedSentence, passages: Sequence[str], model: str) -> str | None:
     """Return why a sentence may not stand; None if the passages say it.
 
     Args:

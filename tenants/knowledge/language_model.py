@@ -19,7 +19,7 @@ from core.outgoing import AddressRejected, AnswerTooLarge, Request, send
 from core.resilience import BreakerOpen, BulkheadFull, DeadlinePassed, Dependency, deadline
 from core.settings import get_settings
 from tenants.knowledge.costs import TokenUse
-from tenants.knowledge.grounding import Cited, addresses_a_model, fault_of, sentences_of
+from tenants.knowledge.grounding import CitedSentence, addresses_a_model, fault_of, sentences_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ class LanguageModelFailed(Exception):  # noqa: N818 - named for what happened
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenAnswer:
     """What a language model wrote.
 
     Attributes:
@@ -76,7 +76,7 @@ class Written:
         use: tokens that it cost.
     """
 
-    sentences: tuple[Cited, ...]
+    sentences: tuple[CitedSentence, ...]
     fault: str | None
     use: TokenUse
 
@@ -121,7 +121,7 @@ def text_of(quote: Quote) -> str:
 
 def write(
     tenant: UUID, messages: Sequence[Mapping[str, str]], quotes: Sequence[Quote], embedding_model: str
-) -> Written:
+) -> WrittenAnswer:
     """Return the answer of the language model, with every sentence checked. No transaction may be open.
 
     Args:
@@ -135,21 +135,21 @@ def write(
     """
     text, use = _complete(tenant, messages)
     if text is None:
-        return Written((), "not_readable", use)
+        return WrittenAnswer((), "not_readable", use)
     if text.strip().strip(".") == NO_ANSWER:
-        return Written((), "no_answer", use)
+        return WrittenAnswer((), "no_answer", use)
     sentences = sentences_of(text)
     if sentences is None:
-        return Written((), "uncited", use)
+        return WrittenAnswer((), "uncited", use)
     if len(sentences) > MOST_SENTENCES:
-        return Written((), "too_long", use)
+        return WrittenAnswer((), "too_long", use)
     passages = [text_of(quote) for quote in quotes]
     for sentence in sentences:
         if (fault := fault_of(sentence, passages, embedding_model)) is not None:
-            return Written((), fault, use)
+            return WrittenAnswer((), fault, use)
     numbers = {at: quote.number for at, quote in enumerate(quotes, 1)}
-    cited = [Cited(each.text, tuple(numbers[number] for number in each.passages)) for each in sentences]
-    return Written(tuple(cited), None, use)
+    cited = [CitedSentence(each.text, tuple(numbers[number] for number in each.passages)) for each in sentences]
+    return WrittenAnswer(tuple(cited), None, use)
 
 
 def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]]) -> tuple[str | None, TokenUse]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.web.keyset import Slice
     from core.web.paging import PageRequest
-    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.retrieval import Hit
 
 Outcome = Literal["quoted", "written", "none"]
 Feedback = Literal["useful", "wrong", "missing"]
@@ -42,7 +42,7 @@ def store(
     outcome: Outcome,
     probability: float,
     model: str,
-    passages: Sequence[Found],
+    passages: Sequence[Hit],
 ) -> UUID:
     """Store a question, and count it; return its id.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenants.knowledge.embedding import Vectors
-    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.retrieval import Hit
 
 MOST_EMBEDDED: Final = 12
 """Sentences of the first passages whose meaning is compared; the words of all are."""
@@ -59,7 +59,7 @@ class Quote:
     """
 
     number: int
-    passage: Found
+    passage: Hit
     sentences: tuple[Sentence, ...]
 
     @property
@@ -81,7 +81,7 @@ def spans(text: str) -> list[tuple[int, int]]:
         if line.lstrip().startswith(("|", "- ")):
             parts = [(0, len(line))]
         else:
-            parts = [found.span() for found in _SENTENCE.finditer(line)]
+            parts = [sentence.span() for sentence in _SENTENCE.finditer(line)]
         for first, last in parts:
             piece = line[first:last]
             left = first + len(piece) - len(piece.lstrip())
@@ -112,7 +112,7 @@ def _plain(word: str) -> str:
     return "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each))
 
 
-def quotes(question: str, passages: Sequence[Found], model: str) -> list[Quote]:
+def quotes(question: str, passages: Sequence[Hit], model: str) -> list[Quote]:
     """Return passages as quotes, best first, with their best sentences marked. No transaction may be open.
 
     Args:

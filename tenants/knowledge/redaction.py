@@ -72,7 +72,7 @@ SELECT w FROM unnest(%(words)s::text[]) w WHERE EXISTS (
 
 
 @dataclass(frozen=True, slots=True)
-class Redacted:
+class Redaction:
     """A text without what may name a person.
 
     Attributes:
@@ -84,7 +84,7 @@ class Redacted:
     removed: Mapping[str, int] = field(default_factory=dict)
 
 
-def redacted(session: TenantSession, text: str, language: str) -> Redacted:
+def redacted(session: TenantSession, text: str, language: str) -> Redaction:
     """Return a text without what may name a person.
 
     Args:
@@ -96,7 +96,7 @@ def redacted(session: TenantSession, text: str, language: str) -> Redacted:
     text = _without_forms(text, removed)
     text = _without_identifiers(session, text, removed)
     text = _without_names(session, text, language, removed)
-    return Redacted(text, dict(removed))
+    return Redaction(text, dict(removed))
 
 
 def without_marks(text: str) -> str:
@@ -117,9 +117,9 @@ def looks_personal(text: str) -> bool:
 def _without_forms(text: str, removed: Counter[str]) -> str:
     for kind, form in _FORMS:
 
-        def mark(found: re.Match[str], kind: str = kind) -> str:
-            if kind == "phone" and sum(map(str.isdigit, found[0])) < _PHONE_DIGITS:
-                return found[0]
+        def mark(match: re.Match[str], kind: str = kind) -> str:
+            if kind == "phone" and sum(map(str.isdigit, match[0])) < _PHONE_DIGITS:
+                return match[0]
             removed[kind] += 1
             return f"[{kind}]"
 
@@ -138,9 +138,9 @@ def _without_identifiers(session: TenantSession, text: str, removed: Counter[str
     tokens = dict.fromkeys(token for token in _TOKEN.findall(text) if len(token) >= _LOOKED_UP_DIGITS)
     known = _identified(session, tokens)
 
-    def mark(found: re.Match[str]) -> str:
-        if not (found[0] in known or _is_identifier(found[0])):
-            return found[0]
+    def mark(match: re.Match[str]) -> str:
+        if not (match[0] in known or _is_identifier(match[0])):
+            return match[0]
         removed["identifier"] += 1
         return "[identifier]"
 
@@ -175,14 +175,14 @@ class _Word:
 def _words(text: str) -> list[_Word]:
     words: list[_Word] = []
     previous = ""
-    for found in WORD.finditer(text):
-        before = text[: found.start()].rstrip()
+    for word_match in WORD.finditer(text):
+        before = text[: word_match.start()].rstrip()
         begins = not before or before[-1] in _SENTENCE_ENDS
-        word = found[0]
+        word = word_match[0]
         capital = word[0].isupper() and not word.isupper()
         if previous in _TITLES and before.endswith("."):
             begins = False
-        words.append(_Word(word, found.start(), found.end(), capital and not begins, previous in _TITLES))
+        words.append(_Word(word, word_match.start(), word_match.end(), capital and not begins, previous in _TITLES))
         previous = word.lower()
     return words
 

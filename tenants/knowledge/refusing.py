@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.database import TenantSession
-    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.retrieval import Hit
     from tenants.knowledge.scope import Scope
 
 _LEXEMES: Final = """
@@ -90,29 +90,29 @@ class Verdict:
     probability: float
 
 
-def judge(session: TenantSession, question: str, scope: Scope, found: Sequence[Found]) -> Verdict:
+def judge(session: TenantSession, question: str, scope: Scope, passages: Sequence[Hit]) -> Verdict:
     """Return whether passages answer a question.
 
     Args:
         session: of the tenant that asks.
         question: as it was searched, with its abbreviations written out.
         scope: in which it was searched.
-        found: by ``retrieval.find``, best first.
+        passages: by ``retrieval.find``, best first.
     """
-    if not found:
+    if not passages:
         return Verdict(answered=False, probability=0.0)
     calibration = CALIBRATIONS[scope.model]
-    probability = calibration.probability(evidence(session, question, scope, found))
+    probability = calibration.probability(evidence(session, question, scope, passages))
     return Verdict(probability >= calibration.threshold, probability)
 
 
-def evidence(session: TenantSession, question: str, scope: Scope, found: Sequence[Found]) -> Evidence:
+def evidence(session: TenantSession, question: str, scope: Scope, passages: Sequence[Hit]) -> Evidence:
     """Return what speaks for the first passage as an answer."""
-    nearness = max((each.nearness for each in found if each.nearness is not None), default=0.0)
-    return Evidence(nearness, _shared(session, question, scope, found[0]), scope.language == "en")
+    nearness = max((each.nearness for each in passages if each.nearness is not None), default=0.0)
+    return Evidence(nearness, _shared(session, question, scope, passages[0]), scope.language == "en")
 
 
-def _shared(session: TenantSession, question: str, scope: Scope, first: Found) -> float:
+def _shared(session: TenantSession, question: str, scope: Scope, first: Hit) -> float:
     values: dict[str, Any] = {
         "question": question,
         "configuration": scope.configuration,

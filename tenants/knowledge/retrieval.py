@@ -25,7 +25,7 @@ CANDIDATES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Hit:
     """A passage that was found.
 
     Attributes:
@@ -55,7 +55,7 @@ class Found:
 
 def find(
     session: TenantSession, question: str, scope: Scope, *, limit: int = 8, method: Method = "hybrid"
-) -> list[Found]:
+) -> list[Hit]:
     """Return the passages that answer a question best, best first.
 
     Args:
@@ -79,7 +79,7 @@ def find_by(
     *,
     limit: int = 8,
     method: Method = "hybrid",
-) -> list[Found]:
+) -> list[Hit]:
     """Return what ``find`` returns, by a vector of the question that is there already."""
     words = by_words(session, question, scope, CANDIDATES) if method != "vectors" else []
     near = by_meaning(session, vector, scope, CANDIDATES) if method != "text" else []
@@ -92,7 +92,7 @@ _READ: Final = ("document_uuid", "title", "url", "version", "number", "section",
 
 def _read(
     session: TenantSession, scope: Scope, order: Sequence[tuple[str, float]], near: Mapping[str, float]
-) -> list[Found]:
+) -> list[Hit]:
     rows = session.cursor().execute(
         "SELECT p.node_id, p.document_uuid, d.title, d.url, d.version, p.number, p.section, p.page, p.text"
         " FROM data_passages p JOIN knowledge_documents d ON d.uuid = p.document_uuid"
@@ -100,4 +100,4 @@ def _read(
         ([key for key, _ in order], scope.model),
     )
     facts = {row[0]: dict(zip(_READ, row[1:], strict=True)) for row in rows}
-    return [Found(**facts[key], score=score, nearness=near.get(key)) for key, score in order if key in facts]
+    return [Hit(**facts[key], score=score, nearness=near.get(key)) for key, score in order if key in facts]

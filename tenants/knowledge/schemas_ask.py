@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tenants.knowledge.answers import Answer
     from tenants.knowledge.models_questions import KnowledgeQuestion
     from tenants.knowledge.quoting import Quote
-    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.retrieval import Hit
 
 QuestionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 QuestionNote = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -67,16 +67,16 @@ class SourceOut(BaseModel):
     passage: int = Field(description="Number of the passage in the document, from 1.", examples=[5])
 
     @classmethod
-    def of(cls, found: Found) -> SourceOut:
+    def of(cls, passage: Hit) -> SourceOut:
         """Return the place of a passage."""
         return cls(
-            document_id=found.document_uuid,
-            title=found.title,
-            version=found.version,
-            url=found.url,
-            section=found.section,
-            page=found.page,
-            passage=found.number,
+            document_id=passage.document_uuid,
+            title=passage.title,
+            version=passage.version,
+            url=passage.url,
+            section=passage.section,
+            page=passage.page,
+            passage=passage.number,
         )
 
 
@@ -141,7 +141,7 @@ class KnowledgeAnswer(BaseModel):
             quotes=[QuoteOut.of(quote) for quote in answer.quotes],
             fallback=answer.fallback,
             facts=list(answer.facts),
-            nearest=[SourceOut.of(found) for found in answer.nearest],
+            nearest=[SourceOut.of(passage) for passage in answer.nearest],
             documents=answer.documents,
         )
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from tenants.knowledge.answers import Question
     from tenants.knowledge.quoting import Quote
-    from tenants.knowledge.retrieval import Found
+    from tenants.knowledge.retrieval import Hit
     from tenants.portal.knowledge_words import Part
 
 COLUMNS_END: Final = "\n| ---"
@@ -150,7 +150,7 @@ def _source(quote: Quote) -> Source:
     )
 
 
-def _href(passage: Found) -> str:
+def _href(passage: Hit) -> str:
     return f"/guidelines/documents/{passage.document_uuid}#passage-{passage.number}"
 
 

@@ -185,8 +185,8 @@ def concatenate(parts: Sequence[Any]) -> Any:  # noqa: ANN401 - AtRisk or Late
 def _some(people: AtRisk, rows: Bools) -> AtRisk:
     """The people of these rows."""
     columns: dict[str, Any] = {name: getattr(people, name) for name in AtRisk.__slots__}
-    kept: dict[str, Any] = {name: None if values is None else values[rows] for name, values in columns.items()}
-    return AtRisk(**kept)
+    chosen: dict[str, Any] = {name: None if values is None else values[rows] for name, values in columns.items()}
+    return AtRisk(**chosen)
 
 
 def _bytes(timelines: Timelines, patient: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.void]:

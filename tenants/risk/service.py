@@ -143,8 +143,8 @@ def _forget(tenant: TenantRef, open_session: SessionOpener, keys: Sequence[str])
     from core import blobs
 
     with open_session() as session:
-        kept = set(session.exec(select(RiskModel.blob_key).where(col(RiskModel.blob_key).in_(keys))).all())
-    for key in set(keys) - kept:
+        used = set(session.exec(select(RiskModel.blob_key).where(col(RiskModel.blob_key).in_(keys))).all())
+    for key in set(keys) - used:
         blobs.delete(tenant, key)
 
 

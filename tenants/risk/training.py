@@ -171,12 +171,12 @@ def _candidate(
         if tuple(model.features) != FEATURE_SET.features:
             message = "the model's features are not those that it was fitted on, in their order"
             raise ValueError(message)
-    fitted = _Fitted(name, version, artifact, model, summary)
+    fitted = _FittedModel(name, version, artifact, model, summary)
     return _judged(fitted, (raw_later, later), raw, data.where(folds.test), facility_names, best)
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
+class _FittedModel:
     """A model before it is calibrated and measured."""
 
     name: str
@@ -187,7 +187,7 @@ class _Fitted:
 
 
 def _judged(
-    fitted: _Fitted,
+    fitted: _FittedModel,
     later: tuple[Floats, Dataset],
     raw: Floats,
     held_out: Dataset,
@@ -252,7 +252,7 @@ def _combination(
             scores = [_probabilities(part.model, _columns(rows)) for part in parts]
             model = ensembles.stack(parts, scores, rows.y)
         raw_later, raw = (_probabilities(model, _columns(rows)) for rows in (calibrating, held_out))
-        fitted = _Fitted(name, ensembles.VERSION, model.save(), model, model.summary())
+        fitted = _FittedModel(name, ensembles.VERSION, model.save(), model, model.summary())
     return _judged(fitted, (raw_later, calibrating), raw, held_out, facility_names, best)
 
 

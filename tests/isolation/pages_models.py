@@ -1,4 +1,4 @@
-"""The rows of the pages of models, and the model that they name."""
+"""The rows of the pages of models, drift, groups and features, and the things that they name."""
 
 from __future__ import annotations
 
@@ -34,12 +34,16 @@ ROWS = [
     ),
     Row("POST", "/programme/models/{model_id}/promote", PROMOTE, names=_MODEL, status=303, confined=False),
     Row("POST", "/programme/models/{model_id}/retire", PROMOTE, names=_MODEL, status=303, confined=False),
+    Row("GET", "/programme/drift", READ, confined=False),
+    Row("GET", "/programme/groups", READ, confined=False),
+    Row("GET", "/programme/features", READ, confined=False),
+    Row("GET", "/programme/features/{name}", READ, confined=False),
 ]
 
 
 def things_of(world: World, names: Collection[str]) -> dict[str, str]:
-    """A candidate beside a champion, for the rows that name a model."""
+    """A candidate beside a champion, for the rows that name a model; a feature."""
     if "model_id" not in names:
-        return {}
+        return {"name": "age"}
     serve(world.tenant, small_model(world.tenant, f"additive-{uuid4().hex[:8]}"))
     return {"model_id": str(small_model(world.tenant, f"additive-{uuid4().hex[:8]}"))}

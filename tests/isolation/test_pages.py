@@ -27,7 +27,6 @@ from tests.isolation import (
     pages_knowledge,
     pages_messages,
     pages_models,
-    pages_watch,
 )
 from tests.isolation.pages import OWN, Row
 from tests.isolation.things import Things, sso_domain
@@ -125,7 +124,6 @@ ROWS = [
     *pages_messages.ROWS,
     *pages_knowledge.ROWS,
     *pages_alerts.ROWS,
-    *pages_watch.ROWS,
     *pages_models.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
@@ -138,12 +136,10 @@ SEARCH = next(row for row in ROWS if str(row) == "POST /patients")
 
 def may(row):
     """A role that holds what the page needs."""
-    if row.path.startswith("/data") or row.needs == "models.promote":
+    if row.path.startswith(("/data", "/reports")) or row.needs == "models.promote":
         return "data_officer"
     if row.needs in OF_THE_WHOLE_TENANT:
         return "partner_admin"
-    if row.path.startswith("/reports"):
-        return "data_officer"
     if row.needs == "attempts.write" or row.path.startswith("/programme"):
         return "case_manager"
     return "tracking_officer" if row.needs in permissions_of_role("tracking_officer") else "partner_admin"
@@ -202,7 +198,7 @@ def things(world, places):
             named["domain_id"] = sso_domain(world)
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
-        named |= pages_alerts.things_of(world, row.names) | pages_watch.THINGS
+        named |= pages_alerts.things_of(world, row.names)
         named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_knowledge.things_of(world, row.names) | pages_models.things_of(world, row.names)
         if recorder is not None:
@@ -291,9 +287,10 @@ def test_what_is_shared_is_open_to_whoever_holds_the_permission(row, standing, s
         assert row.ask(signed_in("owner", may(row), **reach), standing(row)).status_code == row.status
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in NAMING if not row.shared and row.needs not in OF_THE_WHOLE_TENANT], ids=str
-)
+OF_A_FACILITY = [row for row in NAMING if not row.shared and row.needs not in OF_THE_WHOLE_TENANT]
+
+
+@pytest.mark.parametrize("row", OF_A_FACILITY, ids=str)
 def test_who_works_at_another_facility_has_no_such_thing(row, things, signed_in, places):
     recorder = signed_in("owner", "case_manager")
     named = things(recorder if "attempt_id" in row.names else None, row)
@@ -399,8 +396,5 @@ def test_operators_alone_open_their_pages_and_support_changes_nothing(row, opera
     assert row.ask(operator["platform_admin"], job).status_code == row.status
     assert row.ask(operator["platform_support"], job).status_code == (200 if row.method == "GET" else 403)
     assert row.ask(signed_in("owner", "partner_admin"), job).status_code == 403
-    assert (
-        row.ask(KeyedClient(application, base_url=OWN, follow_redirects=False), job)
-        .headers["location"]
-        .startswith("/sign-in")
-    )
+    nobody = KeyedClient(application, base_url=OWN, follow_redirects=False)
+    assert row.ask(nobody, job).headers["location"].startswith("/sign-in")

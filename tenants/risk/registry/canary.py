@@ -47,8 +47,8 @@ def look_at_scores(session: TenantSession, run: ScoreRun) -> bool:
         return False
     former = str((row.trial or {})["other"])
     with session.cursor() as cursor:
-        found = cursor.execute(_SCORES, (run.as_of, row.uuid, former)).fetchone()
-    number, shift, spread, mean, former_mean = found or (0, 0.0, 0.0, 0.0, 0.0)
+        scores = cursor.execute(_SCORES, (run.as_of, row.uuid, former)).fetchone()
+    number, shift, spread, mean, former_mean = scores or (0, 0.0, 0.0, 0.0, 0.0)
     if number < FEWEST:
         return False
     facts = {"scores": number, "shift": float(shift), "mean_risk": float(mean), "former_mean_risk": float(former_mean)}

@@ -184,8 +184,8 @@ def stack(members: Sequence[Member], predictions: Sequence[Floats], outcome: npt
         return value, np.asarray(design.T @ (sigmoid(eta) - y) + RIDGE * away, dtype=np.float64)
 
     bounds = [(-LARGEST_WEIGHT, LARGEST_WEIGHT), *[(0.0, LARGEST_WEIGHT)] * len(members)]
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return CombinedModel(tuple(members), tuple(float(weight) for weight in found[1:]), float(found[0]))
+    weights = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return CombinedModel(tuple(members), tuple(float(weight) for weight in weights[1:]), float(weights[0]))
 
 
 def combined(columns: Sequence[Floats], weights: Sequence[float], intercept: float) -> Floats:

@@ -56,7 +56,7 @@ ORDER BY p.patient_uuid, p.expected_date, p.as_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resolved:
+class TrialOutcomes:
     """Decisions that both models scored and whose outcome is known, one row each.
 
     Attributes:
@@ -213,7 +213,7 @@ def running(session: TenantSession) -> RiskModel | None:
     return row
 
 
-def compare_scores(resolved: Resolved) -> dict[str, Any] | None:
+def compare_scores(resolved: TrialOutcomes) -> dict[str, Any] | None:
     """Figures of both models on the same decisions, with intervals; None while there are too few of them."""
     interrupted = int(resolved.interrupted.sum())
     if len(resolved.interrupted) < FEWEST or min(interrupted, len(resolved.interrupted) - interrupted) < (
@@ -234,7 +234,7 @@ def compare_scores(resolved: Resolved) -> dict[str, Any] | None:
     }
 
 
-def look_at_facilities(resolved: Resolved, trial: dict[str, Any]) -> dict[str, Any] | None:
+def look_at_facilities(resolved: TrialOutcomes, trial: dict[str, Any]) -> dict[str, Any] | None:
     """Compare the facilities that the challenger serves with the others; None while there is too little.
 
     The outcome of a decision is what happened minus the champion's probability, which both groups have: so facilities
@@ -246,15 +246,15 @@ def look_at_facilities(resolved: Resolved, trial: dict[str, Any]) -> dict[str, A
     excess = resolved.interrupted - resolved.other
     sums = np.bincount(index, weights=excess, minlength=len(places)).astype(np.float64)
     served = np.array([str(uuid) in set(trial["facilities"]) for uuid in places], dtype=np.bool_)
-    found = sequential.look(sums, counts, served, float(trial["smallest_effect"]))
-    if found is None:
+    test = sequential.look(sums, counts, served, float(trial["smallest_effect"]))
+    if test is None:
         return None
     return {
         "on": now().date().isoformat(),
         "decisions": int(counts.sum()),
-        "difference": found.difference,
-        "standard_error": float(np.sqrt(found.variance)),
-        "ratio": found.ratio,
+        "difference": test.difference,
+        "standard_error": float(np.sqrt(test.variance)),
+        "ratio": test.ratio,
     }
 
 
@@ -267,7 +267,9 @@ def result_of(look: dict[str, Any], trial: dict[str, Any]) -> str | None:
     return "no difference" if look["decisions"] >= int(trial["planned_decisions"]) else None
 
 
-def _look(session: TenantSession, row: RiskModel, resolved: Resolved | None, figures: dict[str, Any] | None) -> None:
+def _look(
+    session: TenantSession, row: RiskModel, resolved: TrialOutcomes | None, figures: dict[str, Any] | None
+) -> None:
     trial = row.trial or {}
     if trial["kind"] == "canary":
         if figures is None or not canary.judge(session, row, figures):
@@ -313,7 +315,7 @@ def _free(session: TenantSession, uuid: UUID) -> tuple[RiskModel, RiskModel]:
     return row, champion
 
 
-def _resolved(session: TenantSession, row: RiskModel) -> Resolved | None:
+def _resolved(session: TenantSession, row: RiskModel) -> TrialOutcomes | None:
     from tenants.risk.accuracy import judged
 
     trial = row.trial or {}
@@ -338,13 +340,13 @@ def _resolved(session: TenantSession, row: RiskModel) -> Resolved | None:
         return None
     days, expected = (np.array([day_number(each[column]) for each in rows], dtype=np.int32) for column in (2, 3))
     outcomes = judged(session, rules, complete, [each[0] for each in rows], days, expected)
-    kept = outcomes.row[outcomes.label >= 0]
+    known = outcomes.row[outcomes.label >= 0]
     numbers = {uuid: number for number, uuid in enumerate({each[0] for each in rows})}
-    return Resolved(
-        patient=np.array([numbers[rows[place][0]] for place in kept], dtype=np.int64),
-        facility=[rows[place][1] for place in kept],
-        model=np.array([rows[place][4] for place in kept], dtype=np.float64),
-        other=np.array([rows[place][5] for place in kept], dtype=np.float64),
+    return TrialOutcomes(
+        patient=np.array([numbers[rows[place][0]] for place in known], dtype=np.int64),
+        facility=[rows[place][1] for place in known],
+        model=np.array([rows[place][4] for place in known], dtype=np.float64),
+        other=np.array([rows[place][5] for place in known], dtype=np.float64),
         interrupted=outcomes.label[outcomes.label >= 0],
     )
 

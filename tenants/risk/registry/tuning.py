@@ -102,7 +102,7 @@ def tune(
         parameters = dict(trial.params)
         predictions = _predictions(kind, fit, inside, left_out, parameters)
         loss = None if predictions is None else _loss(predictions, left_out)
-        study.tell(trial, *_told(loss))
+        study.tell(trial, *_result(loss))
         tried.append({"parameters": parameters, "log_loss": loss})
         if loss is not None and loss < best[0]:
             best = (loss, parameters, predictions)
@@ -120,7 +120,7 @@ def _study(seed: int) -> Any:  # noqa: ANN401 - optuna's
     return optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), direction="minimize")
 
 
-def _told(loss: float | None) -> tuple[Any, ...]:
+def _result(loss: float | None) -> tuple[Any, ...]:
     import optuna
 
     return (None, optuna.trial.TrialState.FAIL) if loss is None else (loss,)

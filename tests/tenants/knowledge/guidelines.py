@@ -14,22 +14,24 @@ from tenants.knowledge.passages import cut
 from tenants.knowledge.reading import markdown
 
 FOLDER = Path(guidelines.__file__).parent
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 
 
 def rows(name):
     """The rows of a file of questions."""
-    return [json.loads(line) for line in (_HERE / name).read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (_FOLDER / name).read_text("utf-8").splitlines()]
 
 
 @cache
 def embedded(model):
     """Language, name, title and embedded passages of each guideline."""
-    found = []
+    guidelines = []
     for file in sorted(FOLDER.glob("*/*.md")):
         blocks = markdown.read(file.read_bytes())
-        found.append((file.parent.name, file.stem, blocks[0].text, indexing.embed(blocks[0].text, cut(blocks), model)))
-    return found
+        guidelines.append(
+            (file.parent.name, file.stem, blocks[0].text, indexing.embed(blocks[0].text, cut(blocks), model))
+        )
+    return guidelines
 
 
 def add_document(tenant, name, title, passages, *, language="en"):

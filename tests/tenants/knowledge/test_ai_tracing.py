@@ -68,12 +68,16 @@ def test_while_tracing_is_off_nothing_is_imported():
 def test_openlit_is_initialised_with_our_exporter_and_no_contents(monkeypatch, settings_of):
     import openlit
 
-    given = {}
-    monkeypatch.setattr(openlit, "init", lambda **options: given.update(options))
+    options = {}
+    monkeypatch.setattr(openlit, "init", lambda **settings: options.update(settings))
     monkeypatch.setattr("opentelemetry.trace.set_tracer_provider", lambda provider: None)
     settings_of(tracing_endpoint="http://127.0.0.1:4318")
     ai_tracing._initialised.__wrapped__()
-    assert (given["capture_message_content"], given["disable_events"], given["disable_metrics"]) == (False, True, True)
-    assert "llama_index" not in given["disabled_instrumentors"]
-    assert {"httpx", "requests", "psycopg", "fastapi"} <= set(given["disabled_instrumentors"])
-    assert "://" not in given["pricing_json"]
+    assert (options["capture_message_content"], options["disable_events"], options["disable_metrics"]) == (
+        False,
+        True,
+        True,
+    )
+    assert "llama_index" not in options["disabled_instrumentors"]
+    assert {"httpx", "requests", "psycopg", "fastapi"} <= set(options["disabled_instrumentors"])
+    assert "://" not in options["pricing_json"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenants.knowledge.grounding import Cited, addresses_a_model, fault_of, sentences_of
+from tenants.knowledge.grounding import CitedSentence, addresses_a_model, fault_of, sentences_of
 
 PASSAGE = (
     "Advanced HIV disease > Positive cryptococcal antigen\n"
@@ -21,7 +21,7 @@ OTHER = "Refills\nDispense three months at least before long travel. Do not wait
     ],
 )
 def test_what_the_passage_says_may_stand(text):
-    assert fault_of(Cited(text, (1,)), [PASSAGE, OTHER], "e5") is None
+    assert fault_of(CitedSentence(text, (1,)), [PASSAGE, OTHER], "e5") is None
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_what_the_passage_says_may_stand(text):
     ],
 )
 def test_what_the_passage_does_not_say_may_not(text, passages, fault):
-    assert fault_of(Cited(text, passages), [PASSAGE, OTHER], "e5") == fault
+    assert fault_of(CitedSentence(text, passages), [PASSAGE, OTHER], "e5") == fault
 
 
 def test_an_answer_is_cut_into_sentences_with_their_citations():
     assert sentences_of("Take it daily [1]. Come back after two weeks. [2, 3]\n- Phone first [1][2]") == [
-        Cited("Take it daily.", (1,)),
-        Cited("Come back after two weeks.", (2, 3)),
-        Cited("Phone first", (1, 2)),
+        CitedSentence("Take it daily.", (1,)),
+        CitedSentence("Come back after two weeks.", (2, 3)),
+        CitedSentence("Phone first", (1, 2)),
     ]
 
 

@@ -12,8 +12,8 @@ def tenant(make_tenant, application):
     created = make_tenant()
     api = KeyedClient(application, headers={"Authorization": f"Bearer {created.api_key}"})
     api.post("/v1/facilities", json={"datim_id": "RED001", "name": "Clinic"})
-    for given, family, number in (("Musa", "Bello", "0624"), ("Ngozi", "Adichie-Obi", "HX/77"), ("Hope", "Eze", "A1")):
-        body = {"facility": "RED001", "hospital_number": number, "given_name": given, "family_name": family}
+    for first, family, number in (("Musa", "Bello", "0624"), ("Ngozi", "Adichie-Obi", "HX/77"), ("Hope", "Eze", "A1")):
+        body = {"facility": "RED001", "hospital_number": number, "given_name": first, "family_name": family}
         assert api.post("/v1/patients", json={**body, "art_start_date": "2024-01-10"}).status_code == 201
     return created.ref
 

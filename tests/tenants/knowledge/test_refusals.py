@@ -26,10 +26,10 @@ def measured(request, make_tenant):
 def test_most_questions_are_answered_and_most_without_an_answer_are_refused(measured):
     model, chosen = measured
     calibration = CALIBRATIONS[model]
-    found = figures(chosen, [calibration.probability(each.evidence) for each in chosen], calibration.threshold)
-    assert found.answered >= 0.85, found
-    assert found.refused >= 0.8, found
-    assert found.right_source >= 0.8, found
+    shares = figures(chosen, [calibration.probability(each.evidence) for each in chosen], calibration.threshold)
+    assert shares.answered >= 0.85, shares
+    assert shares.refused >= 0.8, shares
+    assert shares.right_source >= 0.8, shares
 
 
 def test_the_calibration_is_the_one_of_these_questions(measured):

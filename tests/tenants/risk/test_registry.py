@@ -247,9 +247,9 @@ def test_the_command_line_promotes_rolls_back_compares_and_tells_the_history(par
     assert f"Scores from now on: {other}" in run("promote", partner.slug, other, "--note", "reviewed")
     assert f"Scores again from now on: {champion}" in run("roll-back", partner.slug)
     assert "Retired" in run("retire", partner.slug, other)
-    told = run("history", partner.slug)
-    assert "rolled_back" in told
-    assert "reviewed" in told
+    history = run("history", partner.slug)
+    assert "rolled_back" in history
+    assert "reviewed" in history
     assert "champion" in run("list", partner.slug)
 
 

@@ -39,6 +39,11 @@ def model_of(tenant):
     return explain.model_of(tenant, opener(tenant))
 
 
+def preferred(tenant):
+    with opener(tenant)() as session:
+        return serving.preferred(session)
+
+
 def issued(tenant, **order):
     order = worklist.Order(**{"as_of": DAY, "capacity": 3, **order})
     uuid = worklist.issue(tenant, opener(tenant), order)
@@ -254,8 +259,7 @@ def test_a_tenant_too_young_to_train_keeps_the_naive_rule_with_shares_of_its_his
 
 def test_a_tampered_model_is_rejected(trained, scored, monkeypatch):
     tenant = trained[0].ref
-    with opener(tenant)() as session:
-        row = serving.preferred(session)
+    row = preferred(tenant)
     content = blobs.get(tenant, row.blob_key)
     row.blob_sha256 = "0" * 64
     with pytest.raises(ModelFailed, match="was changed after it was signed"):
@@ -270,20 +274,19 @@ def test_a_tampered_model_is_rejected(trained, scored, monkeypatch):
 
 
 def test_a_model_of_fewer_features_than_the_platform_computes_is_loaded(trained):
-    with opener(trained[0].ref)() as session:
-        row = serving.preferred(session)
+    tenant = trained[0].ref
+    row = preferred(tenant)
     row.features = row.features[:-1]
-    assert serving.load(trained[0].ref, signed(trained[0].ref, row)).columns.places.tolist() == list(
-        range(len(NAMES) - 1)
-    )
+    loaded = serving.load(tenant, signed(tenant, row))
+    assert loaded.columns.places.tolist() == list(range(len(NAMES) - 1))
 
 
 def test_a_model_whose_plugin_is_gone_is_a_clear_error(trained):
-    with opener(trained[0].ref)() as session:
-        row = serving.preferred(session)
+    tenant = trained[0].ref
+    row = preferred(tenant)
     row.plugin = "removed"
     with pytest.raises(ModelFailed, match="not installed"):
-        serving.load(trained[0].ref, signed(trained[0].ref, row))
+        serving.load(tenant, signed(tenant, row))
 
 
 def test_evaluation_is_on_what_was_decided_after_training(trained):
@@ -300,8 +303,7 @@ def test_without_a_model_there_is_nothing_to_evaluate(tenant):
 
 def test_no_personal_data_is_in_what_is_stored_of_a_model(trained):
     tenant = trained[0].ref
-    with opener(tenant)() as session:
-        row = serving.preferred(session)
+    row = preferred(tenant)
     text = json.dumps([row.card, row.metrics, row.calibrator])
     assert not any(str(uuid) in text for uuid in clinics().uuids())
 
@@ -319,7 +321,6 @@ def client(application, trained, scored):
 
 def test_models_are_listed_with_their_cards(client):
     listed = client.get("/v1/risk/models").json()
-    assert {row["state"] for row in listed["items"]} >= {"champion"}
     uuid = next(row["id"] for row in listed["items"] if row["state"] == "champion")
     assert client.get(f"/v1/risk/models/{uuid}").json()["card"]["intended_use"]
 
@@ -397,7 +398,6 @@ def test_the_commands_tell_a_person(trained, scored):
 
 
 def test_a_list_of_a_day_that_was_not_scored_is_scored_first(trained, scored):
-    text = run(
-        commands.worklist, trained[0].ref.slug, "--as-of", str(DAY - timedelta(days=2)), "--capacity", "1", "--json"
-    )
+    day = str(DAY - timedelta(days=2))
+    text = run(commands.worklist, trained[0].ref.slug, "--as-of", day, "--capacity", "1", "--json")
     assert json.loads(text)["at_risk"]["people"]

@@ -39,7 +39,7 @@ def plain(tenant):
     return predictions(tenant, DAY)
 
 
-def made(tenant, name, log_odds=0.3, **changes):
+def stored(tenant, name, log_odds=0.3, **changes):
     calibrator = shifted(champion_of(tenant).calibrator, log_odds)
     with opener(tenant)() as session, session.cursor() as cursor:
         cursor.execute("DELETE FROM models WHERE version = %s", (name,))
@@ -47,7 +47,7 @@ def made(tenant, name, log_odds=0.3, **changes):
 
 
 def test_a_shadow_scores_beside_the_champion_and_changes_nothing(tenant, plain):
-    uuid = made(tenant, "shadow-1")
+    uuid = stored(tenant, "shadow-1")
     with opener(tenant)() as session:
         trials.start_shadow(session, uuid)
     scoring.score(tenant, opener(tenant), DAY, chunk_patients=90)
@@ -61,7 +61,7 @@ def test_a_shadow_scores_beside_the_champion_and_changes_nothing(tenant, plain):
 
 
 def test_a_shadow_that_fails_costs_the_champion_nothing(tenant, plain, monkeypatch):
-    uuid = made(tenant, "shadow-2")
+    uuid = stored(tenant, "shadow-2")
     with opener(tenant)() as session:
         trials.start_shadow(session, uuid)
     calls = []
@@ -77,7 +77,7 @@ def test_a_shadow_that_fails_costs_the_champion_nothing(tenant, plain, monkeypat
 
 
 def test_outcomes_show_both_models_side_by_side_as_they_resolve(tenant):
-    uuid = made(tenant, "shadow-3", log_odds=1.2)
+    uuid = stored(tenant, "shadow-3", log_odds=1.2)
     with opener(tenant)() as session:
         trials.start_shadow(session, uuid)
     begin = champion_of(tenant).trained_through
@@ -102,7 +102,7 @@ def test_outcomes_show_both_models_side_by_side_as_they_resolve(tenant):
 def challenger(tenant, monkeypatch):
     """A challenger that serves some facilities."""
     monkeypatch.setattr(sequential, "FEWEST_FACILITIES", 1)
-    uuid = made(tenant, "challenger-1", log_odds=0.5)
+    uuid = stored(tenant, "challenger-1", log_odds=0.5)
     with opener(tenant)() as session:
         row = trials.start_serving(session, uuid, trials.Plan(smallest_effect=0.3), seed=7)
         return uuid, set(row.trial["facilities"])
@@ -132,9 +132,9 @@ def test_people_are_explained_by_the_model_that_serves_them(tenant, challenger, 
     for own in (True, False):
         row = next(row for row in rows if (str(row[2]) in served) is own)
         for by in (None, ("test:1", "r")):
-            told = explain.explain(tenant, opener(tenant), str(row[0]), DAY, by=by)
-            assert told.model_version == row[3]
-            assert told.risk == pytest.approx(row[4], rel=1e-6)
+            explanation = explain.explain(tenant, opener(tenant), str(row[0]), DAY, by=by)
+            assert explanation.model_version == row[3]
+            assert explanation.risk == pytest.approx(row[4], rel=1e-6)
 
 
 def test_when_a_trial_ends_the_champion_serves_everybody(tenant, plain, challenger):
@@ -146,7 +146,7 @@ def test_when_a_trial_ends_the_champion_serves_everybody(tenant, plain, challeng
 
 
 def test_a_trial_that_cannot_find_its_effect_is_not_begun(tenant, monkeypatch):
-    uuid = made(tenant, "challenger-2")
+    uuid = stored(tenant, "challenger-2")
     with opener(tenant)() as session, pytest.raises(Invalid) as few:
         trials.start_serving(session, uuid, trials.Plan())
     assert "each group needs 5 facilities" in few.value.errors[0].problem
@@ -157,7 +157,7 @@ def test_a_trial_that_cannot_find_its_effect_is_not_begun(tenant, monkeypatch):
 
 
 def test_a_model_that_did_not_pass_its_gates_serves_nobody(tenant):
-    uuid = made(tenant, "challenger-3", gates={"passed": False})
+    uuid = stored(tenant, "challenger-3", gates={"passed": False})
     with opener(tenant)() as session, pytest.raises(Conflict, match="serves nobody"):
         trials.start_serving(session, uuid, trials.Plan())
 
@@ -179,7 +179,7 @@ def resolved(effect, facilities=40, decisions=60, seed=3):
     facility = np.repeat(np.arange(facilities), decisions)
     risk = random.uniform(0.1, 0.5, len(facility))
     interrupted = random.random(len(facility)) < risk + np.where(facility % 2, effect, 0.0)
-    decided = trials.Resolved(
+    decided = trials.TrialOutcomes(
         np.arange(len(facility)), [uuids[place] for place in facility], risk, risk, interrupted.astype(np.int8)
     )
     served = [str(uuid) for uuid in uuids[1::2]]
@@ -239,7 +239,7 @@ def test_the_size_grows_as_the_effect_shrinks_and_says_what_is_impossible():
 
 def test_a_promoted_model_that_fails_rolls_back_by_itself(tenant, plain, monkeypatch):
     former = champion_of(tenant)
-    uuid = made(tenant, "canary-1", plugin="broken")
+    uuid = stored(tenant, "canary-1", plugin="broken")
     kinds = plugins.models()
 
     class Broken:
@@ -267,7 +267,7 @@ def test_a_promoted_model_that_fails_rolls_back_by_itself(tenant, plain, monkeyp
 
 def test_a_promoted_model_that_scores_wildly_rolls_back_and_the_day_is_scored_again(tenant):
     former = champion_of(tenant)
-    uuid = made(tenant, "canary-2", log_odds=3.0)
+    uuid = stored(tenant, "canary-2", log_odds=3.0)
     lifecycle.promote(tenant, opener(tenant), uuid)
     scoring.score(tenant, opener(tenant), DAY)
     assert champion_of(tenant).uuid == former.uuid
@@ -277,7 +277,7 @@ def test_a_promoted_model_that_scores_wildly_rolls_back_and_the_day_is_scored_ag
 
 
 def test_a_promoted_model_that_does_well_stays(tenant):
-    uuid = made(tenant, "canary-3", log_odds=0.05)
+    uuid = stored(tenant, "canary-3", log_odds=0.05)
     lifecycle.promote(tenant, opener(tenant), uuid)
     scoring.score(tenant, opener(tenant), DAY)
     row = champion_of(tenant)
@@ -295,7 +295,7 @@ def test_a_promoted_model_that_does_well_stays(tenant):
 
 def test_a_promoted_model_that_outcomes_refute_rolls_back(tenant):
     former = champion_of(tenant)
-    uuid = made(tenant, "canary-4")
+    uuid = stored(tenant, "canary-4")
     lifecycle.promote(tenant, opener(tenant), uuid)
 
     def estimate(value, width):
