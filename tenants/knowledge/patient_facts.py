@@ -217,11 +217,11 @@ def words_of_facts(facts: PatientFacts, language: str) -> list[str]:
     """Return the facts in words, for a question in a language; English where the language has none."""
     words = _WORDS.get(language, _WORDS["en"])
     keys = [facts.age_group, facts.pregnancy, facts.regimen, facts.viral_load]
-    facts = [words[key] for key in keys if key is not None]
+    phrases = [words[key] for key in keys if key is not None]
     if facts.days_since_contact is not None:
         unit, count = _span(facts.days_since_contact)
-        facts.insert(0, words[unit].format(count=count))
-    return facts
+        phrases.insert(0, words[unit].format(count=count))
+    return phrases
 
 
 def suggested_questions(facts: PatientFacts, language: str) -> list[str]:
