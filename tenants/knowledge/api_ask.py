@@ -104,7 +104,7 @@ def set_question_feedback(_: Asker, db: TenantDb, question_id: UUID, body: Feedb
 @router.post(
     "/questions/{question_id}/handle",
     operation_id="handle_question",
-    summary="Take a question from the open ones",
+    summary="Remove a question from the open ones",
     responses=responses(NotFound),
 )
 def handle_question(_: DataTeam, db: TenantDb, question_id: UUID) -> StoredQuestion:

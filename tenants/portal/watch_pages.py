@@ -37,7 +37,7 @@ def show_drift(page: Page, principal: Reader, _visitor: Visitor, scope: TenantSc
     figures = checks.figures_of(newest)
     columns = figures.get("columns", [])
     return page.render(
-        "portal/programme/drift.html",
+        "portal/models/drift.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",
@@ -68,7 +68,7 @@ def show_groups(page: Page, principal: Reader, _visitor: Visitor, scope: TenantS
         newest = checks.newest(session, "bias")
     figures = checks.figures_of(newest)
     return page.render(
-        "portal/programme/groups.html",
+        "portal/models/groups.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",
@@ -98,7 +98,7 @@ def show_features(page: Page, principal: Reader, _visitor: Visitor, scope: Tenan
         explained = checks.figures_of(checks.newest(session, "explanations"))
     important = explained.get("features", [])
     return page.render(
-        "portal/programme/features.html",
+        "portal/models/features.html",
         principal,
         partner=scope.tenant.name,
         current="/programme",

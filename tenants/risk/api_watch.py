@@ -66,7 +66,7 @@ def get_patient_features(
     "/risk/feature-snapshots",
     status_code=202,
     operation_id="take_feature_snapshot",
-    summary="Take a snapshot of all features",
+    summary="Create a snapshot of all features",
 )
 def take_feature_snapshot(_: RiskTrain, db: TenantDb, body: SnapshotPost, response: Response) -> AcceptedJob:
     """Enqueue a job that stores the features of everybody as known on a day. The same day replaces its snapshot."""

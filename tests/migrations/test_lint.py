@@ -104,6 +104,7 @@ UNSAFE = [
     ("from migrations.operations import new_operation", "imports code"),
     ("from alembic import op as other", "imports code"),
     ("import alembic.op", "imports code"),
+    ("import pgvector.psycopg", "imports code"),
     ('op.create_index("ix", "alerts", ["a"], postgresql_concurrently=True)', "outside"),
 ]
 
@@ -154,6 +155,7 @@ def test_an_index_of_a_shared_table_is_built_concurrently(step):
         ('grant_tenant("SELECT", "made")', "tenant"),
         ('sql = "SELECT 1"\n    op.execute(sa.text(sql))', "tenant"),
         ('op.create_table_comment("alerts", "DROP TABLE")', "tenant"),
+        ("import pgvector.sqlalchemy", "tenant"),
     ],
 )  # fmt: skip
 def test_a_safe_step_passes(step, path):

@@ -21,7 +21,7 @@ RiskRead = Annotated[Principal, Depends(require("risk.read"))]
 Promoter = Annotated[Principal, Depends(require("models.promote"))]
 
 
-@router.post("/roll-back", operation_id="roll_back_model", summary="Return to the model that scored before")
+@router.post("/roll-back", operation_id="roll_back_model", summary="Roll back to the model that scored before")
 def roll_back_model(_: Promoter, scope: TenantScope, body: ModelNote) -> ModelOut:
     """Let the former champion score from the next scoring on. Its file and signature are verified first."""
     return _shown(lifecycle.roll_back(scope.tenant, scope.session, body.note))

@@ -64,12 +64,13 @@ def verify(tenant: TenantRef, row: RiskModel) -> None:
     Raises:
         ModelFailed: it has none, or something of it was changed since.
     """
-    remedy = "train models again; or examine the model, then sign it with iit model sign"
+    remedy, command = "train models again", "train models again; or examine the model, then run `iit model sign`"
     if not row.signature:
-        raise ModelFailed(phrase("model {version} is not signed", version=row.version), remedy=remedy)
+        detail = phrase("model {version} is not signed", version=row.version)
+        raise ModelFailed(detail, remedy=remedy, command=command)
     if not hmac.compare_digest(row.signature, _signature(derived_key(tenant, PURPOSE), tenant, row)):
         detail = phrase("model {version} was changed after it was signed", version=row.version)
-        raise ModelFailed(detail, remedy=remedy)
+        raise ModelFailed(detail, remedy=remedy, command=command)
 
 
 def _signature(key: bytes, tenant: TenantRef, row: RiskModel) -> str:

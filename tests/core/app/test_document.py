@@ -178,6 +178,10 @@ VERBS |= {
     "Verify",
     "Reject",
     "Receive",
+    "Approve",
+    "Promote",
+    "Retire",
+    "Roll",
 }
 
 
