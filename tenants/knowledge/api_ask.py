@@ -26,7 +26,7 @@ from tenants.knowledge.schemas_ask import FeedbackPut, FeedbackVerdict, Knowledg
 router = APIRouter(prefix="/knowledge", tags=["knowledge"])
 
 Asker = Annotated[Principal, Depends(require("knowledge.read", confined=True, by_patient=True))]
-DataTeam = Annotated[Principal, Depends(require("knowledge.write", confined=True, by_patient=True))]
+DataTeam = Annotated[Principal, Depends(require("knowledge.write"))]
 Ordered = Annotated[PageRequest, Depends(long_pages({"asked_at": datetime}, questions.NEWEST_FIRST))]
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {

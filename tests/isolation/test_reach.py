@@ -31,8 +31,16 @@ OPEN_TO_ALL_OF_THE_TENANT = {
     ("GET", "/v1/me"),
     ("GET", "/v1/message-templates"),
     ("GET", "/v1/message-templates/{template_id}"),
+    ("GET", "/v1/knowledge/documents"),
+    ("GET", "/v1/knowledge/documents/{document_id}"),
+    ("GET", "/v1/knowledge/documents/{document_id}/file"),
+    ("GET", "/v1/knowledge/documents/{document_id}/passages"),
+    ("GET", "/v1/knowledge/sources"),
+    ("POST", "/v1/knowledge/ask"),
+    ("POST", "/v1/knowledge/ask/stream"),
+    ("PUT", "/v1/knowledge/questions/{question_id}/feedback"),
 }
-"""Answers that are the same for everybody of the tenant: the texts of messages name no patient."""
+"""Answers that are the same for everybody of the tenant: texts of messages and guidelines name no patient."""
 STATE = f"State {uuid4().hex}"
 
 
