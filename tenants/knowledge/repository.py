@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from sqlalchemy import false, func, not_, or_
 from sqlmodel import col, select
 
 from core.clock import now, today
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date, datetime
 
+    from sqlalchemy import ColumnElement
+
     from core.database import TenantSession
     from core.web.keyset import Slice
     from core.web.paging import PageRequest
+    from tenants.knowledge.scope import Scope
 
 KIND: Final = "rag-source"
 SHARED: Final = UUID("5ea5ed00-0000-4000-8000-000000000001")
@@ -100,6 +104,59 @@ def current(session: TenantSession) -> list[KnowledgeDocument]:
     """Return the documents that were not superseded, by name."""
     query = select(KnowledgeDocument).where(col(KnowledgeDocument.superseded_at).is_(None))
     return list(session.exec(query.order_by(KnowledgeDocument.name, col(KnowledgeDocument.version))))
+
+
+def in_use(session: TenantSession) -> list[KnowledgeDocument]:
+    """Return the versions that are in use, or wait to be, or cannot be read, by title."""
+    query = select(KnowledgeDocument).where(_in_use(session))
+    return list(session.exec(query.order_by(col(KnowledgeDocument.title), col(KnowledgeDocument.uuid))))
+
+
+def out_of_use(session: TenantSession, limit: int) -> list[KnowledgeDocument]:
+    """Return the versions that are no longer in use, the last replaced first."""
+    query = select(KnowledgeDocument).where(not_(_in_use(session)))
+    return list(session.exec(query.order_by(col(KnowledgeDocument.superseded_at).desc()).limit(limit)))
+
+
+def is_out_of_use(session: TenantSession, row: KnowledgeDocument) -> bool:
+    """Return whether a version is no longer in use."""
+    day = today(session.tenant.time_zone)
+    return row.superseded_at is not None and (row.valid_until is None or row.valid_until <= day)
+
+
+def _in_use(session: TenantSession) -> ColumnElement[bool]:
+    still = func.coalesce(col(KnowledgeDocument.valid_until) > today(session.tenant.time_zone), false())
+    return or_(col(KnowledgeDocument.superseded_at).is_(None), still)
+
+
+def searched(session: TenantSession, scope: Scope) -> list[KnowledgeDocument]:
+    """Return the documents in which a question is searched, by title."""
+    return [
+        row
+        for row in in_use(session)
+        if row.state == "searchable"
+        and (row.valid_from is None or row.valid_from <= scope.day)
+        and (not scope.languages or row.language in scope.languages)
+        and (not scope.sources or row.source_id in scope.sources)
+    ]
+
+
+def count_searched(session: TenantSession, scope: Scope) -> int:
+    """Return in how many documents a question is searched: those that have passages."""
+    query = "SELECT count(DISTINCT p.document_uuid) FROM data_passages p WHERE " + scope.condition  # noqa: S608
+    row = session.cursor().execute(query, scope.values).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def version_in_use(session: TenantSession, row: KnowledgeDocument) -> UUID | None:
+    """Return the version of a document that is in use; None if there is none."""
+    query = select(KnowledgeDocument.uuid).where(
+        col(KnowledgeDocument.name) == row.name,
+        col(KnowledgeDocument.source_id).is_not_distinct_from(row.source_id),
+        col(KnowledgeDocument.superseded_at).is_(None),
+        col(KnowledgeDocument.state) == "searchable",
+    )
+    return session.exec(query).first()
 
 
 def passages(session: TenantSession, document_id: UUID) -> list[KnowledgePassage]:

@@ -19,11 +19,10 @@ from core.web.paging import Page as ListPage
 from core.web.paging import PageRequest, long_pages
 from core.web.problem_texts import problem_text, shown_sentence
 from core.web.texts import gettext as _
-from tenants.knowledge import questions, service, sources
+from tenants.knowledge import questions, repository, service, sources
 from tenants.knowledge.reading.documents import MOST_BYTES
 from tenants.knowledge.reading.languages import LANGUAGES
 from tenants.knowledge.service import Draft
-from tenants.portal import knowledge_view as view
 from tenants.portal import knowledge_words as words
 from tenants.portal.knowledge_pages import HOME, document_page
 from tenants.portal.message_words import language_name
@@ -44,7 +43,7 @@ def show_documents(page: Page, _principal: Writer, scope: TenantScope, done: str
     """Show the documents with their states; with ``older``, the versions that are no longer in use."""
     with scope.session(readonly=True) as session:
         source_names = {each.id: words.source_name(each) for each in sources.list_sources(session)}
-        documents = view.older_documents(session, MOST_OLDER) if older else view.current_documents(session)
+        documents = repository.out_of_use(session, MOST_OLDER) if older else repository.in_use(session)
         return page.render(
             "portal/knowledge/documents.html",
             scope.principal,
