@@ -6,6 +6,7 @@ Between the steps no transaction is open. A document and the job that reads it a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from core.clock import now
 from core.database import require_none
 from core.plugins import places
 from core.plugins.errors import PluginBusy, PluginFailed
-from core.plugins.places import PlaceError
+from core.plugins.places import PlaceError, Validators
 from core.plugins.places.folders import Folder
 from core.plugins.usable_instances import NotUsableError, log_failure, open_instance
 from core.scratch import nameless
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from core.jobs import JobContext
 
-    Take = Callable[[Document, BinaryIO], None]
+    Take = Callable[[Document, BinaryIO, Validators], Validators | None]
 
 MOST_DOCUMENTS: Final = 2_000
 """Most files of a source. One with more is not read: somebody has to narrow it."""
@@ -76,7 +77,7 @@ class Listing:
     Attributes:
         documents: all of them.
         entries: facts about their files, by name, where there are files.
-        take: writes the content of a document.
+        take: writes the content of a document, and returns its validators; None if it is the one with those given.
         may_be_empty: whether no document means that there are none; otherwise it is taken for a mistake.
     """
 
@@ -118,16 +119,20 @@ def _listing(context: JobContext, source_id: UUID) -> Iterator[Listing]:
             entries = {entry.name: entry for entry in place.entries(MOST_DOCUMENTS)}
             documents = opened.call("documents", list(entries.values()), [], opened.settings)
             listed = [document for document in documents if document.name in entries]
-            take: Take = lambda document, into: place.fetch(entries[document.name], into, largest=MOST_BYTES)  # noqa: E731
-            yield Listing(listed, entries, take)
+
+            def from_place(document: Document, into: BinaryIO, _known: Validators) -> Validators:
+                place.fetch(entries[document.name], into, largest=MOST_BYTES)
+                return Validators()
+
+            yield Listing(listed, entries, from_place)
         return
     answers = [places.answer_of(opened, request) for request in look]
     documents = opened.call("documents", [], answers, opened.settings)
 
-    def by_request(document: Document, into: BinaryIO) -> None:
+    def by_request(document: Document, into: BinaryIO, known: Validators) -> Validators | None:
         if document.request is None:
             raise PlaceError("not_found")
-        places.fetch_request(opened, document.request, into, largest=MOST_BYTES)
+        return places.fetch_request(opened, document.request, into, largest=MOST_BYTES, unless=known)
 
     yield Listing(documents, {}, by_request)
 
@@ -138,7 +143,7 @@ def _shared(*, is_wanted: bool) -> Iterator[Listing]:
     require_none("the folder of shared documents was read")
     root = get_settings().knowledge_folder
     if not root or not is_wanted:
-        yield Listing((), {}, lambda _document, _into: None, may_be_empty=True)
+        yield Listing((), {}, lambda *_: None, may_be_empty=True)
         return
     folders: dict[str, Folder] = {}
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -157,8 +162,9 @@ def _shared(*, is_wanted: bool) -> Iterator[Listing]:
             if entry.name.lower().endswith(ENDINGS)
         }
 
-        def take(document: Document, into: BinaryIO) -> None:
+        def take(document: Document, into: BinaryIO, _known: Validators) -> Validators:
             folders[document.language].fetch(entries[document.name], into, largest=MOST_BYTES)
+            return Validators()
 
         documents = [Document(name, "", language=name.rpartition("/")[0]) for name in sorted(entries)]
         yield Listing(documents, entries, take)
@@ -235,8 +241,7 @@ class _Round:
         entry = self._listing.entries.get(document.name)
         if entry is None or (entry.modified_at is None and not entry.etag):
             return ""
-        facts = (entry.size, entry.modified_at, entry.etag, document.title, document.language, document.url)
-        return str(uuid5(NAMESPACE_URL, repr(facts)))
+        return _digest_of(entry.size, entry.modified_at, entry.etag, *_facts(document))
 
     def _draft(self, name: str, document: Document) -> service.Draft:
         language = document.language.split("-")[0].lower()
@@ -258,8 +263,11 @@ class _Round:
         draft = self._draft(name, document)
         with nameless() as content:
             with places.as_place_errors():  # the disk of this machine may be full
-                self._listing.take(document, content)
+                validators = self._listing.take(document, content, self._validators(document, known))
                 content.flush()
+            if validators is None:
+                return
+            draft = replace(draft, mark=draft.mark or _mark_of(document, validators))
             content.seek(0)
             digest = hashlib.file_digest(cast("Any", content), "sha256").digest()
             if known is not None and self._is_unchanged(known, draft, digest):
@@ -275,6 +283,14 @@ class _Round:
         self._result.new += is_new
 
     @staticmethod
+    def _validators(document: Document, known: tuple[Any, ...] | None) -> Validators:
+        """Return by what the source sees that it has nothing new: only where that would change nothing here."""
+        if known is None:
+            return Validators()
+        mark, *_, is_current, _state = known
+        return _validators_in(mark, document) if is_current else Validators()
+
+    @staticmethod
     def _is_unchanged(known: tuple[Any, ...], draft: service.Draft, digest: bytes) -> bool:
         _, known_digest, title, language, is_current, _ = known
         same_title = not draft.title or draft.title == title
@@ -286,3 +302,28 @@ class _Round:
         size = 0 if entry is None else max(entry.size, 0)
         with self._context.session() as session:
             service.add_rejected(session, self._draft(name, document), "too_large", size=size)
+
+
+def _facts(document: Document) -> tuple[str, str, str]:
+    """What a document's source says of it: a change of it is a new version, whatever the content."""
+    return document.title, document.language, document.url
+
+
+def _digest_of(*facts: object) -> str:
+    return str(uuid5(NAMESPACE_URL, repr(facts)))
+
+
+def _mark_of(document: Document, validators: Validators) -> str:
+    """Return the mark of a document that its source lists without one: its facts and the validators of its answer."""
+    if not validators.conditions():
+        return ""
+    return json.dumps([_digest_of(*_facts(document)), validators.etag, validators.modified])
+
+
+def _validators_in(mark: str, document: Document) -> Validators:
+    """Return the validators in a mark of ``_mark_of``; none if the source says other things of the document now."""
+    try:
+        facts, etag, modified = json.loads(mark)
+    except ValueError:
+        return Validators()
+    return Validators(etag, modified) if facts == _digest_of(*_facts(document)) else Validators()

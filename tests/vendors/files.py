@@ -14,12 +14,16 @@ class FileServer(Vendor):
         files: content by path, such as ``/out/a.csv``.
         token: of the bearer who may read; empty for everybody.
         modified: HTTP date of every file.
+        tagged: whether its answers have tags.
+        sizes: path and bytes of each file that it sent, in order.
     """
 
     def __init__(self, files=None, token=""):
         super().__init__()
         self.files, self.token = dict(files or {}), token
         self.modified = "Thu, 01 Jan 2026 00:00:00 GMT"
+        self.tagged = True
+        self.sizes = []
 
     def answer(self, call):
         if self.token and call.headers.get("authorization") != f"Bearer {self.token}":
@@ -31,8 +35,17 @@ class FileServer(Vendor):
             return Reply(200, f'<html><a href="../">up</a>{links}</html>'.encode())
         if call.path not in self.files:
             return Reply(404)
-        content = self.files[call.path]
-        head = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"', "Last-Modified": self.modified}
+        reply = self._file(call, self.files[call.path])
+        self.sizes.append((call.path, len(reply.body)))
+        return reply
+
+    def _file(self, call, content):
+        etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        head = {"ETag": etag} if self.tagged else {}
+        head["Last-Modified"] = self.modified
+        known = call.headers.get("if-none-match"), call.headers.get("if-modified-since")
+        if known in ((etag, None), (None, self.modified)):
+            return Reply(304, b"", head)
         if call.headers.get("range") == "bytes=0-0" and content:
             return Reply(206, content[:1], {**head, "Content-Range": f"bytes 0-0/{len(content)}"})
         return Reply(200, content, head)

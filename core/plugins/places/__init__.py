@@ -6,6 +6,6 @@ A plugin says where its files lie. ``open_place`` opens a folder of the server, 
 
 from core.plugins.places.errors import PlaceError, Reason, as_place_errors
 from core.plugins.places.opening import Place, open_place
-from core.plugins.places.requests import answer_of, fetch_request
+from core.plugins.places.requests import Validators, answer_of, fetch_request
 
-__all__ = ["Place", "PlaceError", "Reason", "answer_of", "as_place_errors", "fetch_request", "open_place"]
+__all__ = ["Place", "PlaceError", "Reason", "Validators", "answer_of", "as_place_errors", "fetch_request", "open_place"]

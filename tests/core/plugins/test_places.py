@@ -306,6 +306,28 @@ class TestHttps:
     def test_a_file_is_fetched_with_the_secret(self, module_tenant, server):
         assert self.fetch(module_tenant, server) == b"a,b\n"
 
+    @pytest.mark.parametrize("tagged", [True, False])
+    def test_a_file_is_sent_again_only_if_it_is_another_one(self, module_tenant, server, tagged):
+        server.tagged = tagged
+        instance = opened(module_tenant, "https", {"url": server.url, "token": "read-only-token"})
+        request = HttpRequest("GET", server.url + "/a.csv", {"Authorization": "Bearer {{secret:token}}"})
+        known = places.fetch_request(instance, request, io.BytesIO(), largest=LARGEST)
+        into = io.BytesIO()
+        assert places.fetch_request(instance, request, into, largest=LARGEST, unless=known) is None
+        assert into.getvalue() == b""
+        server.files["/a.csv"], server.modified = b"c,d\n", "Fri, 02 Jan 2026 00:00:00 GMT"
+        newer = places.fetch_request(instance, request, into, largest=LARGEST, unless=known)
+        assert (into.getvalue(), newer == known) == (b"c,d\n", False)
+
+    def test_a_server_that_has_nothing_new_though_nothing_was_known_gave_no_file(self, module_tenant, server):
+        server.fail(304)
+        with pytest.raises(PlaceError, match="bad_answer"):
+            self.fetch(module_tenant, server)
+
+    def test_a_tag_that_could_not_be_sent_back_is_not_kept(self):
+        assert places.Validators.of({"ETag": "x" * 201, "Last-Modified": "caf\xe9"}).conditions() == {}
+        assert places.Validators.of({"etag": 'W/"1"'}).conditions() == {"If-None-Match": 'W/"1"'}
+
     @pytest.mark.parametrize(("fault", "reason"), [
         (lambda server: server.fail(403), "access_denied"),
         (lambda server: server.fail(404), "not_found"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from uuid import uuid4
@@ -169,6 +170,28 @@ def test_documents_of_addresses_are_fetched_and_read_again_only_after_a_change(l
         (1, False),
         (2, True),
         (1, True),
+    ]
+
+
+def test_a_document_of_an_address_is_sent_again_only_after_a_change(library):
+    with FileServer({"/call.md": CALL}) as server:
+        index = [{"url": f"{server.url}/call.md", "title": "Calls"}]
+        server.files["/list.json"] = json.dumps(index).encode()
+        source_id = add(library, "https", {"index": f"{server.url}/list.json"})
+        fetch(library, source_id)
+        for change in ("none", "content", "title"):
+            if change == "content":
+                server.files["/call.md"] = files.markdown("Call after one day.")
+            if change == "title":
+                index[0]["title"] = "Calls to patients"
+                server.files["/list.json"] = json.dumps(index).encode()
+            assert fetch(library, source_id).problem == ""
+    changed = len(server.files["/call.md"])
+    assert [size for path, size in server.sizes if path == "/call.md"] == [len(CALL), 0, changed, changed]
+    assert [(version, current) for _, version, _, current in library.states(source_id)] == [
+        (1, False),
+        (2, False),
+        (3, True),
     ]
 
 
