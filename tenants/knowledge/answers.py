@@ -6,6 +6,7 @@ short one of its own.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from core import telemetry
 from core.access import Scope as Caller
 from core.errors import Forbidden, phrase
 from core.tenancy import settings as tenant_settings
-from tenants.knowledge import ai_tracing, costs, egress, language_model, questions
+from tenants.knowledge import ai_tracing, costs, egress, language_model, questions, repository
 from tenants.knowledge.abbreviations import written_out
 from tenants.knowledge.embedding import embedder
 from tenants.knowledge.function_words import is_function_word, language_of, parts_of, word_set
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from uuid import UUID
 
-    from core.database import TenantSession
     from tenants.knowledge.grounding import CitedSentence
     from tenants.knowledge.questions import Outcome
     from tenants.knowledge.quoting import Quote
@@ -135,25 +135,49 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
         NotFound, Forbidden: as ``ask``, before the first answer.
     """
     prepared = _prepare(caller, question)
+    answer = _quoted(caller, question, prepared)
+    yield answer
+    if not answer.is_final:
+        yield _written(caller, prepared, answer)
+
+
+def complete(caller: Caller, question: Question, stored: UUID) -> Answer:
+    """Return the final answer to a question whose quotes were shown before, and which was stored then.
+
+    The language model is asked one time: whoever asks for the final answer again gets the quotes.
+
+    Raises:
+        NotFound: no such question was stored, or there is no such patient within reach.
+        Forbidden: as ``ask``.
+    """
+    prepared = _prepare(caller, question)
+    with caller.session() as session:
+        is_due = questions.begin_writing(session, stored, prepared.redacted)
+    answer = _quoted(caller, question, prepared, stored)
+    return _written(caller, prepared, answer) if is_due and not answer.is_final else replace(answer, is_final=True)
+
+
+def _quoted(caller: Caller, question: Question, prepared: _Preparation, stored: UUID | None = None) -> Answer:
+    """The quotes, or that the guidelines do not say it. The question is stored, unless it is already."""
     passages, verdict, documents = _search(caller, question, prepared)
     chosen = passages[: question.limit] if verdict.answered else []
     with ai_tracing.embeddings(prepared.scope.model):
         asked = written_out(without_marks(prepared.redacted), prepared.language)
         quotes = quotes_of(asked, chosen, prepared.scope.model)
     outcome: Outcome = "quoted" if verdict.answered else "none"
-    with caller.session() as session:
-        stored = questions.store(
-            session,
-            text=prepared.redacted,
-            language=prepared.language,
-            facts=prepared.facts,
-            outcome=outcome,
-            probability=verdict.probability,
-            model=prepared.scope.model,
-            passages=passages[: question.limit],
-        )
-    may_write = verdict.answered and prepared.policy.style == "written"
-    answer = Answer(
+    if stored is None:
+        with caller.session() as session:
+            stored = questions.store(
+                session,
+                text=prepared.redacted,
+                language=prepared.language,
+                facts=prepared.facts,
+                outcome=outcome,
+                probability=verdict.probability,
+                model=prepared.scope.model,
+                passages=passages[: question.limit],
+            )
+    return Answer(
         id=stored,
         language=prepared.language,
         outcome=outcome,
@@ -162,11 +186,8 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
         facts=prepared.facts,
         nearest=passages[:_NEAREST] if not verdict.answered else (),
         documents=documents,
-        is_final=not may_write,
+        is_final=not (verdict.answered and prepared.policy.style == "written"),
     )
-    yield answer
-    if may_write:
-        yield _written(caller, prepared, answer)
 
 
 def _prepare(caller: Caller, question: Question) -> _Preparation:
@@ -191,7 +212,7 @@ def _search(caller: Caller, question: Question, prepared: _Preparation) -> tuple
     """Search with the question alone, which decides whether it is answered; and with the facts, for the order."""
     scope, plain = prepared.scope, without_marks(prepared.redacted)
     with caller.session(readonly=True) as session:
-        documents = _documents(session, scope)
+        documents = repository.count_searched(session, scope)
     if not documents:
         return [], Verdict(answered=False, probability=0.0), 0
     whole = f"{plain} ({', '.join(prepared.facts)})" if prepared.facts else plain
@@ -205,19 +226,6 @@ def _search(caller: Caller, question: Question, prepared: _Preparation) -> tuple
         ]
         at = -1 if is_general(plain) else 0
         return per_text[-1], judge(session, texts[at], scope, per_text[at]), documents
-
-
-def _documents(session: TenantSession, scope: Scope) -> int:
-    """The number of documents in which the question is searched."""
-    row = (
-        session.cursor()
-        .execute(
-            "SELECT count(DISTINCT p.document_uuid) FROM data_passages p WHERE " + scope.condition,  # noqa: S608
-            scope.values,
-        )
-        .fetchone()
-    )
-    return 0 if row is None else int(row[0])
 
 
 def is_general(text: str) -> bool:
@@ -234,17 +242,20 @@ def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
             questions.note_outcome(session, answer.id, "quoted", reason)
         return replace(answer, fallback=reason, is_final=True)
     messages = language_model.prompt_of(prepared.redacted, prepared.facts, quotes, prepared.language)
+    began = time.monotonic()
     try:
         with ai_tracing.chat(caller.tenant.slug) as span:
             written = language_model.write(caller.tenant.id, messages, quotes, prepared.scope.model)
             span.note_use(written.use)
     except LanguageModelFailed as failure:
         with caller.session() as session:
+            costs.record_time(session, time.monotonic() - began, str(answer.id), failed=True)
             questions.note_outcome(session, answer.id, "quoted", failure.reason)
         return replace(answer, fallback=failure.reason, is_final=True)
     outcome: Outcome = "quoted" if written.fault else "written"
     with caller.session() as session:
         costs.record(session, written.use, str(answer.id))
+        costs.record_time(session, time.monotonic() - began, str(answer.id), failed=False)
         questions.note_outcome(session, answer.id, outcome, written.fault)
     return replace(answer, outcome=outcome, sentences=written.sentences, fallback=written.fault, is_final=True)
 

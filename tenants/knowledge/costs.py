@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TOKENS: Final = "language_model_tokens"
 COST: Final = "language_model_cost"
+SECONDS: Final = "language_model_seconds"
 _THOUSAND: Final = Decimal(1000)
 _SPENT: Final = """
 SELECT coalesce(sum(value) FILTER (WHERE meter = %(cost)s), 0),
@@ -111,3 +112,9 @@ def record(session: TenantSession, use: TokenUse, key: str) -> None:
             session, TOKENS, tokens, key=f"{key}:{direction}", dimensions={"model": use.model, "direction": direction}
         )
     metering.record(session, COST, use.cost, key=key, dimensions={"model": use.model})
+
+
+def record_time(session: TenantSession, seconds: float, key: str, *, failed: bool) -> None:
+    """Count how long a call took, until its sentences were checked or it failed."""
+    dimensions = {"model": _name(), "outcome": "failed" if failed else "answered"}
+    metering.record(session, SECONDS, Decimal(str(round(seconds, 3))), key=key, dimensions=dimensions)

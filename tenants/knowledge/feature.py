@@ -7,7 +7,11 @@ _STAFF = ("clinician", "case_manager", "tracking_officer")
 
 feature = Feature(
     name="knowledge",
-    routers=("tenants.knowledge.api:router", "tenants.knowledge.api_ask:router"),
+    routers=(
+        "tenants.knowledge.api:router",
+        "tenants.knowledge.api_ask:router",
+        "tenants.knowledge.operator_api:router",
+    ),
     jobs=("tenants.knowledge.jobs",),
     tables=("tenants.knowledge.models", "tenants.knowledge.models_questions"),
     permissions=(
@@ -73,6 +77,12 @@ feature = Feature(
         ),
         Meter(
             "language_model_cost", "US dollar", "Price of a language model's answers, by the price list.", ("model",)
+        ),
+        Meter(
+            "language_model_seconds",
+            "second",
+            "Time of a call of the language model, until its sentences are checked.",
+            ("model", "outcome"),
         ),
         Meter(
             "knowledge_egress_blocked",

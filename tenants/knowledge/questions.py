@@ -31,6 +31,7 @@ METER: Final = "knowledge_questions"
 NEWEST_FIRST: Final = "-asked_at"
 AT_ONCE: Final = 5_000
 """Questions that one batch of retention deletes."""
+_NO_QUESTION: Final = "there is no such question"
 
 
 def store(
@@ -71,6 +72,28 @@ def store(
     session.flush()
     record(session, METER, 1, key=str(row.uuid), dimensions={"outcome": outcome})
     return row.uuid
+
+
+def begin_writing(session: TenantSession, question: UUID, text: str) -> bool:
+    """Return whether a written answer to a stored question is still due, and note that somebody waits for it.
+
+    Args:
+        session: the tenant's transaction.
+        question: the stored one.
+        text: redacted, as it was stored.
+
+    Raises:
+        NotFound: there is no such question with this text.
+    """
+    query = select(KnowledgeQuestion).where(KnowledgeQuestion.uuid == question, KnowledgeQuestion.text == text)
+    row = session.exec(query.with_for_update()).first()
+    if row is None:
+        raise NotFound(_NO_QUESTION)
+    is_due = row.outcome == "quoted" and row.fallback is None
+    if is_due:
+        row.fallback = "interrupted"  # replaced by what became of it, unless this process ends before
+        session.add(row)
+    return is_due
 
 
 def note_outcome(session: TenantSession, question: UUID, outcome: Outcome, fallback: str | None) -> None:
@@ -114,8 +137,7 @@ def get(session: TenantSession, question: UUID) -> KnowledgeQuestion:
     """
     row = session.get(KnowledgeQuestion, question)
     if row is None:
-        detail = "there is no such question"
-        raise NotFound(detail)
+        raise NotFound(_NO_QUESTION)
     return row
 
 

@@ -54,6 +54,7 @@ feature = Feature(
         "tenants.portal.operator_error_pages:router",
         "tenants.portal.operator_database_pages:router",
         "tenants.portal.operator_webhook_pages:router",
+        "tenants.portal.operator_ai_pages:router",
         "tenants.portal.operator_cache_pages:router",
         "tenants.portal.operator_event_pages:router",
         "tenants.portal.factor_pages:router",

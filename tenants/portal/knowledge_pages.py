@@ -14,7 +14,7 @@ from core.errors import AppError, Invalid
 from core.idempotency import REPEATABLE
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
-from tenants.knowledge import questions, service
+from tenants.knowledge import questions, repository, service
 from tenants.knowledge.answers import Question
 from tenants.knowledge.questions import Feedback
 from tenants.portal import knowledge_view as view
@@ -69,9 +69,20 @@ def post_question(page: Page, _: Reader, scope: TenantScope, form: Annotated[Que
     with scope.session(readonly=True) as session:
         if not view.answering_documents(session):
             return _ask_page(page, scope, form)
+    return _ask_page(page, scope, form, answer=view.ask(scope, _question(form)))
+
+
+@router.post("/guidelines/questions/{question_id}/written", dependencies=[REPEATABLE])
+def post_written(
+    page: Page, _: Reader, scope: TenantScope, question_id: UUID, form: Annotated[QuestionForm, Form()]
+) -> Response:
+    """Show the written answer to a question whose passages are shown already, once its sentences are checked."""
+    return _ask_page(page, scope, form, answer=view.complete(scope, _question(form), question_id))
+
+
+def _question(form: QuestionForm) -> Question:
     chosen = [form.language] if form.language else []
-    asked = Question(question, languages=chosen, patient=form.patient_id)
-    return _ask_page(page, scope, form, answer=view.ask(scope, asked))
+    return Question(" ".join(form.question.split()), languages=chosen, patient=form.patient_id)
 
 
 @router.post("/guidelines/questions/{question_id}/opinion")
@@ -95,7 +106,7 @@ def document_page(page: PageContext, scope: Scope, document_id: UUID, *, error: 
     """The page of a document, and what is wrong with what was asked of it."""
     with scope.session(readonly=True) as session:
         document = service.get(session, document_id)
-        older = view.is_older(session, document)
+        older = repository.is_out_of_use(session, document)
         return page.render(
             "portal/knowledge/document.html",
             scope.principal,
@@ -103,7 +114,7 @@ def document_page(page: PageContext, scope: Scope, document_id: UUID, *, error: 
             partner=scope.tenant.name,
             current=HOME,
             document=document,
-            newer=view.version_in_use(session, document),
+            newer=repository.version_in_use(session, document),
             sections=view.sections(session, document_id),
             older=older,
             state=words.state_of(document, older=older),

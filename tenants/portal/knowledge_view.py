@@ -6,14 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from sqlalchemy import false, func, not_, or_
-from sqlmodel import col, select
-
-from core.clock import today
 from core.errors import NotFound
 from core.web import texts
 from tenants.knowledge import answers, repository
-from tenants.knowledge.models import KnowledgeDocument
 from tenants.knowledge.patient_facts import read_facts, suggested_questions
 from tenants.knowledge.serving import scope_of
 from tenants.portal import knowledge_words as words
@@ -21,11 +16,10 @@ from tenants.portal import knowledge_words as words
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement
-
     from core.access import Scope
     from core.database import TenantSession
     from tenants.knowledge.answers import Question
+    from tenants.knowledge.models import KnowledgeDocument
     from tenants.knowledge.quoting import Quote
     from tenants.knowledge.retrieval import Hit
     from tenants.portal.knowledge_words import Part
@@ -68,6 +62,7 @@ class Answer:
         nearest: where the guidelines do not answer: the address and the words of the passages that come nearest.
         facts: of the patient whom the question is about, in words; none of them names anybody.
         is_written: whether a language model wrote the sentences, each checked against its sources.
+        is_final: whether no written answer may follow.
     """
 
     id: UUID
@@ -77,6 +72,7 @@ class Answer:
     nearest: Sequence[tuple[str, str]]
     facts: Sequence[str]
     is_written: bool
+    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +86,26 @@ class Section:
 
 
 def ask(scope: Scope, question: Question) -> Answer:
-    """Return what the guidelines say to a question. No transaction may be open.
+    """Return what the guidelines say to a question, word for word. No transaction may be open.
 
     Raises:
         NotFound: it is about a patient whom the reader does not reach.
         Forbidden: it is about a patient, and the reader may not see patients.
     """
-    answer = answers.ask(scope, question)
+    return _shown(scope, question, next(answers.steps(scope, question)))
+
+
+def complete(scope: Scope, question: Question, stored: UUID) -> Answer:
+    """Return the final answer to a question that was asked before. No transaction may be open.
+
+    Raises:
+        NotFound: it was not asked, or is about a patient whom the reader does not reach.
+        Forbidden: as ``ask``.
+    """
+    return _shown(scope, question, answers.complete(scope, question, stored))
+
+
+def _shown(scope: Scope, question: Question, answer: answers.Answer) -> Answer:
     with scope.session(readonly=True) as session:
         searched = [row.title for row in answering_documents(session, question.languages)]
     return Answer(
@@ -107,6 +116,7 @@ def ask(scope: Scope, question: Question) -> Answer:
         nearest=[(_href(each), f"{each.title}: {words.place(each.section, each.page)}") for each in answer.nearest],
         facts=answer.facts,
         is_written=answer.outcome == "written",
+        is_final=answer.is_final,
     )
 
 
@@ -154,51 +164,9 @@ def _href(passage: Hit) -> str:
     return f"/guidelines/documents/{passage.document_uuid}#passage-{passage.number}"
 
 
-def current_documents(session: TenantSession) -> list[KnowledgeDocument]:
-    """Return the versions that are in use, or wait to be, or cannot be read, by title."""
-    query = select(KnowledgeDocument).where(_in_use(session))
-    return list(session.exec(query.order_by(col(KnowledgeDocument.title), col(KnowledgeDocument.uuid))))
-
-
 def answering_documents(session: TenantSession, languages: Sequence[str] = ()) -> list[KnowledgeDocument]:
     """Return the documents in which a question is searched today, by title: of ``languages``, or as settings say."""
-    scope = scope_of(session, texts.language(), languages=languages)
-    return [
-        row
-        for row in current_documents(session)
-        if row.state == "searchable"
-        and (row.valid_from is None or row.valid_from <= scope.day)
-        and (not scope.languages or row.language in scope.languages)
-        and (not scope.sources or row.source_id in scope.sources)
-    ]
-
-
-def older_documents(session: TenantSession, limit: int) -> list[KnowledgeDocument]:
-    """Return the versions that are no longer in use, the last replaced first."""
-    query = select(KnowledgeDocument).where(not_(_in_use(session)))
-    return list(session.exec(query.order_by(col(KnowledgeDocument.superseded_at).desc()).limit(limit)))
-
-
-def is_older(session: TenantSession, row: KnowledgeDocument) -> bool:
-    """Return whether a version is no longer in use."""
-    day = today(session.tenant.time_zone)
-    return row.superseded_at is not None and (row.valid_until is None or row.valid_until <= day)
-
-
-def _in_use(session: TenantSession) -> ColumnElement[bool]:
-    still = func.coalesce(col(KnowledgeDocument.valid_until) > today(session.tenant.time_zone), false())
-    return or_(col(KnowledgeDocument.superseded_at).is_(None), still)
-
-
-def version_in_use(session: TenantSession, row: KnowledgeDocument) -> UUID | None:
-    """Return the id of the version of a document that is in use; None if there is none."""
-    query = select(KnowledgeDocument.uuid).where(
-        col(KnowledgeDocument.name) == row.name,
-        col(KnowledgeDocument.source_id).is_not_distinct_from(row.source_id),
-        col(KnowledgeDocument.superseded_at).is_(None),
-        col(KnowledgeDocument.state) == "searchable",
-    )
-    return session.exec(query).first()
+    return repository.searched(session, scope_of(session, texts.language(), languages=languages))
 
 
 def sections(session: TenantSession, document_id: UUID) -> list[Section]:

@@ -332,6 +332,7 @@ FACES: Final = (
     Face("operators-error", "GET /operators/errors/{error_id}", OPERATOR),
     Face("operators-error-support", "GET /operators/errors/{error_id}", "platform_support"),
     Face("operators-connections", "GET /operators/connections", OPERATOR),
+    Face("operators-ai-use", "GET /operators/ai-use", OPERATOR),
     Face("operators-cache", "GET /operators/cache", OPERATOR),
     Face("operators-cache-support", "GET /operators/cache", "platform_support"),
     Face("operators-databases", "GET /operators/databases", OPERATOR),

@@ -198,6 +198,7 @@ OPERATORS = [
         status=422,
     ),
     Row("POST", "/operators/connections/release", "operations.write", form={"target": "mail_server"}, status=303),
+    Row("GET", "/operators/ai-use", "operations.read"),
     Row("GET", "/operators/cache", "operations.read"),
     Row("POST", "/operators/cache/empty", "operations.write", form={"cache": "cohort.day_status"}, status=303),
     Row("GET", "/operators/jobs/{job_id}", "operations.read"),

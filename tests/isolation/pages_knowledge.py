@@ -21,6 +21,14 @@ _DOCUMENT, _SOURCE, _QUESTION = ("document_id",), ("guideline_source_id",), ("qu
 ROWS = [
     Row("GET", "/guidelines", READ),
     Row("POST", "/guidelines", READ, form={"question": "Whom do we call first?"}),
+    Row(
+        "POST",
+        "/guidelines/questions/{question_id}/written",
+        READ,
+        names=_QUESTION,
+        form={"question": "What does a malaria test cost?"},
+        shared=True,
+    ),
     Row("GET", "/guidelines/documents", WRITE, confined=False),
     Row("GET", "/guidelines/documents/{document_id}", READ, names=_DOCUMENT, shared=True),
     Row("POST", "/guidelines/documents/{document_id}/remove", WRITE, names=_DOCUMENT, status=303, confined=False),

@@ -2,16 +2,21 @@
 
 import json
 import re
+from typing import ClassVar
 
 import httpx
 import numpy as np
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
 from core import metering
-from tenants.knowledge import egress, indexing
+from tenants.knowledge import ai_tracing, ai_use, answers, egress, embedding, indexing, quoting
 from tenants.knowledge.passages import Passage
 from tenants.knowledge.settings_answers import AnswerSettings
+from tests.core.tracing.collectors import Collector
 from tests.tenants.knowledge.guidelines import add_document
 
 QUESTION = "What do our guidelines say for someone who came back after 4 months?"
@@ -112,12 +117,48 @@ def test_the_policy_names_where_questions_may_go(policy, host, reason):
     assert egress.blocked(policy, httpx.URL(f"http://{host}/v1")) == reason
 
 
-def test_no_personal_value_is_in_a_prompt_a_log_or_a_row(partner, model):
-    personal = {
-        "given_name": "Oluwaseun", "family_name": "Adebayor", "phone": "08037776655", "hospital_number": "OL-445566",
-        "birthdate": "2008-07-06",
-    }  # fmt: skip
-    patient = partner.patient(away=127, viral_load=43210, **personal)
+class RecordingEmbedder:
+    """A model that keeps the texts that it embeds."""
+
+    texts: ClassVar[list[str]] = []
+
+    def __init__(self, name):
+        self._model = embedding.embedder(name)
+
+    def passages(self, texts):
+        self.texts.extend(texts)
+        return self._model.passages(texts)
+
+    def question(self, text):
+        self.texts.append(text)
+        return self._model.question(text)
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    """The spans that a question makes, as they are exported."""
+    memory, collector = InMemorySpanExporter(), Collector()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ai_tracing.filtering(memory)))
+    monkeypatch.setattr(ai_tracing, "_tracer", lambda: provider.get_tracer("test"))
+    with collector.tracing():
+        yield lambda: {span.name: str(dict(span.attributes)) for span in memory.get_finished_spans()}
+    assert collector.spans
+    for value in PERSONAL.values():
+        assert value not in collector.whole, value
+    collector.receiver.close()
+
+
+PERSONAL = {
+    "given_name": "Oluwaseun", "family_name": "Adebayor", "phone": "08037776655", "hospital_number": "OL-445566",
+    "birthdate": "2008-07-06",
+}  # fmt: skip
+
+
+def test_no_personal_value_is_in_a_prompt_an_embedded_text_a_trace_a_log_or_a_row(partner, model, spans, monkeypatch):
+    for module in (answers, quoting):
+        monkeypatch.setattr(module, "embedder", RecordingEmbedder)
+    patient = partner.patient(away=127, viral_load=43210, **PERSONAL)
     model.says = citing
     question = (
         "What do our guidelines say for Oluwaseun adebayor (OL-445566, 0803 777 6655), who came back after 4 months?"
@@ -127,8 +168,10 @@ def test_no_personal_value_is_in_a_prompt_a_log_or_a_row(partner, model):
     assert len(model.prompts) == 1
     assert "last contact 4 months ago" in model.sent
     rows = partner.rows("SELECT q::text FROM knowledge_questions q")
-    seen = model.sent + json.dumps(rows) + str(logged)
-    for value in (*personal.values(), "adebayor", "777 6655", "43210", "2008", patient):
+    assert set(spans()) == {"chat", "embeddings"}
+    assert RecordingEmbedder.texts
+    seen = model.sent + json.dumps(rows) + str(logged) + str(spans()) + "\n".join(RecordingEmbedder.texts)
+    for value in (*PERSONAL.values(), "adebayor", "777 6655", "43210", "2008", patient):
         assert value not in seen, value
     assert answer["outcome"] == "written"
 
@@ -146,6 +189,27 @@ def test_the_budget_of_a_month_ends_written_answers(partner, model, tmp_path, se
     partner.set(style="written", egress="local", monthly_tokens=10)
     assert partner.ask(QUESTION)["fallback"] == "budget_spent"
     assert len(model.prompts) == 1
+
+
+def test_operators_see_what_each_tenant_asked_and_what_it_cost(partner, model, make_tenant):
+    def use():
+        found = {each.slug: each for each in ai_use.by_tenant()}
+        assert make_tenant().ref.slug not in found
+        return found[partner.tenant.slug]
+
+    model.says = citing
+    partner.ask(QUESTION)
+    before = use()
+    partner.ask(QUESTION)
+    partner.ask("How do I reset my password?")
+    model.status = 500
+    partner.ask(QUESTION)
+    partner.set(style="written")
+    partner.ask(QUESTION)
+    after = use()
+    names = ("questions", "unanswered", "calls", "failed", "blocked", "tokens")
+    assert [getattr(after, name) - getattr(before, name) for name in names] == [4, 1, 2, 1, 1, 960]
+    assert 0 < after.median_seconds <= after.slow_seconds
 
 
 def test_tokens_that_the_server_does_not_count_are_estimated(partner, model):

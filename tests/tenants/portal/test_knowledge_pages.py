@@ -8,9 +8,13 @@ from sqlmodel import select
 from core.database import platform_session, tenant_session
 from core.identity.people import members, sessions
 from core.jobs.worker import drain
+from core.tenancy import settings as tenant_settings
 from tenants.demo.guidelines import FOLDER
 from tenants.knowledge.models_questions import KnowledgeQuestion
+from tenants.knowledge.settings_answers import AnswerSettings
 from tests.keyed import KeyedClient
+from tests.tenants.knowledge.asking import ModelServer
+from tests.tenants.knowledge.test_language_model import QUESTION, SAYS, citing
 
 GUIDE = (FOLDER / "en" / "returning-to-care.md").read_bytes()
 SCAN = b"%PDF-1.4 of which only the beginning is there"
@@ -59,6 +63,11 @@ def post(client, path, **form):
     return client.post(path, data={"csrf_token": token(client), **form}, headers={"Origin": "http://testserver"})
 
 
+def answers_by(team, settings):
+    with tenant_session(team.tenant, actor="test:1") as session:
+        tenant_settings.put(session, settings)
+
+
 @pytest.fixture(scope="module")
 def team(application, make_tenant):
     team = Team(application, make_tenant())
@@ -91,6 +100,26 @@ def test_an_answer_has_its_passage_beside_it_and_the_guideline_opens_there(team,
     address, passage = re.search(r'href="(/guidelines/documents/[0-9a-f-]+)#passage-(\d+)"', answered).groups()
     section = re.search(rf'id="passage-{passage}".*?</section>', team.officer.get(address).text, re.DOTALL)[0]
     assert "Gap of more than 3 months" in section
+
+
+def test_the_passages_are_shown_at_once_and_the_written_answer_once_it_is_checked(team, settings_of):
+    with ModelServer(says=citing) as model:
+        settings_of(language_model_url=model.url, language_model_name="small-1")
+        answers_by(team, AnswerSettings(style="written", egress="local"))
+        page = post(team.officer, "/guidelines", question=QUESTION).text
+        assert "<mark>" in page
+        assert model.prompts == []
+        path = re.search(r'hx-post="(/guidelines/questions/[0-9a-f-]+/written)" hx-trigger="load"', page)[1]
+        final = post(team.officer, path, question=QUESTION).text
+        assert "Written by a language model" in final
+        assert SAYS in re.search(r'id="answer-card".*?</section>', final, re.DOTALL)[0]
+        assert "/written" not in final
+        again = post(team.officer, path, question=QUESTION).text
+        assert "Written by a language model" not in again
+        assert "<mark>" in again
+        assert len(model.prompts) == 1
+        assert post(team.officer, path, question="Who pays?").status_code == 404
+        answers_by(team, AnswerSettings())
 
 
 def test_what_readers_say_of_an_answer_waits_for_the_data_team(team, answered):

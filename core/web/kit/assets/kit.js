@@ -76,11 +76,11 @@ function askWithoutStream() {
   happened("gap");
 }
 
-/** A part that renews itself stays as it is when its page does not come: an error, or the sign-in. @param {Event} event */
+/** A part that renews or completes itself stays as it is when its page does not come: an error, or the sign-in. @param {Event} event */
 function keepLivePart(event) {
   const { sourceElement, response } = /** @type {CustomEvent} */ (event).detail.ctx;
   const failed = response.status >= 400 || response.raw.redirected;
-  if (failed && sourceElement.matches("[data-events]")) event.preventDefault();
+  if (failed && sourceElement.matches("[data-events], [data-later]")) event.preventDefault();
 }
 
 document.addEventListener("submit", sendOnce, true);
