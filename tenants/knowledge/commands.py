@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from core.cli.output import json_option, print_json, print_table
+from core.cli.output import json_option, note, print_json, print_table
 from tenants.knowledge import document_commands
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -42,7 +43,9 @@ def evaluate(documents: Path, questions: Path, model: str, language: str, *, as_
     """
     from tenants.knowledge.evaluation import evaluate_apart
 
+    began = time.perf_counter()
     figures_of = evaluate_apart(documents, questions, model=model, language=language)
+    note(f"measured in {time.perf_counter() - began:.0f} s")
     if as_json:
         print_json({method: asdict(figures) for method, figures in figures_of.items()})
         return

@@ -12,17 +12,19 @@ from core.clock import today
 from core.database import tenant_session
 from core.errors import Invalid, phrase
 from tenants.knowledge import indexing
+from tenants.knowledge.abbreviations import written_out
+from tenants.knowledge.embedding import embedder
 from tenants.knowledge.models import KnowledgeDocument
 from tenants.knowledge.passages import cut
 from tenants.knowledge.reading.blocks import Block
-from tenants.knowledge.retrieval import CANDIDATES, Method, find
+from tenants.knowledge.retrieval import CANDIDATES, Method, find_by
 from tenants.knowledge.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from core.database import TenantRef, TenantSession
+    from core.database import TenantRef
 
 ACTOR: Final = "cli:knowledge:evaluate"
 _IDS: Final = ("pmid", "id", "document")
@@ -60,11 +62,16 @@ def evaluate(tenant: TenantRef, documents: Path, questions: Path, *, model: str,
     cases = read_cases(questions)
     names = _store(tenant, read_documents(documents), model=model, language=language)
     scope = Scope(model, today(tenant.time_zone), language)
+    texts = [written_out(case.question, language) for case in cases]
+    vectors = [embedder(model).question(text).tolist() for text in texts]
+    ranks: dict[Method, list[int | None]] = {method: [] for method in get_args(Method)}
     with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-        return {
-            method: figures([_rank(session, case, names, scope, method) for case in cases])
-            for method in get_args(Method)
-        }
+        for case, text, vector in zip(cases, texts, vectors, strict=True):
+            for method, places in ranks.items():
+                passages = find_by(session, text, vector, scope, limit=2 * CANDIDATES, method=method)
+                order = list(dict.fromkeys(names[each.document_uuid] for each in passages))
+                places.append(order.index(case.document) + 1 if case.document in order else None)
+    return {method: figures(places) for method, places in ranks.items()}
 
 
 def figures(ranks: Sequence[int | None]) -> Figures:
@@ -75,12 +82,6 @@ def figures(ranks: Sequence[int | None]) -> Figures:
         recall_at_5=round(sum(rank is not None and rank <= 5 for rank in ranks) / count, 4),  # noqa: PLR2004 - the name says it
         mrr=round(sum(1 / rank for rank in ranks if rank) / count, 4),
     )
-
-
-def _rank(session: TenantSession, case: Case, names: dict[Any, str], scope: Scope, method: Method) -> int | None:
-    passages = find(session, case.question, scope, limit=2 * CANDIDATES, method=method)
-    order = list(dict.fromkeys(names[each.document_uuid] for each in passages))
-    return order.index(case.document) + 1 if case.document in order else None
 
 
 def _store(tenant: TenantRef, documents: dict[str, list[Block]], *, model: str, language: str) -> dict[Any, str]:
@@ -178,10 +179,12 @@ def evaluate_apart(documents: Path, questions: Path, *, model: str, language: st
     Raises:
         Invalid: a file has another form.
     """
+    from core.database.upgrade import migrate
     from core.tenancy import create_tenant
     from core.tenancy.archive.deleting import delete_tenant
     from core.tenancy.archive.purging import purge
 
+    migrate()
     slug = f"evaluation-{uuid4().hex[:12]}"
     tenant = create_tenant(slug, name="Evaluation of retrieval", actor=ACTOR).ref
     try:

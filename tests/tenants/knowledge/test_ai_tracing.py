@@ -1,14 +1,19 @@
 """Spans of language models and embeddings have figures and names of models, and no word of anybody."""
 
+import gzip
+import os
 import subprocess
 import sys
 
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tenants.knowledge import ai_tracing
 from tenants.knowledge.costs import TokenUse
+from tests.core.tracing.collectors import Collector, attributes_of
 
 
 def spans_of(act):
@@ -81,3 +86,53 @@ def test_openlit_is_initialised_with_our_exporter_and_no_contents(monkeypatch, s
     assert "llama_index" not in options["disabled_instrumentors"]
     assert {"httpx", "requests", "psycopg", "fastapi"} <= set(options["disabled_instrumentors"])
     assert "://" not in options["pricing_json"]
+
+
+PROGRAM = """
+import time
+from core import tracing
+from tenants.knowledge import ai_tracing
+from tenants.knowledge.costs import TokenUse
+
+tracing.is_on = lambda: True
+with ai_tracing.chat("partner-one") as chat:
+    time.sleep(0.05)
+    chat.note_use(TokenUse("small-1", 900, 60))
+with ai_tracing.embeddings("e5"):
+    pass
+from opentelemetry import trace
+
+trace.get_tracer_provider().force_flush()
+"""
+
+
+def test_a_collector_gets_tokens_cost_and_time_by_the_price_list(tmp_path):
+    """openlit itself, in a process of its own: it changes libraries for good."""
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"chat": {"small-1": {"promptPrice": 0.01, "completionPrice": 0.05}}}')
+    collector = Collector()
+    environment = {
+        **os.environ,
+        "IIT_TRACING_ENDPOINT": collector.receiver.url,
+        "IIT_LANGUAGE_MODEL_NAME": "small-1",
+        "IIT_LANGUAGE_MODEL_PRICES": str(prices),
+    }
+    try:
+        subprocess.run([sys.executable, "-c", PROGRAM], check=True, env=environment, timeout=300)
+        spans = {span.name: span for span in spans_in(collector)}
+    finally:
+        collector.receiver.close()
+    chat = attributes_of(spans["chat"])
+    assert (chat["gen_ai.usage.input_tokens"], chat["gen_ai.usage.output_tokens"]) == (900, 60)
+    assert chat["gen_ai.usage.cost"] == pytest.approx(0.9 * 0.01 + 0.06 * 0.05)
+    assert spans["chat"].end_time_unix_nano - spans["chat"].start_time_unix_nano >= 50_000_000
+    assert attributes_of(spans["embeddings"])["gen_ai.request.model"] == "e5"
+
+
+def spans_in(collector):
+    """The spans that arrived, compressed or not."""
+    for _, _, body in collector.receiver.requests:
+        content = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        for resource in ExportTraceServiceRequest.FromString(content).resource_spans:
+            for scope in resource.scope_spans:
+                yield from scope.spans
