@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from core.cli.output import note
+from core.jobs.worker import drain
 from core.tenancy import list_tenants
 from tenants.demo.loop import earlier_list
 from tenants.demo.partner_run import PartnerRun
@@ -46,7 +47,15 @@ def run_partner(partner: Partner) -> PartnerRun:
         partner_run.run("explain", "explain", partner.slug, riskiest, "--as-of", as_of.isoformat())
     for guideline in partner.guidelines:
         partner_run.add(guideline)
+    if partner.guidelines:
+        read_guidelines(partner)
     return partner_run
+
+
+def read_guidelines(partner: Partner) -> None:
+    """Read and embed what waits, as a worker would, so that questions are answered even if nothing is served."""
+    drain(next(tenant for tenant in list_tenants() if tenant.slug == partner.slug))
+    note(f"{partner.name}: its guidelines can be asked")
 
 
 def compare_next(partner_run: PartnerRun, training: dict[str, Any]) -> None:

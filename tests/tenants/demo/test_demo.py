@@ -28,6 +28,7 @@ from tenants.demo.sign_ins import ROLE_NAMES, SignIns, ensure_sign_ins
 from tenants.demo.summary import show
 from tenants.followup import service
 from tenants.followup.schemas import AttemptFilter
+from tenants.knowledge import repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,14 @@ def test_the_summary_says_that_it_is_simulated_and_shows_lists_and_reasons(runs:
     shown = out.getvalue()
     for part in ("(simulated)", "At risk", "To be traced", "Rejected rows", "TX_CURR", "Why "):
         assert part in shown
+
+
+def test_the_guidelines_can_be_asked_when_the_demo_ends(runs: list[PartnerRun]) -> None:
+    tenants = {tenant.slug: tenant for tenant in list_tenants()}
+    for one in runs:
+        with tenant_session(tenants[one.partner.slug], actor="test:1", readonly=True) as session:
+            states = [document.state for document in repository.in_use(session)]
+        assert states == ["searchable"] * len(one.partner.guidelines)
 
 
 def test_the_simulated_day_stays_what_it_was_at_the_first_demo(tmp_path: Path) -> None:
