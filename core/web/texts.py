@@ -172,6 +172,20 @@ def _number(value: float, digits: int, code: str) -> str:
     return format_decimal(value, "#,##0." + "#" * digits if digits else "#,##0", _LOCALES[code])
 
 
+def shown_decimal(value: float, digits: int) -> str:
+    """Return a number with exactly ``digits`` decimals, so that figures in a column have the same precision."""
+    from babel.numbers import format_decimal
+
+    return format_decimal(round(value, digits) + 0.0, f"#,##0.{'0' * digits}", _LOCALES[language()])
+
+
+def shown_range(low: str, high: str) -> str:
+    """Return two shown numbers as a range: joined by a dash, or by "to" where a dash would look like a sign."""
+    if "-" in low + high:
+        return gettext("{start} to {end}").format(start=low, end=high)
+    return f"{low}\N{EN DASH}{high}"
+
+
 def shown_share(share: float | None, digits: int = 0) -> str:
     """Return a share from 0 to 1 in percent; ``-`` for None."""
     from babel.numbers import format_percent

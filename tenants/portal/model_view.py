@@ -10,6 +10,7 @@ from core.web.paging import PageRequest
 from core.web.texts import gettext as _
 from core.web.texts import shown_date, shown_month, shown_number
 from tenants.portal import model_words as words
+from tenants.portal.watch_words import DIVISIONS, group_name
 from tenants.risk import accuracy, repository
 from tenants.risk.registry import lifecycle, terms
 
@@ -136,10 +137,10 @@ def group_tables(card: Mapping[str, Any]) -> list[tuple[str, list[dict[str, str]
     """Figures by group: the division and its rows."""
     return [
         (
-            division.replace("_", " "),
+            _(DIVISIONS.get(division, division)),
             [
                 {
-                    "group": group["label"],
+                    "group": group_name(group["label"]),
                     "decisions": shown_number(group["decisions"]),
                     "base_rate": words.estimate(group["metrics"].get("base_rate")),
                     "roc_auc": words.estimate(group["metrics"].get("roc_auc")),

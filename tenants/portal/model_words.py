@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, shown_date, shown_number, shown_share
+from core.web.texts import marked, shown_date, shown_decimal, shown_number, shown_range, shown_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,10 +70,10 @@ def estimate(figure: Mapping[str, Any] | None) -> str:
     """A figure with its 95 % interval; a dash if it is undefined."""
     if not figure or figure["value"] is None:
         return "\N{EN DASH}"
-    value = shown_number(figure["value"], 3)
+    value = shown_decimal(figure["value"], 3)
     if figure["low"] is None or figure["high"] is None:
         return value
-    return f"{value} ({shown_number(figure['low'], 3)}\N{EN DASH}{shown_number(figure['high'], 3)})"
+    return f"{value} ({shown_range(shown_decimal(figure['low'], 3), shown_decimal(figure['high'], 3))})"
 
 
 def trial_words(version: str, trial: Mapping[str, Any]) -> str:

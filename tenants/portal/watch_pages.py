@@ -11,7 +11,7 @@ from core.access.pages import Page
 from core.errors import NotFound
 from core.identity import Principal
 from core.web.texts import gettext as _
-from core.web.texts import shown_date, shown_number, shown_share
+from core.web.texts import shown_date, shown_number, shown_range, shown_share
 from tenants.portal import watch_words as words
 from tenants.portal.alert_counts import counts_for
 from tenants.risk import checks
@@ -23,7 +23,7 @@ router = APIRouter()
 Reader = Annotated[Principal, Depends(require("risk.read"))]
 Visitor = Annotated[Principal, Depends(require("cohort.read"))]
 """Whoever may open Programme, which leads here."""
-MOST_COLUMNS: Final = 15
+MOST_COLUMNS: Final = 8
 MOST_CHECKS: Final = 12
 
 
@@ -159,7 +159,7 @@ def show_feature(page: Page, principal: Reader, _visitor: Visitor, scope: Tenant
                 "label": label,
                 "people": shown_number(entry["people"]),
                 "middle": words.number(entry["middle"]),
-                "range": f"{words.number(entry['low'])}\N{EN DASH}{words.number(entry['high'])}",
+                "range": shown_range(words.number(entry["low"]), words.number(entry["high"])),
             }
             for label, entry in zip(labels, curve, strict=True)
         ],
@@ -175,7 +175,7 @@ def _feature_row(feature: Any) -> dict[str, Any]:  # noqa: ANN401 - a FeatureOut
         "unit": feature.unit,
         "known": shown_share(lies["known"]) if lies else "-",
         "middle": words.number(quantiles[2], 1) if quantiles else "-",
-        "range": f"{words.number(quantiles[0], 1)}\N{EN DASH}{words.number(quantiles[4], 1)}" if quantiles else "-",
+        "range": shown_range(words.number(quantiles[0], 1), words.number(quantiles[4], 1)) if quantiles else "-",
         "used": _("Yes") if feature.in_serving_model else _("No"),
     }
 
@@ -190,7 +190,7 @@ def _lies(distribution: dict[str, Any] | None, categories: list[str]) -> list[tu
         return []
     if histogram:
         edges = histogram["edges"]
-        labels = [f"{words.number(a, 1)}\N{EN DASH}{words.number(b, 1)}" for a, b in pairwise(edges)]
+        labels = [shown_range(words.number(a, 1), words.number(b, 1)) for a, b in pairwise(edges)]
     else:
         labels = list(categories)
     return [(label, n / most, shown_share(n / total)) for label, n in zip(labels, counts, strict=True) if n]

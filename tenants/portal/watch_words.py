@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import gettext as _
-from core.web.texts import marked, shown_number, shown_share
+from core.web.texts import marked, shown_decimal, shown_number, shown_range, shown_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,7 @@ DIVISIONS: Final = {
     "age_band": marked("Age in years"),
     "facility": marked("Clinic"),
     "state": marked("State"),
+    "knowledge": marked("Day on which facts were known"),
 }
 VERDICTS: Final = {
     "fits": marked("Fits"),
@@ -43,6 +44,8 @@ GROUPS: Final = {
     "female": marked("Female"),
     "male": marked("Male"),
     "not recorded": marked("Not recorded"),
+    "day of knowledge assumed": marked("Assumed"),
+    "day of knowledge stamped": marked("Stamped in the records"),
 }
 _PAGES: Final = (
     ("/programme/models", marked("Models")),
@@ -66,13 +69,13 @@ def interval(estimate: Mapping[str, Any], *, share: bool = False) -> str:
     """An estimate with its 95 % interval in brackets; a dash where it is not defined."""
 
     def shown(value: float) -> str:
-        return shown_share(value) if share else shown_number(value, 2)
+        return shown_share(value) if share else shown_decimal(value, 2)
 
     if estimate.get("value") is None:
         return "-"
     if estimate.get("low") is None or estimate.get("high") is None:
         return shown(estimate["value"])
-    return f"{shown(estimate['value'])} ({shown(estimate['low'])}\N{EN DASH}{shown(estimate['high'])})"
+    return f"{shown(estimate['value'])} ({shown_range(shown(estimate['low']), shown(estimate['high']))})"
 
 
 def column_rows(columns: Sequence[Mapping[str, Any]], most: int) -> list[dict[str, str]]:
@@ -82,8 +85,8 @@ def column_rows(columns: Sequence[Mapping[str, Any]], most: int) -> list[dict[st
         {
             "name": column["name"] if column["name"] != "risk" else _("Scores"),
             "theme": _(THEMES.get(column["theme"], "")) if column["theme"] else "",
-            "index": shown_number(column["index"], 2),
-            "usual": shown_number(column["usual_index"], 2),
+            "index": shown_decimal(column["index"], 2),
+            "usual": shown_decimal(column["usual_index"], 2),
             "before": shown_share(column["missing_before"]),
             "now": shown_share(column["missing_now"]),
             "found": _("Drifted") if column["drifted"] else _("As before"),
@@ -106,11 +109,16 @@ def facility_rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
+def group_name(label: str) -> str:
+    """The name of a group in the reader's language; a clinic or a band of ages as it is."""
+    return _(GROUPS[label]) if label in GROUPS else label
+
+
 def group_rows(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The groups of a division as rows of a table."""
     return [
         {
-            "label": _(GROUPS[group["label"]]) if group["label"] in GROUPS else group["label"],
+            "label": group_name(group["label"]),
             "decisions": shown_number(group["decisions"]),
             "predicted": shown_share(group["mean_risk"], 1),
             "observed": shown_share(group["observed"], 1),

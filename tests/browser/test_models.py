@@ -147,7 +147,8 @@ def test_what_drifted_leads_to_groups_and_to_the_meaning_of_a_feature(visit):
     sexes = page.get_by_role("region", name="Sex").get_by_role("rowheader")
     assert sorted(sexes.all_inner_texts()) == ["Female", "Male"]
     page.get_by_role("link", name="Features").click()
-    page.get_by_role("link", name="days_late_last").click()
+    page.locator("summary", has_text="Lateness at earlier contacts").click()
+    page.locator("details").get_by_role("link", name="days_late_last").click()
     page.get_by_role("heading", name="How the values lie").wait_for()
 
 
