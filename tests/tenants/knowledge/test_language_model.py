@@ -193,9 +193,9 @@ def test_the_budget_of_a_month_ends_written_answers(partner, model, tmp_path, se
 
 def test_operators_see_what_each_tenant_asked_and_what_it_cost(partner, model, make_tenant):
     def use():
-        found = {each.slug: each for each in ai_use.by_tenant()}
-        assert make_tenant().ref.slug not in found
-        return found[partner.tenant.slug]
+        uses = {each.slug: each for each in ai_use.by_tenant()}
+        assert make_tenant().ref.slug not in uses
+        return uses[partner.tenant.slug]
 
     model.says = citing
     partner.ask(QUESTION)
