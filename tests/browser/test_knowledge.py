@@ -134,6 +134,16 @@ def test_a_manager_asks_for_a_patient_and_returns(visit, accessible, partner):
     page.wait_for_url(f"**{address}")
 
 
+def test_an_operator_sees_how_much_each_partner_asks(visit, open_page, accessible, partner):
+    ask(visit("/guidelines"), "Who pays the transport of staff to the district meeting?")
+    operator = people.session_of(people.add_operator("platform_admin"), None)
+    page = open_page("/operators", DESKTOP, session=operator)
+    page.get_by_role("link", name="Answers").click()
+    row = page.get_by_role("row").filter(has=page.locator(f"a[href='/operators/tenants/{partner[0].slug}']"))
+    assert int(row.locator("td").first.inner_text()) > 0
+    assert_good(page, accessible)
+
+
 @pytest.mark.parametrize("path", ["/guidelines", "/guidelines/upload", "/guidelines/sources"])
 def test_pages_of_guidelines_are_accessible_and_fit_every_screen(visit, accessible, path):
     assert_good(visit(path, "data_officer"), accessible)

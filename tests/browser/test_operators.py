@@ -81,7 +81,7 @@ def test_a_partner_is_suspended_with_a_reason_and_resumed_and_support_only_reads
     page.get_by_role("button", name="Suspend").wait_for()
 
 
-@pytest.mark.parametrize("path", ["/operators", "/operators/tenants", "/operators/jobs?state="])
+@pytest.mark.parametrize("path", ["/operators", "/operators/tenants", "/operators/jobs?state=", "/operators/ai-use"])
 def test_pages_are_never_wider_than_the_screen(visit, path):
     assert_fits(visit(path))
 

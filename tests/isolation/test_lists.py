@@ -50,6 +50,7 @@ WHOLE = {
     "GET /v1/risk/models/{model_id}/events": "The newest 500 of one model.",
     "GET /v1/knowledge/sources": "One row for each source that the partner has set up, or the operator shares.",
     "GET /v1/knowledge/documents/{document_id}/passages": "The passages of one document, which has a largest size.",
+    "GET /v1/operators/ai-use": "One row for each tenant that asked.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }
 """Lists that come whole: they are short by construction."""
