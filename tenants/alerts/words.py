@@ -93,6 +93,10 @@ def _drift(alert: Alert) -> str:
     if what == "ranking":
         month = shown_month(date.fromisoformat(alert.facts["names"][0]))
         return _("The scores of {month} rank people far less well than when the model was trained").format(month=month)
+    if what == "roll_back":
+        version, former = alert.facts["names"]
+        text = _("Model {version} did worse after its promotion and was rolled back: {former} serves again")
+        return text.format(version=version, former=former)
     if what in _DRIFTED:
         names = ", ".join(map(str, alert.facts["names"]))
         if alert.count > len(alert.facts["names"]):

@@ -1,4 +1,7 @@
-"""Watch a new champion: the former one returns if the new one fails, scores wildly, or does certainly worse."""
+"""Watch a new champion: the former one returns if the new one fails, scores wildly, or does certainly worse.
+
+A roll-back raises an alert.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from core.clock import today
 from core.jobs import enqueue
 from tenants.risk import repository
 from tenants.risk.models import RiskModel
-from tenants.risk.registry import lifecycle, terms
+from tenants.risk.registry import lifecycle, signals, terms
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -130,4 +133,5 @@ def _roll_back(session: TenantSession, row: RiskModel, why: str, facts: dict[str
     row.trial = {**(row.trial or {}), "figures": facts}
     former = lifecycle.roll_back_within(session, f"{row.version}: {why}")
     session.flush()
+    signals.rolled_back(session, row.version, former.version)
     log.info("the former model serves again", version=former.version)

@@ -14,7 +14,7 @@ from tenants.risk import naive, repository, serving
 from tenants.risk.failures import ModelFailed
 from tenants.risk.models import RiskModel
 from tenants.risk.models_registry import ModelEvent
-from tenants.risk.registry import terms
+from tenants.risk.registry import signals, terms
 from tenants.risk.settings import RiskSettings
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def make_champion(session: TenantSession, row: RiskModel, action: str, note: str
     session.add(row)
     session.flush()
     note_event(session, row, action, note, former=None if former is None else former.uuid)
+    if action == "promoted":
+        signals.promoted(session)
 
 
 def _end_comparison(session: TenantSession, champion: RiskModel) -> None:

@@ -49,3 +49,15 @@ def test_scores_that_rank_less_well_name_the_month():
     facts = {"what": "ranking", "names": ["2026-08-01"]}
     alert = Alert(alert_type="drift", subject="ranking", count=1, facts=facts, severity="medium", created_by="t")
     assert title_of(alert, "").startswith("The scores of August 2026 rank people far less well")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "pt"])
+def test_a_roll_back_names_both_models(language):
+    facts = {"what": "roll_back", "names": ["boosting-7", "additive-3"]}
+    alert = Alert(alert_type="drift", subject="roll_back", count=1, facts=facts, severity="medium", created_by="t")
+    with reading_in(language):
+        line = title_of(alert, "")
+    assert "boosting-7" in line
+    assert "additive-3" in line
+    assert "{" not in line
+    assert line.startswith("Model boosting-7") == (language == "en")

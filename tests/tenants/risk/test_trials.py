@@ -22,21 +22,26 @@ DAY = to_date(END)
 BESIDE = "patient_uuid, kind, facility_uuid, model_version, risk, beside_model_uuid, beside_risk"
 
 
-@pytest.fixture
-def tenant(trained):
-    """A tenant with records whose champion is the trained model, in no trial."""
-    ref = trained[0].ref
+def serve_first(ref):
     with opener(ref)() as session:
         first = repository.model_of_version(session, "additive-1").uuid
     serve(ref, first)
-    return ref
 
 
 @pytest.fixture
-def plain(tenant):
+def tenant(trained):
+    """A tenant with records whose champion is the trained model, in no trial."""
+    serve_first(trained[0].ref)
+    return trained[0].ref
+
+
+@pytest.fixture(scope="module")
+def plain(trained):
     """What the champion alone writes for the day."""
-    scoring.score(tenant, opener(tenant), DAY)
-    return predictions(tenant, DAY)
+    ref = trained[0].ref
+    serve_first(ref)
+    scoring.score(ref, opener(ref), DAY)
+    return predictions(ref, DAY)
 
 
 def stored(tenant, name, log_odds=0.3, **changes):
@@ -237,6 +242,12 @@ def test_the_size_grows_as_the_effect_shrinks_and_says_what_is_impossible():
 # A promotion that is watched
 
 
+def alerts(tenant):
+    with opener(tenant)() as session, session.cursor() as cursor:
+        query = "SELECT facts->'names', status FROM alerts WHERE subject = 'roll_back' ORDER BY created_at"
+        return cursor.execute(query).fetchall()
+
+
 def test_a_promoted_model_that_fails_rolls_back_by_itself(tenant, plain, monkeypatch):
     former = champion_of(tenant)
     uuid = stored(tenant, "canary-1", plugin="broken")
@@ -263,6 +274,9 @@ def test_a_promoted_model_that_fails_rolls_back_by_itself(tenant, plain, monkeyp
         event = lifecycle.events(session)[0]
     assert event.action == "rolled_back"
     assert "canary-1" in event.note
+    assert alerts(tenant)[-1] == (["canary-1", former.version], "open")
+    lifecycle.promote(tenant, opener(tenant), made(tenant, "after-canary-1"))
+    assert alerts(tenant)[-1][1] == "resolved"
 
 
 def test_a_promoted_model_that_scores_wildly_rolls_back_and_the_day_is_scored_again(tenant):
