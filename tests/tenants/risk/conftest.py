@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -61,22 +62,45 @@ def opener(tenant):
     return lambda: tenant_session(tenant, actor="test:1")
 
 
+_FITTED = {}
+_TRAINED = {}
+
+
+def fit_once(kind, data, parameters, seed):
+    """What a kind of model fits on these rows; fitted once for all tests."""
+    digest = hashlib.blake2b(data.X.tobytes() + data.y.tobytes() + data.group.tobytes()).hexdigest()
+    key = (kind.name, digest, repr(parameters), seed)
+    if key not in _FITTED:
+        _FITTED[key] = kind.fit(data, parameters, seed)
+    return _FITTED[key]
+
+
 @pytest.fixture(scope="module")
 def trained(make_tenant, cohort):
     """A tenant with the cohort and trained models: its reference, its key, and what training said.
 
-    Fitted in this process and coarsely: what a process of its own adds is tested with the plugins.
+    Fitted in this process and coarsely: what a process of its own adds is tested with the plugins. All tenants have the
+    same records, so the models are fitted and measured once for all modules.
     """
     from core import plugins
-    from tenants.risk import service
+    from tenants.risk import service, training
 
     additive = plugins.models()["additive"]
     quick = {"max_bins": 8, "strengths": [300.0, 100.0]}
     created = make_tenant()
     store(created.ref, cohort)
+    fit_and_measure = training.train
+
+    def train_once(data, *rest, **options):
+        key = hashlib.blake2b(data.X.tobytes() + data.y.tobytes()).hexdigest()
+        if key not in _TRAINED:
+            _TRAINED[key] = fit_and_measure(data, *rest, **options)
+        return _TRAINED[key]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins, "models", lambda _=None: {"additive": additive})
-        patch.setattr(plugins, "fit_in_process", lambda _, data, __, seed, ___: additive.fit(data, quick, seed))
+        patch.setattr(plugins, "fit_in_process", lambda _, data, __, seed, ___: fit_once(additive, data, quick, seed))
+        patch.setattr(training, "train", train_once)
         return created, service.train(created.ref, opener(created.ref))
 
 

@@ -15,7 +15,7 @@ from core.plugins import PluginFailed
 from tenants.cohort.timelines import to_date
 from tenants.risk import cards, commands, explain, report, repository, scoring, service, serving, worklist
 from tests.tenants.risk.clinics import END
-from tests.tenants.risk.conftest import opener, predictions
+from tests.tenants.risk.conftest import fit_once, opener, predictions
 from tests.tenants.risk.made_models import signed
 
 DAY = to_date(END)
@@ -101,7 +101,7 @@ def test_training_goes_on_with_the_others_when_one_model_fails(trained, kinds, m
     def fit(name, data, _params, seed, _seconds):
         if name == "third" and error is not None:
             raise error
-        return ours.fit(data, quick, seed)
+        return fit_once(ours, data, quick, seed)
 
     monkeypatch.setattr(plugins, "fit_in_process", fit)
     outcome = service.train(tenant, opener(tenant))
@@ -129,7 +129,7 @@ def test_a_chosen_model_that_fails_without_some_patients_is_still_chosen(trained
         taken.append(len(data.y))
         if len(taken) > 1:
             raise PluginFailed
-        return ours.fit(data, {"max_bins": 8, "strengths": [300.0]}, seed)
+        return fit_once(ours, data, {"max_bins": 8, "strengths": [300.0]}, seed)
 
     kinds(additive=ours)
     monkeypatch.setattr(plugins, "fit_in_process", fit)
