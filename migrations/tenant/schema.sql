@@ -709,7 +709,7 @@ CREATE TABLE model_checks (
     measured_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     measured_by TEXT NOT NULL, 
     CONSTRAINT pk_model_checks PRIMARY KEY (uuid), 
-    CONSTRAINT ck_model_checks_kind CHECK (kind IN ('drift', 'bias', 'features', 'parity', 'explanations', 'snapshot')), 
+    CONSTRAINT ck_model_checks_kind CHECK (kind IN ('drift', 'bias', 'features', 'parity', 'explanations', 'snapshot', 'sums')), 
     CONSTRAINT ck_model_checks_blob CHECK ((blob_key IS NULL) = (blob_sha256 IS NULL)), 
     CONSTRAINT uq_model_checks_kind_as_of UNIQUE (kind, as_of)
 );

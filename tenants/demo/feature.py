@@ -13,6 +13,10 @@ feature = Feature(
             "tenants.demo.watching.command:watch_rates",
             "Measure false alarms and delays of the watch over models; write docs/benchmarks/watch.md",
         ),
+        "cold-start-rates": Command(
+            "tenants.demo.cold_start:cold_start_rates",
+            "Compare a base model with new partners' own; write docs/benchmarks/cold-start.md",
+        ),
         "simulate": Command(
             "tenants.demo.simulate_command:simulate_command", "Write a simulated cohort's records as files"
         ),

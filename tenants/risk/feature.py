@@ -11,7 +11,7 @@ feature = Feature(
         "tenants.risk.api_holdout:router",
         "tenants.risk.api_watch:router",
     ),
-    jobs=("tenants.risk.jobs", "tenants.risk.night", "tenants.risk.watch"),
+    jobs=("tenants.risk.jobs", "tenants.risk.night", "tenants.risk.watch", "tenants.risk.base.jobs"),
     tables=(
         "tenants.risk.models",
         "tenants.risk.models_holdout",
@@ -80,6 +80,8 @@ feature = Feature(
         "risk:holdout:end",
         "risk:features:read",
         "risk:groups:audit",
+        "risk:sums:give",
+        "risk:base:adopt",
         "risk:snapshot:take",
         "risk:snapshot:read",
         "risk:worklist:issue",
@@ -92,7 +94,7 @@ feature = Feature(
         "explain": Command("tenants.risk.commands:explain", "Explain the risk of a patient."),
         "worklist": Command("tenants.risk.commands:worklist", "Issue the lists: at risk, and to be traced."),
         "model": Command(
-            "tenants.risk.watch_commands:model", "List models, show their cards, promote, compare and watch them."
+            "tenants.risk.base.commands:model", "List models, show their cards, promote, compare and watch them."
         ),
     },
     settings={
@@ -134,6 +136,12 @@ feature = Feature(
             "0 5 * * *",
             "tenants.risk.watch:enqueue_watch",
             "Looks for drift and bias, and compares values online and offline.",
+        ),
+        Schedule(
+            "risk.recalibrate",
+            "0 3 * * 0",
+            "tenants.risk.base.jobs:enqueue_recalibration",
+            "Calibrates a base model on the outcomes of the partner, while one serves.",
         ),
     ),
     tags={

@@ -12,7 +12,7 @@ from core.clock import now
 from core.database import TenantBase
 from tenants.records.ids import new_uuid
 
-KINDS = ("drift", "bias", "features", "parity", "explanations", "snapshot")
+KINDS = ("drift", "bias", "features", "parity", "explanations", "snapshot", "sums")
 
 
 class ModelCheck(TenantBase, table=True):
@@ -20,8 +20,8 @@ class ModelCheck(TenantBase, table=True):
 
     Attributes:
         kind: ``drift``, ``bias``, ``features`` (their distributions), ``parity`` (online and offline values),
-            ``explanations`` (what moves the risk, and how stable reasons are), or ``snapshot`` (the values of all
-            patients, in a stored file).
+            ``explanations`` (what moves the risk, and how stable reasons are), ``snapshot`` (the values of all
+            patients, in a stored file), or ``sums`` (noisy ones, which the operator may read for a base model).
         as_of: the day.
         model_version: the model whose scores it looked at; None if it looked at none.
         passed: whether nothing was found.

@@ -189,6 +189,11 @@ def evaluate(
     return evaluation
 
 
+def load_decisions(open_session: SessionOpener) -> Dataset:
+    """Read the tenant's prediction units with their features, as training does."""
+    return _load(open_session, None).data
+
+
 def _load(open_session: SessionOpener, progress: ProgressCallback | None) -> _TrainingInputs:
     with open_session() as session:
         rules = cohort_settings(session)

@@ -39,3 +39,7 @@ class RiskSettings(BaseModel):
     audit_groups: bool = False
     """Whether `iit model groups --audit` may compare groups that a file names, such as key populations. Neither the
     groups nor their figures are stored."""
+    give_sums: bool = False
+    """Whether this partner gives noisy sums of its records for a base model of new partners. No row leaves it."""
+    base_model: bool = False
+    """Whether this partner starts from a base model of other partners until one of its own passes its gates."""

@@ -418,7 +418,7 @@ def upgrade() -> None:
         sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("measured_by", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('drift', 'bias', 'features', 'parity', 'explanations', 'snapshot')",
+            "kind IN ('drift', 'bias', 'features', 'parity', 'explanations', 'snapshot', 'sums')",
             name=op.f("ck_model_checks_kind"),
         ),
         sa.CheckConstraint("(blob_key IS NULL) = (blob_sha256 IS NULL)", name=op.f("ck_model_checks_blob")),
