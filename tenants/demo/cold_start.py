@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,8 +29,8 @@ MONTH: Final = 30.4
 HALF_YEAR: Final = 182
 YEARS: Final = 5.0
 _HEAD: Final = (
-    "| months of own data | own choice after training | ROC-AUC, own | base | base without noise |"
-    " predicted / observed, own | base |"
+    "| months of own data | own choice after training | ROC-AUC, own choice | base | base without noise |"
+    " own model, passed or not | predicted / observed, own choice | base |"
 )
 BEFORE_END: Final = 365 + HALF_YEAR + 80
 """Days before the end of the simulated data on which the new partner's records begin."""
@@ -44,6 +45,7 @@ class Row:
         decisions: decisions of the half-year after, on which all are measured.
         own: its own choice after a training: ``naive`` or ``additive``.
         auc: ROC-AUC of the own choice, of the base model, and of the base model without noise.
+        fitted: ROC-AUC of the model that was fitted on own data, whether or not it passed its gates; None: too young.
         ratio: mean risk over the share that interrupted, of the own choice and of the base model.
     """
 
@@ -52,6 +54,7 @@ class Row:
     own: str
     auc: tuple[float, float, float]
     ratio: tuple[float, float]
+    fitted: float | None = None
 
 
 def measure(*, partners: int, people: int, seeds: Sequence[int], data_date: date) -> list[Row]:
@@ -79,12 +82,12 @@ def measure(*, partners: int, people: int, seeds: Sequence[int], data_date: date
     for seed in seeds:
         cohort = simulate(people=people, facilities=6, data_date=data_date, years=YEARS, seed=seed)
         begin = cohort.data_day - BEFORE_END
-        data = _decisions(timelines_of(cohort, lambda rows, first=begin: _since(rows, first)), cohort.data_day)
+        data = _decisions(timelines_of(cohort, partial(_since, first=begin)), cohort.data_day)
         rows += [_row(data, begin, months, models) for months in MONTHS]
     return rows
 
 
-def _since(contacts: dict[str, npt.NDArray[Any]], first: int) -> dict[str, npt.NDArray[Any]]:
+def _since(contacts: dict[str, npt.NDArray[Any]], *, first: int) -> dict[str, npt.NDArray[Any]]:
     kept = contacts["date"] >= first
     return {name: column[kept] for name, column in contacts.items()}
 
@@ -107,20 +110,25 @@ def _row(data: Dataset, begin: int, months: int, models: Sequence[FittedModel]) 
     now = begin + int(months * MONTH)
     known = data.where(data.deadline < now)
     after = data.where((data.day >= now) & (data.day < now + HALF_YEAR))
-    choice = train(known, _fit, ["additive"], {place: f"F{place}" for place in range(6)}).choice
-    risks = [choice.risk(select(FEATURE_SET.features).of(after.X))]
+    outcome = train(known, _fit, ["additive"], {place: f"F{place}" for place in range(6)})
+    choice, columns = outcome.choice, select(FEATURE_SET.features).of(after.X)
+    risks = [choice.risk(columns)]
     for model in models:
         calibrator = calibrate(model, known)
         risks.append(calibrator.apply(model.predict(select(model.features).of(after.X))))
-    figures = [evaluate(risk, after.y, after.patient, replicates=0).metrics["roc_auc"].value for risk in risks]
+    fitted = [candidate.risk(columns) for candidate in outcome.candidates if candidate.name == "additive"]
+    own, base, exact, *rest = (
+        float(evaluate(risk, after.y, after.patient, replicates=0).metrics["roc_auc"].value or 0.5)
+        for risk in (*risks, *fitted)
+    )
     share = float(after.y.mean())
-    own, base, exact = (float(value or 0.5) for value in figures)
     return Row(
         months,
         len(after),
         choice.name,
         (own, base, exact),
         (float(risks[0].mean()) / share, float(risks[1].mean()) / share),
+        rest[0] if rest else None,
     )
 
 
@@ -147,16 +155,18 @@ def page(rows: Sequence[Row], command: str, partners: int, people: int) -> str:
         f"Measured by `{command}`",
         f"on {count} simulated new partners; {partners} partners of {people:,} people gave noisy sums once: epsilon",
         f"{epsilon(1):.2f} at delta {DELTA:g} for each of their patients (noise {NOISE:g} times the clipping norm).",
-        "All are measured on the half-year that follows. A new partner has no history before its first day.",
+        "All are measured on the half-year that follows. A new partner has no history before its first day. Its own",
+        "choice is what training serves: the naive rule until a model passes its gates.",
         "Values are means over the new partners, with the lowest and the highest.",
         "",
         _HEAD,
-        "|---:|---|---|---|---|---|---|",
+        "|---:|---|---|---|---|---|---|---|",
     ]
     for months in MONTHS:
         some = [row for row in rows if row.months == months]
         own = ", ".join(f"{name} {sum(row.own == name for row in some)}" for name in sorted({r.own for r in some}))
         cells = [_cell([row.auc[place] for row in some]) for place in range(3)]
+        cells.append(_cell([row.fitted for row in some if row.fitted is not None]))
         cells += [_cell([row.ratio[place] for row in some]) for place in range(2)]
         lines.append(f"| {months} | {own} | {' | '.join(cells)} |")
     lines += [
@@ -169,6 +179,8 @@ def page(rows: Sequence[Row], command: str, partners: int, people: int) -> str:
 
 
 def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return "too young"
     return f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+import tenants.risk.watch_commands  # noqa: F401 - it adds its commands to the same group
 from core.cli.output import ACTOR, json_option, note, print_json, tenant
-from tenants.risk.watch_commands import model
+from tenants.risk.registry.commands import model
 
 
 @model.group("base")

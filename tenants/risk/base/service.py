@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,13 +12,14 @@ from core import audit, plugins
 from core.clock import now, today
 from core.errors import Conflict, phrase
 from core.tenancy import settings as tenant_settings
+from plugins.sdk import logit, sigmoid
 from tenants.records.ids import new_uuid
 from tenants.risk import checks, naive, reliability, repository, service
 from tenants.risk.base import sums
 from tenants.risk.base.card import card
 from tenants.risk.base.pooled import PLUGIN, artifact_of
 from tenants.risk.base.privacy import MOST_EPSILON
-from tenants.risk.calibration import MIN_OUTCOMES, Calibrator, fit_calibrator
+from tenants.risk.calibration import EDGE, MIN_OUTCOMES, Calibrator, fit_calibrator
 from tenants.risk.input_list import NAMES
 from tenants.risk.input_sets import select
 from tenants.risk.metrics import compare
@@ -29,6 +31,8 @@ from tenants.risk.settings import RiskSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from core.database import SessionOpener, TenantRef, TenantSession
     from plugins.sdk import FittedModel
     from tenants.risk.dataset import Dataset
@@ -37,6 +41,8 @@ KIND: Final = "sums"
 NAME: Final = "base"
 FEWEST_DECISIONS: Final = 100
 """Own outcomes that a calibration needs, ``MIN_OUTCOMES`` of either kind among them."""
+ENOUGH_FOR_A_CURVE: Final = 200
+"""Own interruptions from which a calibration may change the shape, and not the level alone."""
 
 
 def give(open_session: SessionOpener) -> sums.Sums:
@@ -152,11 +158,26 @@ def _releases(session: TenantSession) -> int:
 
 
 def calibrate(model: FittedModel, own: Dataset) -> Calibrator:
-    """The calibrator of a base model on a partner's own labelled decisions; the identity while there are too few."""
+    """The calibrator of a base model on a partner's own labelled decisions; the identity while there are too few.
+
+    With few interruptions it moves all log-odds alike: a curve that is learnt from few would lose the model's order.
+    """
     interrupted = int((own.y == 1).sum())
     if len(own) < FEWEST_DECISIONS or min(interrupted, len(own) - interrupted) < MIN_OUTCOMES:
         return Calibrator("identity", {}, len(own), 0, interrupted, {})
-    return fit_calibrator(model.predict(select(model.features).of(own.X)), own.y, own.patient)
+    raw = model.predict(select(model.features).of(own.X))
+    fitted = fit_calibrator(raw, own.y, own.patient)
+    if interrupted >= ENOUGH_FOR_A_CURVE and np.ptp(fitted.apply(raw)) > 0:
+        return fitted
+    return replace(fitted, kind="logistic", parameters={"intercept": _shift(raw, interrupted / len(own)), "slope": 1.0})
+
+
+def _shift(raw: npt.NDArray[np.float64], share: float) -> float:
+    """How far all log-odds must move for the mean probability to be the share that interrupted."""
+    from scipy.optimize import brentq
+
+    log_odds = logit(np.clip(raw, EDGE, 1 - EDGE))
+    return float(brentq(lambda move: float(sigmoid(log_odds + move).mean()) - share, -20.0, 20.0))
 
 
 def _verdict(model: FittedModel, own: Dataset) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A base model is pooled from bounded, noisy sums of partners that agreed; nothing else of them leaves."""
 
 import json
+from dataclasses import replace
 from math import isclose
 
 import numpy as np
@@ -171,6 +172,17 @@ def test_it_is_calibrated_on_own_outcomes_and_scores(partner, base_file):
     assert (row.version, row.state) == ("base-2", "preferred")
     assert row.calibrator["calibrator"]["interruptions"] >= 20
     assert "decisions of this partner" in row.gates["base"]["why"]
+
+
+def test_few_outcomes_move_the_level_and_keep_the_order(decisions, base_file):
+    model = models()["additive"].load(pooled.artifact_of(json.loads(base_file.read_text())))
+    own = decisions.where(decisions.labelled)
+    raw = model.predict(serving.select(model.features).of(own.X))
+    backwards = replace(own, y=(raw < np.quantile(raw, 0.02)).astype(np.int8))
+    calibrated = service.calibrate(model, backwards).apply(raw)
+    assert (np.argsort(calibrated, kind="stable") == np.argsort(raw, kind="stable")).all()
+    assert np.ptp(calibrated) > 0
+    assert calibrated.mean() == pytest.approx(backwards.y.mean(), rel=1e-3)
 
 
 def test_it_does_not_replace_a_model_that_was_trained_here(trained, base_file):
