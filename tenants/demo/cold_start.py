@@ -75,11 +75,11 @@ def measure(*, partners: int, people: int, seeds: Sequence[int], data_date: date
     for number in range(partners):
         cohort = simulate(people=people, facilities=6, data_date=data_date, years=YEARS, seed=1000 + number)
         totals.append(sums.exact(_decisions(timelines_of(cohort), cohort.data_day), random)[0])
-    given = [sums.noisy(total, 1).to_json() for total in totals]
-    exact = [each | {"sums": total.tolist(), "noise": 0.01} for each, total in zip(given, totals, strict=True)]
-    models = [_additive().load(pooled.artifact_of(pooled.pool(each))) for each in (given, exact)]
     rows = []
     for seed in seeds:
+        given = [sums.noisy(total, 1).to_json() for total in totals]
+        exact = [each | {"sums": total.tolist(), "noise": 0.01} for each, total in zip(given, totals, strict=True)]
+        models = [_additive().load(pooled.artifact_of(pooled.pool(each))) for each in (given, exact)]
         cohort = simulate(people=people, facilities=6, data_date=data_date, years=YEARS, seed=seed)
         begin = cohort.data_day - BEFORE_END
         data = _decisions(timelines_of(cohort, partial(_since, first=begin)), cohort.data_day)
@@ -157,7 +157,7 @@ def page(rows: Sequence[Row], command: str, partners: int, people: int) -> str:
         f"{epsilon(1):.2f} at delta {DELTA:g} for each of their patients (noise {NOISE:g} times the clipping norm).",
         "All are measured on the half-year that follows. A new partner has no history before its first day. Its own",
         "choice is what training serves: the naive rule until a model passes its gates.",
-        "Values are means over the new partners, with the lowest and the highest.",
+        "Values are means over the new partners, each with noise of its own, with the lowest and the highest.",
         "",
         _HEAD,
         "|---:|---|---|---|---|---|---|---|",

@@ -275,7 +275,7 @@ def test_a_promoted_model_that_fails_rolls_back_by_itself(tenant, plain, monkeyp
     assert event.action == "rolled_back"
     assert "canary-1" in event.note
     assert alerts(tenant)[-1] == (["canary-1", former.version], "open")
-    lifecycle.promote(tenant, opener(tenant), made(tenant, "after-canary-1"))
+    lifecycle.promote(tenant, opener(tenant), stored(tenant, "after-canary-1"))
     assert alerts(tenant)[-1][1] == "resolved"
 
 
