@@ -77,9 +77,9 @@ def measure(*, partners: int, people: int, seeds: Sequence[int], data_date: date
         totals.append(sums.exact(_decisions(timelines_of(cohort), cohort.data_day), random)[0])
     rows = []
     for seed in seeds:
-        given = [sums.noisy(total, 1).to_json() for total in totals]
-        exact = [each | {"sums": total.tolist(), "noise": 0.01} for each, total in zip(given, totals, strict=True)]
-        models = [_additive().load(pooled.artifact_of(pooled.pool(each))) for each in (given, exact)]
+        noisy = [sums.noisy(total, 1).to_json() for total in totals]
+        exact = [each | {"sums": total.tolist(), "noise": 0.01} for each, total in zip(noisy, totals, strict=True)]
+        models = [_additive().load(pooled.artifact_of(pooled.pool(each))) for each in (noisy, exact)]
         cohort = simulate(people=people, facilities=6, data_date=data_date, years=YEARS, seed=seed)
         begin = cohort.data_day - BEFORE_END
         data = _decisions(timelines_of(cohort, partial(_since, first=begin)), cohort.data_day)
@@ -88,8 +88,8 @@ def measure(*, partners: int, people: int, seeds: Sequence[int], data_date: date
 
 
 def _since(contacts: dict[str, npt.NDArray[Any]], *, first: int) -> dict[str, npt.NDArray[Any]]:
-    kept = contacts["date"] >= first
-    return {name: column[kept] for name, column in contacts.items()}
+    later = contacts["date"] >= first
+    return {name: column[later] for name, column in contacts.items()}
 
 
 def _decisions(timelines: Any, through: int) -> Dataset:  # noqa: ANN401 - Timelines, imported late

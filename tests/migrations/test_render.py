@@ -49,7 +49,8 @@ def _from_scratch(folder):
     difference = steps.difference("tenant", {}, [])
     body = "\n".join(f"    {line}" for step in difference.items for line in step.lines.splitlines())
     return (
-        "import pgvector.sqlalchemy\nimport sqlalchemy as sa\nfrom alembic import op\nfrom sqlalchemy.dialects import postgresql\n"
+        "import pgvector.sqlalchemy\nimport sqlalchemy as sa\n"
+        "from alembic import op\nfrom sqlalchemy.dialects import postgresql\n"
         "from migrations.operations import grant_tenant\n"
         'revision = "0001"\ndown_revision = None\nbranch_labels = None\ndepends_on = None\n\n\n'
         f"def upgrade() -> None:\n{body}\n"

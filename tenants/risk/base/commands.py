@@ -39,13 +39,13 @@ def pool(file: Path, *, as_json: bool) -> None:
     from core.tenancy.service import list_tenants
     from tenants.risk.base import pooled, service
 
-    given = []
+    sums_of_all = []
     for owner in list_tenants():
         if owner.state == "active":
             with tenant_session(owner, actor=ACTOR) as session:
-                given += [found for found in [service.given_sums(session)] if found is not None]
+                sums_of_all += [each for each in [service.given_sums(session)] if each is not None]
     try:
-        model_of_all = pooled.pool(given)
+        model_of_all = pooled.pool(sums_of_all)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     file.write_text(json.dumps(model_of_all, indent=1) + "\n", encoding="utf-8")

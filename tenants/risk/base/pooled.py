@@ -28,30 +28,30 @@ LARGEST_EFFECT: Final = 3.0
 """Log-odds of a bin are cut here: noise can make a rare bin seem certain."""
 
 
-def pool(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def pool(sums: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Fit the base model on the sums of several partners.
 
     Args:
-        given: what each partner gave, as ``Sums.to_json`` has it.
+        sums: what each partner gave, as ``Sums.to_json`` has it.
 
     Raises:
         ValueError: there are too few partners, or sums of another version.
     """
-    if len(given) < FEWEST_PARTNERS or any(each["version"] != VERSION for each in given):
+    if len(sums) < FEWEST_PARTNERS or any(each["version"] != VERSION for each in sums):
         message = f"a base model needs sums of version {VERSION} of at least {FEWEST_PARTNERS} partners"
         raise ValueError(message)
-    total = np.sum([np.asarray(each["sums"], dtype=np.float64) for each in given], axis=0)
-    noise = max(float(each["noise"]) for each in given) * clipping_norm() * len(given) ** 0.5
+    total = np.sum([np.asarray(each["sums"], dtype=np.float64) for each in sums], axis=0)
+    noise = max(float(each["noise"]) for each in sums) * clipping_norm() * len(sums) ** 0.5
     base, values = fit(total, noise)
     return {
         "version": VERSION,
         "base": base,
         "curves": [curve.tolist() for curve in values],
-        "partners": len(given),
-        "epsilon": max(float(each["epsilon"]) for each in given),
+        "partners": len(sums),
+        "epsilon": max(float(each["epsilon"]) for each in sums),
         "delta": DELTA,
-        "noise": max(float(each["noise"]) for each in given),
-        "releases": max(int(each["releases"]) for each in given),
+        "noise": max(float(each["noise"]) for each in sums),
+        "releases": max(int(each["releases"]) for each in sums),
     }
 
 

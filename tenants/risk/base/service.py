@@ -68,15 +68,15 @@ def give(open_session: SessionOpener) -> sums.Sums:
         repository.lock(session, KIND)
         if _releases(session) != releases:
             raise Conflict("sums were given meanwhile", remedy="pool these")
-        given = sums.noisy(total, releases + 1)
+        release = sums.noisy(total, releases + 1)
         # No number of patients: it would leave with the sums, without noise.
         check = ModelCheck(
-            kind=KIND, as_of=today("UTC"), passed=True, patients=0, figures=given.to_json(), measured_by=session.actor
+            kind=KIND, as_of=today("UTC"), passed=True, patients=0, figures=release.to_json(), measured_by=session.actor
         )
         checks.store(session, check)
         facts = {name: check.figures[name] for name in ("releases", "epsilon", "delta")}
         audit.record(session, "risk:sums:give", "model_check", check.uuid, facts)
-    return given
+    return release
 
 
 def given_sums(session: TenantSession) -> dict[str, Any] | None:
@@ -181,7 +181,7 @@ def _shift(raw: npt.NDArray[np.float64], share: float) -> float:
 
 
 def _verdict(model: FittedModel, own: Dataset) -> dict[str, Any]:
-    """Whether a base model may serve here: it is not certainly worse than the naive rule, where that can be told."""
+    """Whether a base model may serve here: it is not certainly worse than the naive rule, where outcomes show it."""
     interrupted = int((own.y == 1).sum())
     if len(own) < FEWEST_DECISIONS or min(interrupted, len(own) - interrupted) < MIN_OUTCOMES:
         why = "there are too few outcomes of this partner to measure it: its probabilities are those of other partners"
