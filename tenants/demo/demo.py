@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from core.cli.output import note
+from core.cli.output import ACTOR, note
+from core.database import TenantRef, tenant_session
+from core.jobs import enqueue
 from core.jobs.worker import drain
 from core.tenancy import list_tenants
 from tenants.demo.loop import earlier_list
 from tenants.demo.partner_run import PartnerRun
 from tenants.demo.partners import Partner
+from tenants.risk.jobs import MEASURE
 
 CAPACITY = 20
 """People per facility and list: as many as a tracker can call on a day."""
@@ -36,7 +39,10 @@ def run_partner(partner: Partner) -> PartnerRun:
     partner_run.deliver("import_again", partner.delivery)
     as_of = partner.list_day or date.fromisoformat(import_answer["data_date"])
     partner_run.run("indicators", "indicators", partner.slug, "--period", quarter_before(as_of))
-    compare_next(partner_run, partner_run.run("train", "train", partner.slug))
+    training = partner_run.run("train", "train", partner.slug)
+    compare_next(partner_run, training)
+    if new and not training["too_young"]:
+        score_past(partner_run)
     partner_run.run("score", "score", partner.slug, "--as-of", as_of.isoformat())
     partner_run.run("watch", "model", "watch", partner.slug)
     lists = partner_run.run(
@@ -54,8 +60,22 @@ def run_partner(partner: Partner) -> PartnerRun:
 
 def read_guidelines(partner: Partner) -> None:
     """Read and embed what waits, as a worker would, so that questions are answered even if nothing is served."""
-    drain(next(tenant for tenant in list_tenants() if tenant.slug == partner.slug))
+    drain(_tenant(partner))
     note(f"{partner.name}: its guidelines can be asked")
+
+
+def score_past(partner_run: PartnerRun) -> None:
+    """Score past days on what was known then, and compare these predictions with what happened since."""
+    partner = partner_run.partner
+    if not partner.past_days:
+        return
+    for day in partner.past_days:
+        partner_run.run(f"score_{day}", "score", partner.slug, "--as-of", day.isoformat())
+    tenant = _tenant(partner)
+    with tenant_session(tenant, actor=ACTOR) as session:
+        enqueue(session, MEASURE, {}, dedupe_key=MEASURE)
+    drain(tenant)
+    note(f"{partner.name}: predictions of {len(partner.past_days)} past days are compared with what happened since")
 
 
 def compare_next(partner_run: PartnerRun, training: dict[str, Any]) -> None:
@@ -68,6 +88,10 @@ def compare_next(partner_run: PartnerRun, training: dict[str, Any]) -> None:
     others = [each["version"] for each in candidates if each["gates"]["passed"]]
     if others and not partner_run.run("trial", "model", "trial", slug)["trial"]:
         partner_run.run("compare", "model", "compare", slug, others[0])
+
+
+def _tenant(partner: Partner) -> TenantRef:
+    return next(tenant for tenant in list_tenants() if tenant.slug == partner.slug)
 
 
 def quarter_before(day: date) -> str:

@@ -17,6 +17,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 ZONE: Final = "Africa/Lagos"
 """The simulated partners' time zone, the default of a tenant."""
 LAST_WEEK: Final = timedelta(days=7)
+PAST: Final = (118, 83, 55)
+"""Days before the data date of the past predictions: later than a model's training, and their outcomes are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Partner:
         earlier: deliveries before, oldest first.
         list_day: the day to score and list for; None for the day to which the records run.
         earlier_list_day: the day of the list that the first earlier delivery is made into; None for no such list.
+        past_days: days after the training period to score too, so that outcomes of predictions are known.
         officer_facilities: how many facilities the tracking officer looks after.
         guidelines: the guidelines that its clinics work by.
     """
@@ -56,6 +59,7 @@ class Partner:
     earlier: tuple[Delivery, ...] = ()
     list_day: date | None = None
     earlier_list_day: date | None = None
+    past_days: tuple[date, ...] = ()
     officer_facilities: int = 1
     guidelines: tuple[Guideline, ...] = ()
 
@@ -100,6 +104,7 @@ def simulated_partners(folder: Path, *, people: int, data_date: date = DATA_DATE
             earlier=(Delivery((folders["north-before"],), mapping),),
             list_day=data_date + timedelta(days=1),
             earlier_list_day=week_ago + timedelta(days=1),
+            past_days=tuple(data_date - timedelta(days=days) for days in PAST),
             guidelines=tuple(guidelines()),
         ),
         Partner(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from rich.console import Console
 from core.database import tenant_session
 from core.identity.people.sessions import list_sessions
 from core.identity.people.sign_in import sign_in
+from core.jobs import latest_job
 from core.tenancy import list_tenants
 from core.web.paging import PageRequest
 from tenants.cohort.indicators import IN_TERMS, OUT_TERMS
 from tenants.demo.commands import demo
-from tenants.demo.demo import quarter_before, run_partner
+from tenants.demo.demo import quarter_before, run_partner, score_past
 from tenants.demo.loop import close_loop
 from tenants.demo.message import exchange_message
 from tenants.demo.partner_run import PartnerRun
@@ -29,6 +31,7 @@ from tenants.demo.summary import show
 from tenants.followup import service
 from tenants.followup.schemas import AttemptFilter
 from tenants.knowledge import repository
+from tenants.risk.jobs import MEASURE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +75,20 @@ def test_too_few_people_are_served_by_the_naive_rule_and_told_so(runs: list[Part
     for one in runs:
         assert one.answers["train"]["too_young"]
         assert one.answers["score"]["model_version"].startswith("naive")
+
+
+def test_past_days_are_scored_and_what_became_of_them_is_measured(runs: list[PartnerRun]) -> None:
+    north = runs[0]
+    day = north.partner.past_days[-1]
+    assert f"score_{day}" not in north.answers, "without a model there is nothing to measure"
+    past = PartnerRun(replace(north.partner, past_days=(day,)))
+    score_past(past)
+    assert past.answers[f"score_{day}"]["as_of"] == day.isoformat()
+    tenant = next(each for each in list_tenants() if each.slug == "demo-north")
+    with tenant_session(tenant, actor="test:1", readonly=True) as session:
+        newest = latest_job(session, MEASURE, MEASURE)
+    assert newest is not None
+    assert newest.state == "done"
 
 
 def test_the_flows_of_the_quarter_reconcile(runs: list[PartnerRun]) -> None:
