@@ -114,10 +114,22 @@ def ask(api, case):
     return answer.json()
 
 
+def calibration_cases():
+    """The questions with and without an answer, with the section that answers each."""
+    from tenants.knowledge.calibration import CalibrationCase
+
+    return [
+        CalibrationCase(row["question"], row["language"], row.get("section"))
+        for name in ("questions.jsonl", "questions_without_answer.jsonl")
+        for row in rows(name)
+    ]
+
+
 def main():
     """Measure, and print JSON."""
     with ModelServer() as model:
         os.environ |= {"IIT_LANGUAGE_MODEL_URL": model.url, "IIT_LANGUAGE_MODEL_NAME": "stand-in"}
+        os.environ.setdefault("IIT_LOG_LEVEL", "warning")
         from core.app.factory import create_app
         from core.database import tenant_session
         from core.database.upgrade import migrate
@@ -125,6 +137,8 @@ def main():
         from core.tenancy import settings as tenant_settings
         from core.tenancy.archive.deleting import delete_tenant
         from core.tenancy.archive.purging import purge
+        from tenants.knowledge.calibration import figures as calibration_figures
+        from tenants.knowledge.calibration import left_out, samples
         from tenants.knowledge.retrieval import Method
         from tenants.knowledge.settings_answers import AnswerSettings
         from tests.keyed import KeyedClient
@@ -145,6 +159,7 @@ def main():
                 with tenant_session(tenant.ref, actor=ACTOR) as session:
                     tenant_settings.put(session, AnswerSettings(style="written", egress="local"))
                 by_model = written(api, model, with_answer)
+            measured = samples(tenant.ref, calibration_cases(), "e5")
         finally:
             delete_tenant(slug, confirm=slug, actor=ACTOR, grace_days=0)
             purge(slug, actor=ACTOR)
@@ -154,6 +169,7 @@ def main():
                 for language, by_method in figures.items()
             },
             "answers": quoted,
+            "left_out": asdict(calibration_figures(measured, left_out(measured))),
             "written": by_model,
             "seconds": round(time.perf_counter() - began, 1),
         }
