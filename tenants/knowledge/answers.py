@@ -121,7 +121,7 @@ def ask(caller: Caller, question: Question) -> Answer:
     """Return the answer to a question. No transaction may be open.
 
     Raises:
-        NotFound: there is no such patient within reach.
+        Invalid: there is no such patient within reach.
         Forbidden: the question is about a patient, and the caller may not read patients.
     """
     *_, last = steps(caller, question)
@@ -132,7 +132,7 @@ def steps(caller: Caller, question: Question) -> Generator[Answer]:
     """Yield the quotes as soon as they are there, and then, where one may be written, the final answer.
 
     Raises:
-        NotFound, Forbidden: as ``ask``, before the first answer.
+        Invalid, Forbidden: as ``ask``, before the first answer.
     """
     prepared = _prepare(caller, question)
     answer = _quoted(caller, question, prepared)
@@ -147,7 +147,8 @@ def complete(caller: Caller, question: Question, stored: UUID) -> Answer:
     The language model is asked one time: whoever asks for the final answer again gets the quotes.
 
     Raises:
-        NotFound: no such question was stored, or there is no such patient within reach.
+        NotFound: no such question was stored.
+        Invalid: there is no such patient within reach.
         Forbidden: as ``ask``.
     """
     prepared = _prepare(caller, question)

@@ -42,7 +42,6 @@ STREAM: dict[int | str, dict[str, Any]] = {
     operation_id="ask_guidelines",
     summary="Find what the guidelines say",
     dependencies=[REPEATABLE],
-    responses=responses(NotFound),
 )
 def ask_guidelines(_: Asker, scope: TenantScope, body: QuestionPost) -> KnowledgeAnswer:
     """Return passages of the partner's documents, word for word, or that they do not say it.
@@ -57,7 +56,7 @@ def ask_guidelines(_: Asker, scope: TenantScope, body: QuestionPost) -> Knowledg
     operation_id="stream_guidelines",
     summary="Find what the guidelines say, step by step",
     dependencies=[REPEATABLE],
-    responses={**STREAM, **responses(NotFound)},
+    responses=STREAM,
     response_class=StreamingResponse,
 )
 def stream_guidelines(_: Asker, scope: TenantScope, body: QuestionPost) -> StreamingResponse:

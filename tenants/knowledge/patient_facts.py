@@ -12,7 +12,7 @@ import numpy as np
 
 from core import audit
 from core.clock import today
-from core.errors import NotFound
+from core.errors import FieldError, Invalid
 from tenants.cohort.load import load_timelines
 from tenants.cohort.timelines import NO_DAY, VARIABLE_CODES, day_number, snapshot
 from tenants.records.reach import patients_within_reach
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenants.cohort.timelines import Timelines
 
 READ: Final = "api:knowledge_facts:read"
+_TO_NAME: Final = "Send the id of a patient on record: POST /v1/patients/search finds it."
 DAYS_OF_YEAR: Final = 365.25
 DAYS_OF_MONTH: Final = 30.44
 SUPPRESSED: Final = 1000
@@ -66,14 +67,12 @@ def read_facts(session: TenantSession, patient: UUID) -> PatientFacts:
     """Return the facts of a patient today, as known now. The audit records the read.
 
     Raises:
-        NotFound: there is no such patient on record within reach.
+        Invalid: there is no such patient on record within reach.
     """
-    detail = "there is no such patient on record"
-    if not patients_within_reach(session, {patient}):
-        raise NotFound(detail, remedy="check the UUID")
-    timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None)
+    reached = patients_within_reach(session, {patient})
+    timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None) if reached else None
     if timelines is None or not len(timelines):
-        raise NotFound(detail, remedy="check the UUID")
+        raise Invalid("there is no such patient", errors=[FieldError("patient_id", "names no patient", _TO_NAME)])
     audit.record(session, READ, "patient", patient)
     day = day_number(today(session.tenant.time_zone))
     return facts_of(snapshot(timelines, [0], day), day)

@@ -109,9 +109,11 @@ def test_facts_do_not_make_an_answer_of_another_subject(partner):
     assert partner.ask(NOT_THERE, patient_id=patient)["outcome"] == "none"
 
 
-def test_an_unknown_patient_is_404(partner):
+def test_an_unknown_patient_is_named_as_a_mistake_of_the_body(partner):
     body = {"question": AFTER_FOUR_MONTHS, "patient_id": str(uuid4())}
-    assert partner.api.post("/v1/knowledge/ask", json=body).status_code == 404
+    answer = partner.api.post("/v1/knowledge/ask", json=body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["body.patient_id"]
 
 
 def test_the_stream_sends_quotes_and_an_end(partner):
