@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -67,9 +67,11 @@ class PluginInstance(TenantBase, table=True):
 
 
 class PluginFailure(TenantBase, table=True):
-    """One failure of a plugin's instance, for the plugin's author.
+    """One failure of a plugin, for its author: of a tenant's instance, or of a model that was to score.
 
     Attributes:
+        instance_id: the instance; None of a model.
+        model: the kind of the model; None of an instance.
         operation: the method that was called, or ``send``.
         reason: a short code, or what the platform found wrong.
         output: the end of what the plugin wrote to its output; empty where that could name a person.
@@ -77,14 +79,16 @@ class PluginFailure(TenantBase, table=True):
 
     __tablename__: ClassVar[str] = "plugin_failures"
     __table_args__ = (
+        CheckConstraint("(instance_id IS NULL) <> (model IS NULL)", name="of_one"),
         Index("ix_plugin_failures_instance", "instance_id", "at"),
         {"info": {"archive": "what failed on this installation, stored for 30 days"}},
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
-    instance_id: UUID = Field(
-        sa_column=Column(Uuid, ForeignKey("plugin_instances.id", ondelete="CASCADE"), nullable=False)
+    instance_id: UUID | None = Field(
+        default=None, sa_column=Column(Uuid, ForeignKey("plugin_instances.id", ondelete="CASCADE"), nullable=True)
     )
+    model: str | None = Field(default=None, sa_type=Text)
     at: datetime = Field(default_factory=now, sa_type=STAMP)
     operation: str = Field(sa_type=Text)
     reason: str = Field(sa_type=Text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.database import TenantRef
+    from core.plugins.instance_models import PluginFailure
+
+_MOST_OF_ONE: Final = 500
+"""Failures that are read of one instance, or of the models."""
 
 
 @click.command()
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
 def log(name: str, slug: str | None, most: int, *, as_json: bool) -> None:
     """Print what failed in the plugin NAME in the last 30 days, newest first, for its author.
 
-    Each failure has the method, the reason and the end of what the plugin wrote. Counts come first. No line names a
-    person: output of methods that read what people wrote is not stored.
+    Each failure has the method, the reason and the end of what the plugin wrote; of a model, what it was to do. Counts
+    come first. No line names a person: output of methods that read what people wrote is not stored.
 
     iit plugin log their-channel --tenant my-programme
     """
@@ -37,7 +41,8 @@ def log(name: str, slug: str | None, most: int, *, as_json: bool) -> None:
         message = f"no plugin {name!r} is installed: {names}"
         raise click.ClickException(message)
     offered = {(offer.kind, offer.name) for offer in plugin.offers}
-    rows = [row for owner in _owners(slug) for row in _failures(owner, offered)]
+    models = sorted(model for model in manager.models() if manager.origin(model).name == name)
+    rows = [row for owner in _owners(slug) for row in _failures(owner, offered, models)]
     rows.sort(key=lambda row: row["at"], reverse=True)
     counts = Counter((row["plugin"], row["operation"], row["reason"]) for row in rows)
     counted = [
@@ -49,9 +54,8 @@ def log(name: str, slug: str | None, most: int, *, as_json: bool) -> None:
         print_json(shown)
         return
     click.echo(printable(f"{name}: {plugin.state}" + (f": {plugin.reason}" if plugin.reason else "")))
-    models = sorted(model for model in manager.models() if manager.origin(model).name == name)
     if models:
-        click.echo(f"models ({', '.join(models)}): the report of each training says which one failed, and why")
+        click.echo(f"models ({', '.join(models)}): the report of each training says which one could not be trained")
     if counted:
         lines = [{**each, "reason": printable(str(each["reason"]))} for each in counted]
         print_table(lines, ("count", "plugin", "operation", "reason"))
@@ -70,28 +74,31 @@ def _owners(slug: str | None) -> Sequence[TenantRef]:
     return list_tenants() if slug is None else [tenant(slug)]
 
 
-def _failures(owner: TenantRef, offered: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return the failures of a tenant's instances of these offers; none of a tenant that cannot be read now."""
-    from core.plugins import instances
+def _failures(owner: TenantRef, offered: set[tuple[str, str]], models: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the failures of a tenant's instances of these offers, and of these models; none if it cannot be read."""
+    from core.plugins import instances, model_failures
 
     rows: list[dict[str, Any]] = []
     try:
         with tenant_session(owner, actor=ACTOR, readonly=True) as session:
             for instance in instances.list_instances(session):
-                if (instance.kind, instance.plugin) not in offered:
-                    continue
-                rows += [
-                    {
-                        "at": each.at,
-                        "tenant": owner.slug,
-                        "instance": instance.id,
-                        "plugin": instance.plugin,
-                        "operation": each.operation,
-                        "reason": each.reason,
-                        "output": each.output,
-                    }
-                    for each in instances.list_failures(session, instance.id, 500)
-                ]
+                if (instance.kind, instance.plugin) in offered:
+                    failures = instances.list_failures(session, instance.id, _MOST_OF_ONE)
+                    rows += [_row(owner, each, instance.plugin, str(instance.id)) for each in failures]
+            failures = model_failures.list_model_failures(session, models, _MOST_OF_ONE)
+            rows += [_row(owner, each, str(each.model), str(each.model)) for each in failures]
     except (DatabaseUnavailable, TenantMoving, TenantUpgrading):
         click.echo(f"{owner.slug} cannot be read now", err=True)
     return rows
+
+
+def _row(owner: TenantRef, failure: PluginFailure, plugin: str, instance: str) -> dict[str, Any]:
+    return {
+        "at": failure.at,
+        "tenant": owner.slug,
+        "instance": instance,
+        "plugin": plugin,
+        "operation": failure.operation,
+        "reason": failure.reason,
+        "output": failure.output,
+    }

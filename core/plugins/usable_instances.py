@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 ACTOR: Final = "system:plugins"
-_MOST_OUTPUT: Final = 4_000
+MOST_OUTPUT: Final = 4_000
 _PERSONAL: Final = frozenset({"acts", "reports", "received", "status"})
 """The methods that read what a vendor says of people: nobody stores or shows what a plugin writes about it."""
 
@@ -137,6 +137,6 @@ def log_failure(tenant: TenantRef, instance_id: UUID, operation: str, reason: st
             instance_id=instance_id,
             operation=operation,
             reason=storable(reason)[:MOST_TEXT],
-            output=storable(output)[-_MOST_OUTPUT:],
+            output=storable(output)[-MOST_OUTPUT:],
         )
         session.add(row)

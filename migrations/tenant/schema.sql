@@ -119,10 +119,12 @@ CREATE TABLE alerts (
 );
 CREATE INDEX ix_alerts_alert_type ON alerts (alert_type);
 CREATE INDEX ix_alerts_created_at ON alerts (created_at);
+CREATE INDEX ix_alerts_digest_id ON alerts (digest_id) WHERE digest_id IS NOT NULL;
 CREATE INDEX ix_alerts_facility_uuid ON alerts (facility_uuid);
 CREATE INDEX ix_alerts_patient_uuid ON alerts (patient_uuid);
 CREATE INDEX ix_alerts_severity ON alerts (severity);
 CREATE INDEX ix_alerts_status ON alerts (status, created_at);
+CREATE INDEX ix_alerts_updated_at ON alerts (updated_at);
 CREATE UNIQUE INDEX uq_alerts_dedupe_key_open ON alerts (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('open', 'acknowledged', 'assigned');
 CREATE TABLE appointments (
     version_id UUID NOT NULL, 
@@ -1554,12 +1556,14 @@ CREATE TABLE on_call_overrides (
 CREATE INDEX ix_on_call_overrides_rota_id ON on_call_overrides (rota_id);
 CREATE TABLE plugin_failures (
     id UUID NOT NULL, 
-    instance_id UUID NOT NULL, 
+    instance_id UUID, 
+    model TEXT, 
     at TIMESTAMP WITH TIME ZONE NOT NULL, 
     operation TEXT NOT NULL, 
     reason TEXT NOT NULL, 
     output TEXT NOT NULL, 
     CONSTRAINT pk_plugin_failures PRIMARY KEY (id), 
+    CONSTRAINT ck_plugin_failures_of_one CHECK ((instance_id IS NULL) <> (model IS NULL)), 
     CONSTRAINT fk_plugin_failures_instance_id FOREIGN KEY(instance_id) REFERENCES plugin_instances (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_plugin_failures_instance ON plugin_failures (instance_id, at);

@@ -84,6 +84,8 @@ class Alert(_EarlierColumns, TenantBase, table=True):
         Index("ix_alerts_severity", "severity"),
         Index("ix_alerts_facility_uuid", "facility_uuid"),
         Index("ix_alerts_created_at", "created_at"),
+        Index("ix_alerts_digest_id", "digest_id", postgresql_where=text("digest_id IS NOT NULL")),
+        Index("ix_alerts_updated_at", "updated_at"),
         Index("uq_alerts_dedupe_key_open", "dedupe_key", unique=True, postgresql_where=text(_OPEN)),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import phrase
 from tenants.risk import repository, serving
-from tenants.risk.failures import ModelFailed
+from tenants.risk.failures import ModelFailed, note_failure
 from tenants.risk.registry import canary
 from tenants.risk.registry.beside import with_beside
 
@@ -41,7 +41,7 @@ def fallback_model(
     the scores of the fallback.
     """
     with open_session() as session:
-        repository.note_failure(session, failed.uuid, error.detail)
+        note_failure(session, failed, error)
         rolled_back = canary.roll_back_failed(session, failed.uuid, error.detail)
     if rolled_back:
         return scoring_model(tenant, open_session)
@@ -60,7 +60,7 @@ def fallback_model(
             return replace(serving.load(tenant, row), notice=notice)
         except ModelFailed as other:
             with open_session() as session:
-                repository.note_failure(session, row.uuid, other.detail)
+                note_failure(session, row, other)
     return replace(_rule(tenant, rule), notice=notice)
 
 

@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 154 steps."""
+    """Take 156 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -114,7 +114,11 @@ def upgrade() -> None:
     op.create_check_constraint(op.f("ck_alerts_count"), "alerts", "count >= 0")
     # allow: it names only columns that are new here, so every row passes; one look at one tenant's rows
     op.create_check_constraint(op.f("ck_alerts_stream"), "alerts", "stream IN ('clinical', 'platform')")
+    op.create_index(
+        "ix_alerts_digest_id", "alerts", ["digest_id"], unique=False, postgresql_where=sa.text("digest_id IS NOT NULL")
+    )
     op.create_index("ix_alerts_facility_uuid", "alerts", ["facility_uuid"], unique=False)
+    op.create_index("ix_alerts_updated_at", "alerts", ["updated_at"], unique=False)
     op.create_table(
         "cache_changes",
         sa.Column("cache", sa.Text(), nullable=False),
@@ -924,11 +928,13 @@ def upgrade() -> None:
     op.create_table(
         "plugin_failures",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("instance_id", sa.Uuid(), nullable=False),
+        sa.Column("instance_id", sa.Uuid(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("output", sa.Text(), nullable=False),
+        sa.CheckConstraint("(instance_id IS NULL) <> (model IS NULL)", name=op.f("ck_plugin_failures_of_one")),
         sa.ForeignKeyConstraint(
             ["instance_id"], ["plugin_instances.id"], name=op.f("fk_plugin_failures_instance_id"), ondelete="CASCADE"
         ),

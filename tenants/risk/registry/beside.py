@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from tenants.risk import repository, serving
-from tenants.risk.failures import ModelFailed
+from tenants.risk.failures import ModelFailed, note_failure
 from tenants.risk.models import RiskModel
 from tenants.risk.registry import terms
 
@@ -41,7 +41,7 @@ def with_beside(tenant: TenantRef, open_session: SessionOpener, champion: Servin
         other = serving.load(tenant, row)
     except ModelFailed as error:
         with open_session() as session:
-            repository.note_failure(session, row.uuid, error.detail)
+            note_failure(session, row, error)
         return champion
     return replace(champion, beside=serving.Beside(other, facilities))
 

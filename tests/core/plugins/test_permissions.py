@@ -20,7 +20,9 @@ from core.identity.keys import create_key
 from core.identity.people import members, sessions
 from core.plugins import PluginFailed, catalogue, instances, manager, models, permissions, remote
 from core.plugins.commands import plugin as command
+from core.plugins.errors import CallFailedError
 from core.plugins.instances import InstanceIn
+from core.plugins.model_failures import log_model_failure
 from core.plugins.usable_instances import NotUsableError, log_failure, open_instance
 from core.web.etag import ANY_VERSION
 from plugins.sdk import seal
@@ -229,4 +231,17 @@ def test_the_log_of_a_plugin_is_for_its_author(theirs, api, module_tenant, make_
     assert "\x1b" not in printed, "the operator's terminal obeys no plugin"
     assert "nothing failed" in run("log", "sample", "--tenant", make_tenant().ref.slug)
     assert "slack" in run("log", "no-such-plugin", code=1)
-    assert "models (additive)" in run("log", "additive", "--tenant", module_tenant.slug)
+
+
+def test_the_log_of_a_plugin_has_the_models_that_failed_while_they_scored(module_tenant):
+    error = CallFailedError("plugin 'additive' raised KeyError", output="Traceback\n  line 9")
+    with tenant_session(module_tenant, actor="test:1") as session:
+        log_model_failure(session, "additive", "additive-3", "score", error)
+        log_model_failure(session, "additive", "additive-3", "explain", ValueError("a person's name"))
+        log_model_failure(session, "boosting", "boosting-1", "score", error)
+    printed = run("log", "additive", "--tenant", module_tenant.slug)
+    assert "models (additive)" in printed
+    assert "additive: score: additive-3: plugin 'additive' raised KeyError\n    Traceback\n      line 9" in printed
+    assert "additive: explain: additive-3: ValueError" in printed
+    assert "boosting" not in printed
+    assert "a person's name" not in printed

@@ -5,12 +5,13 @@ from threading import Thread
 from uuid import uuid4
 
 import pytest
+from psycopg.sql import SQL
 from sqlalchemy import event
 
 from core.clock import now, today
 from core.database import tenant_session
 from core.errors import Conflict, Invalid
-from tenants.alerts import management
+from tenants.alerts import live, management
 from tenants.alerts.models import AlertPolicy, OnCallOverride, OnCallRota
 from tenants.portal.on_call_view import turns_of
 from tests.tenants.followup.scored import ZONE
@@ -76,3 +77,17 @@ def test_two_who_add_a_policy_at_the_same_time_do_not_pass_the_bound(place, monk
         other.join(0.3)
     other.join()
     assert ends == ["full"]
+
+
+def test_an_index_finds_what_live_pages_and_the_filter_of_a_digest_read(place):
+    with tenant_session(place.ref, actor="test:1") as session, session.cursor() as cursor:
+        mark = live._SUMS.format(within_reach=SQL("true"))
+        cursor.execute("SET LOCAL enable_seqscan = off")  # the table is small here: what remains is what no index has
+        plans = [
+            "\n".join(row[0] for row in cursor.execute(query, values))
+            for query, values in (
+                (SQL("EXPLAIN ") + mark, {"since": now()}),
+                ("EXPLAIN SELECT FROM alerts WHERE digest_id = %(id)s", {"id": uuid4()}),
+            )
+        ]
+    assert ["Seq Scan on alerts" in plan for plan in plans] == [False, False]

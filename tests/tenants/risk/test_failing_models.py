@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from core import blobs, plugins
 from core.errors import Invalid
 from core.plugins import PluginFailed
+from core.plugins.model_failures import list_model_failures
 from tenants.cohort.timelines import to_date
 from tenants.risk import cards, commands, explain, report, repository, scoring, service, serving, worklist
 from tests.tenants.risk.clinics import END
@@ -19,6 +20,7 @@ from tests.tenants.risk.conftest import fit_once, opener, predictions
 from tests.tenants.risk.made_models import signed
 
 DAY = to_date(END)
+DOING = {"predict": "score", "explain": "explain"}
 
 
 class Broken:
@@ -155,6 +157,9 @@ def test_another_model_scores_where_the_preferred_one_fails_and_every_list_says_
     assert "The preferred model additive-" in worklist_row.note
     assert any(entry.reasons for entry in people.rows)
     assert "failed to" in preferred.failure
+    with opener(tenant)() as session:
+        (logged, *_) = list_model_failures(session, ["additive"], 5)
+    assert (logged.operation, logged.reason) == (DOING[broken[0]], f"{preferred.version}: RuntimeError")
 
 
 def test_a_model_that_scores_again_is_no_longer_listed_as_failing(trained, fresh):
