@@ -10,12 +10,16 @@ import pytest
 from core.clock import today
 from core.database import tenant_session
 from core.jobs.worker import drain
+from core.tenancy import settings as tenant_settings
 from tenants.demo.guidelines import FOLDER
 from tenants.knowledge import service
 from tenants.knowledge.service import Draft
+from tenants.knowledge.settings_answers import AnswerSettings
 from tests.browser import people
 from tests.browser.page_checks import DESKTOP, PHONE, assert_good
 from tests.keyed import KeyedClient
+from tests.tenants.knowledge.asking import ModelServer
+from tests.tenants.knowledge.test_language_model import QUESTION, SAYS, citing
 
 ROLES = ("tracking_officer", "case_manager", "data_officer")
 ANSWERED = "When do we take a viral load after the restart of treatment?"
@@ -77,9 +81,24 @@ def test_an_officer_asks_says_what_is_missing_and_reads_the_passage_in_its_guide
     assert "Gap of more than 3 months" in section.inner_text()
 
 
+def test_a_written_answer_takes_the_place_of_the_first_sentences(visit, accessible, partner, settings_of):
+    with ModelServer(says=citing) as model:
+        settings_of(language_model_url=model.url, language_model_name="small-1")
+        with tenant_session(partner[0], actor="test:1") as session:
+            tenant_settings.put(session, AnswerSettings(style="written", egress="local"))
+        page = visit("/guidelines")
+        ask(page, QUESTION)
+        page.get_by_text("Written by a language model").wait_for()
+        assert SAYS in page.locator("#answer-card").inner_text()
+        assert page.locator("article.passage mark").count() > 0
+        assert_good(page, accessible)
+        with tenant_session(partner[0], actor="test:1") as session:
+            tenant_settings.put(session, AnswerSettings())
+
+
 def test_an_answer_that_is_not_there_says_what_was_looked_through(visit, accessible):
     page = visit("/guidelines")
-    ask(page, "What does a malaria test cost?")
+    ask(page, "How do I reset my password?")
     page.get_by_role("heading", name="Not in your guidelines").wait_for()
     shown = page.locator("main").inner_text()
     assert "2 guidelines were looked through:" in shown
