@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from core.web.keyset import Slice
 from core.web.paging import PageRequest
 from core.web.texts import gettext as _
-from core.web.texts import shown_date, shown_month, shown_number
+from core.web.texts import shown_date, shown_decimal, shown_month, shown_number
 from tenants.portal import model_words as words
 from tenants.portal.watch_words import DIVISIONS, group_name
 from tenants.risk import accuracy, repository
@@ -80,7 +80,11 @@ def read_models(session: TenantSession) -> Models:
         rows=[_row(row) for row in part.rows],
         months=[_month(row) for row in months],
         chart=[
-            (shown_month(row.month), float(row.figures["roc_auc"]["value"]), words.estimate(row.figures["roc_auc"]))
+            (
+                shown_month(row.month, short=True),
+                float(row.figures["roc_auc"]["value"]),
+                shown_decimal(row.figures["roc_auc"]["value"], 3),
+            )
             for row in with_auc
         ],
         events=event_rows(lifecycle.events(session)),

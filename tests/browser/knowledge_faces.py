@@ -22,7 +22,7 @@ KNOWLEDGE_FACES: Final = (
     ),
     Face(
         "guidelines-none", "POST /guidelines", OFFICER, "/guidelines",
-        send("Ask", question="What does a malaria test cost?"),
+        send("Ask", question="What diet should a person with diabetes follow?"),
     ),
     Face("guidelines-wrong", "POST /guidelines", OFFICER, "/guidelines", send("Ask", question="--")),
     Face("guidelines-patient", "POST /guidelines", MANAGER, "/today?list=to_trace", click("Client", "comes back")),

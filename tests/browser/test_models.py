@@ -44,7 +44,8 @@ def measured(tenant):
     risk = current.risk
     outcome, sex = random.random(len(risk)) < risk, np.where(random.random(len(risk)) < 0.6, "female", "male")
     listed = top_share(risk, current.facility, 0.2)
-    groups = compare_groups(risk, outcome, np.arange(len(risk)), listed, {"sex": sex}, replicates=0)
+    labels = {"sex": sex, "facility": np.char.add("SIMNF00", current.facility.astype(str))}
+    groups = compare_groups(risk, outcome, np.arange(len(risk)), listed, labels, replicates=20)
     figures = {
         "drift": drift,
         "features": {"columns": distributions(current.X)},
@@ -144,7 +145,7 @@ def test_what_drifted_leads_to_groups_and_to_the_meaning_of_a_feature(visit):
     assert "Drifted" in first
     page.get_by_role("link", name="Groups").click()
     page.get_by_text("No group is certainly served worse").wait_for()
-    sexes = page.get_by_role("region", name="Sex").get_by_role("rowheader")
+    sexes = page.get_by_role("region", name="Sex", exact=True).get_by_role("rowheader")
     assert sorted(sexes.all_inner_texts()) == ["Female", "Male"]
     page.get_by_role("link", name="Features").click()
     page.locator("summary", has_text="Lateness at earlier contacts").click()
