@@ -354,5 +354,6 @@ WITHOUT_PICTURE: Final = {
     "GET /reports/files/{report_id}": "a file",
     "GET /follow-up/funnel.csv": "a file",
     "GET /programme/models/{model_id}/card.pdf": "a file",
+    "POST /guidelines/questions/{question_id}/written": "a part of the page of an answer",
 }
 """Addresses that show no page of their own."""
