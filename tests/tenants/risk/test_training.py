@@ -13,6 +13,7 @@ from tenants.risk import metrics as metrics_module
 from tenants.risk.input_list import FEATURES, NAMES
 from tenants.risk.naive import NaiveModel
 from tests.tenants.risk.clinics import BEGIN, END, clinics, timelines_of
+from tests.tenants.risk.conftest import fit_once
 
 RULES = CohortSettings()
 FACILITIES = {i: f"F{i}" for i in range(6)}
@@ -22,7 +23,7 @@ def fit(name, data, seed):
     """Fits in this process: what a process of its own adds is tested with the plugins."""
     kind = models()[name]
     quick = {"max_bins": 8, "strengths": [300.0, 100.0]}
-    artifact = kind.fit(data, quick if name == "additive" else {}, seed)
+    artifact = fit_once(kind, data, quick if name == "additive" else {}, seed)
     return artifact, kind.load(artifact), kind.version
 
 
