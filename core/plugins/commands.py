@@ -13,7 +13,7 @@ from core.cli.output import ACTOR, json_option, note, print_json, print_table, t
 from core.database import tenant_session
 from core.plugins.log_commands import log
 from core.plugins.permission_commands import allow, forbid
-from core.plugins.secret_options import secret_values
+from core.plugins.secret_commands import secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from core import plugins
 from core.database import tenant_session
 from core.events import publish
 from core.jobs.worker import drain
-from core.plugins import catalogue, hosts, secret_options
+from core.plugins import catalogue, hosts, secret_commands
 from core.plugins.commands import plugin as plugin_command
 from tests.core.outgoing.receivers import Receiver
 from tests.core.plugins.conftest import site
@@ -143,7 +143,7 @@ def operate(steps, places):
         for word, value in places.items():
             command, shown = command.replace(word, value), shown.replace(word, value)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(secret_options, "_at_terminal", lambda: True)
+            patch.setattr(secret_commands, "_at_terminal", lambda: True)
             result = CliRunner().invoke(plugin_command, shlex.split(command)[2:], input=TOKEN, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         assert OutputChecker().check_output(shown.replace("INSTANCE_ID", "..."), result.output, FLAGS), result.output

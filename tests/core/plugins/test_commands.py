@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.database import tenant_session
-from core.plugins import catalogue, instances, secret_options
+from core.plugins import catalogue, instances, secret_commands
 from core.plugins.commands import plugin
 from core.web.etag import ANY_VERSION
 from plugins.sdk.new_plugin import KINDS
@@ -105,9 +105,9 @@ def test_secrets_of_scripts_come_from_files_and_standard_input(module_tenant, sl
 
 
 def test_a_person_is_asked_for_a_secret_and_types_it_unseen(module_tenant, slug, vendor, enabled, monkeypatch):
-    monkeypatch.setattr(secret_options, "_at_terminal", lambda: True)
+    monkeypatch.setattr(secret_commands, "_at_terminal", lambda: True)
     monkeypatch.setattr(
-        secret_options.click, "prompt", lambda name, **how: f"typed for {name}, hidden: {how['hide_input']}"
+        secret_commands.click, "prompt", lambda name, **how: f"typed for {name}, hidden: {how['hide_input']}"
     )
     run("configure", slug, enabled, "--secret", "webhook_secret")
     assert row_of(module_tenant)[1]["webhook_secret"] == "typed for webhook_secret, hidden: True"
