@@ -26,7 +26,7 @@ def show_ai_use(page: Page, principal: Reader) -> HTMLResponse:
     """Show what each partner asked and what that cost in the last days."""
     uses = ai_use.by_tenant()
     calls = sum(use.calls for use in uses)
-    cost = shown_number(sum(use.cost for use in uses), 2)
+    cost = shown_number(float(sum(use.cost for use in uses)), 2)
     return page.render(
         "portal/operators/ai_use.html",
         principal,
