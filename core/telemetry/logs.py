@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-QUIET = ("sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "httpx", "httpcore", "asyncio", "alembic")
+QUIET = (
+    "sqlalchemy.engine", "sqlalchemy.pool", "psycopg", "psycopg.pool", "httpx", "httpx2", "httpcore", "httpcore2",
+    "asyncio", "alembic",
+)  # fmt: skip
 """Libraries whose lines below the level of warnings could contain statements with values."""
 
 PATHS = "uvicorn.access"

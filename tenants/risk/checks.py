@@ -53,7 +53,7 @@ def get(session: TenantSession, kind: str, check_id: UUID) -> ModelCheck:
     """
     row = session.get(ModelCheck, check_id)
     if row is None or row.kind != kind:
-        detail = f"there is no {kind} with this id"
+        detail = "there is no such measurement"
         raise NotFound(detail, remedy="list them first")
     return row
 

@@ -94,7 +94,7 @@ class CombinedModel:
         listed = []
         for number, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
             if member.artifact is None:
-                message = f"the member {member.kind!r} has no artifact"
+                message = "a member of the combination has no artifact"
                 raise BadArtifactError(message)
             names = sorted(member.artifact.files)
             files |= {_inside(number, name): member.artifact.files[name] for name in names}
@@ -133,11 +133,11 @@ class Combination:
             listed, intercept = list(content["members"]), float(content["intercept"])
             weights = tuple(float(entry["weight"]) for entry in listed)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            message = f"{FILE} does not describe a combination of models: {error}"
+            message = "the artifact does not describe a combination of models"
             raise BadArtifactError(message) from error
         fits = 1 < len(listed) <= MOST_MEMBERS and all(0 <= weight <= LARGEST_WEIGHT for weight in weights)
         if not fits or not abs(intercept) <= LARGEST_WEIGHT:
-            message = f"{FILE} must have 2 to {MOST_MEMBERS} members with weights of 0 to {LARGEST_WEIGHT:g}"
+            message = "a combination has too few or too many members, or weights out of range"
             raise BadArtifactError(message)
         return CombinedModel(
             tuple(self._member(artifact, number, entry) for number, entry in enumerate(listed)), weights, intercept
@@ -148,11 +148,11 @@ class Combination:
             kind, version, form = (str(entry[name]) for name in ("kind", "version", "format"))
             files = {str(name): artifact.files[_inside(number, str(name))] for name in entry["files"]}
         except (KeyError, TypeError) as error:
-            message = f"{FILE} names files that the artifact does not have"
+            message = "a combination names files that the artifact does not have"
             raise BadArtifactError(message) from error
         plugin = self.kinds.get(kind)
         if plugin is None:
-            message = f"a member of the combination needs the plugin {kind!r}, which is not installed"
+            message = "a member of the combination needs a plugin that is not installed"
             raise BadArtifactError(message)
         own = Artifact(format=form, files=files)
         return Member(kind, version, own, plugin.load(own))

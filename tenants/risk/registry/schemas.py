@@ -28,7 +28,8 @@ class TrialPost(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["shadow", "ab"] = Field(
-        description="`shadow`: it scores beside the champion, at no effect; `ab`: it serves a share of the facilities."
+        description="`shadow`: it scores beside the champion, at no effect; `ab`: it serves a share of the facilities.",
+        examples=["ab"],
     )
     share: float = Field(default=0.5, ge=0.1, le=0.5, description="Share of the facilities that it serves; of `ab`.")
     smallest_effect: float = Field(
