@@ -17,6 +17,7 @@ EVENTS: Final = {
     "jobs.dead_letters_growing": marked("More and more jobs failed for good."),
     "imports.completed": marked("The rows of an import are in the records."),
     "risk.scored": marked("The patients of a date have scores."),
+    "knowledge.changed": marked("A guideline can be searched, cannot be read, or was removed."),
     "alert.opened": marked("A rule raised an alert, or somebody opened it again."),
     "alert.acknowledged": marked("Somebody looks after an alert."),
     "alert.resolved": marked("An alert ended."),
