@@ -129,7 +129,7 @@ def _note_keys(partner_list: Sequence[Partner]) -> None:
         curl = f"curl -H 'Authorization: Bearer {key}'"
         note(f"\nas {partner.slug}:  {curl} {site}/v1/worklists")
         if partner.guidelines:
-            note(f"ask its guidelines on {site}/guidelines or so (they are examples):")
+            note(f"ask its guidelines, which are examples, on {site}/guidelines, or by:")
             note(f"  {curl} --json '{json.dumps({'question': QUESTION})}' {site}/v1/knowledge/ask")
 
 
