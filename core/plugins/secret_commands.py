@@ -66,6 +66,6 @@ def _content(name: str, path: str) -> str:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, path = text.partition("=")
     if not (name and equals and path):
-        message = f"write a secret's file as NAME=FILE, not {text!r}"
+        message = "write a secret's file as NAME=FILE"
         raise click.UsageError(message)
     return name, path
