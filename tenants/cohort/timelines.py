@@ -209,6 +209,18 @@ def to_date(day: int) -> date | None:
     return None if day in (NO_DAY, OPEN_DAY) else _EPOCH + timedelta(days=int(day))
 
 
+def date_of(day: int) -> date:
+    """The date of a day number that is recorded and not open.
+
+    Raises:
+        LookupError: it is not.
+    """
+    value = to_date(day)
+    if value is None:
+        raise LookupError
+    return value
+
+
 def offsets_of(owner: npt.NDArray[Any], patients: int) -> IntArray:
     """CSR offsets for rows by their sorted owners."""
     return np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=patients)))).astype(np.int64)

@@ -21,7 +21,7 @@ from tenants.cohort.decided import decided_units
 from tenants.cohort.load import load_timelines
 from tenants.cohort.repository import complete_days
 from tenants.cohort.service import cohort_settings
-from tenants.cohort.timelines import NO_DAY, day_number, to_date
+from tenants.cohort.timelines import NO_DAY, date_of, day_number, to_date
 from tenants.risk.drift.outcomes import ranking_signal
 from tenants.risk.metrics import evaluate
 from tenants.risk.models import AccuracyMonth
@@ -182,14 +182,14 @@ def judged(
 
 
 def _months(decisions: Decisions, outcomes: Outcomes) -> list[AccuracyMonth]:
-    first_days = [date(day.year, day.month, 1) for day in map(_day, decisions.day[outcomes.row].tolist())]
+    first_days = [date(day.year, day.month, 1) for day in map(date_of, decisions.day[outcomes.row].tolist())]
     months = np.array([day_number(day) for day in first_days], dtype=np.int64)
     numbers = {uuid: number for number, uuid in enumerate(set(decisions.uuid))}
     patients = np.array([numbers[uuid] for uuid in decisions.uuid], dtype=np.int64)
     rows = []
     for month in np.unique(months).tolist():
         own = months == month
-        row = _month(_day(month), decisions, outcomes.row[own], outcomes.label[own], patients)
+        row = _month(date_of(month), decisions, outcomes.row[own], outcomes.label[own], patients)
         if row is not None:
             rows.append(row)
     return rows
@@ -220,13 +220,6 @@ def _month(
         figures={name: evaluation.metrics[name].to_json() for name in FIGURES},
         measured_at=now(),
     )
-
-
-def _day(number: int) -> date:
-    day = to_date(number)
-    if day is None:
-        raise LookupError
-    return day
 
 
 def _drift(row: AccuracyMonth) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tenants.cohort.decided import decided_units
-from tenants.cohort.timelines import to_date
+from tenants.cohort.timelines import date_of
 from tenants.cohort.units import pending_units
 from tenants.demo.watching.worlds import SHIFTS, WATCHED_DAYS, make_world
 from tenants.risk.accuracy import FEWEST, LARGEST_INTERCEPT
@@ -208,18 +208,11 @@ def _months_before(day: int) -> list[int]:
         if _month(each) != month:
             month = _month(each)
             firsts.append(each)
-    return [each - (_date(each).day - 1) for each in firsts]
+    return [each - (date_of(each).day - 1) for each in firsts]
 
 
 def _month(day: int) -> int:
-    return _date(day).year * 12 + _date(day).month
-
-
-def _date(day: int) -> date:
-    value = to_date(day)
-    if value is None:
-        raise LookupError
-    return value
+    return date_of(day).year * 12 + date_of(day).month
 
 
 def page(rates: Rates, command: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from core.tenancy import settings as tenant_settings
 from tenants.cohort.repository import complete_days
 from tenants.cohort.service import cohort_settings
-from tenants.cohort.timelines import day_number, to_date
+from tenants.cohort.timelines import date_of, day_number
 from tenants.risk import accuracy, checks
 from tenants.risk.bias.groups import DivisionFigures, compare_groups, gate, top_share
 from tenants.risk.dataset import AGE_BANDS, AGE_EDGES, DAYS_PER_YEAR
@@ -73,9 +73,7 @@ def look(open_session: SessionOpener, extra: Mapping[UUID, str] | None = None) -
     if resolved is None:
         return []
     divisions = _compare(resolved, resolved.labels)
-    as_of = to_date(int(resolved.day.max()))
-    if as_of is None:
-        raise LookupError
+    as_of = date_of(int(resolved.day.max()))
     with open_session() as session:
         checks.store(session, _check(session, as_of, resolved, divisions))
     if extra is None:

@@ -11,7 +11,7 @@ from core.events import publish
 from tenants.cohort.load import load_timelines
 from tenants.cohort.repository import complete_days
 from tenants.cohort.service import cohort_settings
-from tenants.cohort.timelines import NO_DAY, to_date
+from tenants.cohort.timelines import NO_DAY, date_of
 from tenants.risk import checks, repository
 from tenants.risk.accuracy import DRIFT
 from tenants.risk.drift.comparison import DriftComparison, compare_days
@@ -73,10 +73,10 @@ def look(tenant: TenantRef, open_session: SessionOpener) -> DriftComparison | No
     samples = draw(records.chunks, days, records.rules, rates_of(records.chunks, days, records.rules))
     current, *earlier = (scored(_of_current(samples[day], records.current), model) for day in days)
     comparison = compare_days(current, earlier)
-    as_of = _date(records.day)
+    as_of = date_of(records.day)
     explained = overview(model, current.X) | {"stability": stability(model, current.X)}
     facilities = [records.names.get(uuid, str(uuid)) for uuid in current.facilities]
-    figures = comparison.to_json() | {"earlier_days": [_date(day).isoformat() for day in comparison.earlier_days]}
+    figures = comparison.to_json() | {"earlier_days": [date_of(day).isoformat() for day in comparison.earlier_days]}
     for row in figures["facilities"]:
         row["facility"] = facilities[row["facility"]]
     signals = signals_of(comparison, facilities)
@@ -167,10 +167,3 @@ def _check(
         figures=figures,
         measured_by=session.actor,
     )
-
-
-def _date(day: int) -> date:
-    value = to_date(day)
-    if value is None:
-        raise LookupError
-    return value
