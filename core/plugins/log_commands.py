@@ -85,7 +85,7 @@ def _failures(owner: TenantRef, offered: set[tuple[str, str]], models: Sequence[
                 if (instance.kind, instance.plugin) in offered:
                     failures = instances.list_failures(session, instance.id, _MOST_OF_ONE)
                     rows += [_row(owner, each, instance.plugin, str(instance.id)) for each in failures]
-            failures = model_failures.list_model_failures(session, models, _MOST_OF_ONE)
+            failures = model_failures.list_model_failures(session, models, _MOST_OF_ONE) if models else []
             rows += [_row(owner, each, str(each.model), str(each.model)) for each in failures]
     except (DatabaseUnavailable, TenantMoving, TenantUpgrading):
         click.echo(f"{owner.slug} cannot be read now", err=True)

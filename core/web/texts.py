@@ -162,21 +162,19 @@ def shown_time(moment: datetime, zone: ZoneInfo) -> str:
 
 def shown_number(value: float, digits: int = 0) -> str:
     """Return a number with the separators of the reader's language, and at most ``digits`` decimals."""
-    return _number(round(value, digits), digits, language())
+    return _number(round(value, digits), "#,##0." + "#" * digits if digits else "#,##0", language())
 
 
 @lru_cache(maxsize=4096)
-def _number(value: float, digits: int, code: str) -> str:
+def _number(value: float, pattern: str, code: str) -> str:
     from babel.numbers import format_decimal
 
-    return format_decimal(value, "#,##0." + "#" * digits if digits else "#,##0", _LOCALES[code])
+    return format_decimal(value, pattern, _LOCALES[code])
 
 
 def shown_decimal(value: float, digits: int) -> str:
     """Return a number with exactly ``digits`` decimals, so that figures in a column have the same precision."""
-    from babel.numbers import format_decimal
-
-    return format_decimal(round(value, digits) + 0.0, f"#,##0.{'0' * digits}", _LOCALES[language()])
+    return _number(round(value, digits) + 0.0, f"#,##0.{'0' * digits}", language())
 
 
 def shown_range(low: str, high: str) -> str:

@@ -98,7 +98,7 @@ def end_signal(session: TenantSession, rule: Rule, subject: str) -> None:
 def resolved_too_early(session: TenantSession, rule: Rule, subject: str) -> Alert | None:
     """Return the newest alert about one thing of the platform if a person resolved it and its cause has not ended."""
     query = select(Alert).where(Alert.alert_type == rule.kind.name, Alert.subject == subject)
-    row = session.exec(query.order_by(col(Alert.created_at).desc(), col(Alert.uuid).desc())).first()
+    row = session.exec(query.order_by(col(Alert.created_at).desc(), col(Alert.uuid).desc()).limit(1)).first()
     if row is None or row.resolved_at is None or row.resolution == "cause_ended":
         return None
     ended = any(each.detail.get("ended") and each.at >= row.resolved_at for each in history_of(session, row.uuid))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from core.errors import NotFound
+from core.errors import Invalid
 from core.web import texts
 from tenants.knowledge import answers, repository
 from tenants.knowledge.patient_facts import read_facts, suggested_questions
@@ -89,7 +89,7 @@ def ask(scope: Scope, question: Question) -> Answer:
     """Return what the guidelines say to a question, word for word. No transaction may be open.
 
     Raises:
-        NotFound: it is about a patient whom the reader does not reach.
+        Invalid: it is about a patient whom the reader does not reach.
         Forbidden: it is about a patient, and the reader may not see patients.
     """
     return _shown(scope, question, next(answers.steps(scope, question)))
@@ -99,15 +99,18 @@ def complete(scope: Scope, question: Question, stored: UUID) -> Answer:
     """Return the final answer to a question that was asked before. No transaction may be open.
 
     Raises:
-        NotFound: it was not asked, or is about a patient whom the reader does not reach.
+        NotFound: it was not asked.
+        Invalid: it is about a patient whom the reader does not reach.
         Forbidden: as ``ask``.
     """
     return _shown(scope, question, answers.complete(scope, question, stored))
 
 
 def _shown(scope: Scope, question: Question, answer: answers.Answer) -> Answer:
-    with scope.session(readonly=True) as session:
-        searched = [row.title for row in answering_documents(session, question.languages)]
+    searched: list[str] = []
+    if not answer.quotes:
+        with scope.session(readonly=True) as session:
+            searched = [row.title for row in answering_documents(session, question.languages)]
     return Answer(
         id=answer.id,
         sentences=_sentences(answer)[:MOST_SENTENCES],
@@ -131,7 +134,7 @@ def suggestions(session: TenantSession, patient_id: UUID, permissions: Collectio
         return None
     try:
         facts = read_facts(session, patient_id)
-    except NotFound:  # a voided record is shown, and has no facts
+    except Invalid:  # a voided record is shown, and has no facts
         return []
     return suggested_questions(facts, texts.language())[:MOST_SUGGESTIONS]
 

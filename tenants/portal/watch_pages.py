@@ -82,7 +82,6 @@ def show_groups(page: Page, principal: Reader, _visitor: Visitor, scope: TenantS
                 "title": _(words.DIVISIONS[division["name"]]),
                 "rows": words.group_rows(division["groups"]),
                 "hidden": division["hidden"],
-                "hidden_text": shown_number(division["hidden"]),
             }
             for division in figures.get("divisions", [])
             if division["groups"]

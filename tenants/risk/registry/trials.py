@@ -245,7 +245,8 @@ def look_at_facilities(resolved: TrialOutcomes, trial: dict[str, Any]) -> dict[s
     counts = np.bincount(index, minlength=len(places)).astype(np.float64)
     excess = resolved.interrupted - resolved.other
     sums = np.bincount(index, weights=excess, minlength=len(places)).astype(np.float64)
-    served = np.array([str(uuid) in set(trial["facilities"]) for uuid in places], dtype=np.bool_)
+    facilities = set(trial["facilities"])
+    served = np.array([str(uuid) in facilities for uuid in places], dtype=np.bool_)
     test = sequential.look(sums, counts, served, float(trial["smallest_effect"]))
     if test is None:
         return None
