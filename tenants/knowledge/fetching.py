@@ -5,6 +5,7 @@ Between the steps no transaction is open. A document and the job that reads it a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -137,6 +138,10 @@ def _listing(context: JobContext, source_id: UUID) -> Iterator[Listing]:
     yield Listing(documents, {}, by_request)
 
 
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Errors that say that there is no folder of the name: nothing, a file, or a link."""
+
+
 @contextmanager
 def _shared(*, is_wanted: bool) -> Iterator[Listing]:
     """The operator's folder: its files, and those of its folders ``en``, ``fr`` and ``pt``. No link is followed."""
@@ -153,8 +158,9 @@ def _shared(*, is_wanted: bool) -> Iterator[Listing]:
         for language in LANGUAGES:
             try:
                 folders[language] = Folder(os.open(language, flags | os.O_NOFOLLOW, dir_fd=folders[""].descriptor))
-            except OSError:  # there is none
-                continue
+            except OSError as error:
+                if error.errno not in _ABSENT:  # else its documents would be withdrawn because of a passing error
+                    raise PlaceError("access_denied") from error
         entries = {
             f"{language}/{entry.name}" if language else entry.name: replace(entry)
             for language, folder in folders.items()

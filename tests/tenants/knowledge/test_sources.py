@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import timedelta
@@ -250,6 +251,22 @@ def test_a_shared_folder_that_is_not_there_withdraws_nothing(library, shared):
     shared.rmdir()
     fetch(library, SHARED)
     assert library.search("call patient") == ["Call the patient after seven days."]
+
+
+def test_a_folder_of_a_language_that_cannot_be_opened_for_now_withdraws_nothing(library, shared, monkeypatch):
+    write(shared, "call.md", CALL)
+    write(shared / "fr", "appel.md", files.markdown("Appeler le patient.", title="Retour"))
+    assert fetch(library, SHARED).searchable == 2
+    opened = os.open
+
+    def failing(path, *arguments, **options):
+        if path == "fr":
+            raise OSError(errno.EIO, "the disk does not answer")
+        return opened(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", failing)
+        assert fetch(library, SHARED).searchable == 2
 
 
 def test_what_waited_in_an_archive_is_read_where_it_is_restored(library):
