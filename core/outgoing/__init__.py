@@ -4,7 +4,7 @@ The name is looked up once, every address is checked, and the connection goes to
 call never reaches what only this server can reach (SSRF), even if the name resolves differently the next time.
 """
 
-from core.outgoing.addresses import AddressRejected, checked_address, parse_url
+from core.outgoing.addresses import AddressRejected, checked_address, is_local, parse_url
 from core.outgoing.dialling import dial
 from core.outgoing.sender import Answer, AnswerTooLarge, AnswerTooSlow, Request, download, send
 
@@ -17,6 +17,7 @@ __all__ = [
     "checked_address",
     "dial",
     "download",
+    "is_local",
     "parse_url",
     "send",
 ]

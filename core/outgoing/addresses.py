@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 
@@ -17,6 +17,9 @@ _HIDDEN: Final = tuple(
 """IPv6 addresses that carry an IPv4 address, maybe a private one; and the addresses of carriers' networks."""
 
 _LONGEST_LABEL: Final = 63
+
+Private = bool | Literal["only"]
+"""Whether addresses of private networks may be called, or only they."""
 
 
 class AddressRejected(Exception):  # noqa: N818 - named for what happened
@@ -51,13 +54,14 @@ def parse_url(address: str) -> httpx.URL:
     return url
 
 
-def checked_address(host: str, port: int, *, private: bool = False) -> str:
+def checked_address(host: str, port: int, *, private: Private = False) -> str:
     """Return an IP address of the host, after a check that all its addresses may be called.
 
     Args:
         host: a name or an IP address.
         port: to which the call goes.
-        private: whether addresses of private networks may be called, but for those of this machine.
+        private: whether addresses of private networks may be called, but for those of this machine; ``only``: whether
+            no others may, see ``is_local``.
 
     Raises:
         AddressRejected: one of its addresses may not be called, or the host can be no name.
@@ -69,16 +73,21 @@ def checked_address(host: str, port: int, *, private: bool = False) -> str:
         raise AddressRejected(host) from None
     addresses = {str(entry[4][0]) for entry in entries}
     for text in addresses:
-        if not may_be_called(text.partition("%")[0], private=private):
+        plain = text.partition("%")[0]
+        if not may_be_called(plain, private=bool(private)) or (private == "only" and not is_local(plain)):
             raise AddressRejected(host)
     return min(addresses, key=lambda text: (":" in text, text))
 
 
+def is_local(text: str) -> bool:
+    """Return whether an IP address is of a private network, or of this machine."""
+    address = _unmapped(text)
+    return address.is_loopback or (address.is_private and not address.is_link_local and not address.is_unspecified)
+
+
 def may_be_called(text: str, *, private: bool = False) -> bool:
     """Return whether an IP address may be called: see ``IIT_OUTGOING_NETWORKS``."""
-    address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    address = _unmapped(text)
     if any(address in network for network in get_settings().outgoing_allowed_networks()):
         return True
     if address.is_loopback:
@@ -91,6 +100,14 @@ def may_be_called(text: str, *, private: bool = False) -> bool:
 def loopback_allowed() -> bool:
     """Return whether calls may reach this machine: only outside production."""
     return get_settings().environment != "production"
+
+
+def _unmapped(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address; where it is an IPv4 address in the form of IPv6, that one."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def _is_host(host: str) -> bool:

@@ -7,7 +7,7 @@ import ssl
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Timer
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -16,7 +16,7 @@ import orjson
 
 from core import tracing
 from core.database import require_none
-from core.outgoing.addresses import AddressRejected, checked_address
+from core.outgoing.addresses import AddressRejected, Private, checked_address
 from core.resilience import guarded, seconds_left
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def send(
     *,
     tenant: object | None = None,
     instance: str | None = None,
-    private: bool = False,
+    private: Private = False,
     largest: int = LARGEST,
     cut: bool = False,
     repeatable: bool = False,
@@ -101,7 +101,7 @@ def send(
         request: what to send.
         tenant: whose call it is.
         instance: what has a breaker and a bulkhead of its own; the host when None.
-        private: whether the host may have an address in a private network.
+        private: whether the host may have an address in a private network; ``only``: it must, or be this machine.
         largest: most bytes of the answer's body.
         cut: return the first ``largest`` bytes of a longer body, in place of an error.
         repeatable: repeat the request after a failure, as the dependency says.
@@ -116,7 +116,8 @@ def send(
     guard = guarded(dependency, instance=instance or request.url.host, tenant=tenant, harmless=(AddressRejected,))
 
     def send_once() -> Answer:
-        return _exchange(dependency, request, private, lambda response: _read(response, largest, cut=cut))
+        address = partial(checked_address, private=private)
+        return _exchange(dependency, request, address, lambda response: _read(response, largest, cut=cut))
 
     require_none("a call to another server")
     try:
@@ -161,7 +162,7 @@ def download(
 
     try:
         with guarded(dependency, instance=instance, tenant=tenant, harmless=(AddressRejected, AnswerTooLarge)):
-            return _exchange(dependency, request, private=False, read=read)
+            return _exchange(dependency, request, checked_address, read)
     except _ServerFaultError as fault:
         return fault.answer
 
@@ -169,15 +170,15 @@ def download(
 def _exchange(
     dependency: Dependency,
     request: Request,
-    private: bool,  # noqa: FBT001 - as send has it
+    address_of: Callable[[str, int], str],
     read: Callable[[httpx.Response], bytes],
 ) -> Answer:
-    """Send the request to the checked address, and return the answer with what ``read`` returns as its body."""
+    """Send the request to the host's checked address, and return the answer with what ``read`` returns as its body."""
     url = request.url
     seconds = seconds_left(dependency.timeout)
     port = url.port or (443 if url.scheme == "https" else 80)
     _describe(request, port)
-    pinned = url.copy_with(host=checked_address(url.host, port, private=private))
+    pinned = url.copy_with(host=address_of(url.host, port))
     own = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
     with (
         httpx.Client(verify=_trusted(), trust_env=False, timeout=min(max(seconds, 0.001), _LONGEST_SILENCE)) as client,

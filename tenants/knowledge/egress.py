@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import TYPE_CHECKING, Final, Literal
 
 from core import metering
 from core.metrics import Counter
+from core.outgoing import is_local
 
 if TYPE_CHECKING:
     import httpx
@@ -31,11 +31,16 @@ def blocked(policy: AnswerSettings, url: httpx.URL) -> Blocked | None:
     """
     if policy.egress == "off":
         return "egress_off"
-    if _is_local(url.host):
+    if _has_local_addresses(url.host):
         return None
     if policy.egress == "local":
         return "host_not_local"
-    return None if url.host.lower() in policy.hosts else "host_not_named"
+    return None if _is_named(policy, url) else "host_not_named"
+
+
+def must_be_local(policy: AnswerSettings, url: httpx.URL) -> bool:
+    """Return whether a question may go to an address only as long as it is local: its name may lead elsewhere soon."""
+    return policy.egress != "named" or not _is_named(policy, url)
 
 
 def count_blocked(session: TenantSession, reason: Blocked, key: str) -> None:
@@ -44,16 +49,14 @@ def count_blocked(session: TenantSession, reason: Blocked, key: str) -> None:
     BLOCKED.add(reason)
 
 
-def _is_local(host: str) -> bool:
+def _is_named(policy: AnswerSettings, url: httpx.URL) -> bool:
+    return url.host.lower() in policy.hosts
+
+
+def _has_local_addresses(host: str) -> bool:
     try:
         entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries]
-    return bool(addresses) and all(_is_private(address) for address in addresses)
-
-
-def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_loopback or (address.is_private and not address.is_link_local and not address.is_unspecified)
+    addresses = {str(entry[4][0]).partition("%")[0] for entry in entries}
+    return bool(addresses) and all(map(is_local, addresses))

@@ -120,7 +120,12 @@ def text_of(quote: Quote) -> str:
 
 
 def write(
-    tenant: UUID, messages: Sequence[Mapping[str, str]], quotes: Sequence[Quote], embedding_model: str
+    tenant: UUID,
+    messages: Sequence[Mapping[str, str]],
+    quotes: Sequence[Quote],
+    embedding_model: str,
+    *,
+    local: bool,
 ) -> WrittenAnswer:
     """Return the answer of the language model, with every sentence checked. No transaction may be open.
 
@@ -129,11 +134,12 @@ def write(
         messages: of ``prompt_of``.
         quotes: as they were given to ``prompt_of``.
         embedding_model: whose vectors compare sentences.
+        local: whether the model's server must be in a private network: see ``egress.must_be_local``.
 
     Raises:
         LanguageModelFailed: it gave no answer.
     """
-    text, use = _complete(tenant, messages)
+    text, use = _complete(tenant, messages, local=local)
     if text is None:
         return WrittenAnswer((), "not_readable", use)
     if text.strip().strip(".") == NO_ANSWER:
@@ -152,7 +158,7 @@ def write(
     return WrittenAnswer(tuple(cited), None, use)
 
 
-def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]]) -> tuple[str | None, TokenUse]:
+def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]], *, local: bool) -> tuple[str | None, TokenUse]:
     settings, url = get_settings(), address()
     if url is None:
         reason = "no_language_model"
@@ -175,7 +181,7 @@ def _complete(tenant: UUID, messages: Sequence[Mapping[str, str]]) -> tuple[str 
                 LANGUAGE_MODEL,
                 Request("POST", url, headers, body),
                 tenant=tenant,
-                private=True,  # the operator chose the address; the tenant's policy was asked before
+                private="only" if local else True,  # the operator chose the address
                 largest=_LARGEST_ANSWER,
             )
     except (

@@ -154,6 +154,19 @@ def explain(
             row = serving.preferred(session)
         if row is None:
             raise
+        if row.version == model.version:
+            return _explain_facts(facts, _fallback(tenant, open_session, row, error))
+    return _explained_by_champion(tenant, open_session, facts, row)
+
+
+def _explained_by_champion(
+    tenant: TenantRef, open_session: SessionOpener, facts: PatientFacts, row: RiskModel
+) -> RiskExplanation:
+    """The explanation by the champion, or by its fallback, of a patient whose challenger failed."""
+    champion = model_of(tenant, open_session)
+    try:
+        return _explain_facts(facts, champion)
+    except ModelFailed as error:
         return _explain_facts(facts, _fallback(tenant, open_session, row, error))
 
 

@@ -285,8 +285,22 @@ def rows_of(basis: Basis, people: People) -> StepRows | None:
     """Score the people of whole facilities; None where there are none. It calls the model, so no transaction is open.
 
     Ranks are within a facility, so a step scores whole facilities: their rows are written once, with rank, level and
-    reasons, and nothing is read or computed twice.
+    reasons, and nothing is read or computed twice. Where the model beside the champion fails, in its scores or its
+    reasons, the champion serves all people of the step.
+
+    Raises:
+        ModelFailed: the champion failed.
     """
+    try:
+        return _rows_by(basis, people)
+    except ModelFailed:
+        if basis.context.model.beside is None:
+            raise
+    alone = replace(basis.context, model=replace(basis.context.model, beside=None))
+    return _rows_by(replace(basis, context=alone), people)
+
+
+def _rows_by(basis: Basis, people: People) -> StepRows | None:
     context = replace(basis.context, stamp=now())
     day = day_number(context.as_of)
     patients: list[UUID] = []
@@ -296,10 +310,6 @@ def rows_of(basis: Basis, people: People) -> StepRows | None:
         pending = pending_units(timelines, day, basis.rules, day_timelines)
         columns = matrix(timelines, pending, basis.rules, basis.rates)
         champion, other = context.model.raw_and_risk(columns), beside.scores(context.model, columns)
-        if other is None and context.model.beside is not None:
-            # A failing challenger costs the champion nothing: it serves all people of this step.
-            alone = replace(basis.context, model=replace(context.model, beside=None))
-            return rows_of(replace(basis, context=alone), people)
         both = prediction_rows.Scores.of(context, timelines.facility[pending.patient], champion, other)
         unit_indices = one_each(pending, both.risk)
         pending_parts.append(prediction_rows.at_risk(timelines, pending, unit_indices, columns, both))

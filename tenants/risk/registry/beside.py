@@ -1,4 +1,4 @@
-"""The model that scores beside the champion: which it is, and its scores, which must never stop a scoring."""
+"""The model that scores beside the champion: which it is, and its scores. It must never stop a scoring."""
 
 from __future__ import annotations
 
@@ -59,13 +59,12 @@ def versions(session: TenantSession, champion: str) -> list[str]:
 
 
 def scores(model: ServingModel, columns: Floats) -> tuple[Floats, Floats] | None:
-    """Raw and calibrated probabilities of the model beside the champion; None if there is none, or it fails."""
-    if model.beside is None:
-        return None
-    try:
-        return model.beside.model.raw_and_risk(columns)
-    except ModelFailed:
-        return None
+    """Raw and calibrated probabilities of the model beside the champion; None if there is none.
+
+    Raises:
+        ModelFailed: it failed.
+    """
+    return None if model.beside is None else model.beside.model.raw_and_risk(columns)
 
 
 def _beside_row(session: TenantSession, champion: UUID | None) -> tuple[RiskModel | None, frozenset[UUID]]:

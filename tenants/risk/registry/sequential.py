@@ -10,7 +10,7 @@ difference is brought from Student's t to the normal scale first.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log, sqrt
+from math import exp, log, sqrt
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -142,9 +142,3 @@ def standard_errors(alpha: float, power: float) -> float:
         return errors - border - margin
 
     return float(optimize.brentq(short, 0.5, 50.0))
-
-
-def p_value(ratios: list[float]) -> float:
-    """An always valid p-value: the largest ratio so far decides."""
-    largest = max(ratios, default=0.0)
-    return 1.0 if largest <= 1 else (0.0 if largest == inf else 1 / largest)

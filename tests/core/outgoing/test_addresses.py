@@ -43,6 +43,13 @@ def test_public_addresses_may_be_called(address):
     assert may_be_called(address)
 
 
+def test_a_call_that_must_stay_in_private_networks_reaches_no_public_address():
+    assert checked_address("10.1.2.3", 443, private="only") == "10.1.2.3"
+    assert checked_address("8.8.8.8", 443, private=True) == "8.8.8.8"
+    with pytest.raises(AddressRejected):
+        checked_address("8.8.8.8", 443, private="only")
+
+
 def test_an_address_of_this_machine_is_rejected_although_it_is_public(monkeypatch):
     monkeypatch.setattr(addresses, "_is_own", lambda address: address == "8.8.8.8")
     assert not may_be_called("8.8.8.8")

@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from structlog.testing import capture_logs
 
 from core import metering
-from tenants.knowledge import ai_tracing, ai_use, answers, egress, embedding, indexing, quoting
+from core.outgoing import sender
+from tenants.knowledge import ai_tracing, ai_use, egress, embedding, indexing, language_model, quoting
 from tenants.knowledge.passages import Passage
 from tenants.knowledge.settings_answers import AnswerSettings
 from tests.core.tracing.collectors import Collector
@@ -155,9 +156,17 @@ PERSONAL = {
 }  # fmt: skip
 
 
+def test_a_name_that_leads_elsewhere_after_the_policy_was_asked_gets_no_question(partner, model, monkeypatch):
+    reached = []
+    monkeypatch.setattr(language_model, "address", lambda: httpx.URL("https://8.8.8.8/v1/chat/completions"))
+    monkeypatch.setattr(egress, "_has_local_addresses", lambda _host: True)
+    monkeypatch.setattr(sender.httpx, "Client", lambda **_: reached.append(True))
+    answer = partner.ask(QUESTION)
+    assert (answer["outcome"], answer["fallback"], reached) == ("quoted", "unreachable", [])
+
+
 def test_no_personal_value_is_in_a_prompt_an_embedded_text_a_trace_a_log_or_a_row(partner, model, spans, monkeypatch):
-    for module in (answers, quoting):
-        monkeypatch.setattr(module, "embedder", RecordingEmbedder)
+    monkeypatch.setattr(quoting, "embedder", RecordingEmbedder)
     patient = partner.patient(away=127, viral_load=43210, **PERSONAL)
     model.says = citing
     question = (
