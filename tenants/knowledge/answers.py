@@ -16,11 +16,10 @@ from core.errors import Forbidden, phrase
 from core.tenancy import settings as tenant_settings
 from tenants.knowledge import ai_tracing, costs, egress, language_model, questions, repository
 from tenants.knowledge.abbreviations import written_out
-from tenants.knowledge.embedding import embedder
 from tenants.knowledge.function_words import is_function_word, language_of, parts_of, word_set
 from tenants.knowledge.language_model import LanguageModelFailed
-from tenants.knowledge.models import CONFIGURATIONS
 from tenants.knowledge.patient_facts import read_facts, words_of_facts
+from tenants.knowledge.quoting import question_vector
 from tenants.knowledge.quoting import quotes as quotes_of
 from tenants.knowledge.redaction import looks_personal, redacted, without_marks
 from tenants.knowledge.refusing import Verdict, judge
@@ -31,6 +30,8 @@ from tenants.knowledge.settings_answers import AnswerSettings
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from uuid import UUID
+
+    import httpx
 
     from tenants.knowledge.grounding import CitedSentence
     from tenants.knowledge.questions import Outcome
@@ -219,7 +220,7 @@ def _search(caller: Caller, question: Question, prepared: _Preparation) -> tuple
     whole = f"{plain} ({', '.join(prepared.facts)})" if prepared.facts else plain
     texts = [written_out(text, prepared.language) for text in dict.fromkeys((plain, whole))]
     with ai_tracing.embeddings(scope.model):
-        vectors = [embedder(scope.model).question(text).tolist() for text in texts]
+        vectors = [question_vector(scope.model, text).tolist() for text in texts]
     with caller.session(readonly=True) as session:
         per_text = [
             find_by(session, text, vector, scope, limit=max(question.limit, _LOOKED_AT))
@@ -236,9 +237,9 @@ def is_general(text: str) -> bool:
 
 def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
     """The final answer: written by the language model, or the quotes with the reason why it was not."""
-    quotes = language_model.usable(answer.quotes)
-    reason = _hindrance(caller, prepared, quotes, str(answer.id))
-    if reason is not None:
+    quotes, url = language_model.usable(answer.quotes), language_model.address()
+    reason = "no_language_model" if url is None else _hindrance(caller, prepared, quotes, str(answer.id), url)
+    if url is None or reason is not None:
         with caller.session() as session:
             questions.note_outcome(session, answer.id, "quoted", reason)
         return replace(answer, fallback=reason, is_final=True)
@@ -246,7 +247,13 @@ def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
     began = time.monotonic()
     try:
         with ai_tracing.chat(caller.tenant.slug) as span:
-            written = language_model.write(caller.tenant.id, messages, quotes, prepared.scope.model)
+            written = language_model.write(
+                caller.tenant.id,
+                messages,
+                quotes,
+                prepared.scope.model,
+                local=egress.must_be_local(prepared.policy, url),
+            )
             span.note_use(written.use)
     except LanguageModelFailed as failure:
         with caller.session() as session:
@@ -261,11 +268,8 @@ def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
     return replace(answer, outcome=outcome, sentences=written.sentences, fallback=written.fault, is_final=True)
 
 
-def _hindrance(caller: Caller, prepared: _Preparation, quotes: Sequence[Quote], key: str) -> str | None:
-    """Why the language model may not be asked; what the policy blocks is counted."""
-    url = language_model.address()
-    if url is None:
-        return "no_language_model"
+def _hindrance(caller: Caller, prepared: _Preparation, quotes: Sequence[Quote], key: str, url: httpx.URL) -> str | None:
+    """Why the language model at an address may not be asked; what the policy blocks is counted."""
     reason = egress.blocked(prepared.policy, url)
     if reason is None and any(map(looks_personal, (prepared.redacted, *prepared.facts))):
         reason = "personal"
@@ -280,7 +284,3 @@ def _hindrance(caller: Caller, prepared: _Preparation, quotes: Sequence[Quote], 
             log.warning("the price list of language models cannot be read", error=type(error).__name__)
             return "prices_not_readable"
     return None if quotes else "passages_not_usable"
-
-
-LANGUAGES: Final = tuple(CONFIGURATIONS)
-"""Languages of questions."""

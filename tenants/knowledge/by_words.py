@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
+
+from tenants.knowledge.word_counts import word_counts
 
 if TYPE_CHECKING:
     from core.database import TenantSession
@@ -20,15 +21,6 @@ MOST_CANDIDATES: Final = 4_000
 
 MOST_LEXEMES: Final = 32
 """Words of a question that are searched, the rarest first."""
-
-_STATISTICS = """
-SELECT count(*), coalesce(avg(words), 1)::float8 FROM data_passages p WHERE {scope}
-"""
-
-_FREQUENCIES = """
-SELECT w.lexeme, (SELECT count(*) FROM data_passages p WHERE p.lexemes @@ quote_literal(w.lexeme)::tsquery AND {scope})
-FROM unnest(to_tsvector(%(configuration)s::regconfig, %(question)s)) w
-"""
 
 _SCORED = """
 WITH asked AS (SELECT * FROM unnest(%(lexemes)s::text[], %(weights)s::float8[]) AS a (lexeme, weight)),
@@ -47,25 +39,23 @@ GROUP BY f.node_id ORDER BY score DESC, f.node_id LIMIT %(limit)s
 
 def by_words(session: TenantSession, question: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
     """Return the ids of the passages that share words with a question, best first, with their scores."""
-    values: dict[str, Any] = {"question": question, "configuration": scope.configuration, **scope.values}
-    cursor = session.cursor()
-    row = cursor.execute(_STATISTICS.format(scope=scope.condition), values).fetchone()
-    total, average = row if row is not None else (0, 1.0)
-    frequencies = cursor.execute(_FREQUENCIES.format(scope=scope.condition), values).fetchall()
-    rarest = sorted((count, lexeme) for lexeme, count in frequencies if count)[:MOST_LEXEMES]
+    counted = word_counts(session, question, scope)
+    rarest = sorted((count, lexeme) for lexeme, count in counted.counts.items() if count)[:MOST_LEXEMES]
     if not rarest:
         return []
-    values |= {
+    values: dict[str, Any] = {
+        **scope.values,
         "lexemes": [lexeme for _, lexeme in rarest],
-        "weights": [math.log(1 + (total - count + 0.5) / (count + 0.5)) for count, _ in rarest],
+        "weights": [counted.weight(lexeme) for _, lexeme in rarest],
         "query": " | ".join(_quoted(lexeme) for lexeme in _choosing(rarest)),
         "candidates": MOST_CANDIDATES,
-        "average": average,
+        "average": counted.average,
         "k1": SATURATION,
         "b": LENGTH_WEIGHT,
         "limit": limit,
     }
-    return [(node_id, float(score)) for node_id, score in cursor.execute(_SCORED.format(scope=scope.condition), values)]
+    rows = session.cursor().execute(_SCORED.format(scope=scope.condition), values)
+    return [(node_id, float(score)) for node_id, score in rows]
 
 
 def _choosing(rarest: list[tuple[int, str]]) -> list[str]:

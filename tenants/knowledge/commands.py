@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from core.cli.output import json_option, note, print_json, print_table
 from tenants.knowledge import document_commands
+from tenants.knowledge.settings import Model
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -33,7 +35,13 @@ for command in (
 @knowledge.command()
 @click.option("--documents", type=FILE, required=True, help="JSON lines with id, and text or sections; may end in .gz.")
 @click.option("--questions", type=FILE, required=True, help="JSON lines with question, and id of its document.")
-@click.option("--model", default="minilm", show_default=True, help="Whose vectors are compared: minilm or e5.")
+@click.option(
+    "--model",
+    type=click.Choice(get_args(Model)),
+    default="minilm",
+    show_default=True,
+    help="Whose vectors are compared.",
+)
 @click.option("--language", default="en", show_default=True, help="Of the documents, ISO 639.")
 @json_option
 def evaluate(documents: Path, questions: Path, model: str, language: str, *, as_json: bool) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from core.database import TenantSession
     from core.jobs import JobContext, JobEnd
     from tenants.knowledge.indexing import PassageVectors
-    from tenants.knowledge.models import KnowledgeDocument
     from tenants.knowledge.reading.documents import Reading
     from tenants.knowledge.reading.reasons import Reason
 
@@ -163,8 +162,3 @@ def _title_of(name: str) -> str:
     """Return a title that a file's name suggests."""
     stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     return " ".join(stem.replace("_", " ").replace("-", " ").split()) or name
-
-
-def is_current(document: KnowledgeDocument) -> bool:
-    """Return whether a document answers questions, from its first day on."""
-    return document.state == "searchable" and document.superseded_at is None

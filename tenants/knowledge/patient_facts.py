@@ -15,7 +15,7 @@ from core.clock import today
 from core.errors import FieldError, Invalid
 from tenants.cohort.load import load_timelines
 from tenants.cohort.timelines import NO_DAY, VARIABLE_CODES, day_number, snapshot
-from tenants.records.reach import patients_within_reach
+from tenants.records.service import patient_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,16 +64,26 @@ class PatientFacts:
 
 
 def read_facts(session: TenantSession, patient: UUID) -> PatientFacts:
-    """Return the facts of a patient today, as known now. The audit records the read.
+    """Return the facts of a patient today, as known now. The audit records that the guidelines were asked.
 
     Raises:
         Invalid: there is no such patient on record within reach.
     """
-    reached = patients_within_reach(session, {patient})
-    timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None) if reached else None
+    facts = facts_today(session, patient)
+    audit.record(session, READ, "patient", patient)
+    return facts
+
+
+def facts_today(session: TenantSession, patient: UUID) -> PatientFacts:
+    """Return the facts of a patient today, as known now. The caller records the read of the patient.
+
+    Raises:
+        Invalid: there is no such patient on record within reach.
+    """
+    patient_named(session, patient)
+    timelines = next(iter(load_timelines(session, patient_uuids=[patient])), None)
     if timelines is None or not len(timelines):
         raise Invalid("there is no such patient", errors=[FieldError("patient_id", "names no patient", _TO_NAME)])
-    audit.record(session, READ, "patient", patient)
     day = day_number(today(session.tenant.time_zone))
     return facts_of(snapshot(timelines, [0], day), day)
 

@@ -153,7 +153,7 @@ def _by_meaning(question: str, texts: Sequence[Sequence[str]], model: str) -> li
 
 def similarity(model: str, question: str, sentence: str) -> float:
     """Return the cosine similarity of a question and a sentence of a document."""
-    return float(_question_vector(model, question) @ _sentence_vector(model, sentence))
+    return float(question_vector(model, question) @ _sentence_vector(model, sentence))
 
 
 def likeness(model: str, first: str, second: str) -> float:
@@ -162,7 +162,8 @@ def likeness(model: str, first: str, second: str) -> float:
 
 
 @lru_cache(maxsize=64)
-def _question_vector(model: str, question: str) -> Vectors:
+def question_vector(model: str, question: str) -> Vectors:
+    """Return the vector of a question. The last ones are remembered: an answer needs it to search and to quote."""
     return embedder(model).question(question)
 
 

@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tenants.knowledge.word_counts import word_counts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,16 +20,11 @@ if TYPE_CHECKING:
     from tenants.knowledge.retrieval import Hit
     from tenants.knowledge.scope import Scope
 
-_LEXEMES: Final = """
-SELECT w.lexeme,
-       (SELECT count(*) FROM data_passages p WHERE p.lexemes @@ quote_literal(w.lexeme)::tsquery AND {scope}),
-       EXISTS (
-           SELECT FROM data_passages b WHERE b.document_uuid = %(document)s AND b.number = %(number)s
-           AND b.model = %(model)s AND b.lexemes @@ quote_literal(w.lexeme)::tsquery
-       )
-FROM unnest(to_tsvector(%(configuration)s::regconfig, %(question)s)) w
+_HAS: Final = """
+SELECT w.lexeme FROM unnest(%(words)s::text[]) AS w (lexeme) JOIN data_passages b
+ON b.document_uuid = %(document)s AND b.number = %(number)s AND b.model = %(model)s
+AND b.lexemes @@ quote_literal(w.lexeme)::tsquery
 """
-_TOTAL: Final = "SELECT count(*) FROM data_passages p WHERE {scope}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +110,13 @@ def evidence(session: TenantSession, question: str, scope: Scope, passages: Sequ
 
 
 def _shared(session: TenantSession, question: str, scope: Scope, first: Hit) -> float:
+    counted = word_counts(session, question, scope)
+    weights = {lexeme: counted.weight(lexeme) for lexeme in counted.counts}
     values: dict[str, Any] = {
-        "question": question,
-        "configuration": scope.configuration,
+        "words": list(weights),
         "document": first.document_uuid,
         "number": first.number,
-        **scope.values,
+        "model": scope.model,
     }
-    cursor = session.cursor()
-    row = cursor.execute(_TOTAL.format(scope=scope.condition), values).fetchone()
-    total = 0 if row is None else row[0]
-    weights = has = 0.0
-    for _, count, is_there in cursor.execute(_LEXEMES.format(scope=scope.condition), values):
-        weight = math.log(1 + (total - count + 0.5) / (count + 0.5))
-        weights += weight
-        has += weight if is_there else 0.0
-    return has / weights if weights else 0.0
+    has = sum(weights[lexeme] for (lexeme,) in session.cursor().execute(_HAS, values))
+    return has / sum(weights.values()) if weights else 0.0

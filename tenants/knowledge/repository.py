@@ -59,6 +59,11 @@ SELECT source_id, count(*) FILTER (WHERE state = 'searchable'), count(*) FILTER 
     count(*) FILTER (WHERE state = 'unreadable'), max(created_at)
 FROM knowledge_documents WHERE superseded_at IS NULL GROUP BY source_id
 """
+_SEARCHED: Final = """
+SELECT count(*) FROM knowledge_documents d WHERE {documents} AND EXISTS (
+    SELECT FROM data_passages p WHERE p.document_uuid = d.uuid AND p.model = %(model)s
+)
+"""
 _OLD: Final = """
 SELECT uuid, blob_key FROM knowledge_documents
 WHERE superseded_at < %s AND (valid_until IS NULL OR valid_until < %s) ORDER BY superseded_at LIMIT 100
@@ -143,8 +148,7 @@ def searched(session: TenantSession, scope: Scope) -> list[KnowledgeDocument]:
 
 def count_searched(session: TenantSession, scope: Scope) -> int:
     """Return in how many documents a question is searched: those that have passages."""
-    query = "SELECT count(DISTINCT p.document_uuid) FROM data_passages p WHERE " + scope.condition  # noqa: S608
-    row = session.cursor().execute(query, scope.values).fetchone()
+    row = session.cursor().execute(_SEARCHED.format(documents=scope.documents), scope.values).fetchone()
     return 0 if row is None else int(row[0])
 
 

@@ -13,11 +13,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 _CURRENT: Final = """
-p.model = %(model)s AND p.document_uuid IN (
-    SELECT d.uuid FROM knowledge_documents d WHERE d.state = 'searchable'
-    AND (d.superseded_at IS NULL OR d.valid_until > %(day)s)
-    AND (d.valid_from IS NULL OR d.valid_from <= %(day)s) {filters}
-)
+d.state = 'searchable' AND (d.superseded_at IS NULL OR d.valid_until > %(day)s)
+AND (d.valid_from IS NULL OR d.valid_from <= %(day)s)
 """
 
 
@@ -45,13 +42,19 @@ class Scope:
         return CONFIGURATIONS.get(self.language, "simple")
 
     @property
+    def documents(self) -> str:
+        """A condition on ``knowledge_documents d``, with ``values``."""
+        filters = " AND d.language = ANY(%(languages)s)" if self.languages else ""
+        filters += " AND d.source_id = ANY(%(sources)s)" if self.sources else ""
+        return _CURRENT + filters
+
+    @property
     def condition(self) -> str:
         """A condition on ``data_passages p``, with ``values``."""
-        filters = "AND d.language = ANY(%(languages)s) " if self.languages else ""
-        filters += "AND d.source_id = ANY(%(sources)s)" if self.sources else ""
-        return _CURRENT.format(filters=filters)
+        documents = f"SELECT d.uuid FROM knowledge_documents d WHERE {self.documents}"  # noqa: S608 - fixed texts
+        return f"p.model = %(model)s AND p.document_uuid IN ({documents})"
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values of ``condition``."""
+        """The values of ``documents`` and ``condition``."""
         return {"model": self.model, "day": self.day, "languages": list(self.languages), "sources": list(self.sources)}

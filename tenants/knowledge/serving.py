@@ -32,14 +32,18 @@ def serving_model(session: TenantSession) -> str:
     So a change of model takes effect when the last document is embedded by the new one, and no question meanwhile
     searches in a part of the documents.
     """
-    wanted = wanted_model(session)
+    return _serving(session, wanted_model(session))
+
+
+def _serving(session: TenantSession, wanted: str) -> str:
     counts = dict(session.cursor().execute(_EMBEDDED).fetchall())
     return max(sorted(counts), key=lambda model: (counts[model], model == wanted), default=wanted)
 
 
 def indexing_models(session: TenantSession) -> list[str]:
     """Return the models by which a new document is embedded: the one that answers, and the wanted one."""
-    return sorted({serving_model(session), wanted_model(session)})
+    wanted = wanted_model(session)
+    return sorted({_serving(session, wanted), wanted})
 
 
 def scope_of(
@@ -55,7 +59,7 @@ def scope_of(
     """
     chosen = tenant_settings.get(session, KnowledgeSettings)
     return Scope(
-        model=serving_model(session),
+        model=_serving(session, chosen.model),
         day=today(session.tenant.time_zone),
         language=language,
         languages=languages or chosen.languages,

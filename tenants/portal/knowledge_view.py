@@ -9,7 +9,7 @@ from uuid import UUID
 from core.errors import Invalid
 from core.web import texts
 from tenants.knowledge import answers, repository
-from tenants.knowledge.patient_facts import read_facts, suggested_questions
+from tenants.knowledge.patient_facts import facts_today, suggested_questions
 from tenants.knowledge.serving import scope_of
 from tenants.portal import knowledge_words as words
 
@@ -126,14 +126,14 @@ def _shown(scope: Scope, question: Question, answer: answers.Answer) -> Answer:
 def suggestions(session: TenantSession, patient_id: UUID, permissions: Collection[str]) -> list[str] | None:
     """Return questions that a patient's facts suggest, in the reader's language; None if the reader may ask none.
 
-    The audit records that the facts were read.
+    The page of the patient records the read.
     """
     if "knowledge.read" not in permissions or not set(answers.FACTS_NEED) <= set(permissions):
         return None
     if not answering_documents(session):
         return None
     try:
-        facts = read_facts(session, patient_id)
+        facts = facts_today(session, patient_id)
     except Invalid:  # a voided record is shown, and has no facts
         return []
     return suggested_questions(facts, texts.language())[:MOST_SUGGESTIONS]

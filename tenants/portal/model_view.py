@@ -12,7 +12,7 @@ from core.web.texts import shown_date, shown_decimal, shown_month, shown_number
 from tenants.portal import model_words as words
 from tenants.portal.watch_words import DIVISIONS, group_name
 from tenants.risk import accuracy, repository
-from tenants.risk.registry import lifecycle, terms
+from tenants.risk.registry import lifecycle, terms, trials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ def read_models(session: TenantSession) -> Models:
     """Return what the page of all models shows."""
     part: Slice[RiskModel] = repository.list_models(session, PageRequest(1, SHOWN, sort=repository.NEWEST_MODELS))
     champion = repository.preferred_model(session)
-    compared = next((row for row in part.rows if terms.is_running(row.trial)), None)
+    compared = trials.running(session)
     former = lifecycle.former_champion(session)
     months = accuracy.list_months(session)[:MONTHS]
     with_auc = [row for row in reversed(months[:IN_CHART]) if row.figures["roc_auc"]["value"] is not None]
