@@ -1497,6 +1497,7 @@ CREATE TABLE data_passages (
 );
 CREATE INDEX ix_data_passages_embedding ON data_passages USING hnsw (embedding vector_cosine_ops);
 CREATE INDEX ix_data_passages_lexemes ON data_passages USING gin (lexemes);
+CREATE INDEX ix_data_passages_node_id ON data_passages (node_id);
 CREATE TABLE fetched_files (
     id UUID NOT NULL, 
     instance_id UUID NOT NULL, 

@@ -128,6 +128,7 @@ class KnowledgePassage(TenantBase, table=True):
     __tablename__: ClassVar[str] = "data_passages"
     __table_args__ = (
         UniqueConstraint("document_uuid", "number", "model"),
+        Index("ix_data_passages_node_id", "node_id"),
         Index("ix_data_passages_lexemes", "lexemes", postgresql_using="gin"),
         Index(
             "ix_data_passages_embedding",

@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 156 steps."""
+    """Take 157 steps."""
     op.create_table(
         "accuracy_months",
         sa.Column("month", sa.Date(), nullable=False),
@@ -859,6 +859,7 @@ def upgrade() -> None:
         postgresql_ops={"embedding": "vector_cosine_ops"},
     )
     op.create_index("ix_data_passages_lexemes", "data_passages", ["lexemes"], unique=False, postgresql_using="gin")
+    op.create_index("ix_data_passages_node_id", "data_passages", ["node_id"], unique=False)
     op.create_table(
         "fetched_files",
         sa.Column("id", sa.Uuid(), nullable=False),
