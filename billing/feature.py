@@ -1,9 +1,27 @@
 """The registration of billing with the kernel."""
 
-from core.feature_registry import Feature, Permission
+from core.feature_registry import Command, Feature, Permission
+
+_SOURCES = ("api", "cli", "page", "system")
+_ACTS = (
+    "plan:create",
+    "billing_account:change",
+    "subscription:start",
+    "subscription:change",
+    "subscription:end",
+    "invoice:issue",
+    "invoice:void",
+    "invoice:credit_note",
+    "credit:grant",
+    "payment:record",
+    "dunning:reminder",
+    "dunning:extras_off",
+    "dunning:extras_on",
+)
 
 feature = Feature(
     name="billing",
+    tables=("billing.plans.models", "billing.invoices.models", "billing.dunning.models"),
     permissions=(
         Permission("billing.read", "See what the partner uses, its plan, what it will pay, and its invoices"),
         Permission(
@@ -19,4 +37,6 @@ feature = Feature(
             operator=True,
         ),
     ),
+    audit_actions=tuple(f"{source}:{act}" for source in _SOURCES for act in _ACTS),
+    commands={"billing": Command("billing.plans.commands:billing", "Plans, subscriptions, invoices, payments")},
 )

@@ -168,6 +168,45 @@ def make_audit_seal_function() -> None:
     op.execute(f"GRANT EXECUTE ON FUNCTION node.add_audit_seal(uuid, {types}) TO {application_role()}")
 
 
+def make_document_guards() -> None:
+    """Create the trigger functions that stop changes of documents of money, for every login.
+
+    ``reject_change`` is for rows that never change. ``guard_invoice`` lets a draft change, and of an issued invoice only
+    its state with the dates of payment and cancellation. ``guard_invoice_line`` is for the lines of a draft.
+    """
+    head = "RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$"
+    op.execute(
+        f"CREATE FUNCTION platform.reject_change() {head} BEGIN"
+        " RAISE EXCEPTION 'rows of %.% never change', TG_TABLE_SCHEMA, TG_TABLE_NAME; END $$"
+    )
+    op.execute(
+        f"CREATE FUNCTION platform.guard_invoice() {head}"
+        " DECLARE free text[] := ARRAY['state', 'paid_on', 'voided_on', 'void_reason']; BEGIN"
+        " IF TG_OP = 'INSERT' THEN IF NEW.state <> 'draft' THEN"
+        " RAISE EXCEPTION 'an invoice begins as a draft'; END IF; RETURN NEW; END IF;"
+        " IF OLD.state = 'draft' THEN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END IF;"
+        " IF TG_OP = 'DELETE' OR OLD.state = 'void' OR NEW.state = 'draft'"
+        " OR to_jsonb(NEW) - free <> to_jsonb(OLD) - free THEN"
+        " RAISE EXCEPTION 'the issued document % never changes', OLD.id; END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        f"CREATE FUNCTION platform.guard_invoice_line() {head} DECLARE document uuid; BEGIN"  # noqa: S608 - constants
+        " IF TG_OP = 'DELETE' THEN document := OLD.invoice_id; ELSE document := NEW.invoice_id; END IF;"
+        " IF TG_OP = 'UPDATE' OR (SELECT state FROM platform.invoices WHERE id = document) <> 'draft' THEN"
+        " RAISE EXCEPTION 'the lines of the issued document % never change', document; END IF;"
+        " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
+    )
+
+
+def guard_rows(function: str, schema: str, table: str) -> None:
+    """Call a trigger function of ``make_document_guards`` before each change of a row."""
+    events = "UPDATE OR DELETE" if function == "reject_change" else "INSERT OR UPDATE OR DELETE"
+    op.execute(
+        f"CREATE TRIGGER guard BEFORE {events} ON {_quoted(schema)}.{_quoted(table)}"
+        f" FOR EACH ROW EXECUTE FUNCTION {_quoted(schema)}.{_quoted(function)}()"
+    )
+
+
 def bind_tenant_id(schema: str, table: str) -> None:
     """Limit tenants' writes to rows with their own ``tenant_id``, besides ``tenant_role``."""
     op.execute(

@@ -119,7 +119,7 @@ def prelude_of(tree: str) -> list[str]:
     if tree == "tenant":
         return []
     if tree == "platform":
-        return ["open_schema('platform', tenants=False)"]
+        return ["open_schema('platform', tenants=False)", "make_document_guards()"]
     return [
         "make_tenants_role()",
         "open_schema('node', tenants=True)",
@@ -142,6 +142,8 @@ def _facts(tree: str, table: Table) -> TableFacts:
         if "tenant" in table.info:
             grants["tenant"] = str(table.info["tenant"])
             grants |= {"bound": "tenant_id"} if "tenant_id" in table.columns else {}
+        if "guard" in table.info:
+            grants["guard"] = str(table.info["guard"])
     return {
         "columns": {column.name: column_facts(column) for column in table.columns},
         "constraints": {str(one.name): constraint_text(one) for one in constraints_of(table)},

@@ -256,4 +256,6 @@ def _grant_lines(tree: str, table: str, new: dict[str, str], old: dict[str, str]
         _reject(tree, table, "tenants may no longer reach it")
     if "bound" in new:
         lines["bound"] = f"bind_tenant_id({tree!r}, {table!r})"
+    if "guard" in new:
+        lines["guard"] = f"guard_rows({new['guard']!r}, {tree!r}, {table!r})"
     return lines

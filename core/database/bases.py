@@ -18,7 +18,8 @@ archive is restored, the column gets its default, or ``"restored_as": "<value in
 A table of ``node`` or ``platform`` lists the rights of the application's and the tenants' roles, such as ``{"app":
 "SELECT, INSERT", "tenant": "SELECT"}``. By default the application has all four and tenants none. A table of ``node``
 that tenants reach has a column ``tenant_role``: row policies limit each tenant to its own rows, and to its own
-``tenant_id`` in what it writes.
+``tenant_id`` in what it writes. ``"guard"`` names a trigger function of ``platform`` that limits changes of rows for
+every login; see ``migrations.operations.make_document_guards``.
 """
 
 from sqlalchemy import MetaData

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import SettingsConfigDict
 
 from core.settings.answering import AnsweringSettings
+from core.settings.invoicing import InvoicingSettings
 from core.settings.observing import ObservingSettings
 from core.settings.pools import PoolSettings
 from core.settings.replica import ReplicaSettings, url_field
@@ -47,6 +48,7 @@ class Settings(
     WorkingSettings,
     ServingSettings,
     AnsweringSettings,
+    InvoicingSettings,
 ):
     """The settings that an operator can change, by environment variable or in the settings file.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tenants.reports.typesetting import plain, typeset
+from core.web.typesetting import plain, typeset
 from tenants.risk.cards import GROUP_FIGURES, MAIN, estimate_text
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from core.web.typesetting import plain, typeset
 from tenants.reports import mer
-from tenants.reports.typesetting import plain, typeset
 
 if TYPE_CHECKING:
     from tenants.cohort.service import IndicatorReport

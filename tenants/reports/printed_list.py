@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.web.texts import gettext as _
 from core.web.texts import marked, ngettext, shown_date, shown_number, shown_time
+from core.web.typesetting import plain, typeset
 from tenants.reports import linelist
-from tenants.reports.typesetting import plain, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

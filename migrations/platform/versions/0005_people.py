@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.operations import grant_application, regrant_application
+from migrations.operations import grant_application, guard_rows, make_document_guards, regrant_application
 
 revision = "0005"
 down_revision = "0004"
@@ -13,7 +13,31 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 67 steps."""
+    """Take 109 steps."""
+    make_document_guards()
+    op.create_table(
+        "billing_accounts",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("legal_name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("tax_name", sa.Text(), nullable=False),
+        sa.Column("tax_rate", sa.Numeric(), nullable=False),
+        sa.Column("tax_exemption", sa.Text(), nullable=True),
+        sa.Column("tax_id", sa.Text(), nullable=True),
+        sa.Column("purchase_order", sa.Text(), nullable=True),
+        sa.Column("due_days", sa.Integer(), nullable=True),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("extras_off", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("provider IN ('manual', 'stripe')", name=op.f("ck_billing_accounts_provider")),
+        sa.CheckConstraint("due_days BETWEEN 0 AND 366", name=op.f("ck_billing_accounts_due_days")),
+        sa.CheckConstraint("tax_rate >= 0 AND tax_rate <= 100", name=op.f("ck_billing_accounts_tax_rate")),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_billing_accounts")),
+        schema="platform",
+    )
     op.create_table(
         "breaker_overrides",
         sa.Column("target", sa.Text(), nullable=False),
@@ -99,6 +123,13 @@ def upgrade() -> None:
         schema="platform",
     )
     op.create_table(
+        "number_series",
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("series", name=op.f("pk_number_series")),
+        schema="platform",
+    )
+    op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
@@ -118,6 +149,18 @@ def upgrade() -> None:
         sa.CheckConstraint("email = lower(email) AND length(email) <= 254", name=op.f("ck_people_email")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("email", name=op.f("uq_people_email")),
+        schema="platform",
+    )
+    op.create_table(
+        "plans",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("code ~ '^[a-z][a-z0-9_-]{0,39}$'", name=op.f("ck_plans_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
+        sa.UniqueConstraint("code", name=op.f("uq_plans_code")),
         schema="platform",
     )
     op.create_table(
@@ -147,6 +190,87 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_sso_logout_tokens")),
         schema="platform",
+    )
+    op.create_table(
+        "subscriptions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("started_on", sa.Date(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("invoiced_until", sa.Date(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("ends_on > started_on", name=op.f("ck_subscriptions_ends_on")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
+        sa.UniqueConstraint("tenant_id", "started_on", name=op.f("uq_subscriptions_tenant_id_started_on")),
+        schema="platform",
+    )
+    op.create_table(
+        "invoices",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("subscription_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("series", sa.Text(), nullable=True),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.Date(), nullable=False),
+        sa.Column("period_end", sa.Date(), nullable=False),
+        sa.Column("as_of", sa.BigInteger(), nullable=False),
+        sa.Column("account", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("issuer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("subtotal", sa.Numeric(), nullable=False),
+        sa.Column("tax", sa.Numeric(), nullable=False),
+        sa.Column("total", sa.Numeric(), nullable=False),
+        sa.Column("corrects", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("issued_by", sa.Text(), nullable=True),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("voided_on", sa.Date(), nullable=True),
+        sa.Column("void_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("(kind = 'credit_note') = (corrects IS NOT NULL)", name=op.f("ck_invoices_corrects")),
+        sa.CheckConstraint("(state = 'draft') = (number IS NULL)", name=op.f("ck_invoices_number")),
+        sa.CheckConstraint("kind IN ('invoice', 'late_use', 'credit_note')", name=op.f("ck_invoices_kind")),
+        sa.CheckConstraint("state IN ('draft', 'final', 'paid', 'void')", name=op.f("ck_invoices_state")),
+        sa.CheckConstraint("(series IS NULL) = (number IS NULL)", name=op.f("ck_invoices_series")),
+        sa.CheckConstraint("total = subtotal + tax", name=op.f("ck_invoices_total")),
+        sa.ForeignKeyConstraint(["corrects"], ["platform.invoices.id"], name=op.f("fk_invoices_corrects")),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"], ["platform.subscriptions.id"], name=op.f("fk_invoices_subscription_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
+        sa.UniqueConstraint("series", "number", name=op.f("uq_invoices_series_number")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_invoices_due_on",
+        "invoices",
+        ["due_on"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("state = 'final'"),
+    )
+    op.create_index("ix_invoices_tenant_id", "invoices", ["tenant_id", "id"], unique=False, schema="platform")
+    op.create_index(
+        "uq_invoices_late_use",
+        "invoices",
+        ["subscription_id", "currency"],
+        unique=True,
+        schema="platform",
+        postgresql_where=sa.text("kind = 'late_use' AND state = 'draft'"),
+    )
+    op.create_index(
+        "uq_invoices_period",
+        "invoices",
+        ["subscription_id", "period_start"],
+        unique=True,
+        schema="platform",
+        postgresql_where=sa.text("kind = 'invoice' AND state <> 'void'"),
     )
     op.create_table(
         "memberships",
@@ -211,6 +335,20 @@ def upgrade() -> None:
         "ix_pending_sign_ins_expires_at", "pending_sign_ins", ["expires_at"], unique=False, schema="platform"
     )
     op.create_index("ix_pending_sign_ins_person_id", "pending_sign_ins", ["person_id"], unique=False, schema="platform")
+    op.create_table(
+        "plan_versions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("plan_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["plan_id"], ["platform.plans.id"], name=op.f("fk_plan_versions_plan_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_versions")),
+        sa.UniqueConstraint("plan_id", "number", name=op.f("uq_plan_versions_plan_id_number")),
+        schema="platform",
+    )
     op.create_table(
         "plugin_permissions",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -420,6 +558,98 @@ def upgrade() -> None:
     )
     op.create_index("ix_tenant_origins_origin", "tenant_origins", ["origin"], unique=False, schema="platform")
     op.create_table(
+        "credits",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("granted_on", sa.Date(), nullable=False),
+        sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_credits_amount")),
+        sa.CheckConstraint("expires_on > granted_on", name=op.f("ck_credits_expires_on")),
+        sa.CheckConstraint("priority BETWEEN 0 AND 100", name=op.f("ck_credits_priority")),
+        sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_credits_invoice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credits")),
+        schema="platform",
+    )
+    op.create_index("ix_credits_tenant_id", "credits", ["tenant_id", "currency"], unique=False, schema="platform")
+    op.create_table(
+        "dunning_notices",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("after_days", sa.Integer(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("taken_on", sa.Date(), nullable=False),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("action IN ('reminder', 'extras_off', 'extras_on')", name=op.f("ck_dunning_notices_action")),
+        sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_dunning_notices_invoice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dunning_notices")),
+        sa.UniqueConstraint("invoice_id", "after_days", name=op.f("uq_dunning_notices_invoice_id_after_days")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_dunning_notices_tenant_id", "dunning_notices", ["tenant_id", "taken_on"], unique=False, schema="platform"
+    )
+    op.create_index(
+        "ix_dunning_notices_unmailed",
+        "dunning_notices",
+        ["tenant_id"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("mailed_at IS NULL"),
+    )
+    op.create_table(
+        "invoice_lines",
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("meter", sa.Text(), nullable=True),
+        sa.Column("aggregation", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Numeric(), nullable=True),
+        sa.Column("starts_on", sa.Date(), nullable=True),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column("of_days", sa.Integer(), nullable=True),
+        sa.Column("plan_version_id", sa.Uuid(), nullable=True),
+        sa.Column("steps", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reference", sa.Uuid(), nullable=True),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('base', 'add_on', 'usage', 'late_use', 'credit', 'carried', 'tax', 'correction')",
+            name=op.f("ck_invoice_lines_kind"),
+        ),
+        sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_invoice_lines_invoice_id")),
+        sa.PrimaryKeyConstraint("invoice_id", "position", name=op.f("pk_invoice_lines")),
+        schema="platform",
+    )
+    op.create_table(
+        "payments",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("received_on", sa.Date(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("amount <> 0", name=op.f("ck_payments_amount")),
+        sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_payments_invoice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.UniqueConstraint("method", "reference", name=op.f("uq_payments_method_reference")),
+        schema="platform",
+    )
+    op.create_index("ix_payments_invoice_id", "payments", ["invoice_id"], unique=False, schema="platform")
+    op.create_table(
         "sso_sessions",
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -439,20 +669,65 @@ def upgrade() -> None:
     op.create_index(
         "ix_sso_sessions_subject", "sso_sessions", ["tenant_id", "issuer", "subject"], unique=False, schema="platform"
     )
+    op.create_table(
+        "subscription_changes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("subscription_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("effective_on", sa.Date(), nullable=False),
+        sa.Column("plan_version_id", sa.Uuid(), nullable=False),
+        sa.Column("add_ons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("overrides", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["plan_version_id"], ["platform.plan_versions.id"], name=op.f("fk_subscription_changes_plan_version_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"], ["platform.subscriptions.id"], name=op.f("fk_subscription_changes_subscription_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscription_changes")),
+        sa.UniqueConstraint("subscription_id", "number", name=op.f("uq_subscription_changes_subscription_id_number")),
+        schema="platform",
+    )
+    op.create_table(
+        "credit_uses",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("credit_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("amount <> 0", name=op.f("ck_credit_uses_amount")),
+        sa.ForeignKeyConstraint(["credit_id"], ["platform.credits.id"], name=op.f("fk_credit_uses_credit_id")),
+        sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_credit_uses_invoice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_uses")),
+        schema="platform",
+    )
+    op.create_index("ix_credit_uses_credit_id", "credit_uses", ["credit_id"], unique=False, schema="platform")
+    op.create_index("ix_credit_uses_invoice_id", "credit_uses", ["invoice_id"], unique=False, schema="platform")
+    grant_application("SELECT, INSERT, UPDATE", "platform", "billing_accounts")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "breaker_overrides")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "error_groups")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")
+    grant_application("SELECT, INSERT, UPDATE", "platform", "number_series")
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
+    grant_application("SELECT, INSERT", "platform", "plans")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
+    grant_application("SELECT, INSERT, UPDATE (ends_on, invoiced_until)", "platform", "subscriptions")
     # allow: it takes no right: what could be done before is among what is given
     regrant_application("SELECT, UPDATE (state, updated_at)", "platform", "tenants")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "invoices")
+    guard_rows("guard_invoice", "platform", "invoices")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")
     grant_application("SELECT, INSERT, UPDATE", "platform", "one_time_links")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "pending_sign_ins")
+    grant_application("SELECT, INSERT", "platform", "plan_versions")
+    guard_rows("reject_change", "platform", "plan_versions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "plugin_permissions")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "recovery_codes")
     grant_application("SELECT, INSERT, UPDATE", "platform", "role_versions")
@@ -465,4 +740,15 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_identities")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_providers")
     grant_application("SELECT, INSERT, DELETE", "platform", "tenant_origins")
+    grant_application("SELECT, INSERT", "platform", "credits")
+    guard_rows("reject_change", "platform", "credits")
+    grant_application("SELECT, INSERT, UPDATE (mailed_at)", "platform", "dunning_notices")
+    grant_application("SELECT, INSERT, DELETE", "platform", "invoice_lines")
+    guard_rows("guard_invoice_line", "platform", "invoice_lines")
+    grant_application("SELECT, INSERT", "platform", "payments")
+    guard_rows("reject_change", "platform", "payments")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_sessions")
+    grant_application("SELECT, INSERT", "platform", "subscription_changes")
+    guard_rows("reject_change", "platform", "subscription_changes")
+    grant_application("SELECT, INSERT", "platform", "credit_uses")
+    guard_rows("reject_change", "platform", "credit_uses")

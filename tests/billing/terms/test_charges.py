@@ -16,6 +16,7 @@ TIERS = [
     {"up_to": 5000, "unit_price": "0.80", "flat": "10"},
     {"unit_price": "0.50"},
 ]
+TWO_TIERS = [TIERS[0], {"unit_price": "0.5"}]
 
 BY_HAND = [
     # charge, quantity, amount

@@ -18,9 +18,9 @@ from core.identity import CredentialOwner, Principal, all_permissions, credentia
 from core.identity.credentials import BEARER, credential_kinds
 from core.jobs.worker import drain
 from core.web import texts
+from core.web.typesetting import typeset
 from tenants.records.erasing import erase_person
 from tenants.reports import due, linelist, making, printed_list
-from tenants.reports.typesetting import typeset
 from tests.keyed import KeyedClient
 from tests.tenants.reports.conftest import DAY, START, at
 from tests.tenants.reports.test_schedules import run_again
