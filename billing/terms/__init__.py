@@ -1,6 +1,6 @@
 """Terms of plans: money, charges, periods and shares of periods. Pure: no database and no clock."""
 
-from billing.terms.charges import Charge, Graduated, Package, PerUnit, Step, Tier, Volume, charge_total, price
+from billing.terms.charges import Charge, GraduatedCharge, Package, PerUnit, Step, Tier, Volume, charge_total, price
 from billing.terms.effective import MeterChange, Overrides, effective_terms
 from billing.terms.money import Money, exponent, rounded
 from billing.terms.periods import Period, bounds, period_of
@@ -12,7 +12,7 @@ __all__ = [
     "Charge",
     "DunningStep",
     "Fee",
-    "Graduated",
+    "GraduatedCharge",
     "MeterChange",
     "MeterTerms",
     "Money",

@@ -67,7 +67,7 @@ class _Tiers(_Strict):
         return self
 
 
-class Graduated(_Tiers):
+class GraduatedCharge(_Tiers):
     """Each unit costs the price of the tier that it falls into."""
 
     model: Literal["graduated"] = "graduated"
@@ -87,10 +87,12 @@ class Package(_Strict):
     price: Price
 
 
-Charge = Annotated[PerUnit | Graduated | Volume | Package, Field(discriminator="model")]
+Charge = Annotated[PerUnit | GraduatedCharge | Volume | Package, Field(discriminator="model")]
 
 
-def price(charge: PerUnit | Graduated | Volume | Package, quantity: Decimal, share: Fraction = _WHOLE) -> list[Step]:
+def price(
+    charge: PerUnit | GraduatedCharge | Volume | Package, quantity: Decimal, share: Fraction = _WHOLE
+) -> list[Step]:
     """Return the steps of the price of a quantity. Their amounts are exact, and a line rounds their sum.
 
     Args:
@@ -109,7 +111,7 @@ def price(charge: PerUnit | Graduated | Volume | Package, quantity: Decimal, sha
         case Volume():
             tier = next(tier for tier in charge.tiers if tier.up_to is None or quantity <= share_of(tier.up_to, share))
             return _only(quantity, tier.unit_price, tier.flat)
-        case Graduated():
+        case GraduatedCharge():
             return list(_graduated(charge.tiers, quantity, share))
 
 

@@ -106,12 +106,12 @@ def test_late_use_is_priced_on_top_of_what_was_invoiced():
     timeline = subscription(("2027-02-01", terms(base_fee="280", meters=[GRADUATED])))
     key = ("sms_segments", "2027-02-01")
     invoiced = lines(timeline, "2027-02", {key: 900})
-    once = late_lines(lines(timeline, "2027-02", {key: 1100}), invoiced)
-    assert [(line.kind, line.quantity, line.amount) for line in once] == [
+    late = late_lines(lines(timeline, "2027-02", {key: 1100}), invoiced)
+    assert [(line.kind, line.quantity, line.amount) for line in late] == [
         ("late_use", Decimal(200), Decimal("15.00"))  # 100 * 0.10 + 100 * 0.05
     ]
-    assert late_lines(lines(timeline, "2027-02", {key: 1100}), [*invoiced, *once]) == []
-    less = late_lines(lines(timeline, "2027-02", {key: 950}), [*invoiced, *once])
+    assert late_lines(lines(timeline, "2027-02", {key: 1100}), [*invoiced, *late]) == []
+    less = late_lines(lines(timeline, "2027-02", {key: 950}), [*invoiced, *late])
     assert [(line.quantity, line.amount) for line in less] == [(Decimal(-150), Decimal("-10.00"))]
 
 

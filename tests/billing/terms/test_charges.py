@@ -60,9 +60,7 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("aggregation", "charge", "included", "quantity", "days", "whole", "currency", "amount"), PARTS
-)
+@pytest.mark.parametrize(("aggregation", "charge", "included", "quantity", "days", "of", "currency", "amount"), PARTS)
 def test_parts_of_a_period_are_as_computed_by_hand(aggregation, charge, included, quantity, days, of, currency, amount):
     terms = MeterTerms.model_validate(
         {"meter": "uses", "aggregation": aggregation, "charge": charge, "included": included}
