@@ -195,6 +195,10 @@ feature = Feature(
         Meter(
             "storage_bytes", "byte", "Tables, indexes and stored files of a tenant, measured once a day.", gauge=True
         ),
+        Meter("database_bytes", "byte", "Tables and indexes of a tenant, measured once a day.", gauge=True),
+        Meter("blob_bytes", "byte", "Stored files of a tenant, measured once a day.", gauge=True),
+        Meter("job_seconds", "second", "Time that the tenant's jobs ran.", dimensions=("feature",)),
+        Meter("request_seconds", "second", "Time that the tenant's requests took.", dimensions=("feature",)),
         Meter("plugin_requests", "request", "Requests that the platform sent for plugins.", dimensions=("plugin",)),
     ),
     retention={

@@ -136,8 +136,8 @@ def _no_shared_breakers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(factory, "_close", lambda: bounded.settle(factory.SETTLE_SECONDS))
         for module in (factory, worker):
-            for thread in ("sharing", "tracked"):
-                patch.setattr(module, thread, lambda _: nullcontext())
+            for thread in ("sharing", "tracked", "seconds_recorded"):
+                patch.setattr(module, thread, lambda *_: nullcontext())
         yield
 
 

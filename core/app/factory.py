@@ -21,6 +21,7 @@ from core.app.routing import lay_flat
 from core.connections.sharing import sharing
 from core.error_groups.tracking import tracked
 from core.feature_registry import Feature, features, resolve
+from core.metering.seconds import seconds_recorded
 from core.metrics.exposition import exposed
 from core.plugins.catalogue import installed
 from core.services import ensure
@@ -83,7 +84,13 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await run_sync(installed)  # finds the plugins now: no request may wait for that in its transaction
     settings = get_settings()
     try:
-        with exposed(settings.metrics_host, settings.metrics_port), sharing("api"), tracked("api"), traced("api"):
+        with (
+            exposed(settings.metrics_host, settings.metrics_port),
+            sharing("api"),
+            tracked("api"),
+            traced("api"),
+            seconds_recorded(),
+        ):
             yield
     finally:
         await run_sync(_close)

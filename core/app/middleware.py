@@ -143,6 +143,8 @@ class RequestBoundary:
             finally:
                 seconds = time.perf_counter() - began
                 request_metrics.count(scope, answer.status, seconds)
+                if not answer.is_stream:
+                    request_metrics.count_for_tenant(scope, seconds)
                 request_traces.describe(span, scope, answer.status)
                 _log_request(scope, answer.status, seconds)
 
@@ -244,6 +246,11 @@ class _Answer:
         self._head: Message | None = None
         self.status = 0
         self.ended = False
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer stays open for events, and its time says nothing about work."""
+        return self._streaming
 
     async def send(self, message: Message) -> None:
         if self._replaced:

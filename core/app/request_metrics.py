@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from core.access.verification import seen
+from core.metering import seconds as tenant_seconds
 from core.metrics import Counter, Histogram
 
 if TYPE_CHECKING:
@@ -33,3 +35,13 @@ def count(scope: Scope, status: int, seconds: float) -> None:
     method, route = method_of(scope), route_of(scope)
     REQUESTS.add(method, route, str(status))
     SECONDS.observe(seconds, method, route)
+
+
+def count_for_tenant(scope: Scope, seconds: float) -> None:
+    """Count the time of a request whose tenant is known; the module of its route names the feature."""
+    reader = seen(scope)
+    if reader is None or reader.tenant is None:
+        return
+    room, _, rest = str(getattr(scope.get("endpoint"), "__module__", "core")).partition(".")
+    feature = rest.partition(".")[0] if room == "tenants" else room
+    tenant_seconds.LEDGER.add(reader.tenant.id, tenant_seconds.REQUESTS, feature, seconds)

@@ -38,6 +38,7 @@ CACHE: Final = "cache.changed"
 HEALTH: Final = "health.changed"
 DATABASES: Final = "databases.changed"
 OUTBOX: Final = "events.changed"
+BUSINESS: Final = "business.changed"
 DEAD_LETTER: Final = "jobs.dead_letter"
 GROWING: Final = "jobs.dead_letters_growing"
 NAMES: Final = {
@@ -50,6 +51,7 @@ NAMES: Final = {
     HEALTH: "The state of a component changed.",
     DATABASES: "Connections or open transactions changed.",
     OUTBOX: "Events were published or forwarded.",
+    BUSINESS: "What partners use, pay or cost needs a look.",
 }
 """The names of the events, and what each says."""
 

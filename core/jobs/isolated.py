@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     from core.feature_registry import load_jobs
     from core.jobs.isolation import NO_DATABASE
     from core.jobs.runner import Runner
+    from core.metering.seconds import seconds_recorded
     from core.tracing import traced
 
     telemetry.configure_from_settings()
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        with tracked("worker"), traced("worker"):
+        with tracked("worker"), traced("worker"), seconds_recorded():
             runner.run(UUID(job_id), database, token=UUID(token))
     except DatabaseUnavailable:
         return NO_DATABASE

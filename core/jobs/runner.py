@@ -26,6 +26,7 @@ from core.jobs.next_lease import finish_and_take
 from core.jobs.registry import kind_of
 from core.jobs.running_try import TICK, Try, due_at, end_late, longest
 from core.jobs.streak import Streak
+from core.metering.seconds import job_time
 from core.resilience import deadline
 from core.tenancy import tenant_of_role
 
@@ -230,7 +231,8 @@ class Runner:
         telemetry.bind(tenant=tenant.slug)
         if tenant.state != "active":
             return "queued" if leases.give_back(lease, delay=SUSPENDED) else None
-        return self._call(lease, tenant, JobContext(lease, tenant, self.stopping), streak)
+        with job_time(tenant.id, lease.kind.name):
+            return self._call(lease, tenant, JobContext(lease, tenant, self.stopping), streak)
 
     def _call(
         self,

@@ -23,6 +23,7 @@ from core.jobs.failures import describe
 from core.jobs.loops import Loops
 from core.jobs.relay import Relay
 from core.jobs.runner import Runner
+from core.metering.seconds import seconds_recorded
 from core.metrics.exposition import exposed
 from core.plugins import models
 from core.plugins.catalogue import installed
@@ -86,6 +87,7 @@ def working(threads: int | None = None, *, grace_seconds: float | None = None) -
             sharing("worker"),
             tracked("worker"),
             traced("worker"),
+            seconds_recorded(),
         ):
             yield runner
     finally:

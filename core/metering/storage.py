@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 METER: Final = "storage_bytes"
+DATABASE: Final = "database_bytes"
+FILES: Final = "blob_bytes"
 ACTOR: Final = "system:metering"
 _SCHEMA_BYTES: Final = text(
     "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
@@ -39,6 +41,8 @@ def measure(tenant: TenantRef) -> int | None:
     ) as shared:  # a tenant's role may not read sizes: it could read those of other tenants
         tables = int(shared.execute(_SCHEMA_BYTES, {"schema": tenant.schema_name}).scalar_one())
     # The store may be slow: no transaction is open meanwhile.
-    size = tables + blobs.stored_bytes(tenant)
+    files = blobs.stored_bytes(tenant)
     with tenant_session(tenant, actor=ACTOR) as session:
-        return size if record(session, METER, size, key=key) else None
+        record(session, DATABASE, tables, key=key)
+        record(session, FILES, files, key=key)
+        return tables + files if record(session, METER, tables + files, key=key) else None

@@ -54,7 +54,9 @@ feature = Feature(
             "tenants.messages.incoming:delete_unmatched", 90, "Messages of phones that belong to no known patient."
         )
     },
-    meters=(Meter("sms_segments", "segment", "Parts of messages that a gateway took.", dimensions=("purpose",)),),
+    meters=(
+        Meter("sms_segments", "segment", "Parts of messages that a gateway took.", dimensions=("purpose", "gateway")),
+    ),
     schedules=(
         Schedule(
             "messages.reminders",

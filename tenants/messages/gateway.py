@@ -28,6 +28,14 @@ def gateway_of(session: TenantSession, settings: MessageSettings) -> UUID | None
     return enabled[0] if len(enabled) == 1 else None
 
 
+def name_of(session: TenantSession, gateway: UUID | None) -> str:
+    """Return the plugin of a gateway, such as ``termii``, which its messages' prices depend on; empty if it is gone."""
+    try:
+        return "" if gateway is None else instances.get_instance(session, gateway).plugin
+    except NotFound:
+        return ""
+
+
 def report_address(session: TenantSession, gateway: UUID) -> str:
     """Return the address to which the gateway sends reports; empty if the installation has no public address."""
     try:

@@ -340,7 +340,7 @@ def _cost(row: Communication, cost: str, currency: str) -> None:
 
 def _meter(session: TenantSession, row: Communication) -> None:
     if row.segments:
-        dimensions = {"purpose": row.purpose or ""}
+        dimensions = {"purpose": row.purpose or "", "gateway": gateway.name_of(session, row.gateway_uuid)}
         metering.record(session, "sms_segments", row.segments, key=f"{row.uuid}:{row.attempts}", dimensions=dimensions)
 
 
