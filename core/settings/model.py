@@ -17,6 +17,7 @@ from pydantic_settings import SettingsConfigDict
 from core.settings.answering import AnsweringSettings
 from core.settings.invoicing import InvoicingSettings
 from core.settings.observing import ObservingSettings
+from core.settings.payments import PaymentSettings
 from core.settings.pools import PoolSettings
 from core.settings.replica import ReplicaSettings, url_field
 from core.settings.serving import ServingSettings
@@ -49,6 +50,7 @@ class Settings(
     ServingSettings,
     AnsweringSettings,
     InvoicingSettings,
+    PaymentSettings,
 ):
     """The settings that an operator can change, by environment variable or in the settings file.
 
