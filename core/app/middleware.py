@@ -55,9 +55,6 @@ OPEN = 4
 REQUEST_SECONDS = 60.0
 """Seconds after which a request makes no further call to other servers."""
 
-PUBLIC_BODY = 65_536
-"""Most bytes of the body of a request without a credential."""
-
 PUBLIC_SECONDS = 10.0
 """Seconds within which the whole body of a request without a credential must come."""
 
@@ -166,7 +163,7 @@ class RequestBoundary:
         if public is not None:
             self._reject_hasty(public, address)
             with self._admission.enter_public(address) as place:
-                await body.take_whole(PUBLIC_BODY, PUBLIC_SECONDS)
+                await body.take_whole(public.body, PUBLIC_SECONDS)
                 answer.body, answer.slot = body, place.slot(long=False)
                 await answer.slot.take()
                 await self._app(scope, body.receive, answer.send)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.access.require import api_routes, is_of_own_sessions, is_public, page_routes, permissions_of
-from core.web.public_routes import DEFAULT_RATE, PublicRate
+from core.web.public_routes import DEFAULT_RATE, PUBLIC_BODY, PublicBody, PublicRate
 
 if TYPE_CHECKING:
     import re
@@ -23,15 +23,21 @@ class PublicRoute:
     Attributes:
         name: method and path.
         rate: how often one address may call it.
+        body: most bytes of its body.
     """
 
     name: str
     rate: PublicRate
+    body: int
 
 
-def _rate_of(route: RouteContext) -> PublicRate:
-    rates = [child.call for child in route.dependant.dependencies if isinstance(child.call, PublicRate)]
-    return rates[0] if rates else DEFAULT_RATE
+def _public_route(method: str, route: RouteContext) -> PublicRoute:
+    declarations = [child.call for child in route.dependant.dependencies]
+    rates = [each for each in declarations if isinstance(each, PublicRate)]
+    bodies = [each.most for each in declarations if isinstance(each, PublicBody)]
+    return PublicRoute(
+        f"{method} {route.path}", rates[0] if rates else DEFAULT_RATE, bodies[0] if bodies else PUBLIC_BODY
+    )
 
 
 class RoutePermissions:
@@ -82,7 +88,7 @@ class RoutePermissions:
         method = "GET" if method == "HEAD" else method
         if self._public is None:
             self._public = [
-                (own, route.path_regex, PublicRoute(f"{own} {route.path}", _rate_of(route)))
+                (own, route.path_regex, _public_route(own, route))
                 for route in self._routes()
                 if is_public(route)
                 for own in route.methods or ()

@@ -1,4 +1,4 @@
-"""Declarations of routes without a credential: their rate limit for one address, and their acceptance of any query.
+"""Declarations of routes without a credential: rate limit of an address, largest body, acceptance of any query.
 
 A declaration is a dependency that does nothing: ``dependencies=[Depends(any_query)]``. The application reads it from
 the route.
@@ -27,6 +27,24 @@ class PublicRate:
 
 DEFAULT_RATE = PublicRate()
 """The rate of a public route that declares none. A clinic's people often share one address."""
+
+
+PUBLIC_BODY = 65_536
+"""Most bytes of the body of a request without a credential, unless the route declares more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicBody:
+    """The largest body of one public route, for senders whose messages are larger than ``PUBLIC_BODY``.
+
+    Attributes:
+        most: bytes.
+    """
+
+    most: int
+
+    async def __call__(self) -> None:
+        """Accept every request. The application's boundary measures it."""
 
 
 class AnyQuery:

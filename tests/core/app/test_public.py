@@ -13,6 +13,7 @@ from core.app.factory import create_app
 from core.feature import feature
 from core.feature_registry import Feature
 from core.identity import Principal
+from core.web.public_routes import PUBLIC_BODY
 from tests.core.app.wire import ask, connect, head, rest, served, status_of
 from tests.core.conftest import toy
 from tests.waiting import wait_until
@@ -78,7 +79,7 @@ def test_their_neighbours_still_need_one(port, owner):
 
 def test_a_large_body_is_rejected_before_it_comes(port):
     with connect(port) as client:
-        client.sendall(knocking(middleware.PUBLIC_BODY + 1))
+        client.sendall(knocking(PUBLIC_BODY + 1))
         assert status_of(client) == 413
 
 
