@@ -70,6 +70,7 @@ class Meter:
         description: what is counted and when, in one line.
         dimensions: names by which the use can be divided, such as ``model``. A use may have values for these only.
         gauge: its values are measurements, and only the latest counts; otherwise the values are added up.
+        unique_by: the dimension whose different values are counted in a period, such as ``person``; else empty.
     """
 
     name: str
@@ -77,6 +78,14 @@ class Meter:
     description: str
     dimensions: Sequence[str] = ()
     gauge: bool = False
+    unique_by: str = ""
+
+    @property
+    def aggregation(self) -> str:
+        """How uses of a period make its quantity: ``sum``, ``latest`` or ``unique:<dimension>``."""
+        if self.unique_by:
+            return f"unique:{self.unique_by}"
+        return "latest" if self.gauge else "sum"
 
 
 @dataclass(frozen=True, slots=True)

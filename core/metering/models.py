@@ -1,4 +1,4 @@
-"""The table of the usage ledger. It is in ``node``, so that a row commits with the effect that it counts."""
+"""The tables of the usage ledger. They are in ``node``, so that a use commits with the effect that it counts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,8 @@ class UsageEvent(NodeBase, table=True):
         occurred_at: time of the use; NULL in rows of earlier versions, where ``recorded_at`` counts.
         dimensions: the dimensions of the use, which the meter declares.
         transaction_id: the transaction that wrote the row in this database; ``read_usage`` orders by it.
+        corrects: the use that this counter-entry takes off again; its value is negative. None for a use.
+        reason: why it was corrected.
     """
 
     __tablename__: ClassVar[str] = "usage_events"
@@ -52,3 +54,5 @@ class UsageEvent(NodeBase, table=True):
         sa_type=BigInteger,
         sa_column_kwargs={"server_default": text("(pg_current_xact_id()::text)::bigint")},
     )
+    corrects: UUID | None = None
+    reason: str | None = Field(default=None, sa_type=Text)

@@ -43,6 +43,7 @@ def measure(tenant: TenantRef) -> int | None:
     # The store may be slow: no transaction is open meanwhile.
     files = blobs.stored_bytes(tenant)
     with tenant_session(tenant, actor=ACTOR) as session:
-        record(session, DATABASE, tables, key=key)
-        record(session, FILES, files, key=key)
-        return tables + files if record(session, METER, tables + files, key=key) else None
+        record(session, DATABASE, tables, key=key, first_counts=True)
+        record(session, FILES, files, key=key, first_counts=True)
+        size = tables + files
+        return size if record(session, METER, size, key=key, first_counts=True) else None

@@ -23,6 +23,7 @@ from core.database.engines import application_role
 from core.database.scope import FENCES, OPAQUE_NAME, fence_number
 from core.errors import Conflict, Unavailable
 from core.feature_registry import load_tables
+from core.tenancy import moved_uses
 from core.tenancy.models import Tenant
 from core.tenancy.shape import revision
 from core.tenancy.tenant_lock import tenant_lock
@@ -217,6 +218,7 @@ def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: 
     After a kill it can run again, because rows that were already copied have the same keys.
     """
     with owner_connection(database) as old, owner_connection(ref.database) as new:
+        moved_uses.decide(old, role, ref.id, database, ref.database)
         for table in _followers():
             columns = [
                 row[0]

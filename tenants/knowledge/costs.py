@@ -117,4 +117,5 @@ def record(session: TenantSession, use: TokenUse, key: str) -> None:
 def record_time(session: TenantSession, seconds: float, key: str, *, failed: bool) -> None:
     """Count how long a call took, until its sentences were checked or it failed."""
     dimensions = {"model": _name(), "outcome": "failed" if failed else "answered"}
-    metering.record(session, SECONDS, Decimal(str(round(seconds, 3))), key=key, dimensions=dimensions)
+    value = Decimal(str(round(seconds, 3)))
+    metering.record(session, SECONDS, value, key=key, dimensions=dimensions, first_counts=True)

@@ -377,7 +377,9 @@ def finish(session: TenantSession, run: ScoreRun) -> None:
     if run.model_uuid is not None:
         repository.note_failure(session, run.model_uuid, None)
     key = f"{run.as_of}:{run.model_version}"
-    metering.record(session, "patients_scored", run.at_risk, key=key, dimensions={"model": run.model_version})
+    # A list made again for the same date costs nothing, and may have other patients.
+    dimensions = {"model": run.model_version}
+    metering.record(session, "patients_scored", run.at_risk, key=key, dimensions=dimensions, first_counts=True)
     detail = {"as_of": run.as_of.isoformat(), "model": run.model_version, "patients": run.patients_seen}
     audit.record(session, "risk:patients:score", "score_run", run.uuid, detail)
     scored_event = {**detail, "run_id": str(run.uuid), "at_risk": run.at_risk, "to_trace": run.to_trace}

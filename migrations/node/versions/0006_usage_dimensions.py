@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 46 steps."""
+    """Take 48 steps."""
     op.create_table(
         "dead_letter_levels",
         sa.Column("tenant_role", sa.Text(), nullable=False),
@@ -181,6 +181,8 @@ def upgrade() -> None:
         ),
         schema="node",
     )
+    op.add_column("usage_events", sa.Column("corrects", sa.Uuid(), nullable=True), schema="node")
+    op.add_column("usage_events", sa.Column("reason", sa.Text(), nullable=True), schema="node")
     # allow: a few rows for each tenant and day: the table is rewritten and indexed in seconds at most
     op.create_index(
         "ix_usage_events_transaction_id", "usage_events", ["transaction_id", "id"], unique=False, schema="node"

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 109 steps."""
+    """Take 120 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -123,6 +123,24 @@ def upgrade() -> None:
         schema="platform",
     )
     op.create_table(
+        "moved_uses",
+        sa.Column("use_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("counts_in", sa.Text(), nullable=True),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("use_id", name=op.f("pk_moved_uses")),
+        schema="platform",
+    )
+    op.create_index("ix_moved_uses_tenant_id", "moved_uses", ["tenant_id"], unique=False, schema="platform")
+    op.create_index(
+        "ix_moved_uses_uncounted",
+        "moved_uses",
+        ["recorded_at"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("counts_in IS NOT NULL"),
+    )
+    op.create_table(
         "number_series",
         sa.Column("series", sa.Text(), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
@@ -203,6 +221,57 @@ def upgrade() -> None:
         sa.CheckConstraint("ends_on > started_on", name=op.f("ck_subscriptions_ends_on")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint("tenant_id", "started_on", name=op.f("uq_subscriptions_tenant_id_started_on")),
+        schema="platform",
+    )
+    op.create_table(
+        "usage_batches",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("database", sa.Text(), nullable=False),
+        sa.Column("after_transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("after_id", sa.Uuid(), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.Uuid(), nullable=False),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("sealed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_usage_batches")),
+        sa.UniqueConstraint(
+            "database",
+            "after_transaction_id",
+            "after_id",
+            name=op.f("uq_usage_batches_database_after_transaction_id_after_id"),
+        ),
+        schema="platform",
+    )
+    op.create_table(
+        "usage_hours",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("batch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("dimensions_key", sa.Text(), nullable=False),
+        sa.Column("dimensions", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("total", sa.Numeric(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("maximum", sa.Numeric(), nullable=False),
+        sa.Column("latest", sa.Numeric(), nullable=True),
+        sa.Column("latest_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "meter", "hour", "batch", "dimensions_key", name=op.f("pk_usage_hours")),
+        schema="platform",
+    )
+    op.create_index("ix_usage_hours_hour", "usage_hours", ["hour"], unique=False, schema="platform")
+    op.create_table(
+        "usage_ledgers",
+        sa.Column("database", sa.Text(), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "last_id", sa.Uuid(), server_default=sa.text("'00000000-0000-0000-0000-000000000000'"), nullable=False
+        ),
+        sa.Column("complete_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("carries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("database", name=op.f("pk_usage_ledgers")),
         schema="platform",
     )
     op.create_table(
@@ -712,6 +781,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")
+    grant_application("SELECT, UPDATE (counts_in)", "platform", "moved_uses")
     grant_application("SELECT, INSERT, UPDATE", "platform", "number_series")
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT", "platform", "plans")
@@ -721,6 +791,13 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE (ends_on, invoiced_until)", "platform", "subscriptions")
     # allow: it takes no right: what could be done before is among what is given
     regrant_application("SELECT, UPDATE (state, updated_at)", "platform", "tenants")
+    grant_application("SELECT, INSERT", "platform", "usage_batches")
+    grant_application("SELECT, INSERT", "platform", "usage_hours")
+    grant_application(
+        "SELECT, INSERT, UPDATE (transaction_id, last_id, complete_until, checked_at, failed_at, error)",
+        "platform",
+        "usage_ledgers",
+    )
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "invoices")
     guard_rows("guard_invoice", "platform", "invoices")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "memberships")

@@ -1,0 +1,68 @@
+"""The uses behind a figure: the rows of the ledger, as the tenant's own role sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+if TYPE_CHECKING:
+    from core.database import TenantSession
+
+_USES: Final = """
+SELECT id, meter, value, key, coalesce(occurred_at, recorded_at) AS occurred_at, recorded_at, dimensions, corrects,
+    reason
+FROM node.usage_events
+WHERE tenant_role = current_user AND meter = %(meter)s
+    AND coalesce(occurred_at, recorded_at) >= %(start)s AND coalesce(occurred_at, recorded_at) < %(end)s
+ORDER BY coalesce(occurred_at, recorded_at), id LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedUse:
+    """A row of the ledger.
+
+    Attributes:
+        key: the name of the use, such as the id of the import.
+        corrects: the use that this counter-entry takes off again; its value is negative.
+        reason: why it was corrected.
+    """
+
+    id: UUID
+    meter: str
+    value: Decimal
+    key: str
+    occurred_at: datetime
+    recorded_at: datetime
+    dimensions: dict[str, str]
+    corrects: UUID | None
+    reason: str | None
+
+
+def uses(
+    session: TenantSession, meter: str, start: datetime, end: datetime, *, limit: int = 100, offset: int = 0
+) -> list[RecordedUse]:
+    """Return the uses of a meter that occurred in ``[start, end)``, by time; also those not rolled up yet."""
+    values = {"meter": meter, "start": start, "end": end, "limit": limit, "offset": offset}
+    session.flush()
+    with session.cursor().connection.cursor(row_factory=class_row(RecordedUse)) as cursor:
+        return cursor.execute(_USES, values).fetchall()
+
+
+def count_uses(session: TenantSession, meter: str, start: datetime, end: datetime) -> int:
+    """Return how many uses of a meter occurred in ``[start, end)``."""
+    with session.cursor() as cursor:
+        row = cursor.execute(_COUNT, {"meter": meter, "start": start, "end": end}).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+_COUNT: Final = """
+SELECT count(*) FROM node.usage_events
+WHERE tenant_role = current_user AND meter = %(meter)s
+    AND coalesce(occurred_at, recorded_at) >= %(start)s AND coalesce(occurred_at, recorded_at) < %(end)s
+"""
