@@ -198,11 +198,12 @@ def _latency(tenant: TenantRef, size: int, model: str, texts: Texts, questions: 
 def _missed(tenant: TenantRef, size: int, questions: Vectors) -> Ratio:
     """The share of the ten nearest that HNSW misses, over one in twenty."""
     from core.database import tenant_session
+    from tenants.knowledge.by_meaning import NEIGHBOURS
 
     hits = 0
     for question in questions:
         with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
-            session.set_local(**{"hnsw.ef_search": "100"})
+            session.set_local(**{"hnsw.ef_search": str(NEIGHBOURS)})
             quick = _nearest(session, question)
         with tenant_session(tenant, actor=ACTOR, readonly=True) as session:
             hits += len(set(quick) & set(_nearest(session, question, exact=True)))
