@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from tenants.knowledge.scope import Scope
 
 NEIGHBOURS: Final = 400
-"""How many neighbours HNSW keeps while it searches (hnsw.ef_search): more find more, and take longer. 100 missed one in six
-of the ten nearest among a million."""
+"""How many neighbours HNSW keeps while it searches (hnsw.ef_search): more find more, and take longer.
+
+Among a million passages, 100 missed one in six of the ten nearest."""
 
 _asking: ContextVar[TenantSession] = ContextVar("the tenant's transaction")
 
