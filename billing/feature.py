@@ -1,6 +1,6 @@
 """The registration of billing with the kernel."""
 
-from core.feature_registry import Command, Feature, Permission
+from core.feature_registry import Command, Feature, Loop, Permission
 
 _SOURCES = ("api", "cli", "page", "system")
 _ACTS = (
@@ -17,11 +17,17 @@ _ACTS = (
     "dunning:reminder",
     "dunning:extras_off",
     "dunning:extras_on",
+    "cost_table:set",
+    "cost_budget:set",
+    "cost_budget:end",
+    "cost_notice:see",
 )
 
 feature = Feature(
     name="billing",
-    tables=("billing.plans.models", "billing.invoices.models", "billing.dunning.models"),
+    routers=("billing.costs.api:router",),
+    tables=("billing.plans.models", "billing.invoices.models", "billing.dunning.models", "billing.costs.models"),
+    loops=(Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),),
     permissions=(
         Permission("billing.read", "See what the partner uses, its plan, what it will pay, and its invoices"),
         Permission(

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from billing.plans.service import Act
     from billing.terms import Overrides
 
-LAZY: Final[dict[str, tuple[str, str]]] = {}
+LAZY: Final[dict[str, tuple[str, str]]] = {
+    "budgets": ("billing.costs.commands:budgets", "List, set and end budgets of costs"),
+    "costs": ("billing.costs.commands:costs", "Show what tenants cost, beside what they were invoiced"),
+    "focus": ("billing.costs.commands:focus_", "Export costs as FOCUS 1.2"),
+    "rates": ("billing.costs.commands:rates", "Show and set the prices of resources"),
+}
 """Commands that are imported when they are called: name -> import path and help."""
 
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -44,8 +44,13 @@ OF_OPERATORS = {
     ("POST", "/v1/operators/jobs/retry"),
     ("POST", "/v1/operators/jobs/{job_id}/retry"),
     ("POST", "/v1/operators/jobs/{job_id}/discard"),
+    *(("GET", f"/v1/operators/billing/{name}") for name in ("costs", "costs/focus", "cost-tables", "cost-notices")),
+    ("PUT", "/v1/operators/billing/cost-tables/{effective_on}"),
+    ("PUT", "/v1/operators/billing/cost-notices/{notice_id}/seen"),
+    *((method, "/v1/operators/billing/budgets") for method in ("GET", "PUT")),
+    ("POST", "/v1/operators/billing/budgets/remove"),
 }
-"""Operators call them, who have no tenant: tests/core/connections/test_connections.py,
+"""Operators call them, who have no tenant: tests/billing, tests/core/connections/test_connections.py,
 tests/core/jobs/test_decisions.py, tests/core/jobs/test_rules_api.py, tests/core/error_groups/test_error_groups.py."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 

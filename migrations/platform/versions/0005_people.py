@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 120 steps."""
+    """Take 128 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -47,6 +47,66 @@ def upgrade() -> None:
         sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("ck_breaker_overrides_state")),
         sa.PrimaryKeyConstraint("target", name=op.f("pk_breaker_overrides")),
+        schema="platform",
+    )
+    op.create_table(
+        "cost_budgets",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("thresholds", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_cost_budgets_amount")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cost_budgets")),
+        schema="platform",
+    )
+    op.create_index(
+        "uq_cost_budgets_present",
+        "cost_budgets",
+        ["tenant_id"],
+        unique=True,
+        schema="platform",
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "cost_notices",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("threshold", sa.Integer(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("expected", sa.Numeric(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_by", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IN ('unusual_day', 'budget')", name=op.f("ck_cost_notices_kind")),
+        sa.CheckConstraint("(seen_at IS NULL) = (seen_by IS NULL)", name=op.f("ck_cost_notices_seen")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cost_notices")),
+        sa.UniqueConstraint(
+            "kind", "tenant_id", "day", "threshold", name=op.f("uq_cost_notices_kind_tenant_id_day_threshold")
+        ),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_cost_notices_unseen",
+        "cost_notices",
+        ["created_at"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("seen_at IS NULL"),
+    )
+    op.create_table(
+        "cost_tables",
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("effective_on", sa.Date(), nullable=False),
+        sa.Column("rates", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_cost_tables")),
         schema="platform",
     )
     op.create_table(
@@ -777,6 +837,9 @@ def upgrade() -> None:
     op.create_index("ix_credit_uses_invoice_id", "credit_uses", ["invoice_id"], unique=False, schema="platform")
     grant_application("SELECT, INSERT, UPDATE", "platform", "billing_accounts")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "breaker_overrides")
+    grant_application("SELECT, INSERT, UPDATE (ended_at)", "platform", "cost_budgets")
+    grant_application("SELECT, INSERT, UPDATE (seen_at, seen_by)", "platform", "cost_notices")
+    grant_application("SELECT, INSERT", "platform", "cost_tables")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "error_groups")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")

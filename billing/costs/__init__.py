@@ -1,0 +1,1 @@
+"""Costs: what each partner costs the installation, by a versioned table of prices."""
