@@ -70,6 +70,7 @@ class Meter:
         description: what is counted and when, in one line.
         dimensions: names by which the use can be divided, such as ``model``. A use may have values for these only.
         gauge: its values are measurements, and only the latest counts; otherwise the values are added up.
+        extra: the extra that a hard cap of this meter stops, of ``core.entitlements``; None if a cap only warns.
         unique_by: the dimension whose different values are counted in a period, such as ``person``; else empty.
     """
 
@@ -79,6 +80,7 @@ class Meter:
     dimensions: Sequence[str] = ()
     gauge: bool = False
     unique_by: str = ""
+    extra: str | None = None
 
     @property
     def aggregation(self) -> str:
@@ -223,6 +225,8 @@ class Feature:
         dependencies: ``"module:attribute"`` of each other server that it calls; see ``core.resilience``.
         observers: ``"module:function"``, called with session, name and payload of every event, after its listeners.
         caches: ``"module:attribute"`` of each cache; see ``core.cache``.
+        entitlements: ``"module:function"``, decides about the extras of a tenant; at most one feature has it; see
+            ``core.entitlements``.
         timeline: ``"module:function"``, adds entries to a patient's timeline; see ``tenants.records.timeline``.
     """
 
@@ -254,6 +258,7 @@ class Feature:
     dependencies: Sequence[str] = ()
     observers: Sequence[str] = ()
     caches: Sequence[str] = ()
+    entitlements: str | None = None
     timeline: Sequence[str] = ()
 
 

@@ -38,10 +38,11 @@ def count(scope: Scope, status: int, seconds: float) -> None:
 
 
 def count_for_tenant(scope: Scope, seconds: float) -> None:
-    """Count the time of a request whose tenant is known; the module of its route names the feature."""
+    """Count a request whose tenant is known, and its time; the module of its route names the feature."""
     reader = seen(scope)
     if reader is None or reader.tenant is None:
         return
     room, _, rest = str(getattr(scope.get("endpoint"), "__module__", "core")).partition(".")
     feature = rest.partition(".")[0] if room == "tenants" else room
     tenant_seconds.LEDGER.add(reader.tenant.id, tenant_seconds.REQUESTS, feature, seconds)
+    tenant_seconds.count_request(reader.tenant.id, reader.principal.kind, reader.principal.id)

@@ -1,6 +1,6 @@
-"""Seconds that a tenant's jobs and requests took: added up in each process, and recorded in the ledger now and then.
+"""Seconds of a tenant's jobs and requests, its calls and active people: added up in each process, and recorded later.
 
-They say what a tenant costs. A process that is killed loses those of the last quarter of an hour.
+The seconds say what a tenant costs. A process that is killed loses what it counted in the last quarter of an hour.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from core import telemetry
+from core.clock import now
 from core.database import tenant_session
 from core.errors import NotFound
 from core.metering.service import record
@@ -22,6 +24,10 @@ from core.tenancy import tenant_of_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from core.database import TenantSession
+
+CALLS: Final = "api_calls"
+PEOPLE: Final = "active_people"
 JOBS: Final = "job_seconds"
 REQUESTS: Final = "request_seconds"
 EVERY_SECONDS: Final = 900.0
@@ -33,7 +39,7 @@ _LEAST: Final = Decimal("0.001")
 log = telemetry.get_logger(__name__)
 
 Key = tuple[str, str]
-"""Meter and feature."""
+"""Meter and feature; of calls and active people, the hour, and the person after it."""
 
 
 @dataclass(slots=True)
@@ -89,9 +95,21 @@ class SecondsLedger:
     def _record(self, tenant_id: UUID, seconds: dict[Key, float]) -> None:
         with tenant_session(tenant_of_id(tenant_id), actor=ACTOR) as session:
             for (meter, feature), value in sorted(seconds.items()):
+                if meter in (CALLS, PEOPLE):
+                    self._record_hour(session, meter, feature, round(value))
+                    continue
                 amount = Decimal(value).quantize(_LEAST)
                 key = f"{self._process}:{self._rounds}:{feature}"
                 record(session, meter, amount, key=key, dimensions={"feature": feature})
+
+    def _record_hour(self, session: TenantSession, meter: str, hour_and_person: str, count: int) -> None:
+        hour, _, person = hour_and_person.partition(" ")
+        at = datetime.fromisoformat(hour)
+        if meter == CALLS:
+            record(session, CALLS, count, key=f"{self._process}:{self._rounds}:{hour}", occurred_at=at)
+        else:
+            key, divided = f"{at.date()}:{person}", {"person": person}
+            record(session, PEOPLE, 1, key=key, occurred_at=at, dimensions=divided, first_counts=True)
 
     def run(self) -> None:
         """Record every quarter of an hour until ``close``, and once more then."""
@@ -108,6 +126,21 @@ class SecondsLedger:
         with self._changed:
             self.active = False
             self._changed.notify_all()
+
+
+def count_request(tenant_id: UUID, kind: str, principal_id: str) -> None:
+    """Count a request: a call, if an API key sent it, or an active person. It waits for nothing.
+
+    Args:
+        tenant_id: the tenant of the principal.
+        kind: of the principal.
+        principal_id: the id of the principal.
+    """
+    hour = now().replace(minute=0, second=0, microsecond=0).isoformat()
+    if kind == "api_key":
+        LEDGER.add(tenant_id, CALLS, hour, 1)
+    elif kind == "person":
+        LEDGER.add(tenant_id, PEOPLE, f"{hour} {principal_id}", 1)
 
 
 LEDGER: Final = SecondsLedger()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from core.database import TenantRef
 
 METER: Final = "storage_bytes"
+GB_DAYS: Final = "storage_gb_days"
+BYTES_OF_GB: Final = 10**9
 DATABASE: Final = "database_bytes"
 FILES: Final = "blob_bytes"
 ACTOR: Final = "system:metering"
@@ -46,4 +49,5 @@ def measure(tenant: TenantRef) -> int | None:
         record(session, DATABASE, tables, key=key, first_counts=True)
         record(session, FILES, files, key=key, first_counts=True)
         size = tables + files
+        record(session, GB_DAYS, Decimal(size) / BYTES_OF_GB, key=key, first_counts=True)
         return size if record(session, METER, size, key=key, first_counts=True) else None

@@ -12,7 +12,7 @@ import httpx
 from psycopg.rows import dict_row
 from uuid_utils.compat import uuid7
 
-from core import audit
+from core import audit, metering
 from core.clock import now
 from core.events.operator_events import WEBHOOKS, changed
 from core.events.outbox import publish_after_commit
@@ -43,6 +43,7 @@ EVENT: Final = "webhooks.endpoint_disabled"
 ANNOUNCE: Final = "webhooks.announce"
 AT_ONCE: Final = 20
 """Deliveries of one job; then it waits for its tenant's turn."""
+METER: Final = "webhook_deliveries"
 PER_MINUTE: Final = 120
 DELIVERIES: Final = Counter("iit_webhook_deliveries_total", "Tries to deliver a webhook, by result.", ("outcome",))
 FAILING_DAYS: Final = timedelta(days=5)
@@ -179,6 +180,7 @@ def _record(session: TenantSession, endpoint_id: UUID, due: _Due, outcome: _Outc
         if verdict == "delivered":
             cursor.execute(_RECORD, ("delivered", None, *sent))
             cursor.execute(_SUCCESS, (endpoint_id,))
+            metering.record(session, METER, 1, key=str(values[0]))
             return "delivered"
         pause = pause_before(due.attempts + 1, outcome.pause)
         due_at = None if pause is None else moment + pause

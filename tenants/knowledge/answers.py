@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from core import telemetry
 from core.access import Scope as Caller
+from core.entitlements import CapReached, Decision, allowed
 from core.errors import Forbidden, phrase
 from core.tenancy import settings as tenant_settings
 from tenants.knowledge import ai_tracing, costs, egress, language_model, questions, repository
@@ -88,6 +89,7 @@ class Answer:
         quotes: the passages, best first; empty if it is not in the guidelines.
         sentences: of the written answer, each with the numbers of its quotes.
         fallback: why no answer was written where the settings ask for one.
+        limit: the decision, if the partner's plan permits no written answers now.
         facts: of the patient, in words.
         nearest: where the nearest passages stand, though they do not answer it.
         documents: how many documents were searched.
@@ -101,6 +103,7 @@ class Answer:
     quotes: Sequence[Quote]
     sentences: Sequence[CitedSentence] = ()
     fallback: str | None = None
+    limit: Decision | None = None
     facts: Sequence[str] = ()
     nearest: Sequence[Hit] = ()
     documents: int = 0
@@ -239,10 +242,13 @@ def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
     """The final answer: written by the language model, or the quotes with the reason why it was not."""
     quotes, url = language_model.usable(answer.quotes), language_model.address()
     reason = "no_language_model" if url is None else _hindrance(caller, prepared, quotes, str(answer.id), url)
+    extra, limit = allowed(caller.tenant, "ai_answers"), None
+    if reason is None and not extra.allowed:
+        reason, limit = "cap_reached" if extra.status == CapReached.status else "payment_required", extra
     if url is None or reason is not None:
         with caller.session() as session:
             questions.note_outcome(session, answer.id, "quoted", reason)
-        return replace(answer, fallback=reason, is_final=True)
+        return replace(answer, fallback=reason, limit=limit, is_final=True)
     messages = language_model.prompt_of(prepared.redacted, prepared.facts, quotes, prepared.language)
     began = time.monotonic()
     try:

@@ -68,15 +68,26 @@ feature = Feature(
             "page",
             "Pages of documents that were read and embedded; of a format without pages, 500 words count as one.",
         ),
-        Meter("knowledge_questions", "question", "Questions to guidelines, when they are stored.", ("outcome",)),
+        Meter(
+            "knowledge_questions",
+            "question",
+            "Questions to guidelines, when they are stored.",
+            ("outcome",),
+            extra="ai_answers",
+        ),
         Meter(
             "language_model_tokens",
             "token",
             "Tokens that a language model read or wrote, when it has answered.",
             ("model", "direction"),
+            extra="ai_answers",
         ),
         Meter(
-            "language_model_cost", "US dollar", "Price of a language model's answers, by the price list.", ("model",)
+            "language_model_cost",
+            "US dollar",
+            "Price of a language model's answers, by the price list.",
+            ("model",),
+            extra="ai_answers",
         ),
         Meter(
             "language_model_seconds",

@@ -123,6 +123,11 @@ class KnowledgeAnswer(BaseModel):
     fallback: str | None = Field(
         description="Why no answer was written where the settings ask for one.", examples=["egress_off"]
     )
+    remedy: str | None = Field(
+        description="What to do, if the partner's plan permits no written answers now: `fallback` is then"
+        " `payment_required` or `cap_reached`.",
+        examples=[None],
+    )
     facts: list[str] = Field(
         description="Facts of the patient that were added.", examples=[["last contact 4 months ago"]]
     )
@@ -140,6 +145,7 @@ class KnowledgeAnswer(BaseModel):
             answer=[AnswerSentence(text=each.text, quotes=list(each.passages)) for each in answer.sentences],
             quotes=[QuoteOut.of(quote) for quote in answer.quotes],
             fallback=answer.fallback,
+            remedy=None if answer.limit is None else f"{answer.limit.reason}. {answer.limit.remedy}",
             facts=list(answer.facts),
             nearest=[SourceOut.of(passage) for passage in answer.nearest],
             documents=answer.documents,

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
-from core.access import TenantDb, require
+from core.access import TenantDb, entitled, require
+from core.entitlements import CapReached, PaymentRequired
 from core.errors import Conflict, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
@@ -36,7 +37,8 @@ def list_messages(_: Reader, db: TenantDb, paging: Ordered, wanted: Wanted) -> P
     operation_id="send_message",
     status_code=202,
     summary="Send a text to a patient",
-    responses=responses(Conflict),
+    responses=responses(Conflict, PaymentRequired, CapReached),
+    dependencies=[Depends(entitled("sms"))],
 )
 def send_message(_: Sender, db: TenantDb, body: MessagePost, response: Response) -> MessageOut:
     """Send the template of a purpose to a patient, now or when quiet hours end. The same `id` sends one message."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 REASONS: Final = (
     "switched_off", "no_patient", "no_consent", "left_care", "came", "too_late", "no_phone", "wrong_number",
-    "opted_out", "shared_phone", "daily_limit", "no_template", "not_covert", "too_long", "quiet", "person",
+    "opted_out", "shared_phone", "daily_limit", "no_template", "not_covert", "too_long", "quiet", "person", "plan",
 )  # fmt: skip
 """Why a message is cancelled."""
 CAME_WITHIN: Final = timedelta(days=7)

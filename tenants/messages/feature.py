@@ -55,7 +55,7 @@ feature = Feature(
         )
     },
     meters=(
-        Meter("sms_segments", "segment", "Parts of messages that a gateway took.", dimensions=("purpose", "gateway")),
+        Meter("sms_segments", "segment", "Parts of messages that a gateway took.", ("purpose", "gateway"), extra="sms"),
     ),
     schedules=(
         Schedule(

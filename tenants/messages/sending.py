@@ -19,6 +19,7 @@ from core import audit, metering, telemetry
 from core.clock import now, today
 from core.database import tenant_session
 from core.deliveries import after_try
+from core.entitlements import allowed
 from core.jobs import DeadlinePassed, LeaseLost, Retry, WorkerStopping, enqueue, job
 from core.privacy import vault
 from core.privacy.errors import CannotDecrypt, PatientErased
@@ -88,7 +89,10 @@ def send_ended(session: TenantSession, end: JobEnd) -> None:
 def send(ctx: JobContext, payload: dict[str, Any]) -> None:
     """Send one message, if everything still permits it. Between the steps no transaction is open."""
     message_id = UUID(payload["message_id"])
+    extra = allowed(ctx.tenant, "sms")
     with ctx.session() as session:
+        if not extra.allowed:
+            _cancel_for_plan(session, message_id)
         ready = _check(session, message_id, ctx.job_id)
         if ready is None:
             ctx.finish(session)
@@ -118,6 +122,14 @@ def send(ctx: JobContext, payload: dict[str, Any]) -> None:
                 _record(session, message_id, outcome)
         raise
     message.judge(outcome)  # last: a worker that dies before it has recorded leaves the message unknown
+
+
+def _cancel_for_plan(session: TenantSession, message_id: UUID) -> None:
+    """Cancel a message that waits: the partner's plan permits no messages now."""
+    row = _locked(session, message_id)
+    if row is not None and row.status == "waiting":
+        _end(row, "cancelled", "plan")
+        _store(session, row)
 
 
 def _begin(session: TenantSession, message_id: UUID, job_id: UUID, described: ReadyMessage) -> bool:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core import mail
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
+from core.entitlements import CapReached, PaymentRequired
 from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
@@ -44,7 +45,7 @@ MOST_FACILITIES: Final = 5000
 PAGE: Final = "page"
 """The source of what these pages do, in the audit."""
 
-REJECTED: Final = (Invalid, Conflict, Forbidden, NotFound, PreconditionFailed)
+REJECTED: Final = (Invalid, Conflict, Forbidden, NotFound, PreconditionFailed, PaymentRequired, CapReached)
 
 
 class GrantForm(BaseModel):

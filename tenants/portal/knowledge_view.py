@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from core.entitlements import Decision
 from core.errors import Invalid
 from core.web import texts
 from tenants.knowledge import answers, repository
@@ -63,6 +64,7 @@ class Answer:
         facts: of the patient whom the question is about, in words; none of them names anybody.
         is_written: whether a language model wrote the sentences, each checked against its sources.
         is_final: whether no written answer may follow.
+        limit: why the partner's plan permits no written answer now, and what to do.
     """
 
     id: UUID
@@ -73,6 +75,7 @@ class Answer:
     facts: Sequence[str]
     is_written: bool
     is_final: bool
+    limit: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def _shown(scope: Scope, question: Question, answer: answers.Answer) -> Answer:
         facts=answer.facts,
         is_written=answer.outcome == "written",
         is_final=answer.is_final,
+        limit=answer.limit,
     )
 
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.access import Scope, TenantScope, require
 from core.access.pages import Page, PageContext
 from core.clock import today
+from core.entitlements import CapReached, PaymentRequired
+from core.entitlements import require as require_extra
 from core.errors import AppError, Conflict, Invalid
 from core.identity import Principal
 from core.web.pages import SEE_OTHER
@@ -162,10 +164,11 @@ def post_message(
     """Send a text to the patient, now or when quiet hours end."""
     body = MessagePost(id=message_id, patient_id=patient_id, purpose=purpose)
     try:
+        require_extra(scope.tenant, "sms")
         with scope.session() as session:
             patient_of_id(session, patient_id)
             service.send(session, body)
-    except Conflict as error:
+    except (Conflict, PaymentRequired, CapReached) as error:
         return _patient_page(page, scope, patient_id, ConsentForm(), problem=error)
     return RedirectResponse(f"/patients/{patient_id}/messages?done=sent", SEE_OTHER)
 

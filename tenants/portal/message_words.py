@@ -66,6 +66,7 @@ REASONS: Final = {
     "not_covert": marked("the text would tell too much"),
     "too_long": marked("the text is too long"),
     "quiet": marked("no day permits messages"),
+    "plan": marked("the partner's plan permits no messages now"),
     "person": marked("somebody cancelled it"),
     "restored": marked("it was unfinished in a restored archive"),
     "interrupted": marked("the platform stopped while it was sent"),

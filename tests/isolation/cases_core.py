@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from core import audit
+from core import audit, metering
+from core.database import DEFAULT_DATABASE
 from core.identity.keys import CreatedKey, create_key, list_keys
 from core.jobs import JobContext, enqueue, job
+from core.metering import rollup
 from tests.isolation.routes import Call, World, case
 
 
@@ -51,6 +53,26 @@ def _reasons(world: World, reasons: int) -> list[str]:
     """The owner's own number of reasons, and how answers show it."""
     world.json("PUT", "/v1/settings/risk", json={"reasons": reasons}, headers=ANY)
     return [f'"reasons":{reasons}']
+
+
+def _use(world: World, meter: str) -> str:
+    key = uuid4().hex
+    with world.session() as session:
+        metering.record(session, meter, 87_654_321_000, key=key)
+    return key
+
+
+@case("GET", "/v1/usage", kind="collection")
+def get_usage(world: World) -> Call:
+    _use(world, "plugin_requests")
+    while rollup.roll_up(DEFAULT_DATABASE) is not None:
+        pass
+    return Call(marks=["87654321"], params={"meter": "plugin_requests"})
+
+
+@case("GET", "/v1/usage/events", kind="collection")
+def list_usage_events(world: World) -> Call:
+    return Call(marks=[_use(world, "imports")], params={"meter": "imports"})
 
 
 @case("GET", "/v1/schedules", kind="collection")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core import audit
+from core import audit, entitlements
 from core.database import platform_session, tenant_session
 from core.errors import Forbidden, NotFound, phrase
 from core.identity.people import deactivation, factor_reset, link_mail, links, members
@@ -50,8 +50,10 @@ def invite(
         Forbidden: the grant is more than the caller may do (403).
         Invalid: the address, the name, the language, a role or a facility is not valid (422).
         Conflict: the person is a member already, or the account cannot join (409).
+        PaymentRequired, CapReached: the partner's plan permits no new people now (402, 429).
     """
     check_grant(caller, grant)
+    entitlements.require(caller.tenant, "new_people")
     actor = caller.principal.actor
     person_id = members.add_member(caller.tenant, email, name, grant, actor=actor, source=source, language=language)
     link = _new_link(caller, person_id, links.INVITATION, source)
@@ -65,7 +67,7 @@ def add_people(caller: Caller, rows: Collection[PersonRow], *, source: str = "ap
 
     Raises:
         Invalid: a row is wrong, and nobody is invited (422).
-        Forbidden, Conflict: as for ``invite``; those before the row stay invited.
+        Forbidden, Conflict, PaymentRequired, CapReached: as for ``invite``; those before the row stay invited.
     """
     reject_wrong(rows)
     return {

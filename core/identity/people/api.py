@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 
 from core.access import TenantScope, require
+from core.entitlements import CapReached, PaymentRequired
 from core.errors import Conflict, Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 from core.errors.problem import responses
 from core.idempotency import CONTROL_DATABASE
@@ -61,7 +62,7 @@ def list_people(
     operation_id="invite_person",
     status_code=201,
     summary="Invite a person",
-    responses=responses(Conflict),
+    responses=responses(Conflict, PaymentRequired, CapReached),
     dependencies=[CONTROL_DATABASE],
 )
 def invite_person(_: PeopleWrite, scope: TenantScope, body: PersonIn, response: Response) -> PersonInvited:
@@ -79,7 +80,7 @@ def invite_person(_: PeopleWrite, scope: TenantScope, body: PersonIn, response: 
     "/people/file",
     operation_id="add_people",
     summary="Add people from a file",
-    responses=responses(Conflict, Forbidden),
+    responses=responses(Conflict, Forbidden, PaymentRequired, CapReached),
     dependencies=[CONTROL_DATABASE],
 )
 def add_people(_: PeopleWrite, scope: TenantScope, body: PeopleFileIn) -> PeopleFileOut:
