@@ -1,5 +1,6 @@
 """The registration of billing with the kernel."""
 
+from billing.entitlements.event_types import QUOTA_TYPES
 from core.feature_registry import Command, Feature, Loop, Permission
 
 _SOURCES = ("api", "cli", "page", "system")
@@ -26,8 +27,17 @@ _ACTS = (
 feature = Feature(
     name="billing",
     routers=("billing.costs.api:router",),
-    tables=("billing.plans.models", "billing.invoices.models", "billing.dunning.models", "billing.costs.models"),
-    loops=(Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),),
+    tables=(
+        "billing.plans.models",
+        "billing.invoices.models",
+        "billing.entitlements.models",
+        "billing.dunning.models",
+        "billing.costs.models",
+    ),
+    loops=(
+        Loop("quotas", "billing.entitlements.near:look", seconds=300.0, first_seconds=90.0),
+        Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),
+    ),
     permissions=(
         Permission("billing.read", "See what the partner uses, its plan, what it will pay, and its invoices"),
         Permission(
@@ -44,5 +54,7 @@ feature = Feature(
         ),
     ),
     audit_actions=tuple(f"{source}:{act}" for source in _SOURCES for act in _ACTS),
+    events=QUOTA_TYPES,
+    entitlements="billing.entitlements.service:decide",
     commands={"billing": Command("billing.plans.commands:billing", "Plans, subscriptions, invoices, payments")},
 )

@@ -55,9 +55,10 @@ def capped(meter: str, cap: Decimal, day: date, seconds: int) -> Decision:
         day: the first day of the next period.
         seconds: from now until then.
     """
+    quantity = f"{cap:f}"
     return Decision(
         allowed=False,
-        reason=phrase("the cap of {cap} of {meter} is reached", cap=f"{cap:f}", meter=meter),
+        reason=phrase("the cap of {cap} of {meter} is reached", cap=quantity, meter=meter),
         remedy=phrase(
             "Wait until {day}, or ask the operator of the installation for a higher cap.", day=day.isoformat()
         ),

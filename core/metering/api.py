@@ -1,5 +1,6 @@
 """The API's routes to a tenant's usage, and the operators' route to the usage of all."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -20,7 +21,7 @@ from core.metering.schemas import (
 )
 from core.tenancy.service import list_tenants
 from core.web.days import IsoDay
-from core.web.paging import Page, Paging
+from core.web.paging import Page, PageRequest, long_pages
 
 router = APIRouter(prefix="/usage", tags=["usage"])
 operator_router = APIRouter(prefix="/operators/usage", tags=["operators"])
@@ -31,6 +32,7 @@ Since = Annotated[
     IsoDay | None, Query(description="First day, in the tenant's time zone. The default is the first of the month.")
 ]
 Until = Annotated[IsoDay | None, Query(description="The day after the last one. The default is tomorrow.")]
+Ordered = Annotated[PageRequest, Depends(long_pages({"occurred_at": datetime}))]
 MeterName = Annotated[str, Query(max_length=100, description="Name of the meter.", examples=["import_rows"])]
 
 
@@ -61,14 +63,14 @@ def get_usage(
 @router.get("/events", operation_id="list_usage_events", summary="List the uses behind a figure, by time",
             responses=responses(NotFound, Invalid))  # fmt: skip
 def list_usage_events(
-    _: UsageRead, db: TenantDb, paging: Paging, meter: MeterName, since: Since = None, until: Until = None
+    _: UsageRead, db: TenantDb, paging: Ordered, meter: MeterName, since: Since = None, until: Until = None
 ) -> Page[UsageEventOut]:
     """List the uses of a meter that occurred in the span, also those of the last minutes."""
     usage.known(meter)
     span = usage.span_of(db.tenant.time_zone, since, until)
-    rows = details.uses(db, meter, span.since, span.until, limit=paging.limit, offset=paging.offset)
+    rows, last = details.page_of_uses(db, meter, span.since, span.until, paging)
     total = details.count_uses(db, meter, span.since, span.until)
-    return Page.of([UsageEventOut.model_validate(row) for row in rows], paging, total)
+    return Page.of([UsageEventOut.model_validate(row) for row in rows], paging, total, last)
 
 
 @operator_router.get("", operation_id="get_usage_of_tenants", summary="See what every tenant used",

@@ -12,15 +12,20 @@ from psycopg.rows import class_row
 
 if TYPE_CHECKING:
     from core.database import TenantSession
+    from core.web.cursors import Key
+    from core.web.paging import PageRequest
 
-_USES: Final = """
+_ROWS: Final = """
 SELECT id, meter, value, key, coalesce(occurred_at, recorded_at) AS occurred_at, recorded_at, dimensions, corrects,
     reason
 FROM node.usage_events
 WHERE tenant_role = current_user AND meter = %(meter)s
     AND coalesce(occurred_at, recorded_at) >= %(start)s AND coalesce(occurred_at, recorded_at) < %(end)s
-ORDER BY coalesce(occurred_at, recorded_at), id LIMIT %(limit)s OFFSET %(offset)s
 """
+_AFTER: Final = " AND (coalesce(occurred_at, recorded_at), id) > (%(at)s, %(id)s)"
+_BEFORE: Final = " AND (coalesce(occurred_at, recorded_at), id) < (%(at)s, %(id)s)"
+_OLDEST: Final = " ORDER BY coalesce(occurred_at, recorded_at), id LIMIT %(limit)s OFFSET %(offset)s"
+_NEWEST: Final = " ORDER BY coalesce(occurred_at, recorded_at) DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,31 @@ def uses(
     values = {"meter": meter, "start": start, "end": end, "limit": limit, "offset": offset}
     session.flush()
     with session.cursor().connection.cursor(row_factory=class_row(RecordedUse)) as cursor:
-        return cursor.execute(_USES, values).fetchall()
+        return cursor.execute(_ROWS + _OLDEST, values).fetchall()
+
+
+def page_of_uses(
+    session: TenantSession, meter: str, start: datetime, end: datetime, paging: PageRequest
+) -> tuple[list[RecordedUse], Key | None]:
+    """Return a page of the uses of a meter, and the key of its last row if more follow."""
+    descending = paging.sort is not None and paging.sort.descending
+    values: dict[str, object] = {
+        "meter": meter,
+        "start": start,
+        "end": end,
+        "limit": paging.limit + 1,
+        "offset": paging.offset,
+    }
+    after = ""
+    if paging.key is not None:
+        values |= {"at": paging.key[0], "id": paging.key[1]}
+        after = _BEFORE if descending else _AFTER
+    query = _ROWS + after + (_NEWEST if descending else _OLDEST)
+    session.flush()
+    with session.cursor().connection.cursor(row_factory=class_row(RecordedUse)) as cursor:
+        rows = cursor.execute(query, values).fetchall()
+    shown = rows[: paging.limit]
+    return shown, (shown[-1].occurred_at, shown[-1].id) if len(rows) > len(shown) else None
 
 
 def count_uses(session: TenantSession, meter: str, start: datetime, end: datetime) -> int:

@@ -140,7 +140,6 @@ KINDS: Final[dict[str, RuleKind]] = {
             "medium",
             80,
             "percent",
-            measured=False,
         ),
     )
 }

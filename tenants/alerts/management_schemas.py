@@ -50,9 +50,7 @@ class RuleOut(RuleIn):
     stream: Stream = Field(description="Of its alerts.")
     unit: str = Field(description="What the threshold counts; empty if it has none.", examples=["copies"])
     meaning: str = Field(description="When it raises an alert.", examples=["A plugin fails again and again."])
-    measured: bool = Field(
-        description="Whether the platform looks for it. `quota_near` waits for a source of its events."
-    )
+    measured: bool = Field(description="Whether the platform looks for it.")
     changed_by: str | None = Field(description="Who changed it; null: these are the defaults.", examples=[None])
     changed_at: datetime | None = Field(description="When.", examples=[None])
 

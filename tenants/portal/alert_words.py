@@ -90,9 +90,7 @@ _THRESHOLDS: Final = {
 _NOTHING_YET: Final = {
     "drift": marked("The predictions have not drifted in the last 7 days. How well they came true is on Programme."),
     "plugin_failing": marked("No plugin has failed again and again in the last 7 days."),
-    "quota_near": marked(
-        "Nothing measures quotas yet, so this rule raises nothing. The limits of requests a minute free themselves."
-    ),
+    "quota_near": marked("No quota of the partner's plan was nearly used in the last 7 days."),
 }
 _OF_WATCH: Final = frozenset({"features", "records", "scores", "facilities", "parity"})
 """Subjects of alerts about drift that the page of drift shows."""

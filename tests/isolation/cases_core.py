@@ -55,8 +55,7 @@ def _reasons(world: World, reasons: int) -> list[str]:
     return [f'"reasons":{reasons}']
 
 
-def _use(world: World, meter: str) -> str:
-    key = uuid4().hex
+def _use(world: World, meter: str, key: str) -> str:
     with world.session() as session:
         metering.record(session, meter, 87_654_321_000, key=key)
     return key
@@ -64,7 +63,7 @@ def _use(world: World, meter: str) -> str:
 
 @case("GET", "/v1/usage", kind="collection")
 def get_usage(world: World) -> Call:
-    _use(world, "plugin_requests")
+    _use(world, "plugin_requests", "isolation")
     while rollup.roll_up(DEFAULT_DATABASE) is not None:
         pass
     return Call(marks=["87654321"], params={"meter": "plugin_requests"})
@@ -72,7 +71,7 @@ def get_usage(world: World) -> Call:
 
 @case("GET", "/v1/usage/events", kind="collection")
 def list_usage_events(world: World) -> Call:
-    return Call(marks=[_use(world, "imports")], params={"meter": "imports"})
+    return Call(marks=[_use(world, "imports", uuid4().hex)], params={"meter": "imports"})
 
 
 @case("GET", "/v1/schedules", kind="collection")

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 128 steps."""
+    """Take 130 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -252,6 +252,19 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("role IN ('api', 'worker')", name=op.f("ck_process_reports_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_process_reports")),
+        schema="platform",
+    )
+    op.create_table(
+        "quota_levels",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.Date(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("used", sa.Numeric(), nullable=False),
+        sa.Column("quota", sa.Numeric(), nullable=False),
+        sa.Column("announced_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_over", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "meter", "period_start", name=op.f("pk_quota_levels")),
         schema="platform",
     )
     op.create_table(
@@ -849,6 +862,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT", "platform", "plans")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
+    grant_application("SELECT, INSERT, UPDATE (level, used, quota, announced_at, is_over)", "platform", "quota_levels")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
     grant_application("SELECT, INSERT, UPDATE (ends_on, invoiced_until)", "platform", "subscriptions")

@@ -93,7 +93,7 @@ def test_a_threshold_of_more_days_than_a_calendar_has_finds_nothing(admin):
 
 
 def test_a_rule_says_that_nothing_measures_it_yet_or_what_it_has_found(admin):
-    assert "Nothing measures quotas yet" in admin.get("/alerts/rules/quota_near").text
+    assert "No quota of the partner" in admin.get("/alerts/rules/quota_near").text
     assert "The predictions have not drifted in the last 7 days." in admin.get("/alerts/rules/drift").text
 
 
@@ -262,7 +262,7 @@ def test_the_api_previews_a_rule_and_acts_on_several_alerts_as_the_pages_do(admi
     seen = admin.api.get("/v1/alert-rules/dead_jobs/preview", params={"threshold": 5}).json()
     assert seen == {"days": None, "alerts": 0, "people": 0, "raised": 0}
     measured = {rule["kind"]: rule["measured"] for rule in admin.api.get("/v1/alert-rules").json()}
-    assert {kind for kind, looks in measured.items() if not looks} == {"quota_near"}
+    assert {kind for kind, looks in measured.items() if not looks} == set()
     assert admin.get("/alerts/rules").text.count("Not measured yet") == 1
     assert "has not set IIT_PUBLIC_URL" in admin.get("/alerts/routes").text
 
