@@ -26,17 +26,18 @@ _ACTS = (
 
 feature = Feature(
     name="billing",
-    routers=("billing.costs.api:router",),
+    routers=(
+        "billing.invoices.api:router",
+        "billing.invoices.operator_api:router",
+        "billing.dunning.api:router",
+        "billing.costs.api:router",
+    ),
     tables=(
         "billing.plans.models",
         "billing.invoices.models",
         "billing.entitlements.models",
         "billing.dunning.models",
         "billing.costs.models",
-    ),
-    loops=(
-        Loop("quotas", "billing.entitlements.near:look", seconds=300.0, first_seconds=90.0),
-        Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),
     ),
     permissions=(
         Permission("billing.read", "See what the partner uses, its plan, what it will pay, and its invoices"),
@@ -56,5 +57,12 @@ feature = Feature(
     audit_actions=tuple(f"{source}:{act}" for source in _SOURCES for act in _ACTS),
     events=QUOTA_TYPES,
     entitlements="billing.entitlements.service:decide",
+    loops=(
+        Loop("invoices", "billing.invoices.loop:issue_due", seconds=3600.0, first_seconds=90.0),
+        Loop("dunning", "billing.dunning.loop:look", seconds=60.0, first_seconds=30.0),
+        Loop("quotas", "billing.entitlements.near:look", seconds=300.0, first_seconds=90.0),
+        Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),
+    ),
+    tags={"billing": "The partner's plan, what it uses and pays, and its invoices."},
     commands={"billing": Command("billing.plans.commands:billing", "Plans, subscriptions, invoices, payments")},
 )

@@ -22,6 +22,10 @@ LAZY: Final[dict[str, tuple[str, str]]] = {
     "costs": ("billing.costs.commands:costs", "Show what tenants cost, beside what they were invoiced"),
     "focus": ("billing.costs.commands:focus_", "Export costs as FOCUS 1.2"),
     "rates": ("billing.costs.commands:rates", "Show and set the prices of resources"),
+    "invoice": ("billing.invoices.commands:invoice", "List, show, check, issue, pay and correct invoices"),
+    "credit": ("billing.invoices.commands:credit", "Grant a credit to a tenant"),
+    "rehearse": ("billing.rehearsal.commands:rehearse", "Simulate months of invoices, and check them by an oracle"),
+    "preview": ("billing.invoices.commands:preview", "Show what the running period of a tenant costs"),
 }
 """Commands that are imported when they are called: name -> import path and help."""
 

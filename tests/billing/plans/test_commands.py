@@ -1,0 +1,75 @@
+"""The commands of plans, accounts and subscriptions, as an operator types them."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from billing.plans.commands import billing
+from core.errors import AppError
+
+PLAN = """
+currency: NGN
+base_fee: 50000
+meters:
+  - meter: sms_segments
+    charge: {model: graduated, tiers: [{up_to: 1000, unit_price: 4}, {unit_price: 3.5}]}
+    included: 100
+add_ons:
+  help: {label: Help by phone, fee: 5000}
+"""
+
+
+def run(*arguments):
+    result = CliRunner().invoke(billing, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+@pytest.fixture
+def plan_file(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN, encoding="utf-8")
+    return file
+
+
+def test_an_operator_makes_a_plan_and_subscribes_a_partner(tenant, plan_file):
+    code = f"plan-{tenant.id.hex[-12:]}"
+    assert run("plan", "create", code, "--file", str(plan_file), "--name", "Standard")["version"] == 1
+    plan_file.write_text(PLAN.replace("50000", "60000"), encoding="utf-8")
+    assert run("plan", "create", code, "--file", str(plan_file), "--note", "2028")["version"] == 2
+    assert [each["terms"]["base_fee"] for each in run("plan", "show", code)["versions"]] == ["60000", "50000"]
+    assert code in {each["plan"] for each in run("plan", "list")["plans"]}
+    assert run("account", tenant.slug, "--legal-name", "Partner Ltd", "--tax-rate", "7.5")["tax_rate"] == "7.5"
+    run("subscribe", tenant.slug, f"{code}@1", "--on", "2027-01-01", "--add-on", "help")
+    assert run("change", tenant.slug, "--on", "2027-03-01", "--plan", code)["effective_on"] == "2027-03-01"
+    assert run("end", tenant.slug, "--on", "2027-06-01")["ends_on"] == "2027-06-01"
+    assert run("account", tenant.slug)["legal_name"] == "Partner Ltd"
+
+
+def test_terms_that_equal_the_newest_or_name_no_meter_are_rejected(database, plan_file, tmp_path):
+    code = "plan-twice"
+    run("plan", "create", code, "--file", str(plan_file))
+    with pytest.raises(AppError, match="already has these terms"):
+        run("plan", "create", code, "--file", str(plan_file))
+    plan_file.write_text(PLAN.replace("sms_segments", "sms_segmentz"), encoding="utf-8")
+    with pytest.raises(AppError) as raised:
+        run("plan", "create", code, "--file", str(plan_file))
+    assert "sms_segments" in raised.value.errors[0].problem
+
+
+def test_a_second_subscription_waits_for_the_end_of_the_first(tenant, plan_file):
+    code = f"plan-{tenant.id.hex[-12:]}"
+    run("plan", "create", code, "--file", str(plan_file))
+    with pytest.raises(AppError, match="no billing account"):
+        run("subscribe", tenant.slug, code, "--on", "2027-01-01")
+    run("account", tenant.slug, "--legal-name", "Partner Ltd")
+    run("subscribe", tenant.slug, code, "--on", "2027-01-01")
+    with pytest.raises(AppError, match="has a subscription since"):
+        run("subscribe", tenant.slug, code, "--on", "2028-01-01")
+    run("end", tenant.slug, "--on", "2027-06-01")
+    run("subscribe", tenant.slug, code, "--on", "2027-06-01")
+    with pytest.raises(AppError, match="no add-on"):
+        run("change", tenant.slug, "--on", "2027-07-01", "--add-on", "nothing")
+    with pytest.raises(AppError, match="cannot change"):
+        run("account", tenant.slug, "--time-zone", "Asia/Tokyo")
