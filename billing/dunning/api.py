@@ -17,10 +17,19 @@ router = APIRouter(prefix="/billing/notices", tags=["billing"])
 Reader = Annotated[Principal, Depends(require("billing.read"))]
 
 
+_NOTICE = {
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c37",
+    "invoice_id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
+    "action": "reminder",
+    "taken_on": "2027-04-06",
+    "mailed_at": None,
+}
+
+
 class NoticeOut(BaseModel):
     """A step that was taken against an overdue invoice."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _NOTICE})
 
     id: UUID = Field(description="The notice.")
     invoice_id: UUID = Field(description="The invoice.")

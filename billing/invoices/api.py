@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from billing.invoices.answers import detail_of, disposition
 from billing.invoices.computing import stored_lines
@@ -28,6 +28,8 @@ router = APIRouter(prefix="/billing", tags=["billing"])
 
 Reader = Annotated[Principal, Depends(require("billing.read"))]
 Newest = Annotated[PageRequest, Depends(sorted_pages({"created_at": str, "due_on": str, "total": str}, "-created_at"))]
+
+Position = Annotated[int, Path(ge=1, le=10_000, description="Position of the line.")]
 
 
 def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
@@ -99,7 +101,9 @@ def get_invoice_csv(_: Reader, scope: TenantScope, invoice_id: UUID) -> Response
     operation_id="list_uses_of_line",
     summary="List the uses behind a line of an invoice",
 )
-def list_uses_of_line(_: Reader, scope: TenantScope, invoice_id: UUID, position: int, paging: Paging) -> Page[UseOut]:
+def list_uses_of_line(
+    _: Reader, scope: TenantScope, invoice_id: UUID, position: Position, paging: Paging
+) -> Page[UseOut]:
     """Return the uses of the line's meter in its days, by time. Uses that arrived after the invoice are among them."""
     with platform_session() as session:
         invoice = find_invoice(session, invoice_id, tenant_id=scope.tenant.id)

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from billing.invoices.answers import detail_of
 from billing.invoices.api import file_answer, invoice_page, pdf_answer
@@ -31,6 +31,7 @@ router = APIRouter(prefix="/operators/billing", tags=["operators"])
 
 Reader = Annotated[Principal, Depends(require_operator("business.read"))]
 Writer = Annotated[Principal, Depends(require_operator("business.write"))]
+Slug = Annotated[str, Path(max_length=100, description="Short name of the tenant.")]
 Newest = Annotated[PageRequest, Depends(sorted_pages({"created_at": str, "due_on": str, "total": str}, "-created_at"))]
 
 
@@ -86,15 +87,15 @@ def post_void(principal: Writer, invoice_id: UUID, body: VoidIn) -> InvoiceDetai
 
 
 @router.get("/tenants/{slug}/credits", operation_id="list_credits_of_tenant", summary="List the credits of a tenant")
-def list_credits_of_tenant(_: Reader, slug: str) -> list[CreditOut]:
+def list_credits_of_tenant(_: Reader, slug: Slug) -> list[CreditOut]:
     """Return the credits in the order of their use, spent ones too."""
     tenant = describe_tenant(slug)
     with platform_session() as session:
         return [CreditOut.of(state) for state in credits_of(session, tenant.id)]
 
 
-@router.post("/tenants/{slug}/credits", operation_id="grant_credit", summary="Grant a credit")
-def post_credit(principal: Writer, slug: str, body: CreditIn) -> CreditOut:
+@router.post("/tenants/{slug}/credits", operation_id="grant_credit", summary="Create a credit for a tenant")
+def post_credit(principal: Writer, slug: Slug, body: CreditIn) -> CreditOut:
     """Grant a credit, which the next invoices in its currency use."""
     tenant = describe_tenant(slug)
     values = body.model_dump(exclude={"reason"})

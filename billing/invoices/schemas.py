@@ -55,6 +55,49 @@ _INVOICE: dict[str, Any] = {
 }
 
 
+_TERMS: dict[str, Any] = {
+    "currency": "USD",
+    "interval": "month",
+    "alignment": "calendar",
+    "base_fee": "280.00",
+    "meters": [],
+    "trial_days": 0,
+    "add_ons": {},
+    "grace_days": 3,
+    "due_days": 30,
+    "dunning": [{"after_days": 3, "action": "reminder"}],
+}
+_PLAN: dict[str, Any] = {"plan": "Standard", "started_on": "2027-01-01", "ends_on": None, "terms": _TERMS}
+_PREVIEW: dict[str, Any] = {
+    "currency": "USD",
+    "first_day": "2027-02-01",
+    "last_day": "2027-02-28",
+    "complete_until": "2027-02-14T08:15:00Z",
+    "total": "25.00",
+    "forecast_total": "50.00",
+    "lines": [_LINE],
+    "forecast": [_LINE],
+}
+_CREDIT: dict[str, Any] = {
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c35",
+    "currency": "USD",
+    "amount": "100.00",
+    "left": "60.00",
+    "priority": 50,
+    "granted_on": "2027-01-01",
+    "expires_on": "2027-12-31",
+    "reason": "Start",
+}
+_USE: dict[str, Any] = {
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c36",
+    "key": "sms-4711",
+    "value": "2",
+    "occurred_at": "2027-02-03T08:15:00Z",
+    "recorded_at": "2027-02-03T08:15:00Z",
+    "dimensions": {"purpose": "reminder"},
+}
+
+
 class StepOut(BaseModel):
     """A step of a price."""
 
@@ -158,6 +201,8 @@ class InvoiceDetail(InvoiceOut):
 class PlanOut(BaseModel):
     """The plan of the partner."""
 
+    model_config = ConfigDict(json_schema_extra={"example": _PLAN})
+
     plan: str = Field(description="Its name.")
     started_on: date = Field(description="First day of the subscription.")
     ends_on: date | None = Field(description="First day that it does not cover; null while it runs.")
@@ -166,6 +211,8 @@ class PlanOut(BaseModel):
 
 class PreviewOut(BaseModel):
     """The running period: what its use costs so far, and a forecast. Both without credits and taxes."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _PREVIEW})
 
     currency: str = Field(description="ISO 4217.")
     first_day: date = Field(description="First day of the period.")
@@ -194,6 +241,8 @@ class PreviewOut(BaseModel):
 class CreditOut(BaseModel):
     """A credit, which pays for use before money does."""
 
+    model_config = ConfigDict(json_schema_extra={"example": _CREDIT})
+
     id: UUID = Field(description="The credit.")
     currency: str = Field(description="ISO 4217.")
     amount: Decimal = Field(description="What was granted.")
@@ -212,7 +261,7 @@ class CreditOut(BaseModel):
 class UseOut(BaseModel):
     """A use behind a line."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _USE})
 
     id: UUID = Field(description="The use.")
     key: str = Field(description="Its name, such as the id of an import.")
@@ -225,7 +274,17 @@ class UseOut(BaseModel):
 class PaymentIn(BaseModel):
     """Money received for an invoice, or returned (below 0)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "amount": "327.88",
+                "received_on": "2027-03-20",
+                "method": "bank_transfer",
+                "reference": "BANK-123",
+            }
+        },
+    )
 
     amount: Decimal = Field(description="In the currency of the invoice.")
     received_on: date = Field(description="Day of the money.")
@@ -236,7 +295,18 @@ class PaymentIn(BaseModel):
 class CreditIn(BaseModel):
     """A credit to grant."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "amount": "100.00",
+                "currency": "USD",
+                "priority": 50,
+                "expires_on": "2027-12-31",
+                "reason": "Start",
+            }
+        },
+    )
 
     amount: Decimal = Field(gt=0, description="In the decimals of the currency.")
     currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217.")
@@ -248,7 +318,9 @@ class CreditIn(BaseModel):
 class CreditNoteIn(BaseModel):
     """A credit note to issue."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"amount": "50.00", "reason": "Half a day without service"}}
+    )
 
     amount: Decimal | None = Field(default=None, gt=0, description="Without tax; null: all that is left to correct.")
     reason: str = Field(min_length=1, max_length=200, description="On the credit note. Name no person.")
@@ -257,6 +329,6 @@ class CreditNoteIn(BaseModel):
 class VoidIn(BaseModel):
     """Why to cancel an invoice."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "The tax number was wrong"}})
 
     reason: str = Field(min_length=1, max_length=200, description="For the audit. Name no person.")

@@ -32,13 +32,13 @@ _SERIES = text(
 
 def report(simulation: Simulation) -> dict[str, Any]:
     """Return the figures of a rehearsal, with ``differences``: how many sums, numbers or documents are wrong."""
-    found: list[str] = []
+    problems: list[str] = []
     figures: dict[str, int] = defaultdict(int)
     with platform_session() as session:
         for ref, script in simulation.partners:
-            found.extend(_of_partner(session, ref, script, figures))
+            problems.extend(_of_partner(session, ref, script, figures))
         for series, numbers in session.execute(_SERIES).all():
-            found.extend(f"{series}: the numbers are wrong at {number}" for number in gaps(numbers))
+            problems.extend(f"{series}: the numbers are wrong at {number}" for number in gaps(numbers))
     return {
         "tenants": len(simulation.partners),
         "events": simulation.counts["events"],
@@ -47,8 +47,8 @@ def report(simulation: Simulation) -> dict[str, Any]:
         "batches": simulation.counts["batches"],
         "kills": simulation.kills.count,
         **figures,
-        "differences": len(found),
-        "found": found[:20],
+        "differences": len(problems),
+        "problems": problems[:20],
     }
 
 

@@ -45,14 +45,14 @@ class Tier(_Strict):
 class PerUnit(_Strict):
     """Every unit costs the same."""
 
-    model: Literal["per_unit"] = "per_unit"
-    unit_price: Price
+    model: Literal["per_unit"] = Field(default="per_unit", description="The charge model.")
+    unit_price: Price = Field(description="Price of each unit.")
 
 
 class _Tiers(_Strict):
     """Base of the charges with tiers."""
 
-    tiers: tuple[Tier, ...] = Field(min_length=1, max_length=50)
+    tiers: tuple[Tier, ...] = Field(min_length=1, max_length=50, description="From the lowest; the last has no bound.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -70,21 +70,21 @@ class _Tiers(_Strict):
 class GraduatedCharge(_Tiers):
     """Each unit costs the price of the tier that it falls into."""
 
-    model: Literal["graduated"] = "graduated"
+    model: Literal["graduated"] = Field(default="graduated", description="The charge model.")
 
 
 class Volume(_Tiers):
     """All units cost the price of the tier that the whole quantity reaches."""
 
-    model: Literal["volume"] = "volume"
+    model: Literal["volume"] = Field(default="volume", description="The charge model.")
 
 
 class Package(_Strict):
     """Units are sold in packages; a package that was begun is charged whole."""
 
-    model: Literal["package"] = "package"
-    size: Annotated[Quantity, Field(gt=0)]
-    price: Price
+    model: Literal["package"] = Field(default="package", description="The charge model.")
+    size: Annotated[Quantity, Field(gt=0)] = Field(description="Units of a package.")
+    price: Price = Field(description="Price of a package.")
 
 
 Charge = Annotated[PerUnit | GraduatedCharge | Volume | Package, Field(discriminator="model")]

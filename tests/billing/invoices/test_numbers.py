@@ -22,10 +22,10 @@ YEAR = 2091
 @pytest.fixture
 def partners(make_tenant, ledger_complete):
     """Two partners with six months to invoice each."""
-    made = [Partner(make_tenant().ref) for _ in range(2)]
-    for partner in made:
+    partners = [Partner(make_tenant().ref) for _ in range(2)]
+    for partner in partners:
         partner.subscribe({"base_fee": "10"}, f"{YEAR}-01-01")
-    return made
+    return partners
 
 
 def issued():

