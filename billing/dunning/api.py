@@ -1,7 +1,7 @@
 """The API's routes of a partner for notices about overdue invoices."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/billing/notices", tags=["billing"])
 Reader = Annotated[Principal, Depends(require("billing.read"))]
 
 
-_NOTICE = {
+_NOTICE: dict[str, Any] = {
     "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c37",
     "invoice_id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
     "action": "reminder",
