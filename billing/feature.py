@@ -22,6 +22,9 @@ _ACTS = (
     "cost_budget:set",
     "cost_budget:end",
     "cost_notice:see",
+    "provider_call:retry",
+    "provider_event:retry",
+    "provider_difference:close",
 )
 
 feature = Feature(
@@ -30,13 +33,16 @@ feature = Feature(
         "billing.invoices.api:router",
         "billing.invoices.operator_api:router",
         "billing.dunning.api:router",
+        "billing.payments.operator_api:router",
         "billing.costs.api:router",
     ),
+    public_routers=("billing.payments.hooks_api:router",),
     tables=(
         "billing.plans.models",
         "billing.invoices.models",
         "billing.entitlements.models",
         "billing.dunning.models",
+        "billing.payments.models",
         "billing.costs.models",
     ),
     permissions=(
@@ -56,13 +62,17 @@ feature = Feature(
     ),
     audit_actions=tuple(f"{source}:{act}" for source in _SOURCES for act in _ACTS),
     events=QUOTA_TYPES,
-    entitlements="billing.entitlements.service:decide",
     loops=(
+        Loop("quotas", "billing.entitlements.near:look", seconds=300.0, first_seconds=90.0),
         Loop("invoices", "billing.invoices.loop:issue_due", seconds=3600.0, first_seconds=90.0),
         Loop("dunning", "billing.dunning.loop:look", seconds=60.0, first_seconds=30.0),
-        Loop("quotas", "billing.entitlements.near:look", seconds=300.0, first_seconds=90.0),
         Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),
+        Loop("provider_plans", "billing.payments.loops:plan", seconds=60.0, first_seconds=20.0),
+        Loop("provider_calls", "billing.payments.loops:exchange", seconds=5.0, first_seconds=10.0),
+        Loop("provider_events", "billing.payments.loops:catch_up", seconds=600.0, first_seconds=60.0),
     ),
+    entitlements="billing.entitlements.service:decide",
+    dependencies=("billing.payments.dependency:STRIPE",),
     tags={"billing": "The partner's plan, what it uses and pays, and its invoices."},
     commands={"billing": Command("billing.plans.commands:billing", "Plans, subscriptions, invoices, payments")},
 )

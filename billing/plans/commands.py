@@ -22,6 +22,7 @@ LAZY: Final[dict[str, tuple[str, str]]] = {
     "costs": ("billing.costs.commands:costs", "Show what tenants cost, beside what they were invoiced"),
     "focus": ("billing.costs.commands:focus_", "Export costs as FOCUS 1.2"),
     "rates": ("billing.costs.commands:rates", "Show and set the prices of resources"),
+    "payments": ("billing.payments.commands:payments", "See how Stripe stands, reconcile with it, retry its calls"),
     "invoice": ("billing.invoices.commands:invoice", "List, show, check, issue, pay and correct invoices"),
     "credit": ("billing.invoices.commands:credit", "Grant a credit to a tenant"),
     "rehearse": ("billing.rehearsal.commands:rehearse", "Simulate months of invoices, and check them by an oracle"),

@@ -22,9 +22,10 @@ CALLBACKS = {
     ("POST", "/v1/sso/back-channel/{tenant_id}"),
     ("POST", "/v1/plugin-hooks/{tenant_id}/{instance_id}/{token}"),
     ("GET", "/v1/plugin-hooks/{tenant_id}/{instance_id}/{token}"),
+    ("POST", "/v1/hooks/stripe"),
 }
 """Others call them, and what they sign is the credential: tests/core/identity/oidc/test_logout.py,
-tests/core/integrations/test_incoming.py."""
+tests/core/integrations/test_incoming.py, tests/billing/payments/test_routes.py."""
 OF_PEOPLE = {("PUT", "/v1/me")}
 """Only people call them, with a session: tests/core/identity/people/test_account_rows.py."""
 OF_ONESELF = {("GET", "/v1/me")}
@@ -37,6 +38,16 @@ OF_OPERATORS = {
     ("GET", "/v1/operators/errors"),
     ("GET", "/v1/operators/errors/{error_id}"),
     ("PUT", "/v1/operators/errors/{error_id}"),
+    *(("GET", f"/v1/operators/billing/invoices{name}") for name in ("", "/{invoice_id}", "/{invoice_id}/pdf")),
+    *(
+        ("POST", f"/v1/operators/billing/invoices/{{invoice_id}}/{name}")
+        for name in ("payments", "credit-notes", "void")
+    ),
+    *((method, "/v1/operators/billing/tenants/{slug}/credits") for method in ("GET", "POST")),
+    *(("GET", f"/v1/operators/billing/payments{name}") for name in ("", "/calls", "/differences", "/events")),
+    ("PUT", "/v1/operators/billing/payments/calls/{call_id}/retry"),
+    ("PUT", "/v1/operators/billing/payments/differences/{difference_id}/close"),
+    ("PUT", "/v1/operators/billing/payments/events/{event_id}/retry"),
     ("GET", "/v1/operators/jobs"),
     *((method, f"/v1/operators/job-{name}") for name in ("pauses", "limits") for method in ("GET", "PUT")),
     *(("POST", f"/v1/operators/job-{name}/remove") for name in ("pauses", "limits")),
@@ -52,6 +63,9 @@ OF_OPERATORS = {
 }
 """Operators call them, who have no tenant: tests/billing, tests/core/connections/test_connections.py,
 tests/core/jobs/test_decisions.py, tests/core/jobs/test_rules_api.py, tests/core/error_groups/test_error_groups.py."""
+"""Operators call them, who have no tenant: tests/core/connections/test_connections.py,
+tests/core/jobs/test_decisions.py, tests/core/jobs/test_rules_api.py, tests/core/error_groups/test_error_groups.py,
+tests/billing/payments/test_routes.py."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 

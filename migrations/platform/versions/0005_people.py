@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 130 steps."""
+    """Take 149 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -252,6 +252,151 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("role IN ('api', 'worker')", name=op.f("ck_process_reports_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_process_reports")),
+        schema="platform",
+    )
+    op.create_table(
+        "provider_calls",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("own_id", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("turn", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("state", sa.Text(), server_default=sa.text("'waiting'"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("first_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("meter", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("method IN ('post', 'delete')", name=op.f("ck_provider_calls_method")),
+        sa.CheckConstraint("state IN ('waiting', 'done', 'failed', 'dropped')", name=op.f("ck_provider_calls_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_calls")),
+        sa.UniqueConstraint("idempotency_key", name=op.f("uq_provider_calls_idempotency_key")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_provider_calls_failed",
+        "provider_calls",
+        ["id"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("state = 'failed'"),
+    )
+    op.create_index(
+        "ix_provider_calls_usage",
+        "provider_calls",
+        ["tenant_id", "hour"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("kind = 'meter_event'"),
+    )
+    op.create_index(
+        "ix_provider_calls_waiting",
+        "provider_calls",
+        ["lane", "id"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "provider_cursors",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_provider_cursors")),
+        schema="platform",
+    )
+    op.create_table(
+        "provider_differences",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("own_id", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("ours", sa.Text(), nullable=False),
+        sa.Column("theirs", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('escalated', 'mending', 'mended', 'gone', 'closed')", name=op.f("ck_provider_differences_state")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_differences")),
+        schema="platform",
+    )
+    op.create_index(
+        "uq_provider_differences_open",
+        "provider_differences",
+        ["kind", "own_id", "cause"],
+        unique=True,
+        schema="platform",
+        postgresql_where=sa.text("state IN ('escalated', 'mending')"),
+    )
+    op.create_table(
+        "provider_events",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Text(), nullable=True),
+        sa.Column("thin", sa.Boolean(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.CheckConstraint("source IN ('webhook', 'list')", name=op.f("ck_provider_events_source")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'applied', 'ignored', 'failed')", name=op.f("ck_provider_events_state")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_events")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_provider_events_received_at", "provider_events", ["received_at"], unique=False, schema="platform"
+    )
+    op.create_index(
+        "ix_provider_events_waiting",
+        "provider_events",
+        ["due_at"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "provider_objects",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("own_id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=True),
+        sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "own_id", name=op.f("pk_provider_objects")),
+        sa.UniqueConstraint("kind", "provider_id", name=op.f("uq_provider_objects_kind_provider_id")),
+        schema="platform",
+    )
+    op.create_index("ix_provider_objects_tenant_id", "provider_objects", ["tenant_id"], unique=False, schema="platform")
+    op.create_table(
+        "provider_usage",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("after_batch", sa.BigInteger(), nullable=False),
+        sa.Column("sent", sa.BigInteger(), nullable=False),
+        sa.Column("carried", sa.Numeric(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "meter", name=op.f("pk_provider_usage")),
         schema="platform",
     )
     op.create_table(
@@ -862,6 +1007,12 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT", "platform", "plans")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "provider_calls")
+    grant_application("SELECT, INSERT, UPDATE (batch, at)", "platform", "provider_cursors")
+    grant_application("SELECT, INSERT, UPDATE", "platform", "provider_differences")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "provider_events")
+    grant_application("SELECT, INSERT, UPDATE (provider_id, detail)", "platform", "provider_objects")
+    grant_application("SELECT, INSERT, UPDATE (sent, carried)", "platform", "provider_usage")
     grant_application("SELECT, INSERT, UPDATE (level, used, quota, announced_at, is_over)", "platform", "quota_levels")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")

@@ -19,7 +19,12 @@ def test_every_route_but_that_of_oneself_and_the_public_ones_declares_a_permissi
     open_routes = [route for route in api_routes(application) if not permissions_of(route)]
     assert [route.path for route in open_routes if not is_public(route)] == ["/v1/me", "/v1/me"]
     hook = "/v1/plugin-hooks/{tenant_id}/{instance_id}/{token}"
-    assert [route.path for route in open_routes if is_public(route)] == ["/v1/sso/back-channel/{tenant_id}", hook, hook]
+    assert [route.path for route in open_routes if is_public(route)] == [
+        "/v1/hooks/stripe",
+        "/v1/sso/back-channel/{tenant_id}",
+        hook,
+        hook,
+    ]
 
 
 def test_an_application_with_a_route_that_declares_none_is_rejected():

@@ -26,7 +26,7 @@ def signed(event: dict[str, Any], *, at: float | None = None, secret: str = SECR
     return body.encode(), str(WebhookSignature.generate_signature_header(body, secret, timestamp=moment))
 
 
-@dataclass
+@dataclass(repr=False)
 class Deliveries:
     """The endpoint of an account.
 

@@ -92,7 +92,7 @@ class Faults:
     count: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class StandIn:
     """A running stand-in.
 
