@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 from billing.invoices.payments import balance, find_invoice
 from billing.payments.amounts import smallest_units
 from billing.payments.client import StripeAway, read, write
+from billing.payments.link import Link
 from billing.payments.payments import apply_session
-from billing.payments.provider import Link
 from core.clock import now
 from core.database import platform_session, psycopg_connection
 from core.errors import Conflict, Unavailable, phrase

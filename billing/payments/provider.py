@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from billing.payments.client import enabled
+from billing.payments.link import Link
 from billing.plans.service import get_account
 from core.database import platform_session
 from core.errors import Conflict, phrase
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A page of the provider for one partner.
-
-    Attributes:
-        url: its address; whoever has it may use it.
-        expires_at: until when it can be used; None if the provider does not say.
-    """
-
-    url: str
-    expires_at: datetime | None = None
 
 
 class Provider(Protocol):
