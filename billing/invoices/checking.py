@@ -40,7 +40,7 @@ def recompute(session: Session, invoice: Invoice) -> Comparison:
         invoice: an issued invoice of a period, or for late use.
     """
     timeline = next(each for each in timelines_of(session, invoice.tenant_id) if each.id == invoice.subscription_id)
-    before = issued_before(session, timeline.id, issued_at=invoice.issued_at)
+    before = issued_before(session, timeline.id, invoice)
     zone = ZoneInfo(str(invoice.account["time_zone"]))
     computation = Computation(timeline, zone, invoice.as_of, before)
     lines = computation.of_late_use(session, invoice.currency)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import and_, or_
 from sqlmodel import col, select
 
 from billing.invoices.lines import Line, Quantities, late_lines, period_lines
@@ -84,15 +85,20 @@ class Computation:
         return ask
 
 
-def issued_before(session: Session, subscription_id: UUID, *, issued_at: datetime | None = None) -> tuple[Invoice, ...]:
-    """Return the issued invoices of a subscription, the oldest first: all, or those issued before an instant."""
+def issued_before(session: Session, subscription_id: UUID, document: Invoice | None = None) -> tuple[Invoice, ...]:
+    """Return the issued invoices of a subscription, the oldest first: all, or those issued before a document.
+
+    Documents that one run issues have the same instant; their numbers say which came first.
+    """
     query = select(Invoice).where(
         Invoice.subscription_id == subscription_id,
         col(Invoice.state).in_(ISSUED),
         Invoice.kind != "credit_note",
     )
-    if issued_at is not None:
-        query = query.where(col(Invoice.issued_at) < issued_at)
+    if document is not None:
+        issued_at = col(Invoice.issued_at)
+        same_run = and_(issued_at == document.issued_at, col(Invoice.number) < document.number)
+        query = query.where(or_(issued_at < document.issued_at, same_run))
     query = query.order_by(col(Invoice.period_start), col(Invoice.issued_at))
     return tuple(session.exec(query.execution_options(populate_existing=True)).all())
 

@@ -184,7 +184,8 @@ def void(session: Session, invoice_id: UUID, *, now: datetime, act: Act) -> Invo
         Conflict: it is no unpaid issued invoice, a later one builds on it, or its carried credit is used.
     """
     invoice = _locked(session, invoice_id)
-    newest = issued_before(session, invoice.subscription_id)[-1:]
+    issued = issued_before(session, invoice.subscription_id)
+    newest = sorted(issued, key=lambda each: (each.issued_at or now, each.number or 0))[-1:]
     if invoice.state not in ISSUED or invoice.kind == "credit_note" or _received(session, invoice.id):
         raise Conflict(
             phrase("{number} is no unpaid invoice", number=invoice.label), remedy="Correct it with a credit note."

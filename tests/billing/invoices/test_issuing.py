@@ -77,6 +77,19 @@ def test_use_within_the_grace_counts_for_its_month_and_later_use_for_the_next_in
     assert lines(april) == [("base", "280.00"), ("usage", "0.00"), ("late_use", "-5.00")]
 
 
+def test_two_invoices_of_one_run_are_the_same_when_they_are_computed_again(partner):
+    partner.subscribe(TERMS, "2027-02-01")
+    partner.issue("2027-03-04")
+    partner.use(150, "2027-02-20T12:00", recorded="2027-03-10T12:00")
+    march, april = partner.issue("2027-05-10")
+    assert march.issued_at == april.issued_at
+    assert [kind for kind, _ in lines(march)] == ["base", "usage", "late_use"]
+    assert [kind for kind, _ in lines(april)] == ["base", "usage"]
+    with platform_session() as session:
+        assert recompute(session, march).is_same
+        assert recompute(session, april).is_same
+
+
 def test_late_use_after_the_end_of_a_subscription_gets_a_last_invoice(partner):
     partner.subscribe(TERMS, "2027-02-01")
     with platform_session() as session:
