@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
 from billing.costs import budgets, focus, margins, notices, rates, service
@@ -94,7 +94,11 @@ def list_cost_tables(_: Reader) -> CostTables:
 @router.put(
     "/cost-tables/{effective_on}", operation_id="put_cost_table", summary="Set the prices of resources from a day on"
 )
-def put_cost_table(principal: Writer, effective_on: date, body: CostTableIn) -> CostTableOut:
+def put_cost_table(
+    principal: Writer,
+    effective_on: Annotated[date, Path(description="First day of the prices.")],
+    body: CostTableIn,
+) -> CostTableOut:
     """Add a version of the prices. A day of the past is a correction; what was shown for it changes."""
     with platform_session() as session:
         version = rates.set_rates(

@@ -36,7 +36,7 @@ Ordered = Annotated[PageRequest, Depends(long_pages({"occurred_at": datetime}))]
 MeterName = Annotated[str, Query(max_length=100, description="Name of the meter.", examples=["import_rows"])]
 
 
-@router.get("", operation_id="get_usage", summary="See what the tenant used", responses=responses(NotFound, Invalid))
+@router.get("", operation_id="get_usage", summary="Get what the tenant used", responses=responses(NotFound, Invalid))
 def get_usage(
     _: UsageRead,
     scope: TenantScope,
@@ -73,7 +73,7 @@ def list_usage_events(
     return Page.of([UsageEventOut.model_validate(row) for row in rows], paging, total, last)
 
 
-@operator_router.get("", operation_id="get_usage_of_tenants", summary="See what every tenant used",
+@operator_router.get("", operation_id="get_usage_of_tenants", summary="List what every tenant used",
                      responses=responses(Invalid))  # fmt: skip
 def get_usage_of_tenants(
     _: Operator,

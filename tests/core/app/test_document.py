@@ -182,6 +182,9 @@ VERBS |= {
     "Promote",
     "Retire",
     "Roll",
+    "Apply",
+    "Close",
+    "Mark",
 }
 
 
