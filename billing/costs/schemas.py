@@ -33,7 +33,7 @@ _TENANT: dict[str, Any] = {
 }
 _BUDGET: dict[str, Any] = {"tenant": "lakeside", "amount": "100", "thresholds": [50, 80, 100, 120]}
 _NOTICE: dict[str, Any] = {
-    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2d63",
     "kind": "unusual_day",
     "tenant": "lakeside",
     "day": "2026-11-28",

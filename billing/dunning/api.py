@@ -19,7 +19,7 @@ Reader = Annotated[Principal, Depends(require("billing.read"))]
 
 _NOTICE: dict[str, Any] = {
     "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c37",
-    "invoice_id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
+    "invoice_id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2d41",
     "action": "reminder",
     "taken_on": "2027-04-06",
     "mailed_at": None,

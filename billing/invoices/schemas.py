@@ -36,7 +36,7 @@ _LINE: dict[str, Any] = {
     "amount": "25.00",
 }
 _INVOICE: dict[str, Any] = {
-    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2d41",
     "kind": "invoice",
     "number": "INV-2027-000042",
     "state": "final",

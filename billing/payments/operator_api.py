@@ -35,7 +35,7 @@ _OVERVIEW: dict[str, Any] = {
 }
 _DIFFERENCE: dict[str, Any] = {
     "id": "0197c1f0-5a2e-7c41-9d3b-6f8e1a2b3c4d",
-    "tenant_id": "0197c1f0-61b7-7d02-8a55-0c9d8e7f6a5b",
+    "tenant_id": "0197c1f0-61b7-7d02-8a55-0c9d8e7f6b71",
     "kind": "payment",
     "own_id": "pi_3Q0000000000000000000000",
     "cause": "overpaid",
@@ -49,9 +49,9 @@ _DIFFERENCE: dict[str, Any] = {
 }
 _CALL: dict[str, Any] = {
     "id": 4711,
-    "tenant_id": "0197c1f0-61b7-7d02-8a55-0c9d8e7f6a5b",
+    "tenant_id": "0197c1f0-61b7-7d02-8a55-0c9d8e7f6b71",
     "kind": "customer",
-    "own_id": "0197c1f0-61b7-7d02-8a55-0c9d8e7f6a5b",
+    "own_id": "0197c1f0-61b7-7d02-8a55-0c9d8e7f6b92",
     "state": "waiting",
     "attempts": 1,
     "created_at": "2026-11-30T19:00:00Z",

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 _USE: dict[str, Any] = {
-    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c33",
+    "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2d52",
     "meter": "import_rows",
     "value": "1200",
     "key": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c34",
