@@ -1,7 +1,8 @@
 """The registration of billing with the kernel."""
 
 from billing.entitlements.event_types import QUOTA_TYPES
-from core.feature_registry import Command, Feature, Loop, Permission
+from core.feature_registry import Command, Feature, Loop, NavigationEntry, Permission
+from core.web.texts import marked
 
 _SOURCES = ("api", "cli", "page", "system")
 _ACTS = (
@@ -36,6 +37,18 @@ feature = Feature(
         "billing.payments.operator_api:router",
         "billing.costs.api:router",
     ),
+    pages=(
+        "billing.console.overview_pages:router",
+        "billing.console.tenant_pages:router",
+        "billing.console.plan_pages:router",
+        "billing.console.invoice_pages:router",
+        "billing.console.usage_pages:router",
+        "billing.console.cost_pages:router",
+        "billing.console.payment_pages:router",
+        "billing.console.partner_pages:router",
+    ),
+    navigation=(NavigationEntry(marked("Business"), "/operators/billing", 11),),
+    templates={"billing": "billing.console.shell:templates"},
     public_routers=("billing.payments.hooks_api:router",),
     tables=(
         "billing.plans.models",

@@ -68,7 +68,7 @@ def preview(session: Session, tenant_id: UUID, *, now: datetime) -> Preview | No
         computation = Computation(timeline, zone, batch, issued_before(session, timeline.id))
         late = computation.of_late_use(session, period.currency)
 
-        rate = partial(_at_same_rate, session, tenant_id, zone, batch, now)
+        rate = partial(at_same_rate, session, tenant_id, zone, batch, now)
         return Preview(
             period,
             (*computation.of_period(session, period), *late),
@@ -78,7 +78,7 @@ def preview(session: Session, tenant_id: UUID, *, now: datetime) -> Preview | No
     return None
 
 
-def _at_same_rate(
+def at_same_rate(
     session: Session,
     tenant_id: UUID,
     zone: ZoneInfo,

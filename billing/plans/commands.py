@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LAZY: Final[dict[str, tuple[str, str]]] = {
     "budgets": ("billing.costs.commands:budgets", "List, set and end budgets of costs"),
     "costs": ("billing.costs.commands:costs", "Show what tenants cost, beside what they were invoiced"),
+    "demo": ("billing.demo.commands:demo", "Simulate a month of business for two tenants"),
     "focus": ("billing.costs.commands:focus_", "Export costs as FOCUS 1.2"),
     "rates": ("billing.costs.commands:rates", "Show and set the prices of resources"),
     "payments": ("billing.payments.commands:payments", "See how Stripe stands, reconcile with it, retry its calls"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from http.cookies import CookieError, SimpleCookie
@@ -175,6 +176,14 @@ def _number(value: float, pattern: str, code: str) -> str:
 def shown_decimal(value: float, digits: int) -> str:
     """Return a number with exactly ``digits`` decimals, so that figures in a column have the same precision."""
     return _number(round(value, digits) + 0.0, f"#,##0.{'0' * digits}", language())
+
+
+def shown_exact(value: Decimal, digits: int) -> str:
+    """Return a decimal number with exactly ``digits`` decimals, however many digits it has before them."""
+    from babel.numbers import format_decimal
+
+    pattern = f"#,##0.{'0' * digits}" if digits else "#,##0"
+    return format_decimal(value, pattern, _LOCALES[language()], decimal_quantization=True)
 
 
 def shown_range(low: str, high: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -52,7 +52,7 @@ def demo(
         raise click.UsageError(message)
     start = time.perf_counter()
     migrate()
-    sign_ins = None
+    sign_ins, business = None, None
     if data is None:
         note("Simulated data, from published rates: nobody in it exists.")
         folder = get_settings().state_dir / "demo"
@@ -63,9 +63,12 @@ def demo(
     runs = [run_partner(partner) for partner in partner_list]
     if data is None and get_settings().environment == "development":
         sign_ins = _add_people(folder, runs)
+        business = _simulate_business(runs)
     seconds = round(time.perf_counter() - start, 1)
     if as_json:
         summary = {"simulated": data is None, "tenants": [run.to_json() for run in runs], "seconds": seconds}
+        if business is not None:
+            summary["business"] = business
         print_json(summary | ({} if sign_ins is None else {"sign_ins": sign_ins.to_json()}))
     else:
         from rich.console import Console
@@ -77,6 +80,8 @@ def demo(
     if serve:
         _note_keys([run.partner for run in runs])
     _note_sign_ins(sign_ins, runs, serve=serve)
+    if business is not None:
+        _note_business(business)
     if serve:
         _serve(quiet=as_json)
 
@@ -112,6 +117,33 @@ def _note_sign_ins(sign_ins: SignIns | None, runs: Sequence[PartnerRun], *, serv
     note(f"Password of every account of the demo, for this installation only: {sign_ins.password}")
     for account in sign_ins.accounts:
         note(f"  {account.email}")
+
+
+def _simulate_business(runs: Sequence[PartnerRun]) -> dict[str, Any] | None:
+    """Let billing, if it is installed, simulate a month of use and invoices; return what it says."""
+    from core.cli.main import commands
+    from tenants.demo.steps import step
+
+    if "billing" not in commands():
+        return None
+    note("\nThe business: plans, a month of use and an invoice for each partner. Simulated: nobody used or paid this.")
+    return step("billing", "demo", *(run.partner.slug for run in runs)).answer
+
+
+def _note_business(business: dict[str, Any]) -> None:
+    """Say where the bills are, and the console of the business."""
+    from core.settings import get_settings
+
+    at = get_settings()
+    site = f"http://{at.host}:{at.port}"
+    note("\nThe business, simulated:")
+    for each in business["tenants"]:
+        note(
+            f"  {each['tenant']}: invoice {each['invoice']}, {each['currency']} {each['total']}, {each['state']};"
+            f" cost USD {each['cost']}"
+        )
+    note(f"  as partner_admin: {site}/admin/billing")
+    note(f"  as platform_admin: {site}/operators/billing")
 
 
 QUESTION: Final = "What do our guidelines say for someone who came back after 4 months?"

@@ -28,6 +28,7 @@ SECTIONS: Final = (
     ),
     ("/admin/message-texts", marked("Texts of messages"), marked("What patients are sent."), "templates.write"),
     ("/admin/settings", marked("Settings"), marked("How lists, risk and records work here."), "settings.read"),
+    ("/admin/billing", marked("Bill"), marked("What you use, what you will pay, and your invoices."), "billing.read"),
     ("/admin/schedules", marked("Schedules"), marked("Work that the platform repeats, and when."), "settings.read"),
     ("/admin/audit", marked("Audit"), marked("Who did what, to which record, and when."), "audit.read"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.browser.billing_faces import BILLING_FACES
 from tests.browser.faces import ADMIN, DATA, FACES, Face, send
 from tests.browser.knowledge_faces import KNOWLEDGE_FACES
 from tests.browser.plugin_faces import PLUGIN_FACES
@@ -22,4 +23,4 @@ INCOMING_FACES: Final = (
         send("Search", text="Nobody"),
     ),
 )
-ALL_FACES: Final = (*FACES, *INCOMING_FACES, *KNOWLEDGE_FACES, *PLUGIN_FACES)
+ALL_FACES: Final = (*FACES, *BILLING_FACES, *INCOMING_FACES, *KNOWLEDGE_FACES, *PLUGIN_FACES)

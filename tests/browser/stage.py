@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 import httpx
+from sqlalchemy import text
 from sqlmodel import col, delete, select
 
 from core.clock import now, today
-from core.database import tenant_session
+from core.database import platform_session, tenant_session
 from core.errors import NotFound
 from core.identity.keys import create_key
 from core.identity.people import links, members
@@ -107,6 +108,7 @@ class Stage:
             "plugin": "slack-bot",
             "secret": "none",
         }
+        self.things["bill_id"] = _bill_of(self._tenants[NORTH])
         self.things["job_id"] = str(dead_job(self._tenants[SOUTH]))
         self.things["error_id"] = str(stored_error())
         with _api(self.site, self._tenants[NORTH]) as north:
@@ -196,6 +198,13 @@ class Stage:
                 answer = api.post("/v1/imports", files=files, data={"data_date": ago(days), "new_people": "true"})
                 self.things["import_id"] = _id_of(answer)
                 drain(self._tenants[SOUTH])
+
+
+def _bill_of(tenant: TenantRef) -> str:
+    """The demo's oldest invoice of a partner."""
+    query = text("SELECT id FROM platform.invoices WHERE tenant_id = :tenant AND state <> 'draft' ORDER BY id LIMIT 1")
+    with platform_session() as session:
+        return str(session.execute(query, {"tenant": tenant.id}).scalar_one())
 
 
 def _api(site: str, tenant: TenantRef) -> httpx.Client:

@@ -18,10 +18,12 @@ from core.identity import permission_words
 from core.identity.people import accounts, members, sessions
 from core.identity.roles import permissions_of_role
 from core.jobs import enqueue
+from tests.billing.samples import issued_invoice, plan_code
 from tests.core.error_groups.samples import stored_error
 from tests.isolation import (
     pages_admin,
     pages_alerts,
+    pages_billing,
     pages_data,
     pages_followup,
     pages_knowledge,
@@ -125,9 +127,10 @@ ROWS = [
     *pages_knowledge.ROWS,
     *pages_alerts.ROWS,
     *pages_models.ROWS,
+    *pages_billing.ROWS,
 ]
 GUARDED = [row for row in ROWS if row.needs not in ("public", "own")]
-ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS]
+ROWS_OF_ALL = [*ROWS, *pages_admin.OPERATORS, *pages_billing.BUSINESS]
 NAMING = [row for row in GUARDED if row.names]
 OF_THE_WHOLE_TENANT = {"sso.manage"}
 """What nobody does who reaches a part of the facilities only."""
@@ -199,6 +202,7 @@ def things(world, places):
         named |= pages_admin.things_of(world, row.names)
         named |= pages_data.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_alerts.things_of(world, row.names)
+        named |= pages_billing.things_of(world, row.names)
         named |= pages_messages.things_of(world, row.names, places[0]["datim_id"])
         named |= pages_knowledge.things_of(world, row.names) | pages_models.things_of(world, row.names)
         if recorder is not None:
@@ -398,3 +402,32 @@ def test_operators_alone_open_their_pages_and_support_changes_nothing(row, opera
     assert row.ask(signed_in("owner", "partner_admin"), job).status_code == 403
     nobody = KeyedClient(application, base_url=OWN, follow_redirects=False)
     assert row.ask(nobody, job).headers["location"].startswith("/sign-in")
+
+
+@pytest.fixture(scope="module")
+def business(world):
+    """What the pages of the business name."""
+    return {
+        "slug": world.tenant.slug,
+        "invoice_id": issued_invoice(world.tenant),
+        "position": "1",
+        "code": plan_code(world.tenant),
+        "notice_id": str(uuid4()),
+    }
+
+
+@pytest.mark.parametrize("row", pages_billing.BUSINESS, ids=str)
+def test_only_admins_of_the_platform_open_the_pages_of_the_business(row, operator, business, signed_in, application):
+    assert row.ask(operator["platform_admin"], business).status_code == row.status
+    assert row.ask(operator["platform_support"], business).status_code == 403
+    assert row.ask(signed_in("owner", "partner_admin"), business).status_code == 403
+    nobody = KeyedClient(application, base_url=OWN, follow_redirects=False)
+    assert row.ask(nobody, business).headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("row", [row for row in pages_billing.BUSINESS if row.method == "GET"], ids=str)
+def test_without_a_second_factor_no_page_of_the_business_opens(row, operator, business, settings_of):
+    settings_of(operator_second_factor=True)
+    answer = row.ask(operator["platform_admin"], business)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in")

@@ -1,0 +1,1 @@
+"""The simulated business of the demo's partners: plans, use, an invoice each, and what it cost."""
