@@ -99,7 +99,7 @@ def quantity(value: Decimal, meter: str | None) -> str:
     if declared is not None and declared.unit == "byte":
         return shown_size(float(value))
     number = shown_number(float(value), 3)
-    return number if declared is None else f"{number} {_(UNITS.get(declared.unit, declared.unit))}"
+    return number if declared is None else " ".join((number, _(UNITS.get(declared.unit, declared.unit))))
 
 
 def meter_name(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -105,8 +105,16 @@ def differences(before: PlanTerms | None, after: PlanTerms) -> list[Difference]:
     return [
         Difference(place, old.get(place, ""), new.get(place, ""))
         for place in sorted(old.keys() | new.keys())
-        if old.get(place, "") != new.get(place, "")
+        if not _is_same(old.get(place, ""), new.get(place, ""))
     ]
+
+
+def _is_same(before: str, after: str) -> bool:
+    """Whether two leaves say the same, as ``0.00`` and ``0`` do."""
+    try:
+        return before == after or Decimal(before) == Decimal(after)
+    except InvalidOperation:
+        return False
 
 
 def _flat(value: object, place: str = "") -> dict[str, str]:
