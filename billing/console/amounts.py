@@ -197,7 +197,7 @@ def dollar_points(days: Mapping[date, Decimal]) -> list[tuple[str, float, str]]:
 
 def rates_text(rates: Mapping[str, Decimal]) -> str:
     """Return prices by name in one line; the price of all others is named so."""
-    return ", ".join(f"{name or _('others')} {plain(value)}" for name, value in sorted(rates.items()))
+    return ", ".join(" ".join((name or _("others"), plain(value))) for name, value in sorted(rates.items()))
 
 
 def rates_lines(rates: Mapping[str, Decimal]) -> str:

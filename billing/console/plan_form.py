@@ -64,8 +64,8 @@ class PlanForm(BaseModel):
             "meters": [self._meter(at, errors) for at, name in enumerate(self.meter) if name],
         }
         if present is not None:
-            kept = present.model_dump(mode="json")
-            values |= {"add_ons": kept["add_ons"], "dunning": kept["dunning"]}
+            before = present.model_dump(mode="json")
+            values |= {"add_ons": before["add_ons"], "dunning": before["dunning"]}
         if not errors:
             try:
                 return PlanTerms.model_validate(values)

@@ -66,7 +66,7 @@ class CapUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedChange:
     """A change of terms on a day, with the plan's version."""
 
     change: SubscriptionChange
@@ -91,7 +91,7 @@ class TenantView:
     account: BillingAccount | None
     subscriber: Subscriber | None
     subscription: Subscription | None
-    planned: list[Planned]
+    planned: list[PlannedChange]
     preview: Preview | None
     credits: list[CreditState]
     this_month: TenantMargin | None
@@ -165,7 +165,7 @@ def _newest(session: Session, tenant_id: UUID) -> Subscription | None:
     return session.exec(query.order_by(col(Subscription.started_on).desc()).limit(1)).first()
 
 
-def _planned(session: Session, tenant_id: UUID) -> list[Planned]:
+def _planned(session: Session, tenant_id: UUID) -> list[PlannedChange]:
     rows = session.exec(
         select(SubscriptionChange, Plan, PlanVersion)
         .join(Subscription, col(Subscription.id) == SubscriptionChange.subscription_id)
@@ -175,7 +175,7 @@ def _planned(session: Session, tenant_id: UUID) -> list[Planned]:
         .order_by(col(SubscriptionChange.effective_on).desc(), col(SubscriptionChange.number).desc())
         .limit(20)
     ).all()
-    return [Planned(*row) for row in rows]
+    return [PlannedChange(*row) for row in rows]
 
 
 def _dead(tenant: TenantRef) -> int | None:

@@ -79,8 +79,8 @@ def _by_tenant(session: Session, meter: str, start: date, end: date) -> list[tup
     begin, until = _midnight(start), _midnight(end)
     aggregation, batch = meters()[meter].aggregation, hours.newest_batch(session)
     ids = [row[0] for row in psycopg_connection(session).execute(_TENANTS, (begin, until, meter, MOST_TENANTS))]
-    found = [(each, hours.quantity(session, each, meter, begin, until, aggregation, as_of=batch)) for each in ids]
-    return sorted(found, key=lambda each: (-each[1], str(each[0])))
+    by_tenant = [(each, hours.quantity(session, each, meter, begin, until, aggregation, as_of=batch)) for each in ids]
+    return sorted(by_tenant, key=lambda each: (-each[1], str(each[0])))
 
 
 def _midnight(day: date) -> datetime:

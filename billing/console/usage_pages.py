@@ -29,7 +29,7 @@ MOST_DAYS: Final = 400
 def show_usage(
     page: Page, principal: Reader, meter: str = FIRST, tenant: str = "", since: str = "", until: str = ""
 ) -> HTMLResponse:
-    """Show the use of a meter in a span of days (UTC), the present month unless the address says otherwise."""
+    """Show the use of a meter in a span of days (UTC), the present month unless the address names another."""
     if meter not in meters():
         detail = "there is no such meter"
         raise NotFound(detail)

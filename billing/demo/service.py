@@ -180,9 +180,9 @@ def _bill(session: Session, tenant: TenantRef, partner: DemoPartner, uses: int) 
     if invoice is not None:
         values |= {"invoice_id": str(invoice.id), "invoice": invoice.label, "state": invoice.state}
         values["total"] = f"{invoice.total:f}"
-        found = margins(session, *month_of(invoice.period_start), tenant_id=tenant.id)
-        if found:
-            margin = found[0].margin
-            values["cost"] = f"{found[0].costs.amount:.2f}"
+        costs = margins(session, *month_of(invoice.period_start), tenant_id=tenant.id)
+        if costs:
+            margin = costs[0].margin
+            values["cost"] = f"{costs[0].costs.amount:.2f}"
             values["margin"] = None if margin is None else f"{margin:.2f}"
     return DemoBill(tenant.slug, partner.plan_name, str(partner.terms["currency"]), uses, **values)

@@ -15,11 +15,8 @@ from core.access.require import (
 )
 from core.database import platform_session
 from core.identity import permission_words
-from core.identity.people import accounts, members, sessions
+from core.identity.people import members, sessions
 from core.identity.roles import permissions_of_role
-from core.jobs import enqueue
-from tests.billing.samples import issued_invoice, plan_code
-from tests.core.error_groups.samples import stored_error
 from tests.isolation import (
     pages_admin,
     pages_alerts,
@@ -372,62 +369,3 @@ def test_who_reads_numbers_only_gets_no_link_to_people(things, signed_in):
     assert page.status_code == 200
     assert "/programme/people" not in page.text
     assert "the permission to see patients" in page.text
-
-
-@pytest.fixture(scope="module")
-def job(world):
-    """What the operators' pages name: the owner, a job of the owner, and an error."""
-    with world.session() as session:
-        queued = enqueue(session, "quality.link", {})
-    return {"slug": world.tenant.slug, "job_id": str(queued), "error_id": str(stored_error())}
-
-
-@pytest.fixture(scope="module")
-def operator(application):
-    """Clients of operators by role."""
-    clients = {}
-    for role in ("platform_admin", "platform_support"):
-        person = accounts.add_operator(f"{role}-{uuid4().hex[:8]}@example.org", "Operator", role, actor="test:1")
-        with platform_session() as session:
-            begun = sessions.begin(session, person, None, signed_in_by="password")
-        clients[role] = KeyedClient(application, base_url=OWN, follow_redirects=False)
-        clients[role].cookies.set("iit_session", begun.secret)
-    return clients
-
-
-@pytest.mark.parametrize("row", pages_admin.OPERATORS, ids=str)
-def test_operators_alone_open_their_pages_and_support_changes_nothing(row, operator, job, signed_in, application):
-    assert row.ask(operator["platform_admin"], job).status_code == row.status
-    assert row.ask(operator["platform_support"], job).status_code == (200 if row.method == "GET" else 403)
-    assert row.ask(signed_in("owner", "partner_admin"), job).status_code == 403
-    nobody = KeyedClient(application, base_url=OWN, follow_redirects=False)
-    assert row.ask(nobody, job).headers["location"].startswith("/sign-in")
-
-
-@pytest.fixture(scope="module")
-def business(world):
-    """What the pages of the business name."""
-    return {
-        "slug": world.tenant.slug,
-        "invoice_id": issued_invoice(world.tenant),
-        "position": "1",
-        "code": plan_code(world.tenant),
-        "notice_id": str(uuid4()),
-    }
-
-
-@pytest.mark.parametrize("row", pages_billing.BUSINESS, ids=str)
-def test_only_admins_of_the_platform_open_the_pages_of_the_business(row, operator, business, signed_in, application):
-    assert row.ask(operator["platform_admin"], business).status_code == row.status
-    assert row.ask(operator["platform_support"], business).status_code == 403
-    assert row.ask(signed_in("owner", "partner_admin"), business).status_code == 403
-    nobody = KeyedClient(application, base_url=OWN, follow_redirects=False)
-    assert row.ask(nobody, business).headers["location"].startswith("/sign-in")
-
-
-@pytest.mark.parametrize("row", [row for row in pages_billing.BUSINESS if row.method == "GET"], ids=str)
-def test_without_a_second_factor_no_page_of_the_business_opens(row, operator, business, settings_of):
-    settings_of(operator_second_factor=True)
-    answer = row.ask(operator["platform_admin"], business)
-    assert answer.status_code == 303
-    assert answer.headers["location"].startswith("/sign-in")
