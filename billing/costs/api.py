@@ -1,7 +1,6 @@
 """The API's routes of costs, for the installation's operators."""
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -30,13 +29,14 @@ from core.errors import Conflict, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
 from core.tenancy import describe_tenant, list_tenants
+from core.web.days import IsoDay
 
 router = APIRouter(prefix="/operators/billing", tags=["operators"])
 
 Reader = Annotated[Principal, Depends(require_operator("business.read"))]
 Writer = Annotated[Principal, Depends(require_operator("business.write"))]
-Start = Annotated[date, Query(description="The first day (UTC).", examples=["2026-11-01"])]
-End = Annotated[date, Query(description="The first day after the last one.", examples=["2026-12-01"])]
+Start = Annotated[IsoDay, Query(description="The first day (UTC).", examples=["2026-11-01"])]
+End = Annotated[IsoDay, Query(description="The first day after the last one.", examples=["2026-12-01"])]
 Slug = Annotated[str | None, Query(description="Only this partner.", examples=["lakeside"])]
 _CENT = Decimal("0.01")
 _MILLIONTH = Decimal("0.000001")
@@ -96,7 +96,7 @@ def list_cost_tables(_: Reader) -> CostTables:
 )
 def put_cost_table(
     principal: Writer,
-    effective_on: Annotated[date, Path(description="First day of the prices.")],
+    effective_on: Annotated[IsoDay, Path(description="First day of the prices.")],
     body: CostTableIn,
 ) -> CostTableOut:
     """Add a version of the prices. A day of the past is a correction; what was shown for it changes."""

@@ -45,6 +45,12 @@ _NOTICE: dict[str, Any] = {
 Dollars = Annotated[Decimal, Field(gt=0, lt=10**12, description="US dollars a month.", examples=["100"])]
 
 
+class RatesOut(Rates):
+    """The prices of a version, in US dollars."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class CostTableOut(BaseModel):
     """A version of the prices of resources."""
 
@@ -52,7 +58,7 @@ class CostTableOut(BaseModel):
 
     number: int = Field(description="Its number; 0 for the prices that the software brings.")
     effective_on: date | None = Field(description="The first day (UTC) that it prices; null for all days.")
-    rates: Rates = Field(description="The prices, in US dollars.")
+    rates: RatesOut = Field(description="The prices, in US dollars.")
     note: str = Field(description="Where the prices come from.")
 
 

@@ -20,6 +20,7 @@ from core.access import TenantScope, require
 from core.clock import now, today
 from core.database import platform_session
 from core.errors import NotFound
+from core.errors.problem import responses
 from core.identity import Principal
 from core.metering.details import count_uses, uses
 from core.web.paging import Page, PageRequest, Paging, sorted_pages
@@ -38,7 +39,7 @@ def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "The file.", "content": content}}
 
 
-@router.get("/plan", operation_id="get_plan", summary="Get the partner's plan and its terms")
+@router.get("/plan", operation_id="get_plan", summary="Get the partner's plan", responses=responses(NotFound))
 def get_plan(_: Reader, scope: TenantScope) -> PlanOut:
     """Return the terms of today, with the partner's add-ons and overrides."""
     with platform_session() as session:
@@ -51,7 +52,12 @@ def get_plan(_: Reader, scope: TenantScope) -> PlanOut:
     raise NotFound("the partner has no plan today")
 
 
-@router.get("/preview", operation_id="get_billing_preview", summary="Get what the running period costs")
+@router.get(
+    "/preview",
+    operation_id="get_billing_preview",
+    summary="Get what the running period costs",
+    responses=responses(NotFound),
+)
 def get_billing_preview(_: Reader, scope: TenantScope) -> PreviewOut:
     """Return the lines of the running period so far, and a forecast. Late use of earlier periods is in both."""
     with platform_session() as session:
@@ -77,7 +83,7 @@ def get_invoice(_: Reader, scope: TenantScope, invoice_id: UUID) -> InvoiceDetai
 
 @router.get(
     "/invoices/{invoice_id}/pdf", operation_id="get_invoice_pdf", summary="Download an invoice as PDF",
-    response_class=Response, responses=file_answer("application/pdf"),
+    response_class=Response, responses=file_answer("application/octet-stream"),
 )  # fmt: skip
 def get_invoice_pdf(_: Reader, scope: TenantScope, invoice_id: UUID) -> Response:
     """Return the document as it was issued."""

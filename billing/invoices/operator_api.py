@@ -54,7 +54,7 @@ def get_any_invoice(_: Reader, invoice_id: UUID) -> InvoiceDetail:
 
 @router.get(
     "/invoices/{invoice_id}/pdf", operation_id="get_any_invoice_pdf", summary="Download an invoice of any tenant",
-    response_class=Response, responses=file_answer("application/pdf"),
+    response_class=Response, responses=file_answer("application/octet-stream"),
 )  # fmt: skip
 def get_any_invoice_pdf(_: Reader, invoice_id: UUID) -> Response:
     """Return the document as PDF."""

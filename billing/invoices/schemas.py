@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from billing.terms import PlanTerms
+from core.web.days import IsoDay
 
 if TYPE_CHECKING:
     from billing.invoices.credits import CreditState
@@ -287,7 +288,7 @@ class PaymentIn(BaseModel):
     )
 
     amount: Decimal = Field(description="In the currency of the invoice.")
-    received_on: date = Field(description="Day of the money.")
+    received_on: IsoDay = Field(description="Day of the money.")
     method: str = Field(default="bank_transfer", min_length=1, max_length=40, description="How it came.")
     reference: str = Field(min_length=1, max_length=200, description="Names it; the same one counts one time.")
 
@@ -311,7 +312,7 @@ class CreditIn(BaseModel):
     amount: Decimal = Field(gt=0, description="In the decimals of the currency.")
     currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217.")
     priority: int = Field(default=50, ge=0, le=100, description="Credits with a smaller number are used first.")
-    expires_on: date | None = Field(default=None, description="First day for which it does not pay.")
+    expires_on: IsoDay | None = Field(default=None, description="First day for which it does not pay.")
     reason: str = Field(min_length=1, max_length=200, description="On the invoice. Name no person.")
 
 

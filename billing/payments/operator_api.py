@@ -93,7 +93,7 @@ class PaymentsOverview(BaseModel):
     batch: int | None = Field(description="The last batch of usage that the provider is to receive.")
 
 
-class DifferenceOut(BaseModel):
+class PaymentDifferenceOut(BaseModel):
     """A difference between our ledger and the provider."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _DIFFERENCE})
@@ -117,7 +117,7 @@ class Differences(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"differences": [_DIFFERENCE]}})
 
-    differences: list[DifferenceOut] = Field(description="Last seen first; at most 200.")
+    differences: list[PaymentDifferenceOut] = Field(description="Last seen first; at most 200.")
 
 
 class CallOut(BaseModel):
@@ -182,7 +182,9 @@ def list_differences(
     _: Reader, state: Annotated[service.DifferenceState, Query(description="Only those in it.")] = "open"
 ) -> Differences:
     """Return differences, last seen first."""
-    return Differences(differences=[DifferenceOut.model_validate(each) for each in service.list_differences(state)])
+    return Differences(
+        differences=[PaymentDifferenceOut.model_validate(each) for each in service.list_differences(state)]
+    )
 
 
 @router.get("/calls", operation_id="list_provider_calls", summary="List writes that the provider is to receive")

@@ -162,7 +162,8 @@ def test_the_page_says_who_how_it_stands_what_happened_and_why(visit, address, r
     assert "Viral load: 40 copies/mL" in story
     assert "Visit (clinical), next on" in story
     risk = page.get_by_role("region", name="Risk of an interruption")
-    assert "42% (36% to 49%), usual is 12%" in risk.inner_text()
+    assert "42%, usual is 12%" in risk.inner_text()
+    assert "Of people with such a score, 36% to 49% interrupted" in risk.inner_text()
     assert risk.locator("svg.bars rect").count() == 2
     rows = [" ".join(row.split()) for row in risk.locator("tbody tr").all_inner_texts()]
     assert rows == [

@@ -24,7 +24,7 @@ def test_every_row_comes_one_time_while_rows_are_added(case, world, application)
     for _ in range(ROWS):
         call = case.prepare(world)
     path = case.path.format(**call.path)
-    needed = {name: value for name, value in call.params.items() if name in ("period", "retired")}
+    needed = {name: value for name, value in call.params.items() if name in ("meter", "period", "retired")}
     page = world.json("GET", path, params={**needed, "page_size": 500})
     before = [identity(row) for row in page["items"]]
     assert page["next"] is None

@@ -22,6 +22,9 @@ SHORT = {
     "GET /v1/quality/trend": "A page is cut from all points, which are computed anew: as few as imports or quarters.",
     "GET /v1/alerts/{alert_id}/people": "A page is cut from the people of one alert, of one facility.",
     "GET /v1/patients/{patient_id}/timeline": "A page is cut from one patient's care, merged from seven tables.",
+    "GET /v1/billing/invoices": "A partner gets one or two documents a period.",
+    "GET /v1/operators/billing/invoices": "A page is cut from one or two documents a period of each partner.",
+    "GET /v1/billing/invoices/{invoice_id}/lines/{position}/uses": "A page is cut from the uses of one line.",
 }
 """Lists that have pages and an order, and need no cursor."""
 
@@ -51,9 +54,15 @@ WHOLE = {
     "GET /v1/knowledge/sources": "One row for each source that the partner has set up, or the operator shares.",
     "GET /v1/knowledge/documents/{document_id}/passages": "The passages of one document, which has a largest size.",
     "GET /v1/operators/ai-use": "One row for each tenant that asked.",
+    "GET /v1/billing/credits": "Operators grant each by hand.",
+    "GET /v1/operators/billing/tenants/{slug}/credits": "Operators grant each by hand.",
+    "GET /v1/billing/notices": "At most one for each step of an overdue invoice.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }
 """Lists that come whole: they are short by construction."""
+
+BY_TIME = {"GET /v1/billing/invoices/{invoice_id}/lines/{position}/uses"}
+"""Lists whose only order is that of time."""
 
 FIRST = {"POST /v1/worklists": "It answers with the first page of the list that it creates; `next` leads on."}
 """Operations that answer with a page of another operation's list."""
@@ -90,7 +99,9 @@ def test_every_list_has_pages_an_order_and_a_cursor(lists):
         name: sorted(missing)
         for name, parameters in lists.items()
         if name not in WHOLE.keys() | FIRST.keys()
-        for missing in [(PAGE | ORDER | (set() if name in SHORT else CURSOR)) - parameters]
+        for missing in [
+            (PAGE | (set() if name in BY_TIME else ORDER) | (set() if name in SHORT else CURSOR)) - parameters
+        ]
         if missing
     }
     assert not lacking, (

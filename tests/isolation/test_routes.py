@@ -33,6 +33,7 @@ OF_OPERATORS = {
     ("GET", "/v1/operators/health"),
     ("GET", "/v1/operators/events/stream"),
     ("GET", "/v1/operators/ai-use"),
+    ("GET", "/v1/operators/usage"),
     ("GET", "/v1/operators/connections"),
     ("PUT", "/v1/operators/connections"),
     ("GET", "/v1/operators/errors"),

@@ -39,6 +39,7 @@ TABLES = (
 NEVER = Event()
 TERMS = {
     "currency": "USD",
+    "alignment": "anniversary",
     "base_fee": "100",
     "meters": [
         {"meter": "import_rows", "included": "1000", "charge": {"model": "per_unit", "unit_price": "0.005"}},
@@ -87,17 +88,19 @@ class Partner:
 
 @pytest.fixture
 def partner(stripe_account):
-    """A partner with an account and a subscription since this month."""
+    """A partner with an account and a subscription, whose period ends in some twenty days."""
     from billing.plans.schemas import AccountChange
     from billing.plans.service import Act, find_version, start_subscription, store_account
 
     tenant_id, act = uuid4(), Act("test:1")
+    begun = now().date() - timedelta(days=10)
+    begin = begun.replace(year=begun.year - 1, day=min(begun.day, 28))
     change = AccountChange(provider="stripe", email="accounts@example.org", tax_id="ng_tin:12345678-0001")
     with platform_session() as session:
         store_account(
             session, tenant_id, change, act=act, default={"legal_name": "Partner", "time_zone": "Africa/Lagos"}
         )
-        start_subscription(session, tenant_id, find_version(session, "standard"), date(2026, 1, 1), act=act)
+        start_subscription(session, tenant_id, find_version(session, "standard"), begin, act=act)
     return Partner(tenant_id)
 
 

@@ -7,11 +7,16 @@ import pytest
 
 OTHER_PATH_PARAMETERS = {
     "data_date": "the day of a partner's list",
+    "call_id": "number of a write to the payment provider",
+    "effective_on": "the first day of prices",
+    "event_id": "the payment provider's name of a message",
     "group": "name of a group of settings",
     "indicator": "name of an indicator",
     "name": "name of a schedule",
+    "position": "position of a line in its invoice",
     "role_name": "name of a role",
     "rule": "kind of a rule of alerts",
+    "slug": "short name of a tenant, for operators",
     "token": "secret part of an address that a vendor calls",
 }
 """Path parameters that are no identifiers of records, with what they are."""
