@@ -141,8 +141,7 @@ def sequences(
     for name, table in shape.items():
         for column in table.identities:
             row = connection.execute(
-                "SELECT last_value FROM pg_sequences WHERE format('%%I.%%I', schemaname, sequencename)::regclass"
-                " = pg_get_serial_sequence(%s, %s)::regclass",
+                "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, %s)::regclass)",
                 (sql.Identifier(schema, name).as_string(connection), column),
             ).fetchone()
             numbers[name, column] = row[0] if row else None

@@ -21,6 +21,7 @@ EVENTS: Final = {
     "alert.opened": marked("A rule raised an alert, or somebody opened it again."),
     "alert.acknowledged": marked("Somebody looks after an alert."),
     "alert.resolved": marked("An alert ended."),
+    "quotas.near": marked("Use came near to a limit of the plan, or passed it."),
     "webhooks.endpoint_disabled": marked("Another webhook was stopped after its failures."),
 }
 STATES: Final = {"active": marked("Active"), "disabled": marked("Stopped")}

@@ -5,11 +5,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from core import audit, metering
-from core.database import DEFAULT_DATABASE
 from core.identity.keys import CreatedKey, create_key, list_keys
 from core.jobs import JobContext, enqueue, job
-from core.metering import rollup
 from tests.isolation.routes import Call, World, case
+from tests.ledger import roll_up
 
 
 @job("isolation.nothing")
@@ -64,8 +63,7 @@ def _use(world: World, meter: str, key: str) -> str:
 @case("GET", "/v1/usage", kind="collection")
 def get_usage(world: World) -> Call:
     _use(world, "plugin_requests", "isolation")
-    while rollup.roll_up(DEFAULT_DATABASE) is not None:
-        pass
+    roll_up()
     return Call(marks=["87654321"], params={"meter": "plugin_requests"})
 
 

@@ -8,7 +8,8 @@ from core.errors import Conflict, Invalid, NotFound
 from core.metering.corrections import correct
 from core.metering.details import count_uses, uses
 from core.metering.service import CONFLICTS, UsageConflict
-from tests.core.metering.conftest import BEGIN, END, roll_up, rolled_up, use
+from tests.core.metering.conftest import BEGIN, END, rolled_up, use
+from tests.ledger import roll_up
 
 
 def take_off(tenant, key, meter="import_rows", reason="counted by mistake"):

@@ -12,7 +12,8 @@ from sqlalchemy.exc import ProgrammingError
 from core import metering
 from core.database import DEFAULT_DATABASE, platform_session, psycopg_connection, tenant_session
 from core.metering import hours, rollup
-from tests.core.metering.conftest import BEGIN, END, roll_up, rolled_up, use, wait_for_older_transactions
+from tests.core.metering.conftest import BEGIN, END, rolled_up, use
+from tests.ledger import roll_up, uses_after, wait_for_older_transactions
 
 
 def test_hours_have_the_sums_counts_and_peaks_of_the_ledger(tenant):
@@ -169,5 +170,5 @@ def test_usage_is_complete_until_the_oldest_open_transaction_began(tenant):
         recorded = metering.recorded(session, "imports", "open")
     assert recorded
     roll_up()
-    uses = [each for each in metering.read_usage(database=DEFAULT_DATABASE) if each.tenant_id == tenant.id]
+    uses = [each for each in uses_after() if each.tenant_id == tenant.id]
     assert before <= meanwhile < uses[0].occurred_at

@@ -9,7 +9,8 @@ from core.database import tenant_session
 from core.metering import seconds, usage
 from core.metering.commands import usage as commands
 from core.metering.corrections import correct
-from tests.core.metering.conftest import roll_up, use
+from tests.core.metering.conftest import use
+from tests.ledger import roll_up
 
 AT = datetime(2026, 3, 4, 23, 30, tzinfo=UTC)
 MARCH = {"since": "2026-03-01", "until": "2026-04-01"}

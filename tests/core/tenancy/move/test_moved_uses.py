@@ -11,8 +11,9 @@ from core.metering import hours, rollup
 from core.metering.models_hours import UsageLedger
 from core.tenancy import get_tenant, placing
 from core.tenancy.move import service
-from tests.core.metering.conftest import roll_up, rolled_up, use
+from tests.core.metering.conftest import rolled_up, use
 from tests.core.tenancy.move.conftest import east, make  # noqa: F401 - fixtures
+from tests.ledger import roll_up
 
 
 def ledger(database):
