@@ -25,6 +25,7 @@ from core.errors import AppError, FieldError, Invalid
 from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.tenancy import describe_tenant
+from core.web.days import plausible
 from core.web.pages import SEE_OTHER
 
 router = APIRouter()
@@ -117,7 +118,7 @@ def _pairs(text: str) -> dict[str, str]:
 def _first_day(month: str) -> date:
     """Return the first day of a month such as ``2026-11``; of the present month if it is none."""
     try:
-        return date.fromisoformat(f"{month}-01")
+        return plausible(date.fromisoformat(f"{month}-01"))
     except ValueError:
         return now().date().replace(day=1)
 

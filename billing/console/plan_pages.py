@@ -22,6 +22,7 @@ from core.idempotency import CONTROL_DATABASE
 from core.identity import Principal
 from core.metering import meters
 from core.tenancy import list_tenants
+from core.web.days import plausible
 from core.web.pages import SEE_OTHER
 
 router = APIRouter()
@@ -106,10 +107,10 @@ def day_of(text: str, field: str) -> date:
     """Return the day that a field of a form has.
 
     Raises:
-        Invalid: it is no day (422).
+        Invalid: it is no day, or one of another century (422).
     """
     try:
-        return date.fromisoformat(text.strip())
+        return plausible(date.fromisoformat(text.strip()))
     except ValueError:
         detail = "the day is not valid"
         raise Invalid(detail, errors=[FieldError(field, "is not a day", "Choose a day.")]) from None

@@ -16,6 +16,7 @@ from core.errors import AppError, NotFound
 from core.metering import hours, meters
 from core.metering.details import count_uses, uses
 from core.tenancy import describe_tenant, list_tenants
+from core.web.days import plausible
 
 router = APIRouter()
 
@@ -72,7 +73,7 @@ def span_of(since: str, until: str) -> tuple[date, date]:
     """Return the first day and the first day after the last one; the present month where the texts are no days."""
     present = now().date()
     try:
-        start, end = date.fromisoformat(since), date.fromisoformat(until)
+        start, end = (plausible(date.fromisoformat(day)) for day in (since, until))
     except ValueError:
         return present.replace(day=1), present + timedelta(days=1)
     if not 0 < (end - start).days <= MOST_DAYS:

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from billing.invoices.lines import Line
 from billing.invoices.models import Credit, CreditUse
 from billing.plans.service import Act, lock_account, record
-from billing.terms import rounded
+from billing.terms import is_amount, is_currency
 from core.clock import now
 from core.errors import Invalid, phrase
 
@@ -59,10 +59,14 @@ def grant_credit(
 
     Raises:
         NotFound: the tenant has no account.
-        Invalid: the amount, the priority or the day of expiry is not valid.
+        Invalid: the amount, the currency, the priority or the day of expiry is not valid.
     """
-    if amount <= 0 or rounded(amount, currency) != amount:
-        raise Invalid(phrase("{amount} is no amount in {currency} above 0", amount=amount, currency=currency))
+    if not is_currency(currency):
+        detail = phrase("{currency} is not a currency", currency=repr(currency))
+        raise Invalid(detail, remedy="Write the three capital letters of ISO 4217, such as NGN.")
+    if amount <= 0 or not is_amount(amount, currency):
+        detail = phrase("{amount} is no amount in {currency} above 0", amount=amount, currency=currency)
+        raise Invalid(detail, remedy="Write an amount above 0 with the decimals that the currency has.")
     if not 0 <= priority <= 100:  # noqa: PLR2004 - as the table's check
         raise Invalid("the priority must be from 0 to 100")
     if expires_on is not None and expires_on <= today:

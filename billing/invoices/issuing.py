@@ -23,7 +23,7 @@ from billing.invoices.models import Credit, Invoice, InvoiceLine
 from billing.plans.models import BillingAccount, Subscription
 from billing.plans.service import Act, lock_account, record
 from billing.plans.timeline import BillingPeriod, Timeline, timelines_of
-from billing.terms import rounded
+from billing.terms import Period, rounded
 from billing.terms.periods import midnight
 from core.metering.hours import complete_until, newest_batch
 
@@ -54,6 +54,7 @@ def advance(session: Session, tenant_id: UUID, *, now: datetime, act: Act) -> In
     today = now.astimezone(zone).date()
     for timeline in timelines_of(session, tenant_id):
         period = _next_period(timeline, today)
+        _delete_other_drafts(session, timeline, period)
         if period is not None:
             return _advance_period(session, account, timeline, period, now=now, act=act)
         for currency in _closed_currencies(session, timeline, today):
@@ -134,9 +135,7 @@ def _advance_late_use(
     draft = _draft_of(session, timeline.id, "late_use", currency)
     if not lines:
         if draft is not None:
-            session.execute(delete(InvoiceLine).where(col(InvoiceLine.invoice_id) == draft.id))
-            session.delete(draft)
-            session.flush()
+            _delete_draft(session, draft)
         return None
     if draft is None:
         draft = Invoice(
@@ -176,6 +175,28 @@ def _draft_of(session: Session, subscription_id: UUID, kind: str, currency: str)
         Invoice.state == "draft",
     )
     return session.exec(query).one_or_none()
+
+
+def _delete_other_drafts(session: Session, timeline: Timeline, period: BillingPeriod | None) -> None:
+    """Delete the drafts of other days than the next period's.
+
+    There are some after the invoice before a draft was cancelled, and after days that are not invoiced got other terms.
+    """
+    query = select(Invoice).where(
+        Invoice.subscription_id == timeline.id, Invoice.kind == "invoice", Invoice.state == "draft"
+    )
+    for draft in session.exec(query).all():
+        if period is None or (draft.currency, Period(draft.period_start, draft.period_end)) != (
+            period.currency,
+            period.days,
+        ):
+            _delete_draft(session, draft)
+
+
+def _delete_draft(session: Session, draft: Invoice) -> None:
+    session.execute(delete(InvoiceLine).where(col(InvoiceLine.invoice_id) == draft.id))
+    session.delete(draft)
+    session.flush()
 
 
 def _store(session: Session, draft: Invoice, lines: list[Line], account: BillingAccount, batch: int) -> None:

@@ -17,7 +17,7 @@ from billing.invoices.lines import Line
 from billing.invoices.models import Credit, CreditUse, Invoice, Payment
 from billing.plans.models import Subscription
 from billing.plans.service import Act, lock_account, record
-from billing.terms import Money, rounded
+from billing.terms import Money, is_amount, rounded
 from core.clock import now as present
 from core.errors import Conflict, Invalid, NotFound, phrase
 
@@ -76,8 +76,9 @@ def record_payment(
         Conflict: nothing is owed (or to be returned) to that amount, or the reference names another payment.
     """
     invoice = _locked(session, invoice_id)
-    if not amount or rounded(amount, invoice.currency) != amount:
-        raise Invalid(phrase("{amount} is no amount in {currency}", amount=amount, currency=invoice.currency))
+    if not amount or not is_amount(amount, invoice.currency):
+        detail = phrase("{amount} is no amount in {currency}", amount=amount, currency=invoice.currency)
+        raise Invalid(detail, remedy="Write an amount with the decimals that the currency has.")
     if not method or not reference:
         raise Invalid("a payment needs a method and a reference", remedy="Send the reference that the bank states.")
     earlier = session.exec(
@@ -140,8 +141,9 @@ def credit_note(
     left = invoice.subtotal + sum((note.subtotal for note in notes), _ZERO)
     tax_left = invoice.tax + sum((note.tax for note in notes), _ZERO)
     net = left if amount is None else amount
-    if net <= 0 or rounded(net, invoice.currency) != net:
-        raise Invalid(phrase("there is nothing to correct to the amount of {amount}", amount=net))
+    if net <= 0 or not is_amount(net, invoice.currency):
+        detail = phrase("there is nothing to correct to the amount of {amount}", amount=net)
+        raise Invalid(detail, remedy="Write an amount above 0 with the decimals that the currency has.")
     if net > left:
         raise Conflict(phrase("{left} of {number} is left to correct", left=left, number=invoice.label))
     tax = tax_left if net == left else rounded(invoice.tax * net / invoice.subtotal, invoice.currency)
@@ -206,12 +208,6 @@ def void(session: Session, invoice_id: UUID, *, now: datetime, act: Act) -> Invo
     return invoice
 
 
-def _periods_before(session: Session, invoice: Invoice) -> list[Invoice]:
-    return [
-        each for each in issued_before(session, invoice.subscription_id) if each.period_start < invoice.period_start
-    ]
-
-
 def _return_credits(session: Session, invoice: Invoice) -> None:
     """Return the credits that an invoice used, and use up the credit that it carried on."""
     carried = session.exec(select(Credit).where(Credit.invoice_id == invoice.id)).all()
@@ -223,12 +219,6 @@ def _return_credits(session: Session, invoice: Invoice) -> None:
     uses = session.exec(select(CreditUse).where(CreditUse.invoice_id == invoice.id)).all()
     for use in [each for each in uses if each.credit_id not in {credit.id for credit in carried}]:
         session.add(CreditUse(credit_id=use.credit_id, invoice_id=invoice.id, amount=-use.amount, used_at=present()))
-
-
-def _require_issued(invoice: Invoice) -> None:
-    if invoice.state not in ISSUED or invoice.kind == "credit_note":
-        detail = phrase("{number} is no issued invoice: it is {state}", number=invoice.label, state=invoice.state)
-        raise Conflict(detail)
 
 
 def _settle(session: Session, invoice: Invoice, day: date) -> None:

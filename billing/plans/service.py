@@ -17,6 +17,7 @@ from core.audit.platform import record_act
 from core.clock import now
 from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 from core.metering import meters
+from core.web.days import plausible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,7 +197,7 @@ def start_subscription(
     Raises:
         NotFound: the tenant has no account.
         Conflict: an earlier subscription covers the day or a later one.
-        Invalid: the add-ons or overrides do not fit the plan.
+        Invalid: the add-ons or overrides do not fit the plan, or the day is not plausible.
     """
     lock_account(session, tenant_id)
     latest = _latest(session, tenant_id)
@@ -229,7 +230,7 @@ def change_subscription(
     Raises:
         NotFound: the tenant has no subscription.
         Conflict: days from then on are invoiced, or the subscription does not cover the day.
-        Invalid: the add-ons or overrides do not fit the plan.
+        Invalid: the add-ons or overrides do not fit the plan, or the day is not plausible.
     """
     lock_account(session, tenant_id)
     subscription = _covering(session, tenant_id, effective_on)
@@ -280,9 +281,11 @@ def _add_change(
 ) -> SubscriptionChange:
     content = (overrides or Overrides()).model_dump(mode="json", exclude_unset=True)
     try:
-        terms_of(version, add_ons, content)
+        plausible(effective_on)
+        terms = terms_of(version, add_ons, content)
     except ValueError as error:
-        raise Invalid(str(error), remedy="Correct the add-ons or the overrides.") from error
+        raise Invalid(str(error), remedy="Correct the day, the add-ons or the overrides.") from error
+    _check_meters([each for each in terms.meters if overrides is not None and each.meter in overrides.meters])
     last = session.exec(
         select(func.max(SubscriptionChange.number)).where(SubscriptionChange.subscription_id == subscription.id)
     ).one()
@@ -351,15 +354,15 @@ def _account(account: BillingAccount | None) -> BillingAccount:
 
 def _terms(terms: Mapping[str, Any] | PlanTerms) -> PlanTerms:
     checked = terms if isinstance(terms, PlanTerms) else _parsed(terms)
-    errors = [
-        FieldError(f"meters.{each.meter}", problem)
-        for each in (*checked.meters, *(meter for add_on in checked.add_ons.values() for meter in add_on.meters))
-        if (problem := _problem_of(each))
-    ]
+    _check_meters([*checked.meters, *(meter for add_on in checked.add_ons.values() for meter in add_on.meters)])
+    return checked
+
+
+def _check_meters(terms: Sequence[MeterTerms]) -> None:
+    errors = [FieldError(f"meters.{each.meter}", problem) for each in terms if (problem := _problem_of(each))]
     if errors:
         detail = "the terms of the plan are not valid"
         raise Invalid(detail, errors=errors)
-    return checked
 
 
 def _problem_of(terms: MeterTerms) -> str:
@@ -370,6 +373,8 @@ def _problem_of(terms: MeterTerms) -> str:
     dimension = terms.aggregation.removeprefix("unique:")
     if dimension != terms.aggregation and dimension not in meter.dimensions:
         return phrase("the meter has no dimension {dimension}", dimension=dimension)
+    if terms.aggregation == "latest" and not meter.gauge:
+        return phrase("the meter counts uses, and only measurements have a latest value")
     return ""
 
 

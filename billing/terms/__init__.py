@@ -2,7 +2,7 @@
 
 from billing.terms.charges import Charge, GraduatedCharge, Package, PerUnit, Step, Tier, Volume, charge_total, price
 from billing.terms.effective import MeterChange, Overrides, effective_terms
-from billing.terms.money import Money, exponent, rounded
+from billing.terms.money import Money, exponent, is_amount, is_currency, rounded
 from billing.terms.periods import Period, bounds, period_of
 from billing.terms.plan import AddOn, DunningStep, MeterTerms, PlanTerms
 from billing.terms.rating import Fee, fee_amount, is_additive, usage_steps
@@ -30,6 +30,8 @@ __all__ = [
     "exponent",
     "fee_amount",
     "is_additive",
+    "is_amount",
+    "is_currency",
     "period_of",
     "price",
     "rounded",

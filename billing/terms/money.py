@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+LARGEST: Final = Decimal(10) ** 15
+"""The largest amount that a person may record: far below the 28 digits to which amounts are computed."""
+
 _CODE: Final = re.compile(r"[A-Z]{3}")
 
 # The minor units of ISO 4217. CLDR, which Babel has, differs: it lists the decimals that people write.
@@ -20,13 +23,18 @@ _NO_DECIMALS: Final = frozenset(
 _THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
 
 
+def is_currency(currency: str) -> bool:
+    """Return whether a text is written like a currency's code, such as NGN."""
+    return _CODE.fullmatch(currency) is not None
+
+
 def exponent(currency: str) -> int:
     """Return the decimals of a currency, by ISO 4217: 0 (XOF), 2 (NGN) or 3 (TND).
 
     Raises:
         ValueError: ``currency`` is not a code of three capital letters.
     """
-    if not _CODE.fullmatch(currency):
+    if not is_currency(currency):
         message = f"{currency!r} is not a currency: write the three capital letters of ISO 4217, such as NGN"
         raise ValueError(message)
     if currency in _NO_DECIMALS:
@@ -42,6 +50,15 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
         decimal.InvalidOperation: the amount is no number, or has more than 28 digits.
     """
     return amount.quantize(Decimal(1).scaleb(-exponent(currency)), rounding=ROUND_HALF_UP)
+
+
+def is_amount(amount: Decimal, currency: str) -> bool:
+    """Return whether a person may record an amount: it is up to ``LARGEST``, and no finer than its currency.
+
+    Raises:
+        ValueError: ``currency`` is not a currency.
+    """
+    return abs(amount) <= LARGEST and rounded(amount, currency) == amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,38 @@ def test_credits_are_used_by_priority_and_return_when_the_invoice_is_void(partne
     assert (again.number, lines(again)) == ((invoice.number or 0) + 1, lines(invoice))
 
 
+def test_a_void_invoice_is_issued_again_while_the_next_period_has_a_draft(partner):
+    partner.subscribe(TERMS, "2027-02-01")
+    partner.use(350, "2027-02-10T12:00")
+    (february,) = partner.issue("2027-03-04")
+    partner.use(450, "2027-03-10T12:00")
+    assert [total(each) for each in partner.issue("2027-04-01")] == ["315.00"]
+    with platform_session() as session:
+        void(session, february.id, now=noon("2027-04-02"), act=ACT)
+    documents = partner.issue("2027-04-05")
+    assert [(str(each.period_start), each.state, total(each)) for each in documents] == [
+        ("2027-02-01", "final", "305.00"),
+        ("2027-03-01", "final", "315.00"),
+    ]
+    with platform_session() as session:
+        assert all(recompute(session, each).is_same for each in documents)
+
+
+def test_a_draft_follows_other_days_of_its_period(partner):
+    partner.subscribe(TERMS, "2027-02-01")
+    assert [total(each) for each in partner.issue("2027-03-01")] == ["280.00"]
+    with platform_session() as session:
+        _, francs = create_version(session, f"f-{partner.ref.id.hex[-12:]}", {**TERMS, "currency": "XOF"}, act=ACT)
+        change_subscription(session, partner.ref.id, date(2027, 2, 1), act=ACT, version=francs)
+    assert [(each.currency, total(each)) for each in partner.issue("2027-03-02")] == [("XOF", "280")]
+    with platform_session() as session:
+        end_subscription(session, partner.ref.id, date(2027, 2, 15), act=ACT)
+    (invoice,) = partner.issue("2027-03-04")
+    assert (str(invoice.period_end), invoice.state, total(invoice)) == ("2027-02-15", "final", "140")
+    with platform_session() as session:
+        assert session.exec(select(Invoice.state).where(Invoice.tenant_id == partner.ref.id)).all() == ["final"]
+
+
 def test_an_amount_below_zero_is_carried_to_the_next_invoice(partner):
     partner.subscribe({**TERMS, "base_fee": "0"}, "2027-02-01")
     key = partner.use(1100, "2027-02-10T12:00")
@@ -185,6 +217,8 @@ def test_payments_credit_notes_and_refunds_add_up(partner):
         pay("9", f"B-{invoice.id}")
     with pytest.raises(Invalid):
         pay("0.001", f"B-{invoice.id}")
+    with pytest.raises(Invalid, match="is no amount in USD"):
+        pay("1e40", f"B-{invoice.id}")
     pay("8", f"B-{invoice.id}")
     with platform_session() as session:
         stored = session.get_one(Invoice, invoice.id)
@@ -192,6 +226,11 @@ def test_payments_credit_notes_and_refunds_add_up(partner):
         note = credit_note(session, invoice.id, now=noon("2027-03-11"), act=ACT, amount=Decimal(100))
         assert (note.kind, note.series, total(note)) == ("credit_note", "CN-2027", "-110.00")
         assert balance(session, stored) == -110
+        with pytest.raises(Invalid, match="nothing to correct"):
+            credit_note(session, invoice.id, now=noon("2027-03-11"), act=ACT, amount=Decimal("1e40"))
+        for value, currency in (("1e40", "USD"), ("5", "us"), ("5", "")):
+            with pytest.raises(Invalid):
+                grant_credit(session, partner.ref.id, Decimal(value), currency, today=day, act=ACT)
         with pytest.raises(Conflict, match="left to correct"):
             credit_note(session, invoice.id, now=noon("2027-03-11"), act=ACT, amount=Decimal(181))
     pay("-110", f"C-{invoice.id}")

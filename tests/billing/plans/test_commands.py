@@ -56,9 +56,14 @@ def test_terms_that_equal_the_newest_or_name_no_meter_are_rejected(database, pla
     with pytest.raises(AppError) as raised:
         run("plan", "create", code, "--file", str(plan_file))
     assert "sms_segments" in raised.value.errors[0].problem
+    latest = PLAN.replace("included: 100", "aggregation: latest")
+    plan_file.write_text(latest, encoding="utf-8")
+    with pytest.raises(AppError) as raised:
+        run("plan", "create", code, "--file", str(plan_file))
+    assert "latest value" in raised.value.errors[0].problem
 
 
-def test_a_second_subscription_waits_for_the_end_of_the_first(tenant, plan_file):
+def test_a_second_subscription_waits_for_the_end_of_the_first(tenant, plan_file, tmp_path):
     code = f"plan-{tenant.id.hex[-12:]}"
     run("plan", "create", code, "--file", str(plan_file))
     with pytest.raises(AppError, match="no billing account"):
@@ -71,5 +76,13 @@ def test_a_second_subscription_waits_for_the_end_of_the_first(tenant, plan_file)
     run("subscribe", tenant.slug, code, "--on", "2027-06-01")
     with pytest.raises(AppError, match="no add-on"):
         run("change", tenant.slug, "--on", "2027-07-01", "--add-on", "nothing")
+    overrides = tmp_path / "overrides.yaml"
+    unknown = "sms_segmentz: {charge: {model: per_unit, unit_price: 1}}"
+    for meter in (unknown, "sms_segments: {aggregation: 'unique:nothing'}"):
+        overrides.write_text(f"meters: {{{meter}}}", encoding="utf-8")
+        with pytest.raises(AppError, match="not valid"):
+            run("change", tenant.slug, "--on", "2027-07-01", "--overrides", str(overrides))
+    with pytest.raises(AppError, match="the year must be"):
+        run("change", tenant.slug, "--on", "9999-12-31")
     with pytest.raises(AppError, match="cannot change"):
         run("account", tenant.slug, "--time-zone", "Asia/Tokyo")
