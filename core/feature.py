@@ -172,6 +172,7 @@ feature = Feature(
         "cli:tenant:delete",
         "cli:tenant:undelete",
         "cli:usage:correct",
+        "cli:usage:resume",
     ),
     events=(*KERNEL_TYPES, *WEBHOOK_TYPES),
     subscribers={

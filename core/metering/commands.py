@@ -143,4 +143,18 @@ def roll_up(*, as_json: bool) -> None:
         columns = ("database", "complete_until", "error")
         print_table([{name: getattr(state, name) for name in columns} for state in states], columns)
     if any(state.error for state in states):
-        done_in_part("a data database did not answer: its usage is rolled up when it is back")
+        done_in_part("a ledger was not rolled up: the column error says why, and nothing is lost")
+
+
+@usage.command()
+@click.argument("database")
+@json_option
+def resume(database: str, *, as_json: bool) -> None:
+    """Resume the roll-up of DATABASE, which was restored to an earlier time. Nothing is counted twice."""
+    from core.metering.restores import resume as set_position
+
+    position = set_position(database, actor=ACTOR)
+    if as_json:
+        print_json({"database": database, "transaction_id": position.transaction_id})
+    else:
+        click.echo(f"{database}: uses after the transaction {position.transaction_id} are rolled up next")

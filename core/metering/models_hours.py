@@ -24,13 +24,16 @@ class UsageLedger(PlatformBase, table=True):
         carries: number of moves that took uses from this ledger or to it; a roll-up that ran meanwhile starts again.
         failed_at: time of the last failure; None once a roll-up has succeeded again.
         error: what failed.
+        restored_at: when a roll-up saw that the database was restored to an earlier time; None once an operator has
+            resumed the roll-up.
     """
 
     __tablename__: ClassVar[str] = "usage_ledgers"
     __table_args__ = (
         {
             "info": {
-                "app": "SELECT, INSERT, UPDATE (transaction_id, last_id, complete_until, checked_at, failed_at, error)",
+                "app": "SELECT, INSERT, UPDATE (transaction_id, last_id, complete_until, checked_at, failed_at, error,"
+                " restored_at)",
                 "outlives_tenant": True,
             }
         },
@@ -46,6 +49,7 @@ class UsageLedger(PlatformBase, table=True):
     checked_at: datetime | None = Field(default=None, sa_type=STAMP)
     failed_at: datetime | None = Field(default=None, sa_type=STAMP)
     error: str | None = Field(default=None, sa_type=Text)
+    restored_at: datetime | None = Field(default=None, sa_type=STAMP)
 
 
 class UsageBatch(PlatformBase, table=True):

@@ -7,7 +7,7 @@ ledger is read in the order of transactions, and only up to the oldest one that 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -33,6 +33,8 @@ class UsageCursor:
 
 
 BEGINNING: Final = UsageCursor(0, UUID(int=0))
+MARGIN: Final = timedelta(seconds=10)
+"""The longest time between a use and its arrival in the database, and between the clocks of two servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from psycopg.rows import class_row
 from core import telemetry
 from core.clock import now
 from core.database import databases, lock_installation, node_session, platform_session, psycopg_connection
-from core.metering.reading import BEGINNING, UsageCursor
+from core.metering.reading import BEGINNING, MARGIN, UsageCursor
+from core.metering.restores import check_ledger
 from core.metering.service import meters
 from core.telemetry.tracebacks import describe
 from core.tenancy.moved_uses import LOCK
@@ -33,15 +34,13 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 100_000
 """Most uses of one batch."""
-MARGIN_SECONDS: Final = 10.0
-"""Most seconds between the time of a use and its arrival in the database, and between the clocks of two servers."""
 
 log = telemetry.get_logger(__name__)
 
 _STATE: Final = "SELECT transaction_id, last_id, carries FROM platform.usage_ledgers WHERE database = %s"
 _END: Final = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-    least(%s - make_interval(secs => %s),
+    least(%s,
         (SELECT min(xact_start) FROM pg_stat_activity
             WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()),
         (SELECT min(recorded_at) FROM node.usage_events
@@ -141,13 +140,15 @@ def roll_up(database: str, *, limit: int = LIMIT) -> Batch | None:
         limit: most uses of the batch.
 
     Raises:
+        LedgerRollback: the database was restored to an earlier time; see ``core.metering.restores``.
         Unavailable: the database, or the control database, cannot be reached.
     """
+    check_ledger(database)
     while True:
         state = _state(database)
         with node_session(database) as session:
             node = psycopg_connection(session)
-            oldest, complete_until = _row(node, _END, (now(), MARGIN_SECONDS))
+            oldest, complete_until = _row(node, _END, (now() - MARGIN,))
             page = _page(node, state.cursor, oldest, limit)
         if page is None:
             if _advance(database, state, state.cursor, complete_until):

@@ -489,6 +489,7 @@ def upgrade() -> None:
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("restored_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("database", name=op.f("pk_usage_ledgers")),
         schema="platform",
     )
@@ -1022,7 +1023,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT", "platform", "usage_batches")
     grant_application("SELECT, INSERT", "platform", "usage_hours")
     grant_application(
-        "SELECT, INSERT, UPDATE (transaction_id, last_id, complete_until, checked_at, failed_at, error)",
+        "SELECT, INSERT, UPDATE (transaction_id, last_id, complete_until, checked_at, failed_at, error, restored_at)",
         "platform",
         "usage_ledgers",
     )
