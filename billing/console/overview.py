@@ -17,6 +17,7 @@ from billing.costs.margins import margins
 from billing.costs.notices import unseen
 from billing.costs.service import month_of
 from billing.invoices.models import Invoice
+from billing.payments.models import ProviderDifference
 from core.audit.platform import acts
 from core.clock import now
 from core.database import platform_session
@@ -54,6 +55,7 @@ class Overview:
         drafts: invoices whose period ended, and that wait to be issued.
         without_plan: slugs of active partners without a subscription.
         extras_off: slugs of partners whose extras are off until they pay.
+        differences: where our ledger and the payment provider differ, and a person must decide.
     """
 
     recurring: list[tuple[str, Decimal]]
@@ -71,6 +73,7 @@ class Overview:
     complete_until: datetime | None
     failing: list[UsageLedger]
     notices: list[CostNotice]
+    differences: int
     names: dict[UUID, str] = field(default_factory=dict)
     slugs: dict[UUID, str] = field(default_factory=dict)
 
@@ -82,7 +85,8 @@ class Overview:
     @property
     def needs_hand(self) -> bool:
         """Whether something waits for a person."""
-        return bool(self.overdue or self.without_plan or self.extras_off or self.failing or self.notices)
+        waiting = self.overdue or self.without_plan or self.extras_off or self.failing or self.notices
+        return bool(waiting or self.differences)
 
 
 def overview() -> Overview:
@@ -117,6 +121,9 @@ def overview() -> Overview:
             complete_until=None if complete == hours.NEVER else complete,
             failing=list(session.exec(select(UsageLedger).where(col(UsageLedger.failed_at).is_not(None)))),
             notices=unseen(session),
+            differences=session.exec(
+                select(func.count()).select_from(ProviderDifference).where(ProviderDifference.state == "escalated")
+            ).one(),
             names={each.id: each.name for each in tenants},
             slugs={each.id: each.slug for each in tenants},
         )

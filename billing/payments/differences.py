@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from core import telemetry
 from core.clock import now
 from core.database import platform_session, psycopg_connection
+from core.events.operator_events import BUSINESS, DIFFERENCE, announce, changed
 from core.metrics import Counter
 
 if TYPE_CHECKING:
@@ -41,17 +42,22 @@ CAUSES: Final = {
 NOTED: Final = Counter("iit_billing_differences_total", "Differences between our ledger and Stripe.", ("kind", "state"))
 
 _NOTE: Final = """
+WITH before AS (
+    SELECT state FROM platform.provider_differences
+    WHERE kind = %(kind)s AND own_id = %(own_id)s AND cause = %(cause)s AND state IN ('escalated', 'mending')
+)
 INSERT INTO platform.provider_differences AS differences
     (id, tenant_id, kind, own_id, cause, ours, theirs, state, first_seen_at, last_seen_at)
 VALUES (%(id)s, %(tenant)s, %(kind)s, %(own_id)s, %(cause)s, %(ours)s, %(theirs)s, %(state)s, %(now)s, %(now)s)
 ON CONFLICT (kind, own_id, cause) WHERE state IN ('escalated', 'mending') DO UPDATE
 SET ours = excluded.ours, theirs = excluded.theirs, last_seen_at = excluded.last_seen_at, state = excluded.state
-RETURNING first_seen_at = %(now)s
+RETURNING id, (SELECT state FROM before)
 """
 _SWEEP: Final = """
 UPDATE platform.provider_differences SET ended_at = %(now)s,
     state = CASE WHEN state = 'mending' THEN 'mended' ELSE 'gone' END
 WHERE state IN ('escalated', 'mending') AND cause = ANY(%(causes)s) AND last_seen_at < %(before)s
+RETURNING id, kind, cause, state = 'gone'
 """
 _REJECT: Final = """
 UPDATE platform.provider_calls SET state = 'failed', error = %(code)s, ended_at = %(now)s
@@ -83,7 +89,7 @@ def note(
     tenant_id: UUID | None = None,
     mending: bool = False,
 ) -> None:
-    """Note a difference, or that it is still there.
+    """Note a difference, or that it is still there. Operators are alerted once if a person must decide.
 
     Args:
         kind: what differs: ``usage``, ``payment``, ``customer``, ``subscription``, ``meter`` or ``call``.
@@ -98,16 +104,28 @@ def note(
     values = {"id": uuid7(), "tenant": tenant_id, "kind": kind, "own_id": own_id, "cause": cause, "now": now()}
     with platform_session() as session:
         rows = psycopg_connection(session).execute(_NOTE, {**values, "ours": ours, "theirs": theirs, "state": state})
-        is_new = bool(rows.fetchall()[0][0])
-    if is_new:
+        difference_id, before = rows.fetchall()[0]
+    if before is None:
         NOTED.add(kind, state)
         log.warning("our ledger and Stripe differ", kind=kind, cause=cause, state=state)
+    if state != before and "escalated" in (state, before):
+        alert(difference_id, kind, cause, ended=mending)
+
+
+def alert(difference_id: UUID, kind: str, cause: str, *, ended: bool) -> None:
+    """Inform operators that a person must decide about a difference, or no longer must. After the commit of it."""
+    announce(DIFFERENCE, {"id": difference_id, "kind": kind, "cause": cause, "ended": ended})
+    changed(BUSINESS)
 
 
 def sweep(causes: Sequence[str], before: datetime) -> None:
     """End the open differences of these causes that were not seen again since an instant."""
     with platform_session() as session:
-        psycopg_connection(session).execute(_SWEEP, {"causes": list(causes), "before": before, "now": now()})
+        values = {"causes": list(causes), "before": before, "now": now()}
+        ended = psycopg_connection(session).execute(_SWEEP, values).fetchall()
+    for difference_id, kind, cause, was_escalated in ended:
+        if was_escalated:
+            alert(difference_id, kind, cause, ended=True)
 
 
 def own_object(kind: str, provider_id: str) -> OwnObject | None:

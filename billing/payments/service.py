@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 from billing.payments import outbox
 from billing.payments.client import enabled
 from billing.payments.dependency import STRIPE
+from billing.payments.differences import alert
 from core.audit.platform import record_act
 from core.clock import now
 from core.database import platform_session, psycopg_connection
@@ -242,6 +243,7 @@ def close_difference(difference_id: UUID, *, act: Act) -> None:
             raise NotFound("there is no such open difference")
         detail = {"difference": str(difference_id), "kind": row[1], "cause": row[2]}
         record_act(session, f"{act.source}:provider_difference:close", actor=act.actor, tenant_id=row[0], detail=detail)
+    alert(difference_id, row[1], row[2], ended=True)
 
 
 def is_delayed(state: Overview) -> bool:

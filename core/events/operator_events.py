@@ -39,6 +39,7 @@ HEALTH: Final = "health.changed"
 DATABASES: Final = "databases.changed"
 OUTBOX: Final = "events.changed"
 BUSINESS: Final = "business.changed"
+DIFFERENCE: Final = "business.difference"
 DEAD_LETTER: Final = "jobs.dead_letter"
 GROWING: Final = "jobs.dead_letters_growing"
 NAMES: Final = {
@@ -52,6 +53,8 @@ NAMES: Final = {
     DATABASES: "Connections or open transactions changed.",
     OUTBOX: "Events were published or forwarded.",
     BUSINESS: "What partners use, pay or cost needs a look.",
+    DIFFERENCE: "Our ledger and the payment provider differ in a way that a person must decide, or no longer do"
+    " (`ended`): the `id`, `kind` and `cause` of the difference.",
 }
 """The names of the events, and what each says."""
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from billing.payments import differences
 from billing.payments.event_log import catch_up
 from billing.payments.provider import invoice_link, provider_of
 from billing.payments.reconciliation import reconcile
@@ -128,7 +129,15 @@ def test_a_refund_without_a_credit_note_is_escalated(stripe_account, partner, en
     assert state_of(invoice)[1:] == (Decimal("0.00"), 2)
 
 
-def test_money_that_nobody_owes_is_escalated_until_a_person_closes_it(stripe_account, partner, endpoint):
+@pytest.fixture
+def alerts(monkeypatch):
+    """Cause, and whether it ended, of each alert to operators."""
+    sent = []
+    monkeypatch.setattr(differences, "announce", lambda _, data: sent.append((data["cause"], data["ended"])))
+    return sent
+
+
+def test_money_that_nobody_owes_is_escalated_until_a_person_closes_it(stripe_account, partner, endpoint, alerts):
     exchange()
     invoice = add_invoice(partner)
     session = link(invoice)
@@ -143,8 +152,11 @@ def test_money_that_nobody_owes_is_escalated_until_a_person_closes_it(stripe_acc
     exchange()
     [difference] = list_differences()
     assert difference.cause == "overpaid"
+    reconcile()
+    assert alerts == [("overpaid", False)]
     close_difference(difference.id, act=ACT)
     assert not list_differences()
+    assert alerts[1:] == [("overpaid", True)]
 
 
 def test_meter_events_that_stripe_rejects_later_are_shown_and_can_be_sent_again(stripe_account, partner, endpoint):
@@ -167,7 +179,7 @@ def test_meter_events_that_stripe_rejects_later_are_shown_and_can_be_sent_again(
     assert usage_of(stripe_account, partner.customer(stripe_account), meter["event_name"]) == 10
 
 
-def test_what_was_changed_at_stripe_is_mended_or_escalated(stripe_account, partner, endpoint):
+def test_what_was_changed_at_stripe_is_mended_or_escalated(stripe_account, partner, endpoint, alerts):
     exchange()
     [subscription] = stripe_account.account.all("subscription")
     [customer] = stripe_account.account.all("customer")
@@ -178,9 +190,14 @@ def test_what_was_changed_at_stripe_is_mended_or_escalated(stripe_account, partn
     assert reconcile().mending == 0
     assert (subscription["pause_collection"], customer["name"]) == ({"behavior": "void"}, "Partner")
     assert {each.state for each in list_differences("all")} == {"mended"}
-    subscription["status"] = "canceled"
+    [meter, *_] = stripe_account.account.all("billing.meter")
+    subscription["status"], meter["status"] = "canceled", "inactive"
+    for _ in range(2):
+        reconcile()
+    assert {each.cause for each in list_differences()} == {"canceled_at_provider", "meter_inactive"}
+    meter["status"] = "active"
     reconcile()
-    assert [each.cause for each in list_differences()] == ["canceled_at_provider"]
+    assert alerts == [("meter_inactive", False), ("canceled_at_provider", False), ("meter_inactive", True)]
 
 
 def test_events_that_stripe_lost_are_sent_again(stripe_account, partner):
