@@ -52,7 +52,7 @@ WHERE state = 'failed' OR (state = 'waiting' AND created_at < %s) ORDER BY id
 """
 _SENT: Final = """
 SELECT id, turn, tenant_id, meter, hour, quantity FROM platform.provider_calls
-WHERE kind = 'meter_event' AND state = 'done' AND hour >= %s AND hour < %s AND ended_at < %s AND meter LIKE '%%:sum'
+WHERE kind = 'meter_event' AND state = 'done' AND hour >= %s AND hour < %s AND ended_at < %s
 ORDER BY tenant_id, meter, hour, id
 """
 _LEDGER: Final = """
@@ -224,9 +224,10 @@ def _usage(began: datetime) -> int:
             continue
         first, last = min(hours), max(hours) + timedelta(hours=1)
         theirs = hourly(meter_at_provider, customer, int(first.timestamp()), int(last.timestamp()))
-        for hour, calls in hours.items():
+        check = _hour if meter.endswith(":sum") else _level
+        for hour in sorted(hours) if check is _hour else [max(hours)]:
             compared += 1
-            _hour(tenant_id, meter, hour, calls, theirs.get(int(hour.timestamp()), 0))
+            check(tenant_id, meter, hour, hours[hour], theirs.get(int(hour.timestamp())) or 0)
     return compared
 
 
@@ -250,6 +251,29 @@ def _hour(tenant_id: UUID, meter: str, hour: datetime, calls: list[tuple[int, in
         theirs=str(theirs),
         tenant_id=tenant_id,
         mending=mending,
+    )
+
+
+def _level(tenant_id: UUID, meter: str, hour: datetime, calls: list[tuple[int, int, int]], theirs: int) -> None:
+    """Compare the newest level of a meter that takes the last value.
+
+    Events of an hour have the same time, and Stripe does not document which of them is the last: each one will do.
+    """
+    call_id, turn, ours = calls[-1]
+    if theirs in {quantity for _, _, quantity in calls}:
+        return
+    is_missing = theirs == 0
+    if is_missing:
+        with platform_session() as session:
+            next_turn(session, call_id, turn)
+    differences.note(
+        "usage",
+        f"{tenant_id}:{meter}:{hour.astimezone(UTC):%Y-%m-%dT%H}",
+        "missing_at_provider" if is_missing else "surplus_at_provider",
+        ours=str(ours),
+        theirs=str(theirs),
+        tenant_id=tenant_id,
+        mending=is_missing,
     )
 
 

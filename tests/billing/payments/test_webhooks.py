@@ -16,6 +16,7 @@ from billing.payments.provider import invoice_link, provider_of
 from billing.payments.reconciliation import reconcile
 from billing.payments.service import close_difference, list_differences, list_events, retry_call
 from billing.plans.service import Act
+from core.clock import frozen, now
 from core.database import platform_session
 from core.errors import Conflict, Unavailable
 from tests.billing.payments.conftest import NEVER, add_invoice, add_usage, exchange, usage_of
@@ -198,6 +199,25 @@ def test_what_was_changed_at_stripe_is_mended_or_escalated(stripe_account, partn
     meter["status"] = "active"
     reconcile()
     assert alerts == [("meter_inactive", False), ("canceled_at_provider", False), ("meter_inactive", True)]
+
+
+def test_a_level_that_stripe_lost_is_sent_again_and_another_one_is_escalated(stripe_account, partner):
+    exchange()
+    for number, (hours_ago, level) in enumerate([(6, 500), (5, 700)]):
+        add_usage(partner, number + 1, {("storage_bytes", hours_ago): level})
+        exchange()
+    stored = stripe_account.account.meter_events
+    key = next(key for key, each in stored.items() if each["payload"]["value"] == "700")
+    del stored[key]
+    with frozen(now() + timedelta(hours=3)):
+        assert reconcile().mending == 1
+    exchange(until=timedelta(hours=3, minutes=1))
+    with frozen(now() + timedelta(hours=6)):
+        assert reconcile().mending == 0
+        next(each for each in stored.values() if each["payload"]["value"] == "700")["payload"]["value"] = "900"
+        reconcile()
+    [difference] = list_differences()
+    assert (difference.cause, difference.ours, difference.theirs) == ("surplus_at_provider", "700", "900")
 
 
 def test_events_that_stripe_lost_are_sent_again(stripe_account, partner):
