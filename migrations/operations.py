@@ -199,11 +199,15 @@ def make_document_guards() -> None:
 
 
 def guard_rows(function: str, schema: str, table: str) -> None:
-    """Call a trigger function of ``make_document_guards`` before each change of a row."""
+    """Call a trigger function of ``make_document_guards`` before each change of a row, and reject TRUNCATE."""
     events = "UPDATE OR DELETE" if function == "reject_change" else "INSERT OR UPDATE OR DELETE"
     op.execute(
         f"CREATE TRIGGER guard BEFORE {events} ON {_quoted(schema)}.{_quoted(table)}"
         f" FOR EACH ROW EXECUTE FUNCTION {_quoted(schema)}.{_quoted(function)}()"
+    )
+    op.execute(
+        f"CREATE TRIGGER guard_all BEFORE TRUNCATE ON {_quoted(schema)}.{_quoted(table)}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {_quoted(schema)}.reject_change()"
     )
 
 

@@ -13,6 +13,8 @@ from core.clock import now
 from core.database import PlatformBase
 
 STAMP: Any = DateTime(timezone=True)
+SEALED: dict[str, Any] = {"app": "SELECT, INSERT", "guard": "reject_change", "outlives_tenant": True}
+"""Rights of a table whose rows invoices are computed from. A trigger stops the owner's login too."""
 
 
 class UsageLedger(PlatformBase, table=True):
@@ -65,7 +67,7 @@ class UsageBatch(PlatformBase, table=True):
     __tablename__: ClassVar[str] = "usage_batches"
     __table_args__ = (
         UniqueConstraint("database", "after_transaction_id", "after_id"),
-        {"info": {"app": "SELECT, INSERT", "outlives_tenant": True}},
+        {"info": SEALED},
     )
 
     number: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
@@ -93,7 +95,7 @@ class UsageHour(PlatformBase, table=True):
     __tablename__: ClassVar[str] = "usage_hours"
     __table_args__ = (
         Index("ix_usage_hours_hour", "hour"),
-        {"info": {"app": "SELECT, INSERT", "outlives_tenant": True}},
+        {"info": SEALED},
     )
 
     tenant_id: UUID = Field(primary_key=True)

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 149 steps."""
+    """Take 151 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -1021,7 +1021,9 @@ def upgrade() -> None:
     # allow: it takes no right: what could be done before is among what is given
     regrant_application("SELECT, UPDATE (state, updated_at)", "platform", "tenants")
     grant_application("SELECT, INSERT", "platform", "usage_batches")
+    guard_rows("reject_change", "platform", "usage_batches")
     grant_application("SELECT, INSERT", "platform", "usage_hours")
+    guard_rows("reject_change", "platform", "usage_hours")
     grant_application(
         "SELECT, INSERT, UPDATE (transaction_id, last_id, complete_until, checked_at, failed_at, error, restored_at)",
         "platform",

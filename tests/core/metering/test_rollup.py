@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from core import metering
-from core.database import DEFAULT_DATABASE, platform_session, psycopg_connection, tenant_session
+from core.database import DEFAULT_DATABASE, owner_session, platform_session, psycopg_connection, tenant_session
 from core.metering import hours, rollup
 from tests.core.metering.conftest import BEGIN, END, rolled_up, use
 from tests.ledger import roll_up, uses_after, wait_for_older_transactions
@@ -138,12 +138,15 @@ def test_nobody_changes_what_is_rolled_up(tenant):
         "UPDATE platform.usage_hours SET total = 0",
         "DELETE FROM platform.usage_hours",
         "DELETE FROM platform.usage_batches",
+        "TRUNCATE platform.usage_hours",
     ):
         with (
             pytest.raises((psycopg.errors.InsufficientPrivilege, ProgrammingError)),
             platform_session() as session,
         ):
             psycopg_connection(session).execute(change)
+        with pytest.raises(DBAPIError, match="never change"), owner_session() as session:
+            session.connection().exec_driver_sql(change)
     assert rolled_up(tenant) == 5
 
 
