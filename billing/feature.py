@@ -15,6 +15,7 @@ _ACTS = (
     "invoice:void",
     "invoice:credit_note",
     "credit:grant",
+    "credit:revoke",
     "payment:record",
     "dunning:reminder",
     "dunning:extras_off",
@@ -32,6 +33,7 @@ feature = Feature(
     name="billing",
     routers=(
         "billing.invoices.api:router",
+        "billing.plans.operator_api:router",
         "billing.invoices.operator_api:router",
         "billing.dunning.api:router",
         "billing.payments.operator_api:router",
@@ -40,6 +42,8 @@ feature = Feature(
     pages=(
         "billing.console.overview_pages:router",
         "billing.console.tenant_pages:router",
+        "billing.console.price_pages:router",
+        "billing.console.export_pages:router",
         "billing.console.plan_pages:router",
         "billing.console.invoice_pages:router",
         "billing.console.usage_pages:router",

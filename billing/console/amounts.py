@@ -117,6 +117,11 @@ def last_day(end: date) -> date:
     return end - timedelta(days=1)
 
 
+def day_after(day: date) -> date:
+    """Return the next day."""
+    return day + timedelta(days=1)
+
+
 def steps_text(steps: Sequence[Mapping[str, str]], currency: str) -> str:
     """Return how the price of a quantity came about, such as ``1,000 times NGN 5, and 400 times NGN 4``."""
     return " + ".join(_step_text(step, currency) for step in steps)

@@ -13,6 +13,7 @@ from billing.console.plan_pages import day_of
 from billing.console.shell import HOME, Reader, Writer, act_of, render
 from billing.console.tenant_pages import amount_of
 from billing.console.tenant_view import names_of_all, slugs_of_all
+from billing.invoices.answers import disposition
 from billing.invoices.checking import recompute
 from billing.invoices.documents import document_of, invoice_csv, invoice_pdf
 from billing.invoices.payments import credit_note, record_payment, void
@@ -181,9 +182,7 @@ def csv_of(invoice_id: UUID, *, tenant_id: UUID | None = None) -> Response:
 
 
 def _file(content: bytes, name: str, ending: str, media: str) -> Response:
-    return Response(
-        content, media_type=media, headers={"content-disposition": f'attachment; filename="{name}.{ending}"'}
-    )
+    return Response(content, media_type=media, headers=disposition(name, ending))
 
 
 def _reason(text: str) -> str:

@@ -11,13 +11,13 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from billing.console.documents import overdue_by_currency
-from billing.console.subscribers import accounts, recurring, subscribers
 from billing.console.usage import totals_by_meter
 from billing.costs.margins import margins
 from billing.costs.notices import unseen
 from billing.costs.service import month_of
 from billing.invoices.models import Invoice
 from billing.payments.models import ProviderDifference
+from billing.plans.subscribers import accounts, recurring, subscribers
 from core.audit.platform import acts
 from core.clock import now
 from core.database import platform_session
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ZERO: Final = Decimal(0)
 ACTS_SHOWN: Final = 15
-BUSINESS: Final = ("plan", "subscription", "billing_account", "invoice", "payment", "credit", "cost_table")
+BUSINESS: Final = ("plan", "subscription", "billing_account", "invoice", "payment", "credit", "cost_table", "provider")
 """Subjects of acts that the overview shows."""
 _SHOWN_METERS: Final = ("active_people", "patients_scored", "import_rows", "sms_segments", "knowledge_questions")
 

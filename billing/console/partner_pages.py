@@ -12,12 +12,12 @@ from billing.console.amounts import meter_name
 from billing.console.documents import PAGE_SIZE, get_document, list_documents, uses_of_line
 from billing.console.invoice_pages import csv_of, pdf_of
 from billing.console.shell import PARTNER_HOME, WORDS, PartnerReader
-from billing.console.subscribers import accounts, subscribers
 from billing.console.tenant_view import caps_of
 from billing.console.usage_pages import USES_SHOWN, span_of
 from billing.invoices.credits import credits_of
 from billing.invoices.preview import preview
 from billing.payments.provider import provider_of
+from billing.plans.subscribers import accounts, subscribers
 from core.access import Scope, TenantScope
 from core.access.pages import Page, PageContext
 from core.clock import now

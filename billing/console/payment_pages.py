@@ -1,20 +1,26 @@
 """Page of payments: the provider's state, what waits to be sent, its messages, and differences to our ledger."""
 
 from typing import Final
+from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from billing.console.shell import HOME, Reader, render
+from billing.console.shell import HOME, Reader, Writer, act_of, render
 from billing.console.tenant_view import slugs_of_all
 from billing.payments.client import enabled
 from billing.payments.differences import CAUSES
 from billing.payments.models import ProviderCall, ProviderCursor, ProviderDifference, ProviderEvent
-from core.access.pages import Page
+from billing.payments.service import close_difference, retry_call, retry_event
+from core.access.pages import Page, PageContext
 from core.connections.service import list_connections
 from core.database import platform_session
+from core.errors import AppError, Conflict, NotFound
+from core.idempotency import CONTROL_DATABASE
+from core.identity import Principal
+from core.web.pages import SEE_OTHER
 
 router = APIRouter()
 
@@ -26,6 +32,40 @@ OPEN: Final = ("escalated", "mending")
 @router.get("/operators/billing/payments")
 def show_payments(page: Page, principal: Reader, show: str = "open") -> HTMLResponse:
     """Show whether Stripe answers, what waits for it, its last messages, and where it differs from our ledger."""
+    return _payments_page(page, principal, show)
+
+
+@router.post("/operators/billing/payments/calls/{call_id}/retry", dependencies=[CONTROL_DATABASE])
+def post_call_retry(page: Page, principal: Writer, call_id: int) -> Response:
+    """Send a call again that Stripe rejected, after its cause was corrected."""
+    try:
+        retry_call(call_id, act=act_of(principal))
+    except (Conflict, NotFound) as error:
+        return _payments_page(page, principal, "open", error)
+    return RedirectResponse(f"{PAYMENTS}?done=call", SEE_OTHER)
+
+
+@router.post("/operators/billing/payments/messages/{event_id}/retry", dependencies=[CONTROL_DATABASE])
+def post_message_retry(page: Page, principal: Writer, event_id: str) -> Response:
+    """Apply a message of Stripe again that could not be applied."""
+    try:
+        retry_event(event_id, act=act_of(principal))
+    except NotFound as error:
+        return _payments_page(page, principal, "open", error)
+    return RedirectResponse(f"{PAYMENTS}?done=message", SEE_OTHER)
+
+
+@router.post("/operators/billing/payments/differences/{difference_id}/close", dependencies=[CONTROL_DATABASE])
+def post_difference_close(page: Page, principal: Writer, difference_id: UUID) -> Response:
+    """Close a difference that was decided. If it is seen again, it opens again."""
+    try:
+        close_difference(difference_id, act=act_of(principal))
+    except NotFound as error:
+        return _payments_page(page, principal, "open", error)
+    return RedirectResponse(f"{PAYMENTS}?done=difference", SEE_OTHER)
+
+
+def _payments_page(page: PageContext, principal: Principal, show: str, error: AppError | None = None) -> HTMLResponse:
     with platform_session() as session:
         calls = dict(session.exec(select(ProviderCall.state, func.count()).group_by(ProviderCall.state)).all())
         failed = session.exec(
@@ -46,6 +86,7 @@ def show_payments(page: Page, principal: Reader, show: str = "open") -> HTMLResp
         page,
         principal,
         "billing/payments.html",
+        error=error,
         enabled=enabled(),
         calls=calls,
         failed=failed,
@@ -56,4 +97,5 @@ def show_payments(page: Page, principal: Reader, show: str = "open") -> HTMLResp
         connections=[each for each in list_connections() if each.target.startswith("stripe")],
         slugs=slugs_of_all(),
         show=show,
+        open_states=OPEN,
     )

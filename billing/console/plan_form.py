@@ -56,9 +56,9 @@ class PlanForm(BaseModel):
             "currency": self.currency.strip().upper(),
             "interval": self.interval,
             "alignment": self.alignment,
-            "base_fee": _number(self.base_fee, "base_fee", errors, default="0"),
+            "base_fee": number_of(self.base_fee, "base_fee", errors, default="0"),
             **{
-                name: _number(getattr(self, name), name, errors, default="0")
+                name: number_of(getattr(self, name), name, errors, default="0")
                 for name in ("trial_days", "grace_days", "due_days")
             },
             "meters": [self._meter(at, errors) for at, name in enumerate(self.meter) if name],
@@ -70,7 +70,7 @@ class PlanForm(BaseModel):
             try:
                 return PlanTerms.model_validate(values)
             except ValidationError as error:
-                errors += [FieldError(_place(each["loc"]), each["msg"]) for each in error.errors()]
+                errors += [FieldError(place_of(each["loc"]), each["msg"]) for each in error.errors()]
         detail = "the terms of the plan are not valid"
         raise Invalid(detail, errors=errors)
 
@@ -85,9 +85,9 @@ class PlanForm(BaseModel):
             "label": value("label"),
             "aggregation": value("aggregation") or "sum",
             "charge": charge_of(value("charge") or "per_unit", value("prices"), f"{place}.prices", errors),
-            "included": _number(value("included"), f"{place}.included", errors, default="0"),
-            "soft_cap": _number(value("soft_cap"), f"{place}.soft_cap", errors),
-            "hard_cap": _number(value("hard_cap"), f"{place}.hard_cap", errors),
+            "included": number_of(value("included"), f"{place}.included", errors, default="0"),
+            "soft_cap": number_of(value("soft_cap"), f"{place}.soft_cap", errors),
+            "hard_cap": number_of(value("hard_cap"), f"{place}.hard_cap", errors),
         }
 
 
@@ -97,7 +97,7 @@ def form_of(terms: PlanTerms) -> PlanForm:
         currency=terms.currency,
         interval=terms.interval,
         alignment=terms.alignment,
-        base_fee=_text(terms.base_fee),
+        base_fee=text_of(terms.base_fee),
         trial_days=str(terms.trial_days),
         grace_days=str(terms.grace_days),
         due_days=str(terms.due_days),
@@ -106,9 +106,9 @@ def form_of(terms: PlanTerms) -> PlanForm:
         aggregation=[each.aggregation for each in terms.meters],
         charge=[each.charge.model for each in terms.meters],
         prices=[prices_of(each.charge) for each in terms.meters],
-        included=[_text(each.included) for each in terms.meters],
-        soft_cap=["" if each.soft_cap is None else _text(each.soft_cap) for each in terms.meters],
-        hard_cap=["" if each.hard_cap is None else _text(each.hard_cap) for each in terms.meters],
+        included=[text_of(each.included) for each in terms.meters],
+        soft_cap=["" if each.soft_cap is None else text_of(each.soft_cap) for each in terms.meters],
+        hard_cap=["" if each.hard_cap is None else text_of(each.hard_cap) for each in terms.meters],
     )
 
 
@@ -119,12 +119,12 @@ def prices_of(charge: PerUnit | GraduatedCharge | Volume | Package) -> str:
     that is charged once when the tier is reached: ``1000: 5 + 20``.
     """
     if isinstance(charge, PerUnit):
-        return _text(charge.unit_price)
+        return text_of(charge.unit_price)
     if isinstance(charge, Package):
-        return f"{_text(charge.size)}: {_text(charge.price)}"
+        return f"{text_of(charge.size)}: {text_of(charge.price)}"
     return "\n".join(
-        f"{_MORE if tier.up_to is None else _text(tier.up_to)}: {_text(tier.unit_price)}"
-        + (f" {_FLAT} {_text(tier.flat)}" if tier.flat else "")
+        f"{_MORE if tier.up_to is None else text_of(tier.up_to)}: {text_of(tier.unit_price)}"
+        + (f" {_FLAT} {text_of(tier.flat)}" if tier.flat else "")
         for tier in charge.tiers
     )
 
@@ -132,7 +132,7 @@ def prices_of(charge: PerUnit | GraduatedCharge | Volume | Package) -> str:
 def charge_of(model: str, text: str, place: str, errors: list[FieldError]) -> dict[str, Any]:
     """Return the charge that the form's text describes, as JSON, and add what is wrong with it to ``errors``."""
     if model == "per_unit":
-        return {"model": model, "unit_price": _number(text, place, errors, default="0")}
+        return {"model": model, "unit_price": number_of(text, place, errors, default="0")}
     rows = [line for line in re.split(r"[\n;]", text) if line.strip()]
     pairs = [_pair(row, place, errors) for row in rows]
     if model == "package":
@@ -153,11 +153,12 @@ def _pair(row: str, place: str, errors: list[FieldError]) -> tuple[str | None, s
         errors.append(FieldError(place, problem, "Write one tier a line, such as 1000: 5 and more: 4."))
         return None, "0", "0"
     unit_price, _, flat = price.partition(_FLAT)
-    up_to = None if limit.strip().lower() == _MORE else _number(limit, place, errors)
-    return up_to, _number(unit_price, place, errors, default="0"), _number(flat, place, errors, default="0")
+    up_to = None if limit.strip().lower() == _MORE else number_of(limit, place, errors)
+    return up_to, number_of(unit_price, place, errors, default="0"), number_of(flat, place, errors, default="0")
 
 
-def _number(text: str, place: str, errors: list[FieldError], *, default: str | None = None) -> str | None:
+def number_of(text: str, place: str, errors: list[FieldError], *, default: str | None = None) -> str | None:
+    """Return the number that a field has, as JSON, and add what is wrong with it to ``errors``."""
     wanted = text.strip().replace(" ", "").replace("\u202f", "")
     if not wanted:
         return default
@@ -172,10 +173,12 @@ def _number(text: str, place: str, errors: list[FieldError], *, default: str | N
     return f"{value:f}"
 
 
-def _text(value: Decimal) -> str:
+def text_of(value: Decimal) -> str:
+    """Return a number as the form writes it: no exponent, no zeros at its end."""
     text = f"{value:f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
-def _place(parts: tuple[int | str, ...]) -> str:
+def place_of(parts: tuple[int | str, ...]) -> str:
+    """Return the name of a value, such as ``meters.0.included``."""
     return ".".join(str(part) for part in parts) or "terms"

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from billing.console.amounts import meter_name
-from billing.console.effects import differences, effects_on_plan
 from billing.console.plan_form import ROWS, PlanForm, form_of
 from billing.console.shell import HOME, Reader, Writer, act_of, render
-from billing.console.subscribers import subscribers
+from billing.invoices.effects import differences, effects_on_plan
 from billing.plans.service import change_subscription, create_version, describe_plan, find_version, list_plans
+from billing.plans.subscribers import subscribers
 from billing.terms import PlanTerms
 from core.access.pages import Page, PageContext
 from core.clock import now

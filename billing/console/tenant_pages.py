@@ -10,14 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from billing.console.documents import list_documents
-from billing.console.effects import Effect, effect_on
 from billing.console.overview import business_acts
 from billing.console.overview_pages import names_of_operators
 from billing.console.plan_pages import day_of
 from billing.console.shell import HOME, Reader, Writer, act_of, render
 from billing.console.tenant_view import caps_of, names_of_all, tenant_rows, tenant_view
 from billing.costs.budgets import list_budgets, set_budget
-from billing.invoices.credits import grant_credit
+from billing.invoices.credits import grant_credit, revoke_credit
+from billing.invoices.effects import Effect, effect_on
 from billing.plans.schemas import AccountChange
 from billing.plans.service import (
     change_subscription,
@@ -200,6 +200,20 @@ def post_credit(
     except (Invalid, Conflict, NotFound) as error:
         return _tenant_page(page, principal, slug, _as_invalid(error))
     return _back(slug, "credit")
+
+
+@router.post("/operators/billing/tenants/{slug}/credits/{credit_id}/revoke", dependencies=[CONTROL_DATABASE])
+def post_revocation(
+    page: Page, principal: Writer, slug: str, credit_id: UUID, reason: Annotated[str, Form(max_length=500)] = ""
+) -> Response:
+    """Revoke what is left of a credit. What invoices used of it stays used."""
+    tenant = describe_tenant(slug)
+    try:
+        with platform_session() as session:
+            revoke_credit(session, tenant.id, credit_id, act=act_of(principal, reason))
+    except (Invalid, Conflict, NotFound) as error:
+        return _tenant_page(page, principal, slug, error)
+    return _back(slug, "revoked")
 
 
 @router.post("/operators/billing/tenants/{slug}/budget", dependencies=[CONTROL_DATABASE])

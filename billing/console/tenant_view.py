@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from billing.console.subscribers import Subscriber, accounts, subscribers
 from billing.costs.margins import TenantMargin, margins
 from billing.costs.service import month_of, this_month
 from billing.invoices.credits import CreditState, credits_of
 from billing.invoices.preview import Preview, preview
 from billing.plans.models import BillingAccount, Plan, PlanVersion, Subscription, SubscriptionChange
+from billing.plans.subscribers import Subscriber, accounts, subscribers
 from core.clock import now
 from core.database import platform_session
 from core.errors import AppError

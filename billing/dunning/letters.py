@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlmodel import col, select, update
 
 from billing.dunning.models import DunningNotice
+from billing.invoices.letters import language_of
 from billing.invoices.models import Invoice
 from billing.invoices.repository import states_of
 from billing.plans.models import BillingAccount
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from sqlmodel import Session
-
-_LANGUAGE: Final = text("SELECT language FROM platform.sign_in_rules WHERE tenant_id = :tenant")
 
 
 def send_due(tenant_id: UUID) -> int:
@@ -60,8 +58,7 @@ def _letters(session: Session, tenant_id: UUID) -> list[tuple[UUID, EmailMessage
         .order_by(col(DunningNotice.id))
     ).all()
     owed = {state.invoice.id: state.owed for state in states_of(session, [invoice for _row, invoice in rows])}
-    language = session.execute(_LANGUAGE, {"tenant": tenant_id}).scalar_one_or_none()
-    with texts.reading_in(texts.known(language)):
+    with texts.reading_in(language_of(session, tenant_id)):
         return [
             (notice.id, _letter(account.email, notice, invoice, Money(owed[invoice.id], invoice.currency)))
             for notice, invoice in rows

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from billing.dunning.letters import send_due
 from billing.dunning.service import candidates, take_steps
-from billing.invoices.loop import SYSTEM
+from billing.invoices.loop import SYSTEM, for_each
 from core.clock import now
 from core.database import platform_session
 
 if TYPE_CHECKING:
     from threading import Event
+    from uuid import UUID
 
 
 def look(stopping: Event) -> None:
@@ -20,18 +21,12 @@ def look(stopping: Event) -> None:
     Raises:
         ExceptionGroup: some tenants failed; the loop reports it and tries again.
     """
-    errors: list[Exception] = []
     with platform_session() as session:
         tenants = candidates(session, now())
-    for tenant_id in tenants:
-        if stopping.is_set():
-            return
-        try:
-            with platform_session() as session:
-                take_steps(session, tenant_id, now=now(), act=SYSTEM)
-            send_due(tenant_id)
-        except Exception as error:  # noqa: BLE001 - raised with the others below
-            errors.append(error)
-    if errors:
-        message = "steps against overdue invoices of some partners could not be taken"
-        raise ExceptionGroup(message, errors)
+    for_each(tenants, _take, stopping, "steps against overdue invoices of some partners could not be taken")
+
+
+def _take(tenant_id: UUID) -> None:
+    with platform_session() as session:
+        take_steps(session, tenant_id, now=now(), act=SYSTEM)
+    send_due(tenant_id)

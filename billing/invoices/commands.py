@@ -243,6 +243,23 @@ def credit(
     _print({"id": row.id, "tenant": slug, "amount": row.amount, "currency": row.currency}, as_json=as_json)
 
 
+@click.command("revoke-credit")
+@click.argument("slug")
+@click.argument("credit_id", type=UUID)
+@click.option("--reason", required=True, help="For the audit. Name no person.")
+@json_option
+def revoke_credit(slug: str, credit_id: UUID, reason: str, *, as_json: bool) -> None:
+    """Revoke what is left of a credit of the tenant SLUG. What invoices used of it stays used."""
+    from billing.invoices.credits import revoke_credit as revoke
+    from core.database import platform_session
+    from core.tenancy import describe_tenant
+
+    tenant = describe_tenant(slug)
+    with platform_session() as session:
+        state = revoke(session, tenant.id, credit_id, act=_act(reason))
+    _print({"id": credit_id, "tenant": slug, "left": state.left, "currency": state.credit.currency}, as_json=as_json)
+
+
 @click.command()
 @click.argument("slug")
 @json_option

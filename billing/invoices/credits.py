@@ -16,7 +16,7 @@ from billing.invoices.models import Credit, CreditUse
 from billing.plans.service import Act, lock_account, record
 from billing.terms import is_amount, is_currency
 from core.clock import now
-from core.errors import Invalid, phrase
+from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -87,6 +87,35 @@ def grant_credit(
     session.flush()
     record(session, act, "credit:grant", tenant_id, credit=credit.id, amount=amount, currency=currency)
     return credit
+
+
+def revoke_credit(session: Session, tenant_id: UUID, credit_id: UUID, *, act: Act) -> CreditState:
+    """Revoke what is left of a credit, by an entry against it. What invoices used of it stays used.
+
+    Args:
+        session: of the control database.
+        tenant_id: the tenant.
+        credit_id: its credit.
+        act: who, and why.
+
+    Raises:
+        NotFound: the tenant has no such credit, or no account.
+        Conflict: nothing of it is left.
+        Invalid: there is no reason.
+    """
+    if not act.reason.strip():
+        raise Invalid("a reason is needed", errors=[FieldError("reason", "is empty", "Say why; name no person.")])
+    lock_account(session, tenant_id)
+    state = next((each for each in credits_of(session, tenant_id) if each.credit.id == credit_id), None)
+    if state is None:
+        raise NotFound("the partner has no such credit")
+    if state.left <= 0:
+        raise Conflict("nothing is left of the credit", remedy="What invoices used of it stays used.")
+    session.add(CreditUse(credit_id=credit_id, amount=state.left, reason=act.reason.strip(), used_at=now()))
+    session.flush()
+    currency = state.credit.currency
+    record(session, act, "credit:revoke", tenant_id, credit=credit_id, amount=state.left, currency=currency)
+    return CreditState(state.credit, _ZERO)
 
 
 def credits_of(session: Session, tenant_id: UUID, currency: str | None = None) -> list[CreditState]:

@@ -19,7 +19,7 @@ from billing.invoices.computing import Computation, issued_before
 from billing.invoices.credits import credit_lines, credits_of, use_credits
 from billing.invoices.issuer import issuer
 from billing.invoices.lines import Line
-from billing.invoices.models import Credit, Invoice, InvoiceLine
+from billing.invoices.models import Credit, Invoice, InvoiceLetter, InvoiceLine
 from billing.plans.models import BillingAccount, Subscription
 from billing.plans.service import Act, lock_account, record
 from billing.plans.timeline import BillingPeriod, Timeline, timelines_of
@@ -262,7 +262,10 @@ def _issue(
 
 
 def number_document(session: Session, document: Invoice, series: str, *, now: datetime, today: date, act: Act) -> None:
-    """Issue a draft under the next number of its series. The series is locked until the transaction ends."""
+    """Issue a draft under the next number of its series. Its letter then waits for a mail server.
+
+    The series is locked until the transaction ends.
+    """
     session.flush()
     document.issuer = issuer()
     document.issued_at, document.issued_on, document.issued_by = now, today, act.actor
@@ -270,6 +273,8 @@ def number_document(session: Session, document: Invoice, series: str, *, now: da
     document.number = int(session.execute(_NEXT, {"series": series}).scalar_one())
     document.state = "final"
     session.add(document)
+    session.flush()
+    session.add(InvoiceLetter(invoice_id=document.id, tenant_id=document.tenant_id))
     session.flush()
 
 

@@ -153,6 +153,24 @@ class InvoiceLine(PlatformBase, table=True):
     amount: Decimal = Field(sa_type=Numeric)
 
 
+class InvoiceLetter(PlatformBase, table=True):
+    """The letter that brings an issued document to the address of the account.
+
+    Attributes:
+        mailed_at: when a mail server took the letter; None while it waits.
+    """
+
+    __tablename__: ClassVar[str] = "invoice_letters"
+    __table_args__ = (
+        Index("ix_invoice_letters_unmailed", "tenant_id", postgresql_where=text("mailed_at IS NULL")),
+        {"info": {"app": "SELECT, INSERT, UPDATE (mailed_at)", "outlives_tenant": True}},
+    )
+
+    invoice_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("platform.invoices.id"), primary_key=True))
+    tenant_id: UUID
+    mailed_at: datetime | None = Field(default=None, sa_type=STAMP)
+
+
 class Credit(PlatformBase, table=True):
     """An amount that pays for use before money does.
 
@@ -187,11 +205,17 @@ class Credit(PlatformBase, table=True):
 
 
 class CreditUse(PlatformBase, table=True):
-    """A part of a credit that an invoice used; below 0 where a void invoice returned it."""
+    """A part of a credit that an invoice used; below 0 where a void invoice returned it.
+
+    Attributes:
+        invoice_id: None where the part was revoked.
+        reason: why it was revoked; empty for the part of an invoice.
+    """
 
     __tablename__: ClassVar[str] = "credit_uses"
     __table_args__ = (
         CheckConstraint("amount <> 0", name="amount"),
+        CheckConstraint("invoice_id IS NOT NULL OR reason <> ''", name="reason"),
         Index("ix_credit_uses_credit_id", "credit_id"),
         Index("ix_credit_uses_invoice_id", "invoice_id"),
         {"info": LEDGER},
@@ -199,8 +223,11 @@ class CreditUse(PlatformBase, table=True):
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     credit_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("platform.credits.id"), nullable=False))
-    invoice_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("platform.invoices.id"), nullable=False))
+    invoice_id: UUID | None = Field(
+        default=None, sa_column=Column(Uuid, ForeignKey("platform.invoices.id"), nullable=True)
+    )
     amount: Decimal = Field(sa_type=Numeric)
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=text("''")))
     used_at: datetime = Field(default_factory=now, sa_type=STAMP)
 
 

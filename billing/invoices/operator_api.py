@@ -1,4 +1,4 @@
-"""The API's routes of operators for invoices, credits and payments of all tenants."""
+"""The API's routes of operators for invoices, credits and payments of all tenants, and for the effect of a plan."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,22 +7,29 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from billing.invoices.answers import detail_of
 from billing.invoices.api import file_answer, invoice_page, pdf_answer
-from billing.invoices.credits import CreditState, credits_of, grant_credit
+from billing.invoices.credits import CreditState, credits_of, grant_credit, revoke_credit
+from billing.invoices.effects import effects_on_plan
 from billing.invoices.payments import credit_note, find_invoice, record_payment, void
 from billing.invoices.schemas import (
     CreditIn,
     CreditNoteIn,
     CreditOut,
+    CreditRevocationIn,
     InvoiceDetail,
     InvoiceOut,
     PaymentIn,
+    PlanEffectOut,
+    PlanEffects,
     State,
     VoidIn,
 )
 from billing.plans.service import Act
+from billing.terms import PlanTerms
 from core.access import require_operator
 from core.clock import now, today
 from core.database import platform_session
+from core.errors import Conflict, NotFound
+from core.errors.problem import responses
 from core.identity import Principal
 from core.tenancy import describe_tenant
 from core.web.paging import Page, PageRequest, sorted_pages
@@ -103,6 +110,26 @@ def post_credit(principal: Writer, slug: Slug, body: CreditIn) -> CreditOut:
         act = Act(principal.actor, "api", body.reason)
         row = grant_credit(session, tenant.id, **values, today=today(tenant.time_zone), act=act)
     return CreditOut.of(CreditState(row, row.amount))
+
+
+@router.post(
+    "/tenants/{slug}/credits/{credit_id}/revoke", operation_id="revoke_credit",
+    summary="Revoke what is left of a credit", responses=responses(NotFound, Conflict),
+)  # fmt: skip
+def post_revocation(principal: Writer, slug: Slug, credit_id: UUID, body: CreditRevocationIn) -> CreditOut:
+    """Revoke what is left of a credit, by an entry against it. What invoices used of it stays used."""
+    tenant = describe_tenant(slug)
+    with platform_session() as session:
+        act = Act(principal.actor, "api", body.reason)
+        return CreditOut.of(revoke_credit(session, tenant.id, credit_id, act=act))
+
+
+@router.post("/plans/{code}/preview", operation_id="preview_plan", summary="Preview what terms change for whom")
+def post_preview(_: Writer, code: Annotated[str, Path(max_length=40)], body: PlanTerms) -> PlanEffects:
+    """Return what the terms change for each partner of the plan in its running period. Nothing is saved."""
+    with platform_session() as session:
+        effects = effects_on_plan(session, code, body)
+    return PlanEffects(effects=[PlanEffectOut.of(effect) for effect in effects])
 
 
 def _shown(invoice_id: UUID) -> InvoiceDetail:

@@ -14,6 +14,7 @@ from core.web.days import IsoDay
 
 if TYPE_CHECKING:
     from billing.invoices.credits import CreditState
+    from billing.invoices.effects import Effect
     from billing.invoices.lines import Line
     from billing.invoices.models import Invoice, InvoiceLine
     from billing.invoices.preview import Preview
@@ -88,6 +89,15 @@ _CREDIT: dict[str, Any] = {
     "granted_on": "2027-01-01",
     "expires_on": "2027-12-31",
     "reason": "Start",
+}
+_EFFECT: dict[str, Any] = {
+    "tenant": "lakeside",
+    "plan": "Standard, 1",
+    "before": "305.00",
+    "currency": "USD",
+    "after": "295.00",
+    "currency_after": "USD",
+    "problem": "",
 }
 _USE: dict[str, Any] = {
     "id": "019c2292-11f9-71c2-9d0e-0b6f5f6f2c36",
@@ -259,6 +269,41 @@ class CreditOut(BaseModel):
         return cls.model_validate({**state.credit.model_dump(), "left": state.left})
 
 
+class PlanEffectOut(BaseModel):
+    """What other terms of a plan mean for a partner: its running period with the same use, without credits and tax."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EFFECT})
+
+    tenant: str = Field(description="Short name of the tenant.")
+    plan: str = Field(description="Name and version of its plan of today.")
+    before: Decimal = Field(description="Forecast by the terms of today.")
+    currency: str = Field(description="Of `before`, ISO 4217.")
+    after: Decimal | None = Field(description="Forecast by the other terms; null if they do not fit the partner.")
+    currency_after: str = Field(description="Of `after`, ISO 4217.")
+    problem: str = Field(description="Why the terms do not fit its add-ons or overrides; empty if they do.")
+
+    @classmethod
+    def of(cls, effect: Effect) -> Self:
+        """The answer of an effect."""
+        return cls(
+            tenant=effect.tenant.slug,
+            plan=effect.plan,
+            before=effect.before,
+            currency=effect.currency,
+            after=effect.after,
+            currency_after=effect.currency_after,
+            problem=effect.problem,
+        )
+
+
+class PlanEffects(BaseModel):
+    """What other terms mean for the partners of a plan."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"effects": [_EFFECT]}})
+
+    effects: list[PlanEffectOut] = Field(description="One for each partner of the plan that has a subscription today.")
+
+
 class UseOut(BaseModel):
     """A use behind a line."""
 
@@ -314,6 +359,14 @@ class CreditIn(BaseModel):
     priority: int = Field(default=50, ge=0, le=100, description="Credits with a smaller number are used first.")
     expires_on: IsoDay | None = Field(default=None, description="First day for which it does not pay.")
     reason: str = Field(min_length=1, max_length=200, description="On the invoice. Name no person.")
+
+
+class CreditRevocationIn(BaseModel):
+    """Why to revoke what is left of a credit."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "Granted to the wrong partner"}})
+
+    reason: str = Field(min_length=1, max_length=200, description="For the audit. Name no person.")
 
 
 class CreditNoteIn(BaseModel):

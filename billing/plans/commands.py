@@ -26,6 +26,7 @@ LAZY: Final[dict[str, tuple[str, str]]] = {
     "payments": ("billing.payments.commands:payments", "See how Stripe stands, reconcile with it, retry its calls"),
     "invoice": ("billing.invoices.commands:invoice", "List, show, check, issue, pay and correct invoices"),
     "credit": ("billing.invoices.commands:credit", "Grant a credit to a tenant"),
+    "revoke-credit": ("billing.invoices.commands:revoke_credit", "Revoke what is left of a credit"),
     "rehearse": ("billing.rehearsal.commands:rehearse", "Simulate months of invoices, and check them by an oracle"),
     "preview": ("billing.invoices.commands:preview", "Show what the running period of a tenant costs"),
 }

@@ -56,6 +56,8 @@ WHOLE = {
     "GET /v1/operators/ai-use": "One row for each tenant that asked.",
     "GET /v1/billing/credits": "Operators grant each by hand.",
     "GET /v1/operators/billing/tenants/{slug}/credits": "Operators grant each by hand.",
+    "GET /v1/operators/billing/plans": "Operators write each by hand.",
+    "GET /v1/operators/billing/tenants/{slug}/subscriptions": "A tenant has one at a time.",
     "GET /v1/billing/notices": "At most one for each step of an overdue invoice.",
     "GET /v1/cohort/radets": "One row for each RADET that a tenant imported: one a quarter.",
 }

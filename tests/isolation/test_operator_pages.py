@@ -68,6 +68,10 @@ def business(world):
         "position": "1",
         "code": plan_code(world.tenant),
         "notice_id": str(uuid4()),
+        "credit_id": str(uuid4()),
+        "call_id": "1",
+        "event_id": "evt_1",
+        "difference_id": str(uuid4()),
     }
 
 

@@ -45,6 +45,12 @@ OF_OPERATORS = {
         for name in ("payments", "credit-notes", "void")
     ),
     *((method, "/v1/operators/billing/tenants/{slug}/credits") for method in ("GET", "POST")),
+    ("POST", "/v1/operators/billing/tenants/{slug}/credits/{credit_id}/revoke"),
+    *(("GET", f"/v1/operators/billing/plans{name}") for name in ("", "/{code}")),
+    *(("POST", f"/v1/operators/billing/plans/{{code}}/{name}") for name in ("versions", "preview")),
+    *((method, "/v1/operators/billing/tenants/{slug}/account") for method in ("GET", "PATCH")),
+    ("GET", "/v1/operators/billing/tenants/{slug}/subscriptions"),
+    *(("POST", f"/v1/operators/billing/tenants/{{slug}}/subscriptions{name}") for name in ("", "/changes", "/end")),
     *(("GET", f"/v1/operators/billing/payments{name}") for name in ("", "/calls", "/differences", "/events")),
     ("PUT", "/v1/operators/billing/payments/calls/{call_id}/retry"),
     ("PUT", "/v1/operators/billing/payments/differences/{difference_id}/close"),

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 151 steps."""
+    """Take 154 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -893,6 +893,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("mailed_at IS NULL"),
     )
     op.create_table(
+        "invoice_letters",
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_invoice_letters_invoice_id")),
+        sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_invoice_letters")),
+        schema="platform",
+    )
+    op.create_index(
+        "ix_invoice_letters_unmailed",
+        "invoice_letters",
+        ["tenant_id"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("mailed_at IS NULL"),
+    )
+    op.create_table(
         "invoice_lines",
         sa.Column("invoice_id", sa.Uuid(), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
@@ -983,9 +1000,11 @@ def upgrade() -> None:
         "credit_uses",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("credit_id", sa.Uuid(), nullable=False),
-        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
         sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("invoice_id IS NOT NULL OR reason <> ''", name=op.f("ck_credit_uses_reason")),
         sa.CheckConstraint("amount <> 0", name=op.f("ck_credit_uses_amount")),
         sa.ForeignKeyConstraint(["credit_id"], ["platform.credits.id"], name=op.f("fk_credit_uses_credit_id")),
         sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_credit_uses_invoice_id")),
@@ -1051,6 +1070,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT", "platform", "credits")
     guard_rows("reject_change", "platform", "credits")
     grant_application("SELECT, INSERT, UPDATE (mailed_at)", "platform", "dunning_notices")
+    grant_application("SELECT, INSERT, UPDATE (mailed_at)", "platform", "invoice_letters")
     grant_application("SELECT, INSERT, DELETE", "platform", "invoice_lines")
     guard_rows("guard_invoice_line", "platform", "invoice_lines")
     grant_application("SELECT, INSERT", "platform", "payments")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.console.effects import differences
 from billing.console.plan_form import PlanForm, form_of
+from billing.invoices.effects import differences
 from billing.terms import PlanTerms
 from core.errors import Invalid
 

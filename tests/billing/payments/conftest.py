@@ -28,6 +28,7 @@ TABLES = (
     "credit_uses",
     "credits",
     "invoice_lines",
+    "invoice_letters",
     "invoices",
     "number_series",
     "subscription_changes",

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from billing.console.subscribers import accounts, subscribers
 from billing.invoices.lines import period_lines
 from billing.invoices.preview import at_same_rate
+from billing.plans.subscribers import accounts, subscribers
 from billing.plans.timeline import timelines_of
 from billing.terms import Overrides, PlanTerms, effective_terms
 from core.clock import now
@@ -65,7 +65,12 @@ def effects_on_plan(session: Session, code: str, terms: PlanTerms) -> list[Effec
 
 
 def effect_on(
-    session: Session, tenant: TenantRef, terms: PlanTerms, *, add_ons: Sequence[str] | None = None
+    session: Session,
+    tenant: TenantRef,
+    terms: PlanTerms,
+    *,
+    add_ons: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
 ) -> Effect | None:
     """Return what the terms of a plan's version would change for a partner; None if it has no subscription today.
 
@@ -74,6 +79,7 @@ def effect_on(
         tenant: the partner.
         terms: of the version.
         add_ons: the add-ons that it would have; those of today when None.
+        overrides: the overrides that it would have; those of today when None.
     """
     subscriber, account = subscribers(session).get(tenant.id), accounts(session).get(tenant.id)
     if subscriber is None or account is None:
@@ -90,7 +96,8 @@ def effect_on(
     codes = subscriber.change.add_ons if add_ons is None else add_ons
     plan = f"{subscriber.plan.name}, {subscriber.version.number}"
     try:
-        new = effective_terms(terms, codes, Overrides.model_validate(subscriber.change.overrides))
+        changes = Overrides.model_validate(subscriber.change.overrides) if overrides is None else overrides
+        new = effective_terms(terms, codes, changes)
     except ValueError as error:
         return Effect(tenant, plan, before, period.currency, None, terms.currency, str(error))
     other = replace(timeline, changes=(replace(timeline.changes[0], terms=new),))

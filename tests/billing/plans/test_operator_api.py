@@ -1,0 +1,60 @@
+"""The routes by which an operator creates plans, accounts and subscriptions."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from core.clock import now
+from core.database import platform_session
+from core.identity import csrf
+from core.identity.people import accounts, sessions
+from tests.keyed import KeyedClient
+
+BASE = "/v1/operators/billing"
+TERMS = {"currency": "USD", "base_fee": "100", "add_ons": {"help": {"label": "Help by phone", "fee": "5"}}}
+
+
+@pytest.fixture(scope="module")
+def admin(application):
+    person = accounts.add_operator(f"{uuid4().hex}@example.org", "Operator", "platform_admin", actor="test:1")
+    with platform_session() as session:
+        begun = sessions.begin(session, person, None, signed_in_by="password")
+    token = {csrf.HEADER: csrf.token_of(begun.secret), "Origin": "http://testserver"}
+    client = KeyedClient(application, headers=token)
+    client.cookies.set("iit_session", begun.secret)
+    return client
+
+
+def test_an_operator_puts_a_tenant_on_a_plan_and_previews_its_next_version(admin, tenant):
+    code, account = f"plan-{tenant.id.hex[-12:]}", f"{BASE}/tenants/{tenant.slug}/account"
+    subscriptions = f"{BASE}/tenants/{tenant.slug}/subscriptions"
+    created = admin.post(f"{BASE}/plans/{code}/versions", json={"terms": TERMS, "name": "Standard"})
+    assert (created.status_code, created.json()["version"]) == (200, 1)
+    assert admin.post(f"{BASE}/plans/{code}/versions", json={"terms": TERMS}).status_code == 422
+    assert code in {plan["code"] for plan in admin.get(f"{BASE}/plans").json()}
+
+    assert admin.get(account).status_code == 404
+    assert admin.patch(account, json={"email": "a@example.org"}).json()["legal_name"] == tenant.name
+    assert admin.patch(account, json={"tax_rate": "7.5"}).json()["email"] == "a@example.org"
+    assert admin.get(account).json()["tax_rate"] == "7.5"
+
+    today = now().date()
+    body = {"plan": code, "starts_on": today.replace(day=1).isoformat(), "add_ons": ["help"]}
+    assert [change["terms"]["base_fee"] for change in admin.post(subscriptions, json=body).json()["changes"]] == ["100"]
+    assert admin.post(subscriptions, json=body).status_code == 409
+
+    dearer = {**TERMS, "base_fee": "120"}
+    [effect] = admin.post(f"{BASE}/plans/{code}/preview", json=dearer).json()["effects"]
+    assert (effect["tenant"], effect["before"], effect["after"]) == (tenant.slug, "105.00", "125.00")
+    [effect] = admin.post(f"{BASE}/plans/{code}/preview", json={"currency": "USD"}).json()["effects"]
+    assert effect["after"] is None
+    assert "help" in effect["problem"]
+    assert len(admin.get(f"{BASE}/plans/{code}").json()["versions"]) == 1
+
+    tomorrow, later = ((today + timedelta(days)).isoformat() for days in (1, 40))
+    change = {"effective_on": tomorrow, "overrides": {"base_fee": "90"}}
+    changed = admin.post(f"{subscriptions}/changes", json=change).json()
+    assert [each["terms"]["base_fee"] for each in changed["changes"]] == ["100", "90"]
+    assert admin.post(f"{subscriptions}/end", json={"ends_on": later}).json()["ends_on"] == later
+    assert [each["ends_on"] for each in admin.get(subscriptions).json()] == [later]
