@@ -358,6 +358,8 @@ WITHOUT_PICTURE: Final = {
     "GET /operators/billing/invoices/{invoice_id}/document.pdf": "a file",
     "GET /operators/billing/invoices/{invoice_id}/document.csv": "a file",
     "GET /operators/billing/costs/focus.csv": "a file",
+    "GET /operators/billing/tenants/{slug}/usage.csv": "a file",
+    "GET /operators/billing/tenants/{slug}/invoices.csv": "a file",
     "GET /follow-up/funnel.csv": "a file",
     "GET /programme/models/{model_id}/card.pdf": "a file",
     "POST /guidelines/questions/{question_id}/written": "a part of the page of an answer",
