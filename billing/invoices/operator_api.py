@@ -37,6 +37,7 @@ from core.web.paging import Page, PageRequest, sorted_pages
 router = APIRouter(prefix="/operators/billing", tags=["operators"])
 
 Reader = Annotated[Principal, Depends(require_operator("business.read"))]
+Code = Annotated[str, Path(max_length=40, description="Code of the plan.")]
 Writer = Annotated[Principal, Depends(require_operator("business.write"))]
 Slug = Annotated[str, Path(max_length=100, description="Short name of the tenant.")]
 Newest = Annotated[PageRequest, Depends(sorted_pages({"created_at": str, "due_on": str, "total": str}, "-created_at"))]
@@ -124,8 +125,10 @@ def post_revocation(principal: Writer, slug: Slug, credit_id: UUID, body: Credit
         return CreditOut.of(revoke_credit(session, tenant.id, credit_id, act=act))
 
 
-@router.post("/plans/{code}/preview", operation_id="preview_plan", summary="Preview what terms change for whom")
-def post_preview(_: Writer, code: Annotated[str, Path(max_length=40)], body: PlanTerms) -> PlanEffects:
+@router.post("/plans/{code}/preview", operation_id="preview_plan", summary="Look at what terms change for whom")
+def post_preview(
+    _: Writer, code: Annotated[str, Path(max_length=40, description="Code of the plan.")], body: PlanTerms
+) -> PlanEffects:
     """Return what the terms change for each partner of the plan in its running period. Nothing is saved."""
     with platform_session() as session:
         effects = effects_on_plan(session, code, body)

@@ -103,7 +103,7 @@ def get_subscriptions(_: Reader, slug: Slug) -> list[SubscriptionOut]:
 
 
 @router.post(
-    "/tenants/{slug}/subscriptions", operation_id="start_subscription", summary="Start a subscription",
+    "/tenants/{slug}/subscriptions", operation_id="create_subscription", summary="Create a subscription",
     responses=responses(NotFound, Conflict),
 )  # fmt: skip
 def post_subscription(principal: Writer, slug: Slug, body: SubscriptionIn) -> SubscriptionOut:

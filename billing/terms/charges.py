@@ -7,16 +7,18 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 _ZERO: Final = Decimal(0)
 _WHOLE: Final = Fraction(1)
 _MILLIONTH: Final = Decimal("0.000001")
 
-Price = Annotated[Decimal, Field(ge=0, max_digits=24, decimal_places=12)]
+_WRITTEN: Final = WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"})
+"""One schema for requests and answers: the document would otherwise have each type of terms twice."""
+Price = Annotated[Decimal, Field(ge=0, max_digits=24, decimal_places=12), _WRITTEN]
 """A price of one unit, which may be finer than the currency. Only lines are rounded."""
 
-Quantity = Annotated[Decimal, Field(ge=0, max_digits=28, decimal_places=6)]
+Quantity = Annotated[Decimal, Field(ge=0, max_digits=28, decimal_places=6), _WRITTEN]
 
 
 class Step(NamedTuple):

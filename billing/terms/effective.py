@@ -17,12 +17,12 @@ class MeterChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: str | None = None
-    aggregation: str | None = None
-    charge: Charge | None = None
-    included: Quantity | None = None
-    soft_cap: Quantity | None = None
-    hard_cap: Quantity | None = None
+    label: str | None = Field(default=None, description="What the partner's pages and invoices call it.")
+    aggregation: str | None = Field(default=None, description="How uses become the quantity of a period.")
+    charge: Charge | None = Field(default=None, description="The prices.")
+    included: Quantity | None = Field(default=None, description="Units of a period that the base fee includes.")
+    soft_cap: Quantity | None = Field(default=None, description="Units of a period after which admins are warned.")
+    hard_cap: Quantity | None = Field(default=None, description="Units of a period after which the extra stops.")
 
 
 class Overrides(BaseModel):
@@ -30,11 +30,13 @@ class Overrides(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_fee: Price | None = None
-    meters: dict[str, MeterChange] = Field(default_factory=dict)
-    grace_days: int | None = Field(default=None, ge=0, le=31)
-    due_days: Days | None = None
-    dunning: tuple[DunningStep, ...] | None = None
+    base_fee: Price | None = Field(default=None, description="The fee of a period.")
+    meters: dict[str, MeterChange] = Field(default_factory=dict, description="What changes, by meter.")
+    grace_days: int | None = Field(
+        default=None, ge=0, le=31, description="Days that late use has before the invoice is issued."
+    )
+    due_days: Days | None = Field(default=None, description="Days from the issue to the due day.")
+    dunning: tuple[DunningStep, ...] | None = Field(default=None, description="What happens when it is overdue.")
 
 
 def effective_terms(terms: PlanTerms, add_ons: Sequence[str], overrides: Overrides | None = None) -> PlanTerms:

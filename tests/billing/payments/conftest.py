@@ -64,8 +64,12 @@ def stripe_account(books, monkeypatch):
     from billing.payments import client
 
     with owner_engine().begin() as connection:
-        names = ", ".join(f"platform.{name}" for name in TABLES)
-        connection.execute(text(f"TRUNCATE {names} CASCADE"))
+        for change in ("DISABLE", "ENABLE"):
+            if change == "ENABLE":
+                names = ", ".join(f"platform.{name}" for name in TABLES)
+                connection.execute(text(f"TRUNCATE {names} CASCADE"))
+            for name in TABLES:
+                connection.execute(text(f"ALTER TABLE platform.{name} {change} TRIGGER USER"))
     with running() as server:
         monkeypatch.setenv("IIT_STRIPE_KEY", KEY)
         monkeypatch.setenv("IIT_STRIPE_WEBHOOK_SECRET", f"whsec_of_thin_events, {SECRET}")

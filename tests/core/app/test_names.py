@@ -7,6 +7,7 @@ import pytest
 
 OTHER_PATH_PARAMETERS = {
     "data_date": "the day of a partner's list",
+    "code": "code of a plan",
     "call_id": "number of a write to the payment provider",
     "effective_on": "the first day of prices",
     "event_id": "the payment provider's name of a message",

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from threading import Event
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -10,10 +11,17 @@ from core import metering
 from core.clock import frozen, now
 from core.database import DEFAULT_DATABASE, owner_engine, platform_session, tenant_session
 from core.errors import Conflict
-from core.metering import restores, rollup, usage
+from core.metering import hours, restores, rollup, usage
 from core.metering.restores import LedgerRollback
+from core.tenancy import create_tenant
 from tests.core.metering.conftest import BEGIN, rolled_up, use
-from tests.ledger import roll_up, wait_for_older_transactions
+from tests.ledger import roll_up, uses_after, wait_for_older_transactions
+
+
+@pytest.fixture
+def tenant(own_services):
+    """A tenant on servers of this module's own: the ledger is of the whole database."""
+    return create_tenant(f"ledger-{uuid4().hex[:8]}", "Partner").ref
 
 
 def execute(statement, **values):
@@ -88,3 +96,20 @@ def test_a_ledger_that_was_not_restored_is_not_set_anew(tenant):
     with platform_session() as session:
         assert session.execute(text("SELECT transaction_id, last_id FROM platform.usage_ledgers")).all() == before
     assert roll_up() == []
+
+
+def test_usage_is_complete_until_the_oldest_open_transaction_began(tenant):
+    roll_up()
+    with platform_session() as session:
+        before = hours.complete_until(session)
+    with tenant_session(tenant, actor="test:1") as session:
+        metering.record(session, "imports", 1, key="open")
+        rollup.roll_up(DEFAULT_DATABASE)
+        rollup.roll_up(DEFAULT_DATABASE)
+        with platform_session() as shared:
+            meanwhile = hours.complete_until(shared)
+        recorded = metering.recorded(session, "imports", "open")
+    assert recorded
+    roll_up()
+    uses = [each for each in uses_after() if each.tenant_id == tenant.id]
+    assert before <= meanwhile < uses[0].occurred_at

@@ -13,7 +13,7 @@ from core import metering
 from core.database import DEFAULT_DATABASE, owner_session, platform_session, psycopg_connection, tenant_session
 from core.metering import hours, rollup
 from tests.core.metering.conftest import BEGIN, END, rolled_up, use
-from tests.ledger import roll_up, uses_after, wait_for_older_transactions
+from tests.ledger import roll_up, wait_for_older_transactions
 
 
 def test_hours_have_the_sums_counts_and_peaks_of_the_ledger(tenant):
@@ -158,20 +158,3 @@ def test_an_unknown_aggregation_is_rejected(tenant):
 def test_the_bounds_of_a_span_need_a_zone(tenant):
     with pytest.raises(ValueError, match="time zone"):
         rolled_up(tenant, start=datetime(2026, 1, 1))  # noqa: DTZ001
-
-
-def test_usage_is_complete_until_the_oldest_open_transaction_began(tenant):
-    roll_up()
-    with platform_session() as session:
-        before = hours.complete_until(session)
-    with tenant_session(tenant, actor="test:1") as session:
-        metering.record(session, "imports", 1, key="open")
-        rollup.roll_up(DEFAULT_DATABASE)
-        rollup.roll_up(DEFAULT_DATABASE)
-        with platform_session() as shared:
-            meanwhile = hours.complete_until(shared)
-        recorded = metering.recorded(session, "imports", "open")
-    assert recorded
-    roll_up()
-    uses = [each for each in uses_after() if each.tenant_id == tenant.id]
-    assert before <= meanwhile < uses[0].occurred_at
