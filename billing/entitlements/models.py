@@ -15,7 +15,7 @@ STAMP: Any = DateTime(timezone=True)
 
 
 class QuotaLevel(PlatformBase, table=True):
-    """The highest level of a quota's use that was announced in a period.
+    """The highest level of a quota's use that was announced in a period. It is deleted with the tenant.
 
     Attributes:
         level: percent: 80, 100 or 120.

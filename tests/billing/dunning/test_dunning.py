@@ -11,6 +11,7 @@ from billing.dunning.service import candidates, notices_of, take_steps
 from billing.invoices.payments import record_payment
 from billing.plans.service import Act, get_account
 from core.database import platform_session
+from core.errors import Conflict
 from core.tenancy import get_tenant
 
 ACT = Act("system:billing", "system")
@@ -64,6 +65,17 @@ def test_each_step_is_taken_one_time_on_its_day_and_payment_lifts_it(overdue):
     assert steps(overdue, "2027-03-20") == ["extras_on"]
     assert not extras_off(overdue)
     assert steps(overdue, "2027-04-20") == []
+
+
+def test_a_refund_without_a_credit_note_is_rejected_and_reopens_no_dunning(overdue):
+    pay(overdue)
+    with pytest.raises(Conflict), platform_session() as session:
+        record_payment(
+            session, overdue.invoice.id, Decimal(-100), received_on=date(2027, 3, 21), method="bank", reference="R-1",
+            act=ACT,
+        )  # fmt: skip
+    assert steps(overdue, "2027-04-20") == []
+    assert not extras_off(overdue)
 
 
 def test_a_worker_that_was_down_takes_all_steps_and_none_suspends(overdue):

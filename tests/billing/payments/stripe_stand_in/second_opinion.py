@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import stripe
 
 from tests.billing.payments.stripe_stand_in.server import KEY, running
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,11 @@ def answers(api: stripe.StripeClient) -> dict[str, Any]:
     }
 
 
+def _answers() -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", PORT)) == 0
+
+
 @contextmanager
 def localstripe() -> Iterator[str]:
     """Run localstripe."""
@@ -45,7 +51,7 @@ def localstripe() -> Iterator[str]:
         [sys.executable, "-m", "localstripe", "--port", str(PORT), "--from-scratch"], stderr=subprocess.DEVNULL
     )
     try:
-        time.sleep(3)
+        wait_until(_answers)
         yield f"http://127.0.0.1:{PORT}"
     finally:
         process.terminate()
