@@ -18,6 +18,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import zygote
+
 ROOT = Path(__file__).resolve().parents[2]
 SET_UP = re.compile(r"<!-- executed first, in a clone -->\s*```\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"<!-- executed -->\s*```console\n(.*?)```", re.DOTALL)
@@ -85,7 +87,8 @@ def shell_of(text: str, place: Path) -> Shell:
     folder.mkdir()
     block = SET_UP.search(text)
     if block is None:
-        return Shell(folder, env | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"})
+        places = (str(zygote.shim()), str(Path(sys.executable).parent), os.environ["PATH"])
+        return Shell(folder, env | {"PATH": os.pathsep.join(places)})
     clone.mkdir()
     (clone / "docs").symlink_to(ROOT / "docs")
     (clone / ".venv").symlink_to(sys.prefix)
@@ -93,6 +96,7 @@ def shell_of(text: str, place: Path) -> Shell:
         ["bash", "-c", f"set -e\n{block[1]}\nenv -0"], cwd=clone, env=env, capture_output=True, text=True, check=True
     )
     left = dict(line.split("=", 1) for line in done.stdout.rstrip("\0").split("\0"))
+    left["PATH"] = f"{zygote.shim()}{os.pathsep}{left['PATH']}"
     return Shell(Path(left["PWD"]), left)
 
 

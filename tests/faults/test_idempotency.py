@@ -6,7 +6,6 @@ Against a server in a process of its own (``api_server``), on a PostgreSQL of it
 from __future__ import annotations
 
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from core.tenancy import create_tenant
+from tests import zygote
 
 KEY, FAULT, REPLAYED = "Idempotency-Key", "X-Fault", "idempotency-replayed"
 MOST_STEPS = 120
@@ -29,8 +29,7 @@ def partner(own_services):
 
 @pytest.fixture(scope="module")
 def client(own_services, partner):
-    command = [sys.executable, Path(__file__).parent / "api_server.py"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    server = zygote.start(Path(__file__).parent / "api_server.py", stdout=subprocess.PIPE, text=True)
     try:
         port = int(server.stdout.readline())
         headers = {"Authorization": f"Bearer {partner.api_key}", "Connection": "close"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.database.scope import FENCES
 from core.errors import Conflict
 from core.tenancy import get_tenant, placing
 from core.tenancy.move import service
+from tests import zygote
 from tests.core.jobs.conftest import acts
 from tests.core.tenancy.move.conftest import Writer, east, make, rows, writing  # noqa: F401 - fixtures
 
@@ -24,7 +24,7 @@ WRITING = ("captured", "copied", "compared", "held")
 
 
 def killed(slug, database, point):
-    process = subprocess.Popen([sys.executable, str(WORKER), slug, database, point], stdout=subprocess.PIPE, text=True)
+    process = zygote.start(WORKER, slug, database, point, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "waiting\n"
     process.kill()
     process.wait()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from sqlalchemy import text
 
 from core.database import node_session, tenant_session
 from core.tenancy import create_tenant
+from tests import zygote
 from tests.faults.test_jobs import until
 
 FOLDER = Path(__file__).parent
@@ -31,8 +31,8 @@ def publish(tenant, tmp_path):
 
     def in_a_process(wait="nowhere", *, when="after"):
         subject = f"{tmp_path.name}-{wait}-{when}"
-        command = [sys.executable, FOLDER / "publisher.py", tenant.slug, subject, wait, tmp_path, when]
-        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        publisher = zygote.start(FOLDER / "publisher.py", tenant.slug, subject, wait, tmp_path, when)
+        assert publisher.wait() == -signal.SIGKILL
         return subject
 
     return in_a_process
@@ -72,7 +72,7 @@ def test_the_event_of_a_publisher_killed_after_its_commit_is_delivered_one_time(
 
 def test_a_relay_killed_while_it_forwards_loses_nothing_and_delivers_nothing_twice(tenant, publish, start):
     subject = publish()
-    relay = subprocess.Popen([sys.executable, FOLDER / "forwarder.py"], stdout=subprocess.PIPE, text=True)
+    relay = zygote.start(FOLDER / "forwarder.py", stdout=subprocess.PIPE, text=True)
     try:
         assert relay.stdout.readline() == "1\n"
         start()

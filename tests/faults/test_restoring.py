@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from core.tenancy import get_tenant, placing
 from core.tenancy.backup import service
 from core.tenancy.backup.saving import backup
 from core.tenancy.move.service import abort
+from tests import zygote
 from tests.core.tenancy.backup.test_restore import digest_of
 from tests.core.tenancy.move.conftest import put
 
@@ -21,7 +21,7 @@ WORKER = Path(__file__).with_name("restore_worker.py")
 
 
 def killed(slug, file, point):
-    process = subprocess.Popen([sys.executable, str(WORKER), slug, str(file), point], stdout=subprocess.PIPE, text=True)
+    process = zygote.start(WORKER, slug, file, point, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "waiting\n"
     process.kill()
     process.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from core import metering
 from core.database import node_session
 from tenants.cohort.timelines import to_date
 from tenants.risk import scoring
+from tests import zygote
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
 
@@ -31,9 +31,7 @@ def undisturbed(make_tenant):
 
 
 def killed(tenant, step, place):
-    process = subprocess.Popen(
-        [sys.executable, str(WORKER), tenant.slug, str(DAY), str(step), place], stdout=subprocess.PIPE, text=True
-    )
+    process = zygote.start(WORKER, tenant.slug, DAY, step, place, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "waiting\n"
     process.kill()
     process.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from core.jobs import enqueue
 from core.jobs.worker import drain
 from tenants.cohort.timelines import to_date
 from tenants.risk import repository, scoring, spread
+from tests import zygote
 from tests.tenants.risk.clinics import END, clinics
 from tests.tenants.risk.conftest import opener, predictions, store
 
@@ -52,7 +52,7 @@ def test_a_killed_part_goes_on_to_the_rows_of_one_worker(make_tenant, people, un
     store(tenant, people)
     with opener(tenant)() as session:
         enqueue(session, "risk.score", {"as_of": DAY.isoformat()})
-    process = subprocess.Popen([sys.executable, str(WORKER), tenant.slug, str(step)], stdout=subprocess.PIPE, text=True)
+    process = zygote.start(WORKER, tenant.slug, step, stdout=subprocess.PIPE, text=True)
     while (line := process.stdout.readline()) != "waiting\n":
         assert line, "the worker ended before the step"
     process.kill()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from core.events.outbox import publish_after_commit
 from core.jobs.worker import drain
 from core.tenancy import create_tenant
 from core.webhooks import service
+from tests import zygote
 from tests.core.outgoing.receivers import Receiver
 from tests.faults.webhook_sender import PLACES
 
@@ -44,7 +43,8 @@ def test_a_kill_loses_no_event_and_changes_no_id(tenant, receiver, place):
         service.add_endpoint(session, receiver.url, ["risk.scored"], source="cli")
         payload = type_of("risk.scored").example
         ids = {str(publish_after_commit(session, "risk.scored", subject="s", payload=payload)) for _ in range(3)}
-    killed = subprocess.run([sys.executable, SENDER, tenant.slug, place], check=False)
+    killed = zygote.start(SENDER, tenant.slug, place)
+    killed.wait()
     assert killed.returncode == -signal.SIGKILL
     for _ in range(3):  # the job is found to be orphaned, runs, and leaves a successor
         with node_session() as session:

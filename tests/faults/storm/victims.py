@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.errors import Unavailable
 from core.jobs.broker import DramatiqMessages
 from core.services import ensure
 from core.settings import get_settings
+from tests import zygote
 
 FOLDER = Path(__file__).resolve().parents[1]
 SETTINGS = {
@@ -83,14 +83,15 @@ class Installation:
         self._killed[name] = number
         return number
 
-    def _started(self, script: str, *arguments: str) -> subprocess.Popen[str]:
+    def _started(self, script: str, *arguments: str) -> zygote.Process:
         get_settings.cache_clear()
         with (self._folder / f"{Path(script).stem}.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, str(FOLDER / script), *arguments],
+            return zygote.start(
+                FOLDER / script,
+                *arguments,
                 env={**os.environ, **SETTINGS, "TEST_ISOLATING": str(int(self._isolating))},
-                stdout=subprocess.PIPE if script == "api_server.py" else log,
-                stderr=log,
+                stdout=subprocess.PIPE if script == "api_server.py" else log.fileno(),
+                stderr=log.fileno(),
                 text=True,
             )
 
