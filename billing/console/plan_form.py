@@ -83,7 +83,7 @@ class PlanForm(BaseModel):
         return {
             "meter": place,
             "label": value("label"),
-            "aggregation": value("aggregation") or "sum",
+            **({"aggregation": value("aggregation")} if value("aggregation") else {}),
             "charge": charge_of(value("charge") or "per_unit", value("prices"), f"{place}.prices", errors),
             "included": number_of(value("included"), f"{place}.included", errors, default="0"),
             "soft_cap": number_of(value("soft_cap"), f"{place}.soft_cap", errors),

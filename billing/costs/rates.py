@@ -6,10 +6,11 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlmodel import col, select
 
 from billing.costs.models import CostTable
+from billing.terms import checked_currency
 from core.audit.platform import record_act
 from core.clock import now
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Price = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=9)]
 Gateway = Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,80}$")]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(checked_currency)]
 OTHER_GATEWAYS: Final = ""
 """The name under which the price of all gateways is that have none of their own."""
 

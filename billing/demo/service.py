@@ -21,7 +21,7 @@ from billing.invoices.payments import balance, record_payment
 from billing.plans.models import Subscription
 from billing.plans.schemas import AccountChange
 from billing.plans.service import Act, create_version, describe_plan, find_version, start_subscription, store_account
-from core.clock import now
+from core.clock import now, today
 from core.database import databases, platform_session, tenant_session
 from core.errors import NotFound
 from core.metering import record
@@ -162,7 +162,7 @@ def _settle(session: Session, tenant: TenantRef, partner: DemoPartner, act: Act)
             session,
             invoice.id,
             balance(session, invoice),
-            received_on=now().date(),
+            received_on=today(str(invoice.account["time_zone"])),
             method="bank_transfer",
             reference=reference,
             act=act,

@@ -19,12 +19,15 @@ from billing.plans.models import Subscription
 from billing.plans.service import Act, lock_account, record
 from billing.terms import Money, is_amount, rounded
 from core.clock import now as present
+from core.clock import today
 from core.errors import Conflict, Invalid, NotFound, phrase
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
 _ZERO: Final = Decimal(0)
+_LATEST_ZONE: Final = "Pacific/Kiritimati"
+"""Where a day begins first: a payment of today is never of tomorrow, wherever the operator is."""
 
 
 def find_invoice(session: Session, invoice_id: UUID, *, tenant_id: UUID | None = None) -> Invoice:
@@ -72,9 +75,12 @@ def record_payment(
 
     Raises:
         NotFound: there is no such invoice.
-        Invalid: the amount is 0 or finer than the currency, or there is no reference.
+        Invalid: the amount is 0 or finer than the currency, the day lies ahead, or there is no reference.
         Conflict: nothing is owed (or to be returned) to that amount, or the reference names another payment.
     """
+    if received_on > today(_LATEST_ZONE):
+        detail = phrase("the payment would be of {day}, which lies ahead", day=received_on)
+        raise Invalid(detail, remedy="Send the day on which the money arrived.")
     invoice = _locked(session, invoice_id)
     if not amount or not is_amount(amount, invoice.currency):
         detail = phrase("{amount} is no amount in {currency}", amount=amount, currency=invoice.currency)

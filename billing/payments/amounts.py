@@ -9,20 +9,21 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from billing.terms import exponent
 from core.errors import Invalid, phrase
 
-_NO_DECIMALS: Final = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
-)
-_THREE_DECIMALS: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+_OTHER_DECIMALS: Final = {"ISK": 2, "MGA": 0, "UGX": 2}
 _WHOLE_ONLY: Final = frozenset({"UGX", "ISK"})
+_TENS: Final = 3
 
 
 def decimals(currency: str) -> int:
-    """Return the decimals with which Stripe writes a currency."""
-    if currency in _NO_DECIMALS:
-        return 0
-    return 3 if currency in _THREE_DECIMALS else 2
+    """Return the decimals with which Stripe writes a currency.
+
+    Raises:
+        ValueError: it is not a currency.
+    """
+    return _OTHER_DECIMALS.get(currency, exponent(currency))
 
 
 def smallest_units(amount: Decimal, currency: str) -> int:
@@ -32,7 +33,7 @@ def smallest_units(amount: Decimal, currency: str) -> int:
         Invalid: Stripe cannot take exactly this amount.
     """
     scaled = amount.scaleb(decimals(currency))
-    step = 10 if currency in _THREE_DECIMALS else 100 if currency in _WHOLE_ONLY else 1
+    step = 10 if decimals(currency) == _TENS else 100 if currency in _WHOLE_ONLY else 1
     if scaled % step:
         detail = phrase("Stripe cannot take exactly {amount} {currency}", amount=f"{amount:f}", currency=currency)
         raise Invalid(detail, remedy="Take this payment by bank transfer.")

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
 from sqlalchemy import func, text
 from sqlmodel import col, select
 
+from billing.plans.checks import check_meters, checked_terms, complete_overrides
 from billing.plans.models import BillingAccount, Plan, PlanVersion, Subscription, SubscriptionChange
 from billing.plans.timeline import terms_of
-from billing.terms import Overrides, PlanTerms
+from billing.terms import Overrides
 from core.audit.platform import record_act
 from core.clock import now
-from core.errors import Conflict, FieldError, Invalid, NotFound, phrase
-from core.metering import meters
+from core.errors import Conflict, Invalid, NotFound, phrase
 from core.web.days import plausible
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from billing.plans.schemas import AccountChange
-    from billing.terms import MeterTerms
+    from billing.terms import PlanTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def create_version(
     Raises:
         Invalid: the terms or the code are not valid, or equal those of the newest version.
     """
-    checked = _terms(terms)
+    checked = checked_terms(terms)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:code, 14))"), {"code": code})
     plan = session.exec(select(Plan).where(Plan.code == code)).one_or_none()
     if plan is None:
@@ -279,13 +278,14 @@ def _add_change(
     overrides: Overrides | None,
     act: Act,
 ) -> SubscriptionChange:
-    content = (overrides or Overrides()).model_dump(mode="json", exclude_unset=True)
     try:
         plausible(effective_on)
+        complete = complete_overrides(overrides or Overrides(), terms_of(version, add_ons, {}))
+        content = complete.model_dump(mode="json", exclude_unset=True)
         terms = terms_of(version, add_ons, content)
     except ValueError as error:
         raise Invalid(str(error), remedy="Correct the day, the add-ons or the overrides.") from error
-    _check_meters([each for each in terms.meters if overrides is not None and each.meter in overrides.meters])
+    check_meters([each for each in terms.meters if each.meter in complete.meters])
     last = session.exec(
         select(func.max(SubscriptionChange.number)).where(SubscriptionChange.subscription_id == subscription.id)
     ).one()
@@ -350,43 +350,6 @@ def _account(account: BillingAccount | None) -> BillingAccount:
     if account is None:
         raise NotFound("the partner has no billing account", command="`iit billing account SLUG --legal-name NAME`")
     return account
-
-
-def _terms(terms: Mapping[str, Any] | PlanTerms) -> PlanTerms:
-    checked = terms if isinstance(terms, PlanTerms) else _parsed(terms)
-    _check_meters([*checked.meters, *(meter for add_on in checked.add_ons.values() for meter in add_on.meters)])
-    return checked
-
-
-def _check_meters(terms: Sequence[MeterTerms]) -> None:
-    errors = [FieldError(f"meters.{each.meter}", problem) for each in terms if (problem := _problem_of(each))]
-    if errors:
-        detail = "the terms of the plan are not valid"
-        raise Invalid(detail, errors=errors)
-
-
-def _problem_of(terms: MeterTerms) -> str:
-    """Return what is wrong with the meter of the terms, or an empty text."""
-    meter = meters().get(terms.meter)
-    if meter is None:
-        return phrase("no feature declares the meter; there are {meters}", meters=", ".join(sorted(meters())))
-    dimension = terms.aggregation.removeprefix("unique:")
-    if dimension != terms.aggregation and dimension not in meter.dimensions:
-        return phrase("the meter has no dimension {dimension}", dimension=dimension)
-    if terms.aggregation == "latest" and not meter.gauge:
-        return phrase("the meter counts uses, and only measurements have a latest value")
-    return ""
-
-
-def _parsed(terms: Mapping[str, Any]) -> PlanTerms:
-    try:
-        return PlanTerms.model_validate(terms)
-    except ValidationError as error:
-        problems = [
-            FieldError(".".join(str(part) for part in each["loc"]) or "terms", each["msg"]) for each in error.errors()
-        ]
-        detail = "the terms of the plan are not valid"
-        raise Invalid(detail, errors=problems) from error
 
 
 def _check_code(code: str) -> None:

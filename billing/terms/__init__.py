@@ -2,7 +2,7 @@
 
 from billing.terms.charges import Charge, GraduatedCharge, Package, PerUnit, Step, Tier, Volume, charge_total, price
 from billing.terms.effective import MeterChange, Overrides, effective_terms
-from billing.terms.money import Money, exponent, is_amount, is_currency, rounded
+from billing.terms.money import Money, checked_currency, exponent, is_amount, is_currency, rounded
 from billing.terms.periods import Period, bounds, period_of
 from billing.terms.plan import AddOn, DunningStep, MeterTerms, PlanTerms
 from billing.terms.rating import Fee, fee_amount, is_additive, usage_steps
@@ -26,6 +26,7 @@ __all__ = [
     "Volume",
     "bounds",
     "charge_total",
+    "checked_currency",
     "effective_terms",
     "exponent",
     "fee_amount",

@@ -6,40 +6,58 @@ its rounded lines, so the lines of an invoice always add up.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from types import MappingProxyType
 from typing import Final
 
 LARGEST: Final = Decimal(10) ** 15
 """The largest amount that a person may record: far below the 28 digits to which amounts are computed."""
 
-_CODE: Final = re.compile(r"[A-Z]{3}")
+_WITH_TWO: Final = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE
+CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW
+KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK
+PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS
+UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG
+"""
+_WITH_NONE: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_WITH_THREE: Final = "BHD IQD JOD KWD LYD OMR TND"
+_BY_DECIMALS: Final = ((_WITH_TWO, 2), (_WITH_NONE, 0), (_WITH_THREE, 3))
 
-# The minor units of ISO 4217. CLDR, which Babel has, differs: it lists the decimals that people write.
-_NO_DECIMALS: Final = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905 - a list of 17 lines
-)
-_THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+DECIMALS: Final = MappingProxyType({code: count for codes, count in _BY_DECIMALS for code in codes.split()})
+"""The currencies of ISO 4217 with their minor units. A currency that is retired stays: its invoices stay readable.
+
+Babel's data (CLDR) would not do: it has retired codes, and the decimals that people write (none for ALL). It changes
+with its version, while an invoice that is computed again must be the same.
+"""
 
 
 def is_currency(currency: str) -> bool:
-    """Return whether a text is written like a currency's code, such as NGN."""
-    return _CODE.fullmatch(currency) is not None
+    """Return whether a text is the code of a currency, such as NGN."""
+    return currency in DECIMALS
 
 
 def exponent(currency: str) -> int:
     """Return the decimals of a currency, by ISO 4217: 0 (XOF), 2 (NGN) or 3 (TND).
 
     Raises:
-        ValueError: ``currency`` is not a code of three capital letters.
+        ValueError: ``currency`` is not a code of ISO 4217.
     """
     if not is_currency(currency):
         message = f"{currency!r} is not a currency: write the three capital letters of ISO 4217, such as NGN"
         raise ValueError(message)
-    if currency in _NO_DECIMALS:
-        return 0
-    return 3 if currency in _THREE_DECIMALS else 2
+    return DECIMALS[currency]
+
+
+def checked_currency(currency: str) -> str:
+    """Return the code of a currency as it is, for models.
+
+    Raises:
+        ValueError: ``currency`` is not a code of ISO 4217.
+    """
+    exponent(currency)
+    return currency
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:

@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from billing.terms.charges import Charge, Price, Quantity
-from billing.terms.money import exponent
+from billing.terms.money import checked_currency
 from billing.terms.periods import Alignment, Interval
 
 _ZERO: Final = Decimal(0)
@@ -33,7 +33,10 @@ class MeterTerms(_Strict):
         description="The meter, as rooms declare it."
     )
     label: str = Field(default="", max_length=120, description="Its name on invoices; the meter's own when empty.")
-    aggregation: str = Field(default="sum", description="`sum`, `count`, `max`, `latest` or `unique:<dimension>`.")
+    aggregation: str = Field(
+        default="sum",
+        description="`sum`, `count`, `max`, `latest` or `unique:<dimension>`; without: the meter's own.",
+    )
     charge: Charge = Field(description="The charge model.")
     included: Quantity = Field(default=_ZERO, description="Quantity of a whole period that the base fee covers.")
     soft_cap: Quantity | None = Field(default=None, description="From this quantity on, warnings are sent.")
@@ -83,7 +86,7 @@ DUNNING: Final = (
 class PlanTerms(_Strict):
     """The terms of one version of a plan. Fees and usage are charged after each period."""
 
-    currency: str = Field(description="ISO 4217.", examples=["NGN"])
+    currency: Annotated[str, AfterValidator(checked_currency)] = Field(description="ISO 4217.", examples=["NGN"])
     interval: Interval = Field(default="month", description="Length of a period.")
     alignment: Alignment = Field(default="calendar", description="Whether periods follow the calendar or the start.")
     base_fee: Price = Field(default=_ZERO, description="Fee for a whole period.")
@@ -95,12 +98,6 @@ class PlanTerms(_Strict):
     )
     due_days: Days = Field(default=30, description="Days from the invoice to its due date.")
     dunning: tuple[DunningStep, ...] = Field(default=DUNNING, description="Steps against an overdue invoice.")
-
-    @field_validator("currency")
-    @classmethod
-    def _is_currency(cls, value: str) -> str:
-        exponent(value)
-        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:

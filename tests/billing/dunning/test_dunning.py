@@ -10,6 +10,7 @@ from billing.dunning import letters, loop
 from billing.dunning.service import candidates, notices_of, take_steps
 from billing.invoices.payments import record_payment
 from billing.plans.service import Act, get_account
+from core.clock import frozen
 from core.database import platform_session
 from core.errors import Conflict
 from core.tenancy import get_tenant
@@ -46,7 +47,7 @@ def overdue(partner):
 
 
 def pay(partner):
-    with platform_session() as session:
+    with frozen(datetime(2027, 3, 20, 12, tzinfo=UTC)), platform_session() as session:
         record_payment(
             session, partner.invoice.id, Decimal(100), received_on=date(2027, 3, 20), method="bank",
             reference=str(partner.invoice.id), act=ACT,

@@ -16,6 +16,7 @@ from billing.invoices.models import CreditUse, Invoice, InvoiceLine
 from billing.invoices.payments import balance, credit_note, record_payment, void
 from billing.invoices.preview import preview
 from billing.plans.service import Act, change_subscription, create_version, end_subscription
+from core.clock import frozen
 from core.database import owner_session, platform_session, tenant_session
 from core.errors import Conflict, Invalid
 from core.metering.corrections import correct
@@ -203,10 +204,10 @@ def test_payments_credit_notes_and_refunds_add_up(partner):
     assert total(invoice) == "308.00"
     day = date(2027, 3, 10)
 
-    def pay(value, reference, act=ACT):
-        with platform_session() as session:
+    def pay(value, reference, act=ACT, on=day):
+        with frozen(noon("2027-03-10")), platform_session() as session:
             return record_payment(
-                session, invoice.id, Decimal(value), received_on=day, method="bank", reference=reference, act=act
+                session, invoice.id, Decimal(value), received_on=on, method="bank", reference=reference, act=act
             )
 
     first = f"A-{invoice.id}"
@@ -219,6 +220,8 @@ def test_payments_credit_notes_and_refunds_add_up(partner):
         pay("0.001", f"B-{invoice.id}")
     with pytest.raises(Invalid, match="is no amount in USD"):
         pay("1e40", f"B-{invoice.id}")
+    with pytest.raises(Invalid, match="lies ahead"):
+        pay("8", f"B-{invoice.id}", on=date(2027, 3, 12))
     pay("8", f"B-{invoice.id}")
     with platform_session() as session:
         stored = session.get_one(Invoice, invoice.id)

@@ -1,11 +1,14 @@
 """The commands of plans, accounts and subscriptions, as an operator types them."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from click.testing import CliRunner
 
+from billing.plans.checks import complete_overrides
 from billing.plans.commands import billing
+from billing.terms import MeterChange, Overrides, PerUnit, PlanTerms
 from core.errors import AppError
 
 PLAN = """
@@ -16,7 +19,9 @@ meters:
     charge: {model: graduated, tiers: [{up_to: 1000, unit_price: 4}, {unit_price: 3.5}]}
     included: 100
 add_ons:
-  help: {label: Help by phone, fee: 5000}
+  help:
+    label: Help by phone
+    fee: 5000
 """
 
 
@@ -61,6 +66,27 @@ def test_terms_that_equal_the_newest_or_name_no_meter_are_rejected(database, pla
     with pytest.raises(AppError) as raised:
         run("plan", "create", code, "--file", str(plan_file))
     assert "latest value" in raised.value.errors[0].problem
+    plan_file.write_text(PLAN.replace("included: 100", "aggregation: max"), encoding="utf-8")
+    with pytest.raises(AppError) as raised:
+        run("plan", "create", code, "--file", str(plan_file))
+    assert "largest value" in raised.value.errors[0].problem
+    plan_file.write_text(PLAN.replace("NGN", "ZZZ"), encoding="utf-8")
+    with pytest.raises(AppError) as raised:
+        run("plan", "create", code, "--file", str(plan_file))
+    assert "'ZZZ' is not a currency" in raised.value.errors[0].problem
+
+
+def test_a_meter_without_an_aggregation_counts_as_it_declares(database, plan_file):
+    plan_file.write_text(
+        PLAN + "    meters: [{meter: database_bytes, charge: {model: per_unit, unit_price: 1}}]\n", encoding="utf-8"
+    )
+    created = run("plan", "create", "plan-own", "--file", str(plan_file))["terms"]
+    assert created["meters"][0]["aggregation"] == "sum"
+    assert created["add_ons"]["help"]["meters"][0]["aggregation"] == "latest"
+    price = MeterChange(charge=PerUnit(unit_price=Decimal(1)))
+    overrides = Overrides(meters=dict.fromkeys(("active_people", "sms_segments"), price))
+    complete = complete_overrides(overrides, PlanTerms.model_validate(created)).meters
+    assert [complete[name].aggregation for name in overrides.meters] == ["unique:person", None]
 
 
 def test_a_second_subscription_waits_for_the_end_of_the_first(tenant, plan_file, tmp_path):

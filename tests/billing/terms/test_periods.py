@@ -7,10 +7,13 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.core import get_global
+from babel.numbers import list_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.terms import Money, Period, bounds, exponent, fee_amount, period_of, rounded
+from billing.terms.money import DECIMALS
 
 BY_HAND = [
     # anchor, interval, alignment, day, start, end
@@ -101,10 +104,16 @@ def test_decimals_are_those_of_iso_4217(currency, decimals):
     assert exponent(currency) == decimals
 
 
-@pytest.mark.parametrize("code", ["", "usd", "US", "USDX", "U$D"])
+@pytest.mark.parametrize("code", ["", "usd", "US", "USDX", "U$D", "ZZZ", "XXX", "XTS", "DEM"])
 def test_what_is_no_currency_is_rejected(code):
     with pytest.raises(ValueError, match="is not a currency"):
         exponent(code)
+
+
+def test_the_currencies_are_those_of_babel_that_somebody_pays_with():
+    assert set(DECIMALS) <= list_currencies()
+    places = get_global("territory_currencies").values()
+    assert {code for place in places for code, _start, end, tender in place if tender and end is None} <= set(DECIMALS)
 
 
 @pytest.mark.parametrize(("amount", "result"), [("0.125", "0.13"), ("-0.125", "-0.13"), ("0.1249", "0.12")])
