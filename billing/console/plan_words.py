@@ -102,7 +102,7 @@ def meter_choices(every: Iterable[Meter]) -> list[tuple[str, str]]:
 def aggregation_choices(every: Iterable[Meter], present: str) -> list[tuple[str, str]]:
     """Return the ways to count as the options of a field, with those that meters of different values have."""
     codes = [*AGGREGATIONS, *sorted({each.aggregation for each in every if ":" in each.aggregation} | {present} - {""})]
-    return [(code, aggregation_text(code)) for code in dict.fromkeys(codes)]
+    return [("", _("as the meter counts")), *((code, aggregation_text(code)) for code in dict.fromkeys(codes))]
 
 
 def place_text(place: str) -> str:

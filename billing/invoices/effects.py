@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from billing.invoices.lines import period_lines
 from billing.invoices.preview import at_same_rate
+from billing.plans.checks import complete_overrides, complete_terms
 from billing.plans.subscribers import accounts, subscribers
 from billing.plans.timeline import timelines_of
 from billing.terms import Overrides, PlanTerms, effective_terms
@@ -97,7 +98,8 @@ def effect_on(
     plan = f"{subscriber.plan.name}, {subscriber.version.number}"
     try:
         changes = Overrides.model_validate(subscriber.change.overrides) if overrides is None else overrides
-        new = effective_terms(terms, codes, changes)
+        terms = complete_terms(terms)
+        new = effective_terms(terms, codes, complete_overrides(changes, terms))
     except ValueError as error:
         return Effect(tenant, plan, before, period.currency, None, terms.currency, str(error))
     other = replace(timeline, changes=(replace(timeline.changes[0], terms=new),))
