@@ -72,7 +72,7 @@ def test_a_refund_without_a_credit_note_is_rejected_and_reopens_no_dunning(overd
     pay(overdue)
     with pytest.raises(Conflict), platform_session() as session:
         record_payment(
-            session, overdue.invoice.id, Decimal(-100), received_on=date(2027, 3, 21), method="bank", reference="R-1",
+            session, overdue.invoice.id, Decimal(-100), received_on=date(2026, 11, 30), method="bank", reference="R-1",
             act=ACT,
         )  # fmt: skip
     assert steps(overdue, "2027-04-20") == []
