@@ -53,6 +53,7 @@ serve: setup
 
 test: setup
 	@$(BIN)/python .ci/pgbouncer.py $(VENV)
+	@$(BIN)/python .ci/helm.py $(VENV)
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/oidc_provider
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS) \
