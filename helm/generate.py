@@ -52,7 +52,7 @@ SET_BY_CHART = (
 LONGEST = 60
 """Characters of a default that the table shows."""
 
-_KEPT = ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "maxLength", "pattern")
+_KEYWORDS = ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "maxLength", "pattern")
 
 
 def secret_fields() -> list[str]:
@@ -84,7 +84,7 @@ def definitions() -> dict[str, Any]:
 
 def _property(described: dict[str, Any]) -> dict[str, Any]:
     inner = next((each for each in described.get("anyOf", ()) if each.get("type") != "null"), described)
-    own = {key: inner[key] for key in _KEPT if key in inner}
+    own = {key: inner[key] for key in _KEYWORDS if key in inner}
     if inner.get("format") == "duration":
         own = {"type": "number", "minimum": 0}
     return {"description": described["description"], **own}
