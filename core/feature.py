@@ -23,6 +23,7 @@ feature = Feature(
         "core.tenancy.origins.api:router",
         "core.connections.api:router",
         "core.error_groups.api:router",
+        "core.flags.api:router",
         "core.app.operator_health:router",
         "core.app.operator_events_api:router",
         "core.metering.api:router",
@@ -52,6 +53,7 @@ feature = Feature(
         "core.installation.models",
         "core.connections.models",
         "core.error_groups.models",
+        "core.flags.models",
         "core.webhooks.models",
         "core.plugins.instance_models",
         "core.plugins.permission_models",
@@ -146,6 +148,7 @@ feature = Feature(
             for source in ("api", "cli", "page")
             for act in ("pause", "resume", "limit", "unlimit", "cancel")
         ),
+        *(f"{source}:flag:change" for source in ("api", "cli", "page")),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
         *(f"{source}:error:{act}" for source in ("api", "cli", "page") for act in ("resolve", "ignore", "reopen")),
         *(
@@ -250,6 +253,7 @@ feature = Feature(
         "breaker": Command("core.connections.commands:breaker", "The breakers of connections: see, open, close"),
         "cache": Command("core.cache.commands:cache_commands", "Answers that Redis stores: see, empty"),
         "channel": Command("core.plugins.channel_commands:channel", "List and test the alert channels of a tenant"),
+        "flag": Command("core.flags.commands:flag_commands", "Feature flags: see, set, history, stale ones"),
         "errors": Command("core.error_groups.commands:errors", "Unexpected errors: list, resolve, ignore"),
         "database": Command("core.database.watch_commands:database", "Dead rows, old statistics, sizes"),
         "people": Command(

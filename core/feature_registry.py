@@ -225,6 +225,7 @@ class Feature:
         dependencies: ``"module:attribute"`` of each other server that it calls; see ``core.resilience``.
         observers: ``"module:function"``, called with session, name and payload of every event, after its listeners.
         caches: ``"module:attribute"`` of each cache; see ``core.cache``.
+        flags: ``"module:attribute"`` of each feature flag; see ``core.flags``.
         entitlements: ``"module:function"``, decides about the extras of a tenant; at most one feature has it; see
             ``core.entitlements``.
         timeline: ``"module:function"``, adds entries to a patient's timeline; see ``tenants.records.timeline``.
@@ -258,6 +259,7 @@ class Feature:
     dependencies: Sequence[str] = ()
     observers: Sequence[str] = ()
     caches: Sequence[str] = ()
+    flags: Sequence[str] = ()
     entitlements: str | None = None
     timeline: Sequence[str] = ()
 

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import SettingsConfigDict
 
 from core.settings.answering import AnsweringSettings
+from core.settings.flagging import FlaggingSettings
 from core.settings.invoicing import InvoicingSettings
 from core.settings.observing import ObservingSettings
 from core.settings.payments import PaymentSettings
@@ -49,6 +50,7 @@ class Settings(
     WorkingSettings,
     ServingSettings,
     AnsweringSettings,
+    FlaggingSettings,
     InvoicingSettings,
     PaymentSettings,
 ):

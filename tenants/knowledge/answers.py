@@ -14,9 +14,11 @@ from core import telemetry
 from core.access import Scope as Caller
 from core.entitlements import CapReached, Decision, allowed
 from core.errors import Forbidden, phrase
+from core.flags import Subject, is_on
 from core.tenancy import settings as tenant_settings
 from tenants.knowledge import ai_tracing, costs, egress, language_model, questions, repository
 from tenants.knowledge.abbreviations import written_out
+from tenants.knowledge.flags import LANGUAGE_MODEL_WORDS
 from tenants.knowledge.function_words import is_function_word, language_of, parts_of, word_set
 from tenants.knowledge.language_model import LanguageModelFailed
 from tenants.knowledge.patient_facts import read_facts, words_of_facts
@@ -240,7 +242,8 @@ def is_general(text: str) -> bool:
 
 def _written(caller: Caller, prepared: _Preparation, answer: Answer) -> Answer:
     """The final answer: written by the language model, or the quotes with the reason why it was not."""
-    quotes, url = language_model.usable(answer.quotes), language_model.address()
+    quotes = language_model.usable(answer.quotes)
+    url = language_model.address() if is_on(LANGUAGE_MODEL_WORDS, Subject(caller.tenant)) else None
     reason = "no_language_model" if url is None else _hindrance(caller, prepared, quotes, str(answer.id), url)
     extra, limit = allowed(caller.tenant, "ai_answers"), None
     if reason is None and not extra.allowed:

@@ -102,6 +102,7 @@ feature = Feature(
             ("reason",),
         ),
     ),
+    flags=("tenants.knowledge.flags:LANGUAGE_MODEL_WORDS",),
     dependencies=("tenants.knowledge.language_model:LANGUAGE_MODEL",),
     tags={"knowledge": "Guidelines of the partner, and questions to them."},
     commands={

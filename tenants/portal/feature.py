@@ -56,6 +56,7 @@ feature = Feature(
         "tenants.portal.operator_webhook_pages:router",
         "tenants.portal.operator_ai_pages:router",
         "tenants.portal.operator_cache_pages:router",
+        "tenants.portal.operator_flag_pages:router",
         "tenants.portal.operator_event_pages:router",
         "tenants.portal.factor_pages:router",
     ),

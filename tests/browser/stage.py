@@ -111,6 +111,7 @@ class Stage:
         self.things["bill_id"] = _bill_of(self._tenants[NORTH])
         self.things["job_id"] = str(dead_job(self._tenants[SOUTH]))
         self.things["error_id"] = str(stored_error())
+        self.things["flag"] = "knowledge.language_model"
         with _api(self.site, self._tenants[NORTH]) as north:
             self._prepare_north(north)
         with _api(self.site, self._tenants[SOUTH]) as south:

@@ -37,7 +37,12 @@ def job(world):
     """What the operators' pages name: the owner, a job of the owner, and an error."""
     with world.session() as session:
         queued = enqueue(session, "quality.link", {})
-    return {"slug": world.tenant.slug, "job_id": str(queued), "error_id": str(stored_error())}
+    return {
+        "slug": world.tenant.slug,
+        "job_id": str(queued),
+        "error_id": str(stored_error()),
+        "flag": "knowledge.language_model",
+    }
 
 
 @pytest.fixture(scope="module")

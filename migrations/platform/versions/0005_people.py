@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 154 steps."""
+    """Take 159 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -137,6 +137,26 @@ def upgrade() -> None:
     op.create_index(
         "ix_error_groups_state_last_seen", "error_groups", ["state", "last_seen"], unique=False, schema="platform"
     )
+    op.create_table(
+        "feature_flags",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_feature_flags")),
+        schema="platform",
+    )
+    op.create_table(
+        "flag_changes",
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_flag_changes")),
+        schema="platform",
+    )
+    op.create_index("ix_flag_changes_name_number", "flag_changes", ["name", "number"], unique=False, schema="platform")
     op.create_table(
         "idempotency_answers",
         sa.Column("key_digest", sa.LargeBinary(), nullable=False),
@@ -1019,6 +1039,8 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE (seen_at, seen_by)", "platform", "cost_notices")
     grant_application("SELECT, INSERT", "platform", "cost_tables")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "error_groups")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "feature_flags")
+    grant_application("SELECT, INSERT", "platform", "flag_changes")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")

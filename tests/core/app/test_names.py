@@ -11,6 +11,7 @@ OTHER_PATH_PARAMETERS = {
     "call_id": "number of a write to the payment provider",
     "effective_on": "the first day of prices",
     "event_id": "the payment provider's name of a message",
+    "flag": "name of a feature flag",
     "group": "name of a group of settings",
     "indicator": "name of an indicator",
     "name": "name of a schedule",
