@@ -8,7 +8,7 @@ import secrets
 from core.tenancy import create_tenant
 from tests.faults.alert_storm.storm import storm
 
-ALERTS = 40
+ALERTS = 20
 
 
 def test_each_alert_is_delivered_once_though_workers_are_killed(own_services):

@@ -12,7 +12,7 @@ from tests.core.events.features import declare
 from tests.faults import noting
 from tests.faults.storm.storm import storm
 
-ROUNDS = 20
+ROUNDS = 8
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def declared(monkeypatch):
     declare(monkeypatch, noting.FEATURE)
 
 
-def test_twenty_random_kills_lose_nothing_and_repeat_nothing(own_services, declared):
+def test_random_kills_lose_nothing_and_repeat_nothing(own_services, declared):
     partner = create_tenant("storm", "Storm")
     seed = int(os.environ.get("STORM_SEED", secrets.randbelow(10**6)))
     report = storm(partner, rounds=ROUNDS, seed=seed, isolating=False)
