@@ -26,7 +26,7 @@ def drawn_by_scrolling(page):
 
 def test_the_documentation_page_shows_the_operations_without_an_error_of_the_browser(open_page):
     page = open_page("/docs", DESKTOP)
-    page.locator(".opblock").first.wait_for()
+    page.locator(".opblock").first.wait_for(timeout=120_000)  # hundreds of operations, on a machine that may be busy
     assert len(drawn_by_scrolling(page)) > 50
 
 
