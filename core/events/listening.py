@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from core import telemetry
 from core.errors import AppError
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_EVENTS
+from core.services import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
-
-    from redis import Redis
 
 SHORTEST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
@@ -24,6 +24,11 @@ LONGEST_PAUSE: Final = 10.0
 _LISTEN: Final = 0.5
 
 log = telemetry.get_logger(__name__)
+
+
+def listening_client() -> Redis:
+    """Return a client of Redis whose calls may take as long as one wait for a message."""
+    return Redis.from_url(ensure().redis_url, socket_connect_timeout=REDIS_EVENTS.timeout)
 
 
 def listen(client: Callable[[], Redis], pattern: str, heard: Callable[[str | None], None], stopping: Event) -> None:

@@ -15,11 +15,10 @@ from redis.exceptions import RedisError
 
 from core import telemetry
 from core.database import after_commit
-from core.events.listening import listen
+from core.events.listening import listen, listening_client
 from core.resilience import guarded
 from core.resilience.dependencies import REDIS_EVENTS
 from core.resilience.errors import NOT_CALLED
-from core.services import ensure
 from core.services.quick_redis import NoAnswer, quick_call
 
 if TYPE_CHECKING:
@@ -102,8 +101,4 @@ class Signals:
         def heard(channel: str | None) -> None:
             self._heard(None if channel is None else UUID(channel.removeprefix(CHANNEL)))
 
-        listen(_client, f"{CHANNEL}*", heard, ended)
-
-
-def _client() -> Redis:
-    return Redis.from_url(ensure().redis_url, socket_connect_timeout=REDIS_EVENTS.timeout)
+        listen(listening_client, f"{CHANNEL}*", heard, ended)

@@ -11,16 +11,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from redis import Redis
-
 from core import telemetry
 from core.clock import now
-from core.events.listening import listen
+from core.events.listening import listen, listening_client
 from core.flags.declaration import find_flag
 from core.flags.repository import CHANNEL, stored_definitions
 from core.flags.source import EngineSource, UnleashSource
-from core.resilience.dependencies import REDIS_EVENTS
-from core.services import ensure
 from core.settings import get_settings
 from core.telemetry.tracebacks import describe
 
@@ -119,7 +115,7 @@ class Memory:
                 self.read()
 
     def _listen(self, process: int) -> None:
-        listen(_client, CHANNEL, lambda _: self._changed.set(), _Until(lambda: self._process != process))
+        listen(listening_client, CHANNEL, lambda _: self._changed.set(), _Until(lambda: self._process != process))
 
 
 class _Until(threading.Event):
@@ -132,10 +128,6 @@ class _Until(threading.Event):
     def is_set(self) -> bool:
         """Return whether the condition holds."""
         return self._condition()
-
-
-def _client() -> Redis:
-    return Redis.from_url(ensure().redis_url, socket_connect_timeout=REDIS_EVENTS.timeout)
 
 
 memory = Memory()

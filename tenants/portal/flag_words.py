@@ -37,9 +37,9 @@ def level(flag: FlagState) -> str:
     return "low" if on else "high"
 
 
-def change(made: Change) -> str:
+def change(entry: Change) -> str:
     """Return how a change set the flag."""
-    return _("Back to its default") if made.definition is None else _set(made.definition)
+    return _("Back to its default") if entry.definition is None else _set(entry.definition)
 
 
 def _set(definition: Definition) -> str:

@@ -20,7 +20,6 @@ from core.app.middleware import _Answer
 from core.database import node_session, tenant_session
 from core.errors import TooManyRequests, Unauthenticated, Unavailable
 from core.events import listening, stream
-from core.events import signals as signals_of_events
 from core.events.catalogue import type_of
 from core.events.outbox import publish_after_commit
 from core.events.signals import Signals, send_signals
@@ -163,7 +162,7 @@ def test_who_listens_tries_again_after_the_servers_could_not_be_started(database
             raise Unavailable(detail)
         return services.ensure()
 
-    monkeypatch.setattr(signals_of_events, "ensure", ensure)
+    monkeypatch.setattr(listening, "ensure", ensure)
     monkeypatch.setattr(listening, "SHORTEST_PAUSE", 0.01)
     signals = Signals(heard.append)
     signals.enter()
