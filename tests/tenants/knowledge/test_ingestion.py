@@ -12,10 +12,10 @@ from core.clock import now, today
 from core.errors import Conflict, Invalid, NotFound
 from core.events.catalogue import check_payload, type_of
 from core.jobs.worker import drain
-from core.metering.reading import read_usage
 from tenants.knowledge import ingestion, repository, service
 from tenants.knowledge.models import KnowledgePassage
 from tenants.knowledge.reading.documents import MOST_BYTES
+from tests.ledger import uses_after, wait_for_older_transactions
 from tests.tenants.knowledge import files
 
 OLD = files.markdown("Call the patient after seven days.")
@@ -169,7 +169,8 @@ def test_pages_are_metered_one_time(library):
 
 
 def _pages(library):
-    uses = read_usage(database=library.tenant.database)
+    wait_for_older_transactions(library.tenant.database)
+    uses = uses_after(database=library.tenant.database)
     return sum(use.value for use in uses if use.tenant_id == library.tenant.id and use.meter == "knowledge_pages")
 
 
