@@ -143,7 +143,7 @@ def is_on(flag: Flag | str, subject: Subject | None = None) -> bool:
     Raises:
         NotFound: no feature declares a flag of this name.
     """
-    return _ask(flag, subject)[0]
+    return answer_for(flag, subject)[0]
 
 
 def variant_of(flag: Flag | str, subject: Subject | None = None) -> str:
@@ -157,11 +157,16 @@ def variant_of(flag: Flag | str, subject: Subject | None = None) -> str:
     if not declared.variants:
         message = f"{declared.name} has no variants: ask is_on"
         raise ValueError(message)
-    on, variant = _ask(declared, subject)
+    on, variant = answer_for(declared, subject)
     return variant if on and variant in declared.variants else declared.variants[0]
 
 
-def _ask(flag: Flag | str, subject: Subject | None) -> tuple[bool, str | None]:
+def answer_for(flag: Flag | str, subject: Subject | None) -> tuple[bool, str | None]:
+    """Return whether a flag is on for a subject, and the name of its variant, if it has one.
+
+    Raises:
+        NotFound: no feature declares a flag of this name.
+    """
     declared = find_flag(flag) if isinstance(flag, str) else flag
     source = memory.source()
     if source is None:

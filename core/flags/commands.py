@@ -170,10 +170,9 @@ def reset(flag: str, *, reason: str, as_json: bool) -> None:
 @json_option
 def check(flag: str, *, slug: str | None, person: str | None, as_json: bool) -> None:
     """Say whether FLAG is on for somebody."""
-    from core.flags import service
-    from core.flags.asking import Subject
+    from core.flags.asking import Subject, answer_for
 
-    on, variant = service.explain(flag, Subject(tenant_of(slug) if slug else None, person))
+    on, variant = answer_for(flag, Subject(tenant_of(slug) if slug else None, person))
     if as_json:
         print_json({"flag": flag, "on": on, "variant": variant})
         return

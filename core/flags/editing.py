@@ -94,16 +94,7 @@ def choices_of(flag: str, definition: Definition | None, default: bool) -> Choic
         environments=named.get(("environment", "IN"), ()),
         variants=tuple((each.name, each.weight // 10) for each in definition.variants),
     )
-    return choices if _same(definition_of_or_none(flag, choices), definition) else None
-
-
-def definition_of_or_none(flag: str, choices: Choices) -> Definition | None:
-    """Return the definition that the choices mean; None if they mean none."""
     try:
-        return definition_of(flag, choices)
+        return choices if definition_of(flag, choices) == definition else None
     except Invalid:
         return None
-
-
-def _same(one: Definition | None, other: Definition) -> bool:
-    return one is not None and one.model_dump(mode="json") == other.model_dump(mode="json")

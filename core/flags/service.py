@@ -10,10 +10,9 @@ from core.clock import now
 from core.database import after_commit, lock_installation, platform_session, psycopg_connection
 from core.errors import Conflict, Invalid
 from core.flags import repository
-from core.flags.asking import Subject, memory
+from core.flags.asking import memory
 from core.flags.declaration import find_flag, flags
 from core.flags.definition import Definition
-from core.flags.source import EngineSource
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -130,18 +129,6 @@ def set_flag(
         record_act(session, f"{source}:flag:change", actor=actor, tenant_id=None, detail=detail_of)
         after_commit(session, _changed)
     return get_flag(name)
-
-
-def explain(name: str, subject: Subject, definition: Definition | None = None) -> tuple[bool, str | None]:
-    """Return whether a flag is on for a subject, and its variant; as it is set, or as ``definition`` would set it.
-
-    Raises:
-        NotFound: no feature declares it.
-    """
-    flag = find_flag(name)
-    source = memory.source() if definition is None else EngineSource({name: definition.feature(name)})
-    answer = None if source is None else source.ask(name, subject.context())
-    return (answer.on, answer.variant) if answer is not None and answer.known else (flag.default, None)
 
 
 def _changed() -> None:

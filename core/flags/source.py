@@ -120,7 +120,3 @@ class UnleashSource:
             return Answer(known=False)
         variant = self._client.get_variant(name, dict(context))
         return Answer(known=True, on=on, variant=variant["name"] if variant.get("enabled") else None)
-
-    def close(self) -> None:
-        """Stop its thread."""
-        self._client.destroy()
