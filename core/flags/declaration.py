@@ -77,5 +77,5 @@ def find_flag(name: str) -> Flag:
     flag = flags().get(name)
     if flag is None:
         detail = "no feature declares a flag of this name"
-        raise NotFound(detail, remedy="iit flag list shows the flags")
+        raise NotFound(detail, remedy="See GET /v1/operators/flags.", command="see `iit flag list`")
     return flag

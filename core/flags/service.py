@@ -146,7 +146,11 @@ def _check(flag: Flag, definition: Definition | None, reason: str) -> None:
     unknown = set() if definition is None else definition.names() - set(flag.variants)
     if unknown:
         detail = "the code does not know a variant of this definition"
-        raise Invalid(detail, remedy="name the variants as iit flag show lists them")
+        raise Invalid(
+            detail,
+            remedy="Name the variants that the flag declares: GET /v1/operators/flags/{name} lists them.",
+            command="name the variants that `iit flag show` lists",
+        )
 
 
 def _state(flag: Flag, row: dict[str, Any] | None) -> FlagState:

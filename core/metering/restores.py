@@ -55,7 +55,7 @@ class LedgerRollback(Conflict):
 
     slug = "ledger-rollback"
     title = "A data database was restored to an earlier time"
-    hint = "Set the position in its ledger anew: iit usage resume does it, and counts nothing twice."
+    hint = "An operator sets the position in its ledger anew. Nothing is counted twice."
 
 
 def check_ledger(database: str) -> None:
@@ -75,11 +75,8 @@ def check_ledger(database: str) -> None:
     with platform_session() as session:
         psycopg_connection(session).execute(_MARK, (now(), database))
     raise LedgerRollback(
-        phrase(
-            "the database {name} was restored to an earlier time, so its uses are not rolled up: run"
-            " iit usage resume {name}",
-            name=database,
-        )
+        phrase("the database {name} was restored to an earlier time, so its uses are not rolled up", name=database),
+        command=f"run `iit usage resume {database}`",
     )
 
 

@@ -22,6 +22,7 @@ NO_ERRORS = {
     "core/audit/chain.py",
     "core/feature.py",
     "core/preferences/reference.py",
+    "core/settings/flagging.py",
     "core/settings/model.py",
     "core/settings/observing.py",
     "core/settings/pools.py",

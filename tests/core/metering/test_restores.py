@@ -60,11 +60,12 @@ def test_a_restored_ledger_waits_for_an_operator_and_counts_each_use_once(tenant
             name=DEFAULT_DATABASE,
         )
     for _ in range(2):
-        with pytest.raises(LedgerRollback, match=f"iit usage resume {DEFAULT_DATABASE}"):
+        with pytest.raises(LedgerRollback) as rejected:
             rollup.roll_up(DEFAULT_DATABASE)
+        assert f"iit usage resume {DEFAULT_DATABASE}" in rejected.value.command
     rollup.look(Event())
     [state] = [each for each in usage.ledgers() if each.database == DEFAULT_DATABASE]
-    assert "iit usage resume" in state.error
+    assert "was restored to an earlier time" in state.error
     restores.resume(DEFAULT_DATABASE, actor="test:1")
     roll_up()
     assert rolled_up(tenant) == 5 + 7 + 30  # the lost use was used, and stays counted
