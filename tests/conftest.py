@@ -41,6 +41,8 @@ _RUN = "IIT_TEST_RUN"
 """Folder of this run; workers inherit it from the process that started them. ``make mutants`` gives many runs one."""
 _OWN = pytest.StashKey[bool]()
 _SPARES = Spares()
+_FOREIGN_SETTINGS: list[str] = []
+"""The folder of the servers that the module before had for itself, if it had."""
 
 
 # A machine may be busy: how long an example takes is never what a test promises.
@@ -256,6 +258,24 @@ def api(application: FastAPI, client_for: MakeClient, owner: CreatedTenant) -> T
     return client_for(application, owner.api_key)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _settings_of_the_run() -> None:
+    """Read the settings again if the module before this one had servers of its own.
+
+    A thread of it that was reading the settings as they were forgotten puts those of the stopped servers back.
+    """
+    if not _FOREIGN_SETTINGS:
+        return
+    from core.database import dispose
+    from core.services.quick_redis import forget_quick_client
+    from core.settings import get_settings
+
+    _FOREIGN_SETTINGS.clear()
+    get_settings.cache_clear()
+    dispose()
+    forget_quick_client()
+
+
 @pytest.fixture(scope="module")
 def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     """Servers of this module's own, migrated: for tests that kill or empty them, or that migrate."""
@@ -284,6 +304,7 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints
         get_settings.cache_clear()
         dispose()  # a thread that a test left may have opened a pool of the stopped servers
         forget_quick_client()
+        _FOREIGN_SETTINGS.append(str(folder))
 
 
 @pytest.fixture
