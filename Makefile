@@ -52,7 +52,7 @@ serve: setup
 	@$(BIN)/iit serve
 
 test: setup
-	@$(BIN)/python .ci/pgbouncer.py $(VENV)
+	@$(BIN)/python .ci/debian.py $(VENV)
 	@$(BIN)/python .ci/helm.py $(VENV)
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/browser
 	@$(BIN)/python .ci/node_packages.py $(VENV) tests/oidc_provider

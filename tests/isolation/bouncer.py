@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,37 +14,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from core.services.account import server_account
-from core.settings import CHECKOUT
+from tests.debian import environment, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from core.services import Endpoints
 
-FETCHED = Path(sys.prefix) / "debian"
-FETCH = CHECKOUT / ".ci" / "pgbouncer.py"
-
-
-def program() -> Path:
-    """Where PgBouncer is: installed, or fetched into the environment, now where ``make test`` did not.
-
-    Raises:
-        AssertionError: it cannot be had. Without it nothing shows that tenants stay apart behind it.
-    """
-    places = f"{FETCHED}/usr/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
-    if shutil.which("pgbouncer", path=places) is None:
-        subprocess.run([sys.executable, FETCH, sys.prefix], check=False)
-    executable = shutil.which("pgbouncer", path=places)
-    if executable is None:
-        message = "PgBouncer is not installed and cannot be fetched: install the package pgbouncer"
-        raise AssertionError(message)
-    return Path(executable)
-
 
 @contextlib.contextmanager
 def bouncer(services: Endpoints, *, pool_size: int) -> Iterator[str]:
     """Run it in transaction mode; gives the application's address through it."""
-    executable = program()
+    executable = program("pgbouncer")
     url = make_url(services.database_url)
     account = server_account(Path("/nonexistent"))
     with tempfile.TemporaryDirectory(prefix="iit-bouncer-") as base:
@@ -63,11 +42,10 @@ def bouncer(services: Endpoints, *, pool_size: int) -> Iterator[str]:
         )
         for path in (folder, *folder.iterdir()):
             account.own(path)
-        libraries = ":".join(str(place) for place in FETCHED.glob("usr/lib/*-linux-gnu"))
         who = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.switch else {}
         process = subprocess.Popen(
             [executable, folder / "pgbouncer.ini"],
-            env={"PATH": "/usr/bin:/bin", **({"LD_LIBRARY_PATH": libraries} if libraries else {})},
+            env=environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **who,
