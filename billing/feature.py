@@ -83,6 +83,7 @@ feature = Feature(
         Loop("quotas", "billing.entitlements.near:look", seconds=300.0, first_seconds=90.0),
         Loop("invoices", "billing.invoices.loop:issue_due", seconds=3600.0, first_seconds=90.0),
         Loop("dunning", "billing.dunning.loop:look", seconds=60.0, first_seconds=30.0),
+        Loop("business_metrics", "billing.console.business_metrics:look", seconds=300.0, first_seconds=45.0),
         Loop("costs", "billing.costs.notices:look", seconds=3600.0, first_seconds=240.0),
         Loop("provider_plans", "billing.payments.loops:plan", seconds=60.0, first_seconds=20.0),
         Loop("provider_calls", "billing.payments.loops:exchange", seconds=5.0, first_seconds=10.0),

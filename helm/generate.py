@@ -3,6 +3,7 @@
 - In ``values.schema.json``: the application's settings. The chart takes every setting without a secret under
   ``settings``, but those that it sets itself, and the names of those with secrets in ``secrets``.
 - In ``README.md``: the table of values, from the comments of ``values.yaml``.
+- ``files/rules.yaml`` and ``files/dashboards/``: what ``helm/watch`` declares.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.settings.model import Settings, environment_name
+from helm.watch.boards import DASHBOARDS
+from helm.watch.rules import groups
 
 CHART = Path(__file__).with_name("iit")
 SCHEMA, README, VALUES = CHART / "values.schema.json", CHART / "README.md", CHART / "values.yaml"
+RULES, BOARDS = CHART / "files" / "rules.yaml", CHART / "files" / "dashboards"
 BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 SECRET_WITHOUT_TYPE = ("data_databases",)
 """Settings whose values hold passwords in fields of their own."""
@@ -134,6 +138,23 @@ def _comment(line: int) -> str:
     return " ".join(comment).replace("|", "\\|")
 
 
+def rules_text() -> str:
+    """Return the text of the rules of Prometheus."""
+    head = "# Written by helm/generate.py from helm/watch. @runbooks@ stands for the address of the runbooks.\n"
+    return head + yaml.safe_dump({"groups": groups()}, sort_keys=False, width=1000)
+
+
+def dashboard_texts() -> dict[Path, str]:
+    """Return the texts of the dashboards of Grafana by their files."""
+    return {
+        BOARDS / f"{each.uid}.json": json.dumps(each.json(), indent=1, ensure_ascii=False) + "\n" for each in DASHBOARDS
+    }
+
+
 if __name__ == "__main__":
+    BOARDS.mkdir(exist_ok=True)
+    RULES.write_text(rules_text(), encoding="utf-8")
+    for file, text in dashboard_texts().items():
+        file.write_text(text, encoding="utf-8")
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     README.write_text(readme_text(), encoding="utf-8")

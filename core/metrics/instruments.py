@@ -23,6 +23,7 @@ OTHER: Final = "other"
 LABELS: Final = {
     "cache": 60,
     "check": 40,
+    "currency": 20,
     "database": 32,
     "dependency": 40,
     "fallback": 40,
@@ -172,6 +173,12 @@ class Gauge(_Instrument):
             key = self._key(values)
             if OTHER not in key:
                 self._values[key] = value
+
+    def replace(self, values: Mapping[str, float]) -> None:
+        """Set the values of a gauge with one label, and forget those of other values of it."""
+        with self._lock:
+            keyed = ((self._key((label,)), value) for label, value in values.items())
+            self._values = {key: value for key, value in keyed if OTHER not in key}
 
     def reading(self) -> Iterable[Reading]:
         """Return the values."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from core.clock import now, today
+from core.database import after_commit
 from core.deliveries import ENDED, begin, record
 from core.events.signals import signal_after_commit
 from core.jobs import Retry, enqueue, job
+from core.metrics import Histogram
 from tenants.alerts import channels, digests, escalation
 from tenants.alerts.findings import FOUND_BY, on_lists
 from tenants.alerts.kinds import ON_LISTS
@@ -42,6 +45,12 @@ if TYPE_CHECKING:
     from plugins.sdk import Alert as Message
 
 CHECK: Final = "alerts.check"
+SECONDS: Final = Histogram(
+    "iit_alert_seconds",
+    "Seconds from when a message about an alert was written until what became of it was known.",
+    ("outcome",),
+    bounds=(5.0, 15.0, 60.0, 300.0, 900.0, 3600.0),
+)
 _AFTER_EARLIER: Final = timedelta(seconds=2)
 """Before a message looks again whether the one before it has ended."""
 
@@ -139,6 +148,7 @@ def delivery_ended(session: TenantSession, end: JobEnd) -> None:
         unsure = row.state == "sending" and not row.repeatable
         row.state, row.ended_at = ("unknown" if unsure else "failed"), now()
         row.reason = "given_up" if end.decision == "given_up" else "discarded"
+        _count(session, row)
     session.add(row)
     session.flush()
 
@@ -171,10 +181,17 @@ def deliver(context: JobContext, payload: dict[str, Any]) -> None:
     outcome = message.send()
     with context.session() as session:
         record(session, AlertDelivery, delivery_id, outcome)
+        _count(session, session.get(AlertDelivery, delivery_id))
         signal_after_commit(session)
         context.finish(session)
         _ask_again(session, delivery_id)
     message.judge(outcome)  # last: a worker that dies before it has recorded leaves the delivery unknown
+
+
+def _count(session: TenantSession, row: AlertDelivery | None) -> None:
+    """Count how long a message took that has ended."""
+    if row is not None and row.state in ENDED:
+        after_commit(session, partial(SECONDS.observe, (now() - row.created_at).total_seconds(), row.state))
 
 
 def locked(session: TenantSession, alert_id: UUID) -> Alert | None:

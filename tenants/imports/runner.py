@@ -20,7 +20,7 @@ from core.database import SessionOpener, TenantSession, after_commit
 from core.errors import AppError, Conflict, FieldError, Invalid, NotFound, phrase
 from core.events import publish
 from core.events.outbox import publish_after_commit
-from core.metrics import Counter
+from core.metrics import Counter, Histogram
 from tenants.imports import repository
 from tenants.imports.applying import apply, cohort_block, steps
 from tenants.imports.applying.apply import Terms
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from tenants.imports.reading.sources import Source
 
 ENDED = Counter("iit_imports_total", "Imports that ended.", ("outcome",))
+_BOUNDS = (10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0)
+SECONDS = Histogram("iit_import_seconds", "Seconds from the order of an import to the new statuses.", bounds=_BOUNDS)
 
 READ_ROWS = 5_000
 """Rows read and staged in one transaction."""
@@ -367,6 +369,7 @@ class Runner:
         detail = {"rows_read": row.rows_read, "rows_rejected": row.rows_rejected, "counts": row.counts}
         audit.record(session, "import:records:finish", "import", row.uuid, detail)
         row.state, row.step, row.finished_at = "done", "", now()
+        after_commit(session, partial(SECONDS.observe, (row.finished_at - row.created_at).total_seconds()))
         session.add(row)
         session.flush()
         publish(

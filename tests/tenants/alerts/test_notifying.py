@@ -15,7 +15,7 @@ from core.events import publish
 from core.jobs.worker import drain
 from core.tenancy import settings as tenant_settings
 from plugins.sdk import ChannelAct, Outcome
-from tenants.alerts import acts, channels, management
+from tenants.alerts import acts, channels, jobs, management
 from tenants.alerts.escalation import SHORTEST_ROUND
 from tenants.alerts.history import history_of
 from tenants.alerts.models import Alert, AlertDelivery, AlertPolicy, AlertRoute, AlertSilence
@@ -79,10 +79,17 @@ def change(place, **values):
             session.add(row)
 
 
+def counted(state):
+    (reading,) = jobs.SECONDS.reading()
+    return sum(buckets[-1][1] for key, buckets, _ in reading.buckets if key == (state,))
+
+
 def test_a_signal_that_goes_on_is_one_alert_and_its_end_resolves_it(place, raised, receiver):
+    sent = counted("sent")
     first = raised("scores")
     assert raised("scores") == first
     drain(place)
+    assert counted("sent") == sent + 1
     raised("scores", ended=True)
     drain(place)
     assert receiver.acts == ["trigger", "resolve"]
@@ -153,10 +160,11 @@ def test_a_refused_message_is_tried_again_later_and_the_acts_after_it_wait(place
 
 
 def test_who_was_never_notified_learns_nothing_of_the_end(place, raised, receiver):
-    receiver.answers = [Outcome("failed", "channel_not_found")]
+    receiver.answers, failed = [Outcome("failed", "channel_not_found")], counted("failed")
     raised("x")
     raised("x", ended=True)
     drain(place)
+    assert counted("failed") == failed  # it was resolved before the message left: nothing failed
     assert receiver.acts == []  # resolved before anybody could be notified
     assert [(act, state) for act, state, _ in deliveries(place)] == [("trigger", "failed"), ("resolve", "failed")]
 

@@ -18,7 +18,7 @@ from core.jobs.worker import drain
 from core.tenancy import CreatedTenant
 from tenants.imports import repository
 from tenants.imports.reading.reader import formats
-from tenants.imports.runner import ENDED
+from tenants.imports.runner import ENDED, SECONDS
 
 from .conftest import MAPPING, PATIENTS, PICKUPS, rows
 from .formats.test_lamisplus_pharmacy import ROWS, workbook
@@ -50,6 +50,11 @@ def stored(tenant: TenantRef, upload: dict[str, Any]) -> list[str | None]:
         return [file.blob_key for file in repository.files(session, UUID(upload["id"]))]
 
 
+def seconds_counted() -> float:
+    (reading,) = SECONDS.reading()
+    return sum(buckets[-1][1] for _, buckets, _ in reading.buckets)
+
+
 def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -> None:
     answer = send(api)
     assert answer.status_code == 202, answer.text
@@ -60,9 +65,9 @@ def test_an_upload_is_imported_by_a_job(api: TestClient, owner: CreatedTenant) -
     for key, text in zip(keys, (PATIENTS, PICKUPS), strict=True):
         assert key is not None
         assert blobs.get(owner.ref, key) == text.encode()
-    ended = ENDED.value("done")
+    ended, taken = ENDED.value("done"), seconds_counted()
     drain(owner.ref)
-    assert ENDED.value("done") == ended + 1
+    assert (ENDED.value("done"), seconds_counted()) == (ended + 1, taken + 1)
     done = get(api, upload)
     assert (done["state"], done["rows_read"], done["rows_rejected"]) == ("done", 7, 0)
     assert done["counts"]["dispensations"]["inserted"] == 4
