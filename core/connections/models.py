@@ -1,4 +1,4 @@
-"""Tables of the breakers, in the control database: what operators force, and what each process last said."""
+"""Tables of the breakers, in the control database: what operators force, and what each process last said of itself."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -33,12 +33,13 @@ class BreakerOverride(PlatformBase, table=True):
 
 
 class ProcessReport(PlatformBase, table=True):
-    """What a process last said about its breakers.
+    """What a process last said of its breakers and its last minute.
 
     Attributes:
         role: ``api`` or ``worker``.
         process: its process number on ``host``.
         instances: the state of each instance that it has called; see ``core.connections.sharing``.
+        figures: what it did in the last minute; see ``core.metrics.window``.
     """
 
     __tablename__: ClassVar[str] = "process_reports"
@@ -49,5 +50,6 @@ class ProcessReport(PlatformBase, table=True):
     host: str = Field(sa_type=Text)
     process: int
     instances: list[dict[str, Any]] = Field(sa_type=JSONB)
+    figures: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     started_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})
     seen_at: datetime = Field(sa_type=STAMP, sa_column_kwargs={"server_default": text("now()")})

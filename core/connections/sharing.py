@@ -1,5 +1,7 @@
 """The thread by which a process shares its breakers: it reads what operators forced, and writes its own states.
 
+It also writes what the process did in the last minute, for ``iit top`` and the operators' page.
+
 While the control database is away, what was forced stays as it was last read.
 """
 
@@ -15,6 +17,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from core.database import DEFAULT_DATABASE, node_session, psycopg_connection
+from core.metrics.window import Window
 from core.resilience.instances import force, instances
 from core.telemetry import get_logger
 
@@ -35,8 +38,8 @@ JOIN_SECONDS: Final = 5.0
 
 _OVERRIDES: Final = "SELECT target, state FROM platform.breaker_overrides"
 _WRITE: Final = """
-INSERT INTO platform.process_reports (id, role, host, process, instances) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (id) DO UPDATE SET instances = excluded.instances, seen_at = now()
+INSERT INTO platform.process_reports (id, role, host, process, instances, figures) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET instances = excluded.instances, figures = excluded.figures, seen_at = now()
 """
 _SWEEP: Final = "DELETE FROM platform.process_reports WHERE seen_at < now() - interval '1 hour'"
 _END: Final = "DELETE FROM platform.process_reports WHERE id = %s"
@@ -56,6 +59,7 @@ class Sharing:
         self._written: list[dict[str, Any]] | None = None
         self._rounds = 0
         self._wrote = False
+        self._window = Window()
 
     def run(self, stopping: Event) -> None:
         """Share until ``stopping``, then delete what was written. If the database is away, try again."""
@@ -88,7 +92,8 @@ class Sharing:
             connection = psycopg_connection(session)
             rows = connection.execute(_OVERRIDES).fetchall()
             if states != self._written or self._rounds % WRITTEN_EVERY == 0:
-                values = (self._id, self._role, socket.gethostname(), os.getpid(), Jsonb(states))
+                figures = Jsonb(self._window.figures())
+                values = (self._id, self._role, socket.gethostname(), os.getpid(), Jsonb(states), figures)
                 connection.execute(_WRITE, values)
                 connection.execute(_SWEEP)
                 self._wrote = True

@@ -49,6 +49,7 @@ feature = Feature(
         "tenants.portal.admin_audit_pages:router",
         "tenants.portal.sso_admin_pages:router",
         "tenants.portal.operator_pages:router",
+        "tenants.portal.operator_live_pages:router",
         "tenants.portal.operator_job_pages:router",
         "tenants.portal.operator_connection_pages:router",
         "tenants.portal.operator_error_pages:router",

@@ -333,6 +333,7 @@ FACES: Final = (
     Face("operators-error-support", "GET /operators/errors/{error_id}", "platform_support"),
     Face("operators-connections", "GET /operators/connections", OPERATOR),
     Face("operators-ai-use", "GET /operators/ai-use", OPERATOR),
+    Face("operators-live", "GET /operators/live", OPERATOR),
     Face("operators-flags", "GET /operators/flags", OPERATOR),
     Face("operators-flag", "GET /operators/flags/{flag}", OPERATOR),
     Face("operators-flag-support", "GET /operators/flags/{flag}", "platform_support"),

@@ -199,6 +199,7 @@ OPERATORS = [
     ),
     Row("POST", "/operators/connections/release", "operations.write", form={"target": "mail_server"}, status=303),
     Row("GET", "/operators/ai-use", "operations.read"),
+    Row("GET", "/operators/live", "operations.read"),
     Row("GET", "/operators/flags", "operations.read"),
     Row("GET", "/operators/flags/{flag}", "operations.read"),
     Row(

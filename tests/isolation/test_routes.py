@@ -36,6 +36,7 @@ OF_OPERATORS = {
     ("GET", "/v1/operators/usage"),
     ("GET", "/v1/operators/connections"),
     ("PUT", "/v1/operators/connections"),
+    ("GET", "/v1/operators/live"),
     ("GET", "/v1/operators/flags"),
     ("GET", "/v1/operators/flags/{flag}"),
     ("PUT", "/v1/operators/flags/{flag}"),
