@@ -271,6 +271,7 @@ feature = Feature(
         "settings": Command("core.preferences.commands:settings", "See and change the settings of a tenant"),
         "top": Command("core.live.commands:top", "Requests, jobs, queues and processes as they are now"),
         "status": Command("core.app.status_command:status", "Whether this installation can do its work"),
+        "smoke": Command("core.releases.commands:smoke", "Ask a running installation whether it works"),
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "jobs": Command("core.jobs.commands:jobs", "Look at jobs; retry or discard dead letters"),
         "migrate": Command("core.database.commands:migrate", "Migrate every schema to its newest migration"),

@@ -3,7 +3,7 @@
 from threading import Event
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,9 +35,10 @@ class Liveness(BaseModel):
 class Startup(BaseModel):
     """The process has been ready once."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"status": "started"}})
+    model_config = ConfigDict(json_schema_extra={"example": {"status": "started", "version": "1.4.0"}})
 
     status: Literal["started"] = Field(default="started", description="Always `started`.")
+    version: str = Field(description="Version of the process, as the OpenAPI document has it.")
 
 
 class Check(BaseModel):
@@ -181,14 +182,14 @@ def ready(exclude: Excluded = ()) -> Response:
     response_model=Startup,
     responses=responses(Unavailable),
 )
-def startup() -> Response:
+def startup(request: Request) -> Response:
     """Answer 503 until the process has been ready once. Check readiness and liveness from then on."""
     if not _was_ready.is_set():
         if not probes.report().ready:
             detail = "not started: this process has not been ready yet"
             return _problem(Unavailable(detail, remedy="See /health/ready.", retry_after=RETRY_SECONDS), {})
         _was_ready.set()
-    return JSONResponse({"status": "started"})
+    return JSONResponse({"status": "started", "version": request.app.version})
 
 
 @router.get("", operation_id="health", summary="Check the state of each component", response_model=Health)

@@ -46,6 +46,7 @@ NOT_ON_PAGES: Final[Mapping[str, str]] = {
     "core/metrics": _AUTHOR,
     "core/plugins": _AUTHOR,
     "core/privacy": _TERMINAL,
+    "core/releases": _TERMINAL,
     "core/resilience": _AUTHOR,
     "core/services": _TERMINAL,
     "core/settings": _START,

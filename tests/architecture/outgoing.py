@@ -33,6 +33,7 @@ HARMLESS = {"httpx.URL", "httpx2.URL"}
 GUARDS = {"core.resilience.guarded", "core.blobs.guarded_store.GuardedStore"}
 MAY_CALL = {
     "core/app/readiness.py": "asks Redis whether it answers, in a thread that is bounded in time",
+    "core/releases/asking.py": "asks an installation once, for a person at a terminal",
     "core/services/": "starts and looks at the embedded servers, before there is anything to protect",
 }
 """Where calls need no guard, and why."""

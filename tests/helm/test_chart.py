@@ -6,13 +6,12 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.app import health
+from core.releases.commands import smoke
 from core.settings import CHECKOUT, Settings, environment_name
 from tests.helm.charts import (
     CHART,
@@ -271,34 +270,24 @@ def test_what_a_roll_out_asks_prometheus_for_is_documented() -> None:
     assert used <= set(re.findall(r"\biit_[a-z_]+", page))
 
 
-class _Answers(BaseHTTPRequestHandler):
-    """The probes of an API; ready at the second time of asking."""
-
-    ready = 0
-
-    def do_GET(self) -> None:
-        type(self).ready += self.path.startswith("/health/ready")
-        alive = self.path == "/health/live"
-        self.send_response(200 if alive or self.ready > 1 else 503)
-        self.end_headers()
-        self.wfile.write(b'{"status": "alive"}' if alive else b'{"status": "ready", "ready": true}')
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def test_the_smoke_test_waits_until_the_api_is_ready_and_fails_where_there_is_none() -> None:
+def test_the_gate_of_every_delivery_is_the_smoke_test_with_options_that_it_has() -> None:
     (container,) = containers(find("defaults", "Job", "-smoke"))
-    with HTTPServer(("127.0.0.1", 0), _Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        script = container["args"][0].replace("time.sleep(3)", "time.sleep(0)")
-        good = subprocess.run([sys.executable, "-c", script, address, "20"], capture_output=True, check=False)
-        server.shutdown()
-    bad = subprocess.run([sys.executable, "-c", script, address, "0"], capture_output=True, text=True, check=False)
-    assert good.returncode == 0, good.stderr
-    assert bad.returncode == 1
-    assert "/health/live" in bad.stderr
+    assert container["command"] == ["iit", "smoke"]
+    with smoke.make_context("smoke", list(container["args"])) as context:
+        assert context.params["url"] == "http://iit-api"
+        assert context.params["host"] == "iit.example.org"
+        assert context.params["exclude"] == ("data_databases",)
+    for variant, service in (("argo-canary", "canary"), ("argo-blue-green", "preview")):
+        template = find(variant, "AnalysisTemplate", "-smoke")
+        (gate,) = containers(template)
+        assert gate["command"] == ["iit", "smoke"]
+        assert f"http://iit-api-{service}" in str(find(variant, "Rollout"))
+    for variant in ("flagger-canary-gateway", "flagger-blue-green"):
+        (gate,) = containers(find(variant, "Job", "-smoke-canary"))
+        assert gate["args"][0] == "http://iit-api-canary"
+        (webhook,) = find(variant, "Canary")["spec"]["analysis"]["webhooks"]
+        assert webhook["metadata"]["type"] == "helmv3"
+        assert webhook["metadata"]["cmd"].endswith("--filter name=iit-smoke-canary")
 
 
 def test_old_backups_are_deleted_once_all_tenants_have_new_ones(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Health checks: bounded in time, cached for a moment, and never hung by a server that hangs."""
 
+from importlib.metadata import version
 from threading import Event
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_process_has_started_once_it_was_ready_and_stays_so(client, monkeypatc
         broken.setitem(readiness.CHECKS, "redis", (fail, False))
         assert client.get("/health/startup").status_code == 503
     probes.forget()
-    assert client.get("/health/startup").json() == {"status": "started"}
+    assert client.get("/health/startup").json() == {"status": "started", "version": version("iit-platform")}
     monkeypatch.setitem(readiness.CHECKS, "redis", (fail, False))
     probes.forget()
     assert client.get("/health/ready").status_code == 503
