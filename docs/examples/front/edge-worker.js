@@ -22,9 +22,9 @@ export default {
     if (answer.status !== 200 || !(answer.headers.get("Cache-Control") || "").includes("immutable")) {
       return answer;
     }
-    const kept = new Response(answer.body, answer);
-    kept.headers.delete("Set-Cookie");
-    context.waitUntil(caches.default.put(plain, kept.clone()));
-    return kept;
+    const copy = new Response(answer.body, answer);
+    copy.headers.delete("Set-Cookie");
+    context.waitUntil(caches.default.put(plain, copy.clone()));
+    return copy;
   },
 };
