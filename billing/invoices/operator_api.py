@@ -1,5 +1,6 @@
 """The API's routes of operators for invoices, credits and payments of all tenants, and for the effect of a plan."""
 
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from core.errors import Conflict, NotFound
 from core.errors.problem import responses
 from core.identity import Principal
 from core.tenancy import describe_tenant
+from core.web.location import set_location
 from core.web.paging import Page, PageRequest, sorted_pages
 
 router = APIRouter(prefix="/operators/billing", tags=["operators"])
@@ -77,12 +79,16 @@ def post_payment(principal: Writer, invoice_id: UUID, body: PaymentIn) -> Invoic
     return _shown(invoice_id)
 
 
-@router.post("/invoices/{invoice_id}/credit-notes", operation_id="issue_credit_note", summary="Issue a credit note")
-def post_credit_note(principal: Writer, invoice_id: UUID, body: CreditNoteIn) -> InvoiceDetail:
+@router.post(
+    "/invoices/{invoice_id}/credit-notes", operation_id="issue_credit_note", summary="Issue a credit note",
+    status_code=HTTPStatus.CREATED,
+)  # fmt: skip
+def post_credit_note(principal: Writer, invoice_id: UUID, body: CreditNoteIn, response: Response) -> InvoiceDetail:
     """Issue a credit note for an invoice, or a part of it. Returns the credit note."""
     with platform_session() as session:
         act = Act(principal.actor, "api", body.reason)
         note = credit_note(session, invoice_id, now=now(), act=act, amount=body.amount)
+    set_location(response, f"/v1{router.prefix}/invoices/{note.id}")
     return _shown(note.id)
 
 
@@ -102,14 +108,18 @@ def list_credits_of_tenant(_: Reader, slug: Slug) -> list[CreditOut]:
         return [CreditOut.of(state) for state in credits_of(session, tenant.id)]
 
 
-@router.post("/tenants/{slug}/credits", operation_id="grant_credit", summary="Create a credit for a tenant")
-def post_credit(principal: Writer, slug: Slug, body: CreditIn) -> CreditOut:
+@router.post(
+    "/tenants/{slug}/credits", operation_id="grant_credit", summary="Create a credit for a tenant",
+    status_code=HTTPStatus.CREATED,
+)  # fmt: skip
+def post_credit(principal: Writer, slug: Slug, body: CreditIn, response: Response) -> CreditOut:
     """Grant a credit, which the next invoices in its currency use."""
     tenant = describe_tenant(slug)
     values = body.model_dump(exclude={"reason"})
     with platform_session() as session:
         act = Act(principal.actor, "api", body.reason)
         row = grant_credit(session, tenant.id, **values, today=today(tenant.time_zone), act=act)
+    set_location(response, f"/v1{router.prefix}/tenants/{slug}/credits")
     return CreditOut.of(CreditState(row, row.amount))
 
 

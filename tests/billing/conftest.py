@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,7 +17,10 @@ from billing.plans.schemas import AccountChange
 from billing.plans.service import Act, create_version, start_subscription, store_account
 from core.clock import frozen
 from core.database import platform_session, tenant_session
+from core.identity import csrf
+from core.identity.people import accounts, sessions
 from core.metering import record
+from tests.keyed import KeyedClient
 from tests.ledger import roll_up
 
 if TYPE_CHECKING:
@@ -73,6 +77,18 @@ def ledger_complete(monkeypatch):
 def partner(make_tenant, ledger_complete) -> Partner:
     """A fresh partner."""
     return Partner(make_tenant().ref)
+
+
+@pytest.fixture(scope="module")
+def admin(application) -> KeyedClient:
+    """The client of a platform admin with a session; it adds a key to each write."""
+    person = accounts.add_operator(f"{uuid4().hex}@example.org", "Operator", "platform_admin", actor="test:1")
+    with platform_session() as session:
+        begun = sessions.begin(session, person, None, signed_in_by="password")
+    token = {csrf.HEADER: csrf.token_of(begun.secret), "Origin": "http://testserver"}
+    client = KeyedClient(application, headers=token)
+    client.cookies.set("iit_session", begun.secret)
+    return client
 
 
 def amount(text: str) -> Decimal:

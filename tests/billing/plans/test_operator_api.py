@@ -1,29 +1,11 @@
 """The routes by which an operator creates plans, accounts and subscriptions."""
 
 from datetime import timedelta
-from uuid import uuid4
-
-import pytest
 
 from core.clock import now
-from core.database import platform_session
-from core.identity import csrf
-from core.identity.people import accounts, sessions
-from tests.keyed import KeyedClient
 
 BASE = "/v1/operators/billing"
 TERMS = {"currency": "USD", "base_fee": "100", "add_ons": {"help": {"label": "Help by phone", "fee": "5"}}}
-
-
-@pytest.fixture(scope="module")
-def admin(application):
-    person = accounts.add_operator(f"{uuid4().hex}@example.org", "Operator", "platform_admin", actor="test:1")
-    with platform_session() as session:
-        begun = sessions.begin(session, person, None, signed_in_by="password")
-    token = {csrf.HEADER: csrf.token_of(begun.secret), "Origin": "http://testserver"}
-    client = KeyedClient(application, headers=token)
-    client.cookies.set("iit_session", begun.secret)
-    return client
 
 
 def test_an_operator_puts_a_tenant_on_a_plan_and_previews_its_next_version(admin, tenant):
