@@ -47,6 +47,7 @@ class Upstream(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # the answer in one packet
     server: Upstream
 
     def do_GET(self) -> None:
