@@ -202,7 +202,8 @@ def _regranted(script: Source, call: ast.Call, _place: Place) -> Iterator[str]:
 _REGRANTS: dict[str, Rule] = dict.fromkeys(("regrant_application", "regrant_tenant", "regrant_tenants"), _regranted)
 _OPERATIONS = {
     "application_role", "bind_tenant_id", "concurrently", "grant_application", "grant_tenant", "guard_rows",
-    "make_audit_seal_function", "make_document_guards", "make_own_lock_functions", "make_own_tenant_function", "make_tenants_role", "open_schema", "own_rows_only",
+    "make_audit_seal_function", "make_document_guards", "make_own_lock_functions", "make_own_tenant_function", "make_tenants_role",
+    "make_use_guards", "open_schema", "own_rows_only",
 }  # fmt: skip
 """Operations of ``migrations.operations`` that grant rights, or constrain new objects."""
 _SAFE = {"create_table", "create_table_comment", "drop_table_comment", "f", "inline_literal"}

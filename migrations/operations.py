@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 TENANTS = "iit_tenant"
 """The role whose members are all tenants' roles; it holds their rights in ``node``."""
 
+_TRIGGER = "RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$"
+_OF_OLD_ROWS = ("reject_change", "guard_use")
+"""Trigger functions that do not look at new rows."""
+
 _PRIVILEGES = re.compile(r"[A-Z]+( \([a-z_]+(, [a-z_]+)*\))?(, [A-Z]+( \([a-z_]+(, [a-z_]+)*\))?)*")
 
 
@@ -173,14 +177,12 @@ def make_document_guards() -> None:
 
     ``reject_change`` is for rows that never change. ``guard_invoice`` lets a draft change, and of an issued invoice only
     its state with the dates of payment and cancellation. ``guard_invoice_line`` is for the lines of a draft.
+    ``guard_number`` lets a series begin at 1 and go on by 1. ``guard_subscription`` lets ``invoiced_until`` be the end of
+    the last period with an issued invoice.
     """
-    head = "RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$"
+    _make_reject_change("platform")
     op.execute(
-        f"CREATE FUNCTION platform.reject_change() {head} BEGIN"
-        " RAISE EXCEPTION 'rows of %.% never change', TG_TABLE_SCHEMA, TG_TABLE_NAME; END $$"
-    )
-    op.execute(
-        f"CREATE FUNCTION platform.guard_invoice() {head}"
+        f"CREATE FUNCTION platform.guard_invoice() {_TRIGGER}"
         " DECLARE free text[] := ARRAY['state', 'paid_on', 'voided_on', 'void_reason']; BEGIN"
         " IF TG_OP = 'INSERT' THEN IF NEW.state <> 'draft' THEN"
         " RAISE EXCEPTION 'an invoice begins as a draft'; END IF; RETURN NEW; END IF;"
@@ -190,17 +192,57 @@ def make_document_guards() -> None:
         " RAISE EXCEPTION 'the issued document % never changes', OLD.id; END IF; RETURN NEW; END $$"
     )
     op.execute(
-        f"CREATE FUNCTION platform.guard_invoice_line() {head} DECLARE document uuid; BEGIN"  # noqa: S608 - constants
+        f"CREATE FUNCTION platform.guard_invoice_line() {_TRIGGER} DECLARE document uuid; BEGIN"  # noqa: S608 - constants
         " IF TG_OP = 'DELETE' THEN document := OLD.invoice_id; ELSE document := NEW.invoice_id; END IF;"
         " IF TG_OP = 'UPDATE' OR (SELECT state FROM platform.invoices WHERE id = document) <> 'draft' THEN"
         " RAISE EXCEPTION 'the lines of the issued document % never change', document; END IF;"
         " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
     )
+    op.execute(
+        f"CREATE FUNCTION platform.guard_number() {_TRIGGER} BEGIN"
+        " IF TG_OP = 'INSERT' AND NEW.last = 1 THEN RETURN NEW; END IF;"
+        " IF TG_OP = 'UPDATE' AND NEW.series = OLD.series AND NEW.last = OLD.last + 1 THEN RETURN NEW; END IF;"
+        " RAISE EXCEPTION 'a series of numbers begins at 1 and goes on by 1'; END $$"
+    )
+    op.execute(
+        f"CREATE FUNCTION platform.guard_subscription() {_TRIGGER}"  # noqa: S608 - constants
+        " DECLARE free text[] := ARRAY['ends_on', 'invoiced_until']; BEGIN"
+        " IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND to_jsonb(NEW) - free <> to_jsonb(OLD) - free) THEN"
+        " RAISE EXCEPTION 'the subscription % never changes, apart from its end', OLD.id; END IF;"
+        " IF TG_OP = 'UPDATE' AND NEW.invoiced_until IS NOT DISTINCT FROM OLD.invoiced_until THEN RETURN NEW; END IF;"
+        " IF NEW.invoiced_until IS DISTINCT FROM (SELECT max(period_end) FROM platform.invoices"
+        " WHERE subscription_id = NEW.id AND kind = 'invoice' AND state IN ('final', 'paid')) THEN"
+        " RAISE EXCEPTION 'the subscription % is invoiced until the end of its last issued invoice', NEW.id; END IF;"
+        " RETURN NEW; END $$"
+    )
+
+
+def make_use_guards() -> None:
+    """Create the trigger functions that stop changes of recorded uses, for every login.
+
+    ``guard_use`` lets a transaction move the uses of a tenant: it names their role in ``iit.moves_uses_of``, then deletes
+    them here, or gives them another role.
+    """
+    _make_reject_change("node")
+    op.execute(
+        f"CREATE FUNCTION node.guard_use() {_TRIGGER} BEGIN"
+        " IF current_setting('iit.moves_uses_of', true) = OLD.tenant_role THEN"
+        " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;"
+        " IF to_jsonb(NEW) - 'tenant_role' = to_jsonb(OLD) - 'tenant_role' THEN RETURN NEW; END IF; END IF;"
+        " RAISE EXCEPTION 'the recorded use % never changes: correct it by a counter-entry', OLD.id; END $$"
+    )
+
+
+def _make_reject_change(schema: str) -> None:
+    op.execute(
+        f"CREATE FUNCTION {schema}.reject_change() {_TRIGGER} BEGIN"
+        " RAISE EXCEPTION 'rows of %.% never change', TG_TABLE_SCHEMA, TG_TABLE_NAME; END $$"
+    )
 
 
 def guard_rows(function: str, schema: str, table: str) -> None:
-    """Call a trigger function of ``make_document_guards`` before each change of a row, and reject TRUNCATE."""
-    events = "UPDATE OR DELETE" if function == "reject_change" else "INSERT OR UPDATE OR DELETE"
+    """Call a trigger function of ``make_document_guards`` or ``make_use_guards`` before each change; reject TRUNCATE."""
+    events = "UPDATE OR DELETE" if function in _OF_OLD_ROWS else "INSERT OR UPDATE OR DELETE"
     op.execute(
         f"CREATE TRIGGER guard BEFORE {events} ON {_quoted(schema)}.{_quoted(table)}"
         f" FOR EACH ROW EXECUTE FUNCTION {_quoted(schema)}.{_quoted(function)}()"

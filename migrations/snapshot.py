@@ -126,6 +126,7 @@ def prelude_of(tree: str) -> list[str]:
         "make_own_tenant_function()",
         "make_own_lock_functions()",
         "make_audit_seal_function()",
+        "make_use_guards()",
     ]
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from core import metering
-from core.database import DEFAULT_DATABASE, node_session
+from core.database import DEFAULT_DATABASE, node_session, owner_session
 from core.metering import rollup
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlmodel import Session
+
     from core.metering.reading import Usage, UsageCursor
     from core.metering.rollup import Batch
 
@@ -34,6 +39,15 @@ def roll_up(database: str = DEFAULT_DATABASE, limit: int = rollup.LIMIT) -> list
     while batch := rollup.roll_up(database, limit=limit):
         batches.append(batch)
     return batches
+
+
+@contextmanager
+def unguarded() -> Iterator[Session]:
+    """A transaction of the owner that may change recorded uses, as a restored database does."""
+    with owner_session() as session:
+        session.execute(text("ALTER TABLE node.usage_events DISABLE TRIGGER guard"))
+        yield session
+        session.execute(text("ALTER TABLE node.usage_events ENABLE TRIGGER guard"))
 
 
 def uses_after(cursor: UsageCursor = metering.BEGINNING, database: str = DEFAULT_DATABASE) -> list[Usage]:

@@ -263,7 +263,7 @@ class NumberSeries(PlatformBase, table=True):
     """The last number of a series. The transaction that issues a document takes the next, so none is ever missing."""
 
     __tablename__: ClassVar[str] = "number_series"
-    __table_args__ = ({"info": {"app": "SELECT, INSERT, UPDATE"}},)
+    __table_args__ = ({"info": {"app": "SELECT, INSERT, UPDATE", "guard": "guard_number"}},)
 
     series: str = Field(primary_key=True, sa_type=Text)
     last: int = Field(sa_type=Integer)

@@ -204,10 +204,16 @@ def void(session: Session, invoice_id: UUID, *, now: datetime, act: Act) -> Invo
     _return_credits(session, invoice)
     invoice.state, invoice.voided_on, invoice.void_reason = "void", _day(invoice, now), act.reason
     session.add(invoice)
+    session.flush()  # first: a trigger compares ``invoiced_until`` with the issued invoices
     if invoice.kind == "invoice":
         subscription = session.get_one(Subscription, invoice.subscription_id)
-        is_first = invoice.period_start == subscription.started_on
-        subscription.invoiced_until = None if is_first else invoice.period_start
+        subscription.invoiced_until = session.exec(
+            select(func.max(Invoice.period_end)).where(
+                Invoice.subscription_id == subscription.id,
+                Invoice.kind == "invoice",
+                col(Invoice.state).in_(ISSUED),
+            )
+        ).one()
         session.add(subscription)
     session.flush()
     record(session, act, "invoice:void", invoice.tenant_id, invoice=invoice.id, number=invoice.label)

@@ -119,7 +119,13 @@ class Subscription(PlatformBase, table=True):
     __table_args__ = (
         UniqueConstraint("tenant_id", "started_on"),
         CheckConstraint("ends_on > started_on", name="ends_on"),
-        {"info": {"app": "SELECT, INSERT, UPDATE (ends_on, invoiced_until)", "outlives_tenant": True}},
+        {
+            "info": {
+                "app": "SELECT, INSERT, UPDATE (ends_on, invoiced_until)",
+                "guard": "guard_subscription",
+                "outlives_tenant": True,
+            }
+        },
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

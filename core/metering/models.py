@@ -33,7 +33,7 @@ class UsageEvent(NodeBase, table=True):
         UniqueConstraint("tenant_role", "meter", "key"),
         Index("ix_usage_events_transaction_id", "transaction_id", "id"),
         Index("ix_usage_events_latest", "tenant_id", "meter", "recorded_at"),
-        {"info": {"app": "SELECT", "tenant": "SELECT, INSERT", "outlives_tenant": True}},
+        {"info": {"app": "SELECT", "tenant": "SELECT, INSERT", "guard": "guard_use", "outlives_tenant": True}},
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

@@ -41,6 +41,11 @@ ON CONFLICT (use_id) DO UPDATE SET counts_in = excluded.counts_in WHERE moved.co
 """
 
 
+def allow(connection: psycopg.Connection[Any], role: str) -> None:
+    """Let the transaction move the uses of a role. Otherwise the guard of the ledger rejects every change."""
+    connection.execute("SELECT set_config('iit.moves_uses_of', %s, true)", (role,))
+
+
 def decide(old: psycopg.Connection[Any], role: str, tenant_id: UUID, database: str, to: str) -> None:
     """Record which ledger counts each use that is about to move. A repetition after a kill changes nothing.
 

@@ -204,6 +204,7 @@ def bring_rows(
 def _rename_rows(ref: TenantRef, role: str, also: Callable[[psycopg.Connection[Any]], None]) -> None:
     """Pass the rows to the new role within one database."""
     with owner_connection(ref.database) as connection:
+        moved_uses.allow(connection, role)
         for table in _followers():
             connection.execute(
                 sql.SQL("UPDATE {} SET tenant_role = %s WHERE tenant_role = %s").format(table), (ref.role_name, role)
@@ -219,6 +220,7 @@ def _carry_rows(ref: TenantRef, database: str, schema: str, role: str, between: 
     """
     with owner_connection(database) as old, owner_connection(ref.database) as new:
         moved_uses.decide(old, role, ref.id, database, ref.database)
+        moved_uses.allow(old, role)
         for table in _followers():
             columns = [
                 row[0]

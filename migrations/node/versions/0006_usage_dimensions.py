@@ -4,7 +4,14 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.operations import bind_tenant_id, grant_application, own_rows_only, regrant_tenants
+from migrations.operations import (
+    bind_tenant_id,
+    grant_application,
+    guard_rows,
+    make_use_guards,
+    own_rows_only,
+    regrant_tenants,
+)
 
 revision = "0006"
 down_revision = "0005"
@@ -13,7 +20,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 48 steps."""
+    """Take 50 steps."""
+    make_use_guards()
     op.create_table(
         "dead_letter_levels",
         sa.Column("tenant_role", sa.Text(), nullable=False),
@@ -206,3 +214,4 @@ def upgrade() -> None:
     grant_application("SELECT, UPDATE, DELETE", "node", "outbox")
     own_rows_only("INSERT", "node", "outbox")
     bind_tenant_id("node", "outbox")
+    guard_rows("guard_use", "node", "usage_events")

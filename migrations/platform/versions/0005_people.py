@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 159 steps."""
+    """Take 161 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -1047,6 +1047,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")
     grant_application("SELECT, UPDATE (counts_in)", "platform", "moved_uses")
     grant_application("SELECT, INSERT, UPDATE", "platform", "number_series")
+    guard_rows("guard_number", "platform", "number_series")
     grant_application("SELECT, INSERT, UPDATE", "platform", "people")
     grant_application("SELECT, INSERT", "platform", "plans")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "process_reports")
@@ -1060,6 +1061,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sign_in_failures")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "sso_logout_tokens")
     grant_application("SELECT, INSERT, UPDATE (ends_on, invoiced_until)", "platform", "subscriptions")
+    guard_rows("guard_subscription", "platform", "subscriptions")
     # allow: it takes no right: what could be done before is among what is given
     regrant_application("SELECT, UPDATE (state, updated_at)", "platform", "tenants")
     grant_application("SELECT, INSERT", "platform", "usage_batches")

@@ -15,7 +15,7 @@ from core.metering import hours, restores, rollup, usage
 from core.metering.restores import LedgerRollback
 from core.tenancy import create_tenant
 from tests.core.metering.conftest import BEGIN, rolled_up, use
-from tests.ledger import roll_up, uses_after, wait_for_older_transactions
+from tests.ledger import roll_up, unguarded, uses_after, wait_for_older_transactions
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def restored(tenant):
     use(tenant, "counted", 5)
     use(tenant, "lost", 7)
     roll_up()
-    execute("DELETE FROM node.usage_events WHERE key = 'lost' AND tenant_id = :id", id=tenant.id)
+    with unguarded() as session:
+        lost = text("DELETE FROM node.usage_events WHERE key = 'lost' AND tenant_id = :id")
+        session.execute(lost, {"id": tenant.id})
     ahead = "UPDATE platform.usage_ledgers SET transaction_id = transaction_id + 1000000 WHERE database = :name"
     execute(ahead, name=DEFAULT_DATABASE)
 
