@@ -30,7 +30,8 @@ def send_due(tenant_id: UUID) -> int:
     """Send the letters of a tenant that are not sent yet, and return how many a mail server took.
 
     A letter that is sent again after a crash has the same id. Without a mail server or an address, the notices wait;
-    the partner's page shows them in any case.
+    the partner's page shows them in any case. Of an invoice with nothing to pay, only the letter that the extras are on
+    again is sent.
 
     Raises:
         Unavailable: the mail server does not take a letter.
@@ -62,14 +63,19 @@ def _letters(session: Session, tenant_id: UUID) -> list[tuple[UUID, EmailMessage
         return [
             (notice.id, _letter(account.email, notice, invoice, Money(owed[invoice.id], invoice.currency)))
             for notice, invoice in rows
+            if notice.action == "extras_on" or (invoice.state != "void" and owed[invoice.id] > 0)
         ]
 
 
 def _letter(to: str, notice: DunningNotice, invoice: Invoice, owed: Money) -> EmailMessage:
     number = invoice.label
     if notice.action == "extras_on":
-        subject = _("Invoice {number} is paid: all functions are on again").format(number=number)
-        lines = [_("Thank you. AI answers, SMS and new people are on again.")]
+        if invoice.state == "void":
+            subject = _("Invoice {number} is cancelled: all functions are on again").format(number=number)
+            lines = [_("AI answers, SMS and new people are on again.")]
+        else:
+            subject = _("Invoice {number} is paid: all functions are on again").format(number=number)
+            lines = [_("Thank you. AI answers, SMS and new people are on again.")]
     else:
         lines = [
             _("Invoice {number} was due on {day}. {amount} is still to pay.").format(

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Integer, Text, Uuid, text
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
@@ -24,8 +24,14 @@ class DunningNotice(PlatformBase, table=True):
 
     __tablename__: ClassVar[str] = "dunning_notices"
     __table_args__ = (
-        UniqueConstraint("invoice_id", "after_days"),
         CheckConstraint("action IN ('reminder', 'extras_off', 'extras_on')", name="action"),
+        Index(
+            "uq_dunning_notices_reminder",
+            "invoice_id",
+            "after_days",
+            unique=True,
+            postgresql_where=text("action = 'reminder'"),
+        ),
         Index("ix_dunning_notices_tenant_id", "tenant_id", "taken_on"),
         Index("ix_dunning_notices_unmailed", "tenant_id", postgresql_where=text("mailed_at IS NULL")),
         {"info": {"app": "SELECT, INSERT, UPDATE (mailed_at)", "outlives_tenant": True}},

@@ -1,4 +1,7 @@
-"""Takes the steps against overdue invoices. Each is taken one time, and the extras follow from what is still owed."""
+"""Takes the steps against overdue invoices, and the extras follow from what is still owed.
+
+A reminder is sent one time. The extras go off again, with a notice, if an invoice is reopened after they were on again.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ def take_steps(session: Session, tenant_id: UUID, *, now: datetime, act: Act) ->
         select(DunningNotice).where(DunningNotice.tenant_id == tenant_id).order_by(col(DunningNotice.id))
     ).all()
     timelines = {each.id: each for each in timelines_of(session, tenant_id)}
-    taken = {(notice.invoice_id, notice.after_days) for notice in earlier}
+    lifted = max((at for at, notice in enumerate(earlier) if notice.action == "extras_on"), default=-1)
+    since = earlier[lifted + 1 :]
+    taken = {(notice.invoice_id, notice.after_days) for notice in earlier if notice.action == "reminder"}
+    taken |= {(notice.invoice_id, notice.after_days) for notice in since}
     notices = [
         DunningNotice(
             tenant_id=tenant_id,
@@ -73,15 +79,15 @@ def take_steps(session: Session, tenant_id: UUID, *, now: datetime, act: Act) ->
         for step in _steps(timelines[invoice.subscription_id], invoice)
         if _is_due(invoice, step, today) and (invoice.id, step.after_days) not in taken
     ]
-    stopped_by = {notice.invoice_id for notice in (*earlier, *notices) if notice.action == "extras_off"}
+    stopped_by = {notice.invoice_id for notice in (*since, *notices) if notice.action == "extras_off"}
     is_off = bool(stopped_by & {invoice.id for invoice in overdue})
     if account.extras_off and not is_off:
-        last = max((notice for notice in earlier if notice.action == "extras_off"), key=lambda notice: notice.id)
-        if (last.invoice_id, LIFTED) not in taken:
-            lifted = DunningNotice(
+        last = next(notice for notice in reversed(earlier) if notice.action == "extras_off")
+        notices.append(
+            DunningNotice(
                 tenant_id=tenant_id, invoice_id=last.invoice_id, after_days=LIFTED, action="extras_on", taken_on=today
             )
-            notices.append(lifted)
+        )
     if account.extras_off != is_off:
         account.extras_off = is_off
         session.add(account)

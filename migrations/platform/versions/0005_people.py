@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 161 steps."""
+    """Take 162 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -899,7 +899,6 @@ def upgrade() -> None:
         sa.CheckConstraint("action IN ('reminder', 'extras_off', 'extras_on')", name=op.f("ck_dunning_notices_action")),
         sa.ForeignKeyConstraint(["invoice_id"], ["platform.invoices.id"], name=op.f("fk_dunning_notices_invoice_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dunning_notices")),
-        sa.UniqueConstraint("invoice_id", "after_days", name=op.f("uq_dunning_notices_invoice_id_after_days")),
         schema="platform",
     )
     op.create_index(
@@ -912,6 +911,14 @@ def upgrade() -> None:
         unique=False,
         schema="platform",
         postgresql_where=sa.text("mailed_at IS NULL"),
+    )
+    op.create_index(
+        "uq_dunning_notices_reminder",
+        "dunning_notices",
+        ["invoice_id", "after_days"],
+        unique=True,
+        schema="platform",
+        postgresql_where=sa.text("action = 'reminder'"),
     )
     op.create_table(
         "invoice_letters",

@@ -8,7 +8,8 @@ import pytest
 
 from billing.dunning import letters, loop
 from billing.dunning.service import candidates, notices_of, take_steps
-from billing.invoices.payments import record_payment
+from billing.invoices.models import Invoice, Payment
+from billing.invoices.payments import record_payment, void
 from billing.plans.service import Act, get_account
 from core.clock import frozen
 from core.database import platform_session
@@ -54,6 +55,18 @@ def pay(partner):
         )  # fmt: skip
 
 
+def reopen(partner):
+    """Take the payment back, as a refund at Stripe does."""
+    with platform_session() as session:
+        session.add(
+            Payment(
+                tenant_id=partner.ref.id, invoice_id=partner.invoice.id, currency="USD", amount=Decimal(-100),
+                received_on=date(2027, 3, 26), method="bank", reference=f"R-{partner.invoice.id}", recorded_by="test:1",
+            )
+        )  # fmt: skip
+        session.get_one(Invoice, partner.invoice.id).state = "final"
+
+
 def test_each_step_is_taken_one_time_on_its_day_and_payment_lifts_it(overdue):
     assert steps(overdue, "2027-03-14") == []
     assert steps(overdue, "2027-03-15") == []
@@ -77,6 +90,33 @@ def test_a_refund_without_a_credit_note_is_rejected_and_reopens_no_dunning(overd
         )  # fmt: skip
     assert steps(overdue, "2027-04-20") == []
     assert not extras_off(overdue)
+
+
+def test_a_reopened_invoice_switches_the_extras_off_again_with_a_notice(overdue):
+    assert steps(overdue, "2027-03-24") == ["reminder", "extras_off", "reminder"]
+    pay(overdue)
+    assert steps(overdue, "2027-03-25") == ["extras_on"]
+    reopen(overdue)
+    assert steps(overdue, "2027-03-26") == ["extras_off"]
+    assert extras_off(overdue)
+    assert steps(overdue, "2027-03-26") == []
+    with platform_session() as session:
+        session.get_one(Invoice, overdue.invoice.id).state = "paid"
+    assert steps(overdue, "2027-03-27") == ["extras_on"]
+
+
+def test_a_cancelled_invoice_brings_no_letter_that_it_is_paid(overdue, monkeypatch):
+    sent = []
+    monkeypatch.setattr(letters.mail, "is_configured", lambda: True)
+    monkeypatch.setattr(letters.mail, "send", sent.append)
+    steps(overdue, "2027-03-24")
+    with platform_session() as session:
+        void(session, overdue.invoice.id, now=datetime(2027, 3, 24, 13, tzinfo=UTC), act=ACT)
+    assert steps(overdue, "2027-03-25") == ["extras_on"]
+    letters.send_due(overdue.ref.id)
+    [letter] = sent
+    assert "is cancelled: all functions are on again" in letter["Subject"]
+    assert "Thank you" not in letter.get_content()
 
 
 def test_a_worker_that_was_down_takes_all_steps_and_none_suspends(overdue):
