@@ -11,6 +11,8 @@ from uuid import uuid4
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
 
+from tests.whole_transport import WholeTransport
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,7 +34,23 @@ def _portal() -> BlockingPortal:
 
 
 class KeyedClient(TestClient):
-    """A test client that adds a key where the test names none."""
+    """A test client that adds a key where the test names none, and reads each answer whole but a stream's."""
+
+    def __init__(self, app: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(app, *arguments, **options)
+        self._parts = self._transport
+        self._whole = WholeTransport(
+            self.app,
+            self._portal_factory,
+            raising=options.get("raise_server_exceptions", True),
+            client=options.get("client", ("testclient", 50000)),
+            state=self.app_state,
+        )
+
+    def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        """Send a request that is ready."""
+        self._transport = self._parts if stream else self._whole
+        return super().send(request, stream=stream, **options)
 
     @contextlib.contextmanager
     def _portal_factory(self) -> Iterator[BlockingPortal]:
