@@ -40,7 +40,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class ProcessOut(BaseModel):
+class LiveProcess(BaseModel):
     """One server or worker."""
 
     role: Literal["api", "worker"] = Field(description="What it does.")
@@ -52,7 +52,7 @@ class ProcessOut(BaseModel):
     jobs_per_minute: float = Field(description="Tries of jobs that ended in its last minute.")
 
 
-class RouteOut(BaseModel):
+class LiveRoute(BaseModel):
     """One of the busiest routes."""
 
     name: str = Field(description="Method and template.", examples=["GET /v1/patients"])
@@ -60,7 +60,7 @@ class RouteOut(BaseModel):
     mean_ms: float = Field(description="Mean time of an answer, in milliseconds.")
 
 
-class KindOut(BaseModel):
+class LiveKind(BaseModel):
     """The jobs of one kind that are due or running in a data database."""
 
     database: str = Field(description="The data database.")
@@ -70,7 +70,7 @@ class KindOut(BaseModel):
     oldest_seconds: float = Field(description="How long the oldest has been due; 0 if none waits.")
 
 
-class DatabaseOut(BaseModel):
+class LiveDatabase(BaseModel):
     """What waits in one data database; null where it does not answer."""
 
     name: str = Field(description="The data database.")
@@ -84,7 +84,7 @@ class LiveOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
-    processes: list[ProcessOut] = Field(description="Servers and workers that spoke in the last 30 seconds.")
+    processes: list[LiveProcess] = Field(description="Servers and workers that spoke in the last 30 seconds.")
     requests_per_second: float = Field(description="Requests of all, without probes and assets.")
     failed_share: float = Field(description="Share of them answered with a status of 500 or more.")
     p50_ms: float | None = Field(
@@ -94,9 +94,9 @@ class LiveOut(BaseModel):
     shed_per_minute: float = Field(description="Requests that were rejected because the API is overloaded.")
     errors_per_minute: float = Field(description="Errors that nobody expected.")
     jobs_per_minute: dict[str, float] = Field(description="Tries of jobs that ended, by outcome.")
-    routes: list[RouteOut] = Field(description="The busiest routes.")
-    kinds: list[KindOut] = Field(description="Jobs that are due or running, the longest due first.")
-    databases: list[DatabaseOut] = Field(description="What waits in each data database.")
+    routes: list[LiveRoute] = Field(description="The busiest routes.")
+    kinds: list[LiveKind] = Field(description="Jobs that are due or running, the longest due first.")
+    databases: list[LiveDatabase] = Field(description="What waits in each data database.")
     stopped: list[str] = Field(description="Connections to which no calls are made.", examples=[["mail_server"]])
 
 
