@@ -122,12 +122,12 @@ def day_after(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def steps_text(steps: Sequence[Mapping[str, str]], currency: str) -> str:
+def steps_text(steps: Sequence[Mapping[str, str | Decimal]], currency: str) -> str:
     """Return how the price of a quantity came about, such as ``1,000 times NGN 5, and 400 times NGN 4``."""
     return " + ".join(_step_text(step, currency) for step in steps)
 
 
-def _step_text(step: Mapping[str, str], currency: str) -> str:
+def _step_text(step: Mapping[str, str | Decimal], currency: str) -> str:
     quantity_, unit_price, flat = (Decimal(step[name]) for name in ("quantity", "unit_price", "flat"))
     parts = []
     if unit_price:

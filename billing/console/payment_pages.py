@@ -1,5 +1,6 @@
 """Page of payments: the provider's state, what waits to be sent, its messages, and differences to our ledger."""
 
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from billing.payments.client import enabled
 from billing.payments.differences import CAUSES
 from billing.payments.models import ProviderCall, ProviderCursor, ProviderDifference, ProviderEvent
 from billing.payments.service import close_difference, retry_call, retry_event
+from billing.plans.service import Act
 from core.access.pages import Page, PageContext
 from core.connections.service import list_connections
 from core.database import platform_session
@@ -38,31 +40,28 @@ def show_payments(page: Page, principal: Reader, show: str = "open") -> HTMLResp
 @router.post("/operators/billing/payments/calls/{call_id}/retry", dependencies=[CONTROL_DATABASE])
 def post_call_retry(page: Page, principal: Writer, call_id: int) -> Response:
     """Send a call again that Stripe rejected, after its cause was corrected."""
-    try:
-        retry_call(call_id, act=act_of(principal))
-    except (Conflict, NotFound) as error:
-        return _payments_page(page, principal, "open", error)
-    return RedirectResponse(f"{PAYMENTS}?done=call", SEE_OTHER)
+    return _answer(page, principal, "call", lambda act: retry_call(call_id, act=act))
 
 
 @router.post("/operators/billing/payments/messages/{event_id}/retry", dependencies=[CONTROL_DATABASE])
 def post_message_retry(page: Page, principal: Writer, event_id: str) -> Response:
     """Apply a message of Stripe again that could not be applied."""
-    try:
-        retry_event(event_id, act=act_of(principal))
-    except NotFound as error:
-        return _payments_page(page, principal, "open", error)
-    return RedirectResponse(f"{PAYMENTS}?done=message", SEE_OTHER)
+    return _answer(page, principal, "message", lambda act: retry_event(event_id, act=act))
 
 
 @router.post("/operators/billing/payments/differences/{difference_id}/close", dependencies=[CONTROL_DATABASE])
 def post_difference_close(page: Page, principal: Writer, difference_id: UUID) -> Response:
     """Close a difference that was decided. If it is seen again, it opens again."""
+    return _answer(page, principal, "difference", lambda act: close_difference(difference_id, act=act))
+
+
+def _answer(page: PageContext, principal: Principal, done: str, change: Callable[[Act], object]) -> Response:
+    """Change something and return to the page of payments, which shows why if it was rejected."""
     try:
-        close_difference(difference_id, act=act_of(principal))
-    except NotFound as error:
+        change(act_of(principal))
+    except (Conflict, NotFound) as error:
         return _payments_page(page, principal, "open", error)
-    return RedirectResponse(f"{PAYMENTS}?done=difference", SEE_OTHER)
+    return RedirectResponse(f"{PAYMENTS}?done={done}", SEE_OTHER)
 
 
 def _payments_page(page: PageContext, principal: Principal, show: str, error: AppError | None = None) -> HTMLResponse:

@@ -74,6 +74,7 @@ def list_(slug: str | None, state: str | None, limit: int, *, as_json: bool) -> 
 @json_option
 def show(invoice_id: UUID, *, as_json: bool) -> None:
     """Show an invoice with its lines."""
+    from billing.console.amounts import steps_text
     from billing.invoices.answers import detail_of
     from billing.invoices.payments import find_invoice
     from core.clock import today
@@ -85,9 +86,13 @@ def show(invoice_id: UUID, *, as_json: bool) -> None:
         print_json(detail)
         return
     click.echo(f"{detail.number} {detail.state}: {detail.first_day} to {detail.last_day}, due {detail.due_on}")
-    lines = [line.model_dump() for line in detail.lines]
-    print_table(lines, ("position", "kind", "description", "first_day", "last_day", "quantity", "amount"))
-    click.echo(f"total {detail.currency} {detail.total}, to pay {detail.owed}")
+    lines = [
+        {**line.model_dump(), "price": steps_text([step.model_dump() for step in line.steps], detail.currency)}
+        for line in detail.lines
+    ]
+    print_table(lines, ("position", "kind", "description", "first_day", "last_day", "quantity", "price", "amount"))
+    click.echo(f"without tax {detail.subtotal}, tax {detail.tax}, total {detail.currency} {detail.total}")
+    click.echo(f"to pay {detail.currency} {detail.owed}")
 
 
 @invoice.command()

@@ -133,7 +133,7 @@ def show(code: str, *, as_json: bool) -> None:
         [{**_plan_row(plan_row, version), "note": version.note} for version in versions],
         ("version", "currency", "interval", "base_fee", "note"),
     )
-    print_table(_meter_rows(versions[0]), ("meter", "aggregation", "charge", "included", "soft_cap", "hard_cap"))
+    _print_prices(versions[0])
 
 
 @billing.command()
@@ -311,8 +311,32 @@ def _plan_row(plan: Plan, version: PlanVersion) -> dict[str, object]:
     }
 
 
-def _meter_rows(version: PlanVersion) -> list[dict[str, object]]:
-    return [{**meter, "charge": meter["charge"]["model"]} for meter in version.terms["meters"]]
+def _print_prices(version: PlanVersion) -> None:
+    """Print what a version costs, in words."""
+    from billing.console.amounts import aggregation_text, money
+    from billing.console.plan_words import caps_text, prices_text
+    from billing.terms import PlanTerms
+
+    terms = PlanTerms.model_validate(version.terms)
+    meters = [("", each) for each in terms.meters]
+    meters += [(code, each) for code, add_on in terms.add_ons.items() for each in add_on.meters]
+    rows = [
+        {
+            "add_on": code,
+            "meter": each.meter,
+            "counted_as": aggregation_text(each.aggregation),
+            "price": prices_text(each, terms.currency),
+            "caps": caps_text(each),
+        }
+        for code, each in meters
+    ]
+    click.echo(f"\nPrices of version {version.number}:")
+    print_table(rows, ("add_on", "meter", "counted_as", "price", "caps"))
+    for code, add_on in terms.add_ons.items():
+        click.echo(f"add-on {code}, {add_on.label}: {money(add_on.fee, terms.currency)}")
+    steps = ", ".join(f"{step.action} after {step.after_days} days" for step in terms.dunning)
+    click.echo(f"trial {terms.trial_days} days, grace {terms.grace_days} days, due after {terms.due_days} days")
+    click.echo(f"when overdue: {steps or 'nothing'}")
 
 
 def _account_row(row: BillingAccount) -> dict[str, object]:

@@ -1,9 +1,11 @@
 """The API's routes of operators for plans, and for the accounts and subscriptions of all tenants."""
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
+from sqlmodel import Session
 
 from billing.plans.schemas import (
     AccountChange,
@@ -108,18 +110,14 @@ def get_subscriptions(_: Reader, slug: Slug) -> list[SubscriptionOut]:
 )  # fmt: skip
 def post_subscription(principal: Writer, slug: Slug, body: SubscriptionIn) -> SubscriptionOut:
     """Start the subscription of a tenant, which needs a billing account."""
-    tenant = describe_tenant(slug)
-    with platform_session() as session:
+
+    def start(session: Session, tenant_id: UUID, act: Act) -> None:
+        version = find_version(session, body.plan)
         start_subscription(
-            session,
-            tenant.id,
-            find_version(session, body.plan),
-            body.starts_on,
-            act=Act(principal.actor, "api", body.reason),
-            add_ons=body.add_ons,
-            overrides=body.overrides,
+            session, tenant_id, version, body.starts_on, act=act, add_ons=body.add_ons, overrides=body.overrides
         )
-    return _subscriptions(tenant.id)[-1]
+
+    return _changed(principal, slug, body.reason, start)
 
 
 @router.post(
@@ -128,18 +126,20 @@ def post_subscription(principal: Writer, slug: Slug, body: SubscriptionIn) -> Su
 )  # fmt: skip
 def post_change(principal: Writer, slug: Slug, body: SubscriptionChangeIn) -> SubscriptionOut:
     """Change the terms of a tenant from a day on. Fees of a period that is cut are charged by days."""
-    tenant = describe_tenant(slug)
-    with platform_session() as session:
+
+    def change(session: Session, tenant_id: UUID, act: Act) -> None:
+        version = None if body.plan is None else find_version(session, body.plan)
         change_subscription(
             session,
-            tenant.id,
+            tenant_id,
             body.effective_on,
-            act=Act(principal.actor, "api", body.reason),
-            version=None if body.plan is None else find_version(session, body.plan),
+            act=act,
+            version=version,
             add_ons=body.add_ons,
             overrides=body.overrides,
         )
-    return _subscriptions(tenant.id)[-1]
+
+    return _changed(principal, slug, body.reason, change)
 
 
 @router.post(
@@ -148,9 +148,20 @@ def post_change(principal: Writer, slug: Slug, body: SubscriptionChangeIn) -> Su
 )  # fmt: skip
 def post_end(principal: Writer, slug: Slug, body: SubscriptionEndIn) -> SubscriptionOut:
     """End the subscription of a tenant. Its data stay, and it works on as without a plan."""
+
+    def end(session: Session, tenant_id: UUID, act: Act) -> None:
+        end_subscription(session, tenant_id, body.ends_on, act=act)
+
+    return _changed(principal, slug, body.reason, end)
+
+
+def _changed(
+    principal: Principal, slug: str, reason: str, change: Callable[[Session, UUID, Act], None]
+) -> SubscriptionOut:
+    """Change the subscription of a tenant, and return it."""
     tenant = describe_tenant(slug)
     with platform_session() as session:
-        end_subscription(session, tenant.id, body.ends_on, act=Act(principal.actor, "api", body.reason))
+        change(session, tenant.id, Act(principal.actor, "api", reason))
     return _subscriptions(tenant.id)[-1]
 
 

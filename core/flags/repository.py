@@ -23,7 +23,10 @@ LOCK: Final = 0x11_7E_F1_A6
 _DEFINITIONS: Final = "SELECT name, definition FROM platform.feature_flags ORDER BY name"
 _STATES: Final = """
 SELECT c.name, f.definition, c.actor, c.reason, c.changed_at, c.number AS change
-FROM (SELECT DISTINCT ON (name) * FROM platform.flag_changes ORDER BY name, number DESC) AS c
+FROM (
+    SELECT DISTINCT ON (name) * FROM platform.flag_changes
+    WHERE name = %(name)s OR %(name)s::text IS NULL ORDER BY name, number DESC
+) AS c
 LEFT JOIN platform.feature_flags AS f ON f.name = c.name
 """
 _ADD: Final = (
@@ -48,10 +51,13 @@ def stored_definitions() -> dict[str, dict[str, Any]]:
         return dict(psycopg_connection(session).execute(_DEFINITIONS).fetchall())
 
 
-def states(session: Session) -> dict[str, dict[str, Any]]:
-    """Return for each flag that was ever set: its definition (None at its default), and its last change."""
+def states(session: Session, name: str | None = None) -> dict[str, dict[str, Any]]:
+    """Return for each flag that was ever set, or only the named one, its definition and its last change.
+
+    The definition is None at the flag's default.
+    """
     with psycopg_connection(session).cursor(row_factory=dict_row) as cursor:
-        return {row["name"]: row for row in cursor.execute(_STATES)}
+        return {row["name"]: row for row in cursor.execute(_STATES, {"name": name})}
 
 
 def last_change(session: Session, name: str) -> int:

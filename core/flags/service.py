@@ -69,7 +69,7 @@ def get_flag(name: str) -> FlagState:
     """
     flag = find_flag(name)
     with platform_session() as session:
-        return _state(flag, repository.states(session).get(name))
+        return _state(flag, repository.states(session, name).get(name))
 
 
 def undeclared() -> list[str]:

@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from billing.invoices import issuing
+from billing.invoices import commands, issuing
 from billing.invoices.checking import recompute
 from billing.invoices.computing import stored_lines
 from billing.invoices.credits import credits_of, grant_credit
@@ -55,6 +56,9 @@ def test_a_month_is_drafted_when_it_ends_and_issued_after_the_grace(partner):
     assert (invoice.state, str(invoice.issued_on), str(invoice.due_on)) == ("final", "2027-03-04", "2027-03-14")
     assert lines(invoice) == [("base", "280.00"), ("usage", "25.00"), ("tax", "22.88")]  # 22.875
     assert partner.issue("2027-03-05") == []
+    shown = CliRunner().invoke(commands.invoice, ["show", str(invoice.id)], catch_exceptions=False).output
+    assert "250 \N{MULTIPLICATION SIGN} USD 0.1" in shown
+    assert "without tax 305.00, tax 22.88, total USD 327.88" in shown
     with platform_session() as session:
         assert recompute(session, invoice).is_same
 

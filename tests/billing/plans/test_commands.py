@@ -52,6 +52,16 @@ def test_an_operator_makes_a_plan_and_subscribes_a_partner(tenant, plan_file):
     assert run("account", tenant.slug)["legal_name"] == "Partner Ltd"
 
 
+def test_a_plan_shows_its_prices_caps_and_add_ons_in_words(database, plan_file):
+    plan_file.write_text(PLAN.replace("included: 100", "included: 100\n    hard_cap: 90000"), encoding="utf-8")
+    run("plan", "create", "plan-words", "--file", str(plan_file))
+    shown = CliRunner().invoke(billing, ["plan", "show", "plan-words"], catch_exceptions=False).output
+    assert "up to 1,000: NGN 4; more: NGN 3.5; 100 included" in shown
+    assert "stops extras at 90,000" in shown
+    assert "add-on help, Help by phone: NGN 5,000.00" in shown
+    assert "extras_off after 30 days" in shown
+
+
 def test_terms_that_equal_the_newest_or_name_no_meter_are_rejected(database, plan_file, tmp_path):
     code = "plan-twice"
     run("plan", "create", code, "--file", str(plan_file))
