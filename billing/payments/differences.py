@@ -37,7 +37,10 @@ CAUSES: Final = {
     "collects": "the subscription collects money beside our invoices; it is paused again",
     "meter_inactive": "the meter was deactivated at Stripe; activate it there",
 }
-"""Causes, as people read them. Codes of Stripe's own errors come beside these."""
+"""Causes, as people read them. Codes of Stripe's own errors come beside these.
+
+A difference with such a code stays open until a person closes it: Stripe reports an error once, and never its end.
+"""
 
 NOTED: Final = Counter("iit_billing_differences_total", "Differences between our ledger and Stripe.", ("kind", "state"))
 

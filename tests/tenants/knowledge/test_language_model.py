@@ -2,6 +2,8 @@
 
 import json
 import re
+from datetime import date
+from decimal import Decimal
 from typing import ClassVar
 
 import httpx
@@ -13,8 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from structlog.testing import capture_logs
 
 from core import metering
+from core.entitlements import capped
 from core.outgoing import sender
-from tenants.knowledge import ai_tracing, ai_use, egress, embedding, indexing, language_model, quoting
+from tenants.knowledge import ai_tracing, ai_use, answers, egress, embedding, indexing, language_model, quoting
 from tenants.knowledge.passages import Passage
 from tenants.knowledge.settings_answers import AnswerSettings
 from tests.core.tracing.collectors import Collector
@@ -198,6 +201,15 @@ def test_the_budget_of_a_month_ends_written_answers(partner, model, tmp_path, se
     partner.set(style="written", egress="local", monthly_tokens=10)
     assert partner.ask(QUESTION)["fallback"] == "budget_spent"
     assert len(model.prompts) == 1
+
+
+def test_a_reached_cap_falls_back_to_quotes_and_says_why(partner, model, monkeypatch):
+    decision = capped("knowledge_questions", Decimal(10), date(2027, 2, 1), 60)
+    monkeypatch.setattr(answers, "allowed", lambda *_: decision)
+    answer = partner.ask(QUESTION)
+    assert (answer["outcome"], answer["answer"], answer["fallback"]) == ("quoted", [], "cap_reached")
+    assert answer["quotes"]
+    assert model.prompts == []
 
 
 def test_operators_see_what_each_tenant_asked_and_what_it_cost(partner, model, make_tenant):

@@ -2,12 +2,14 @@
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
 
 from core import metering
+from core.entitlements import capped
 from core.jobs import LeaseLost, enqueue
 from core.jobs.worker import drain
 from plugins.sdk import DeliveryReport, Outcome
@@ -121,6 +123,15 @@ def test_an_old_consent_that_is_entered_late_undoes_no_withdrawal(partner, netwo
     partner.consent(patient, day=str(partner.day - timedelta(10)))
     partner.plan()
     assert [m["state"] for m in partner.messages(patient)][:1] == ["sent"]
+
+
+def test_a_message_that_the_cap_of_the_plan_stops_is_cancelled(partner, network, monkeypatch):
+    partner.consent(patient := partner.patient(), "follow_up")
+    monkeypatch.setattr(sending, "allowed", lambda *_: capped("sms_segments", Decimal(10), partner.day, 60))
+    assert partner.send(patient).status_code == 202
+    drain(partner.tenant)
+    assert [(m["state"], m["reason"]) for m in partner.messages(patient)] == [("cancelled", "plan")]
+    assert network.sent == []
 
 
 def test_a_phone_gets_as_many_messages_a_day_as_are_permitted(partner, network):

@@ -1,15 +1,19 @@
 """Pages of guidelines: upload, ask, read the passage, say whether it helped, and what stays open."""
 
 import re
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from sqlmodel import select
 
 from core.database import platform_session, tenant_session
+from core.entitlements import capped
 from core.identity.people import members, sessions
 from core.jobs.worker import drain
 from core.tenancy import settings as tenant_settings
 from tenants.demo.guidelines import FOLDER
+from tenants.knowledge import answers
 from tenants.knowledge.models_questions import KnowledgeQuestion
 from tenants.knowledge.settings_answers import AnswerSettings
 from tests.keyed import KeyedClient
@@ -120,6 +124,22 @@ def test_the_passages_are_shown_at_once_and_the_written_answer_once_it_is_checke
         assert len(model.prompts) == 1
         assert post(team.officer, path, question="Who pays?").status_code == 404
         answers_by(team, AnswerSettings())
+
+
+def test_a_reached_cap_shows_the_passages_and_what_to_do(team, settings_of, monkeypatch):
+    decision = capped("knowledge_questions", Decimal(10), date(2027, 2, 1), 60)
+    monkeypatch.setattr(answers, "allowed", lambda *_: decision)
+    with ModelServer(says=citing) as model:
+        settings_of(language_model_url=model.url, language_model_name="small-1")
+        answers_by(team, AnswerSettings(style="written", egress="local"))
+        page = post(team.officer, "/guidelines", question=QUESTION).text
+        path = re.search(r'hx-post="(/guidelines/questions/[0-9a-f-]+/written)" hx-trigger="load"', page)[1]
+        final = post(team.officer, path, question=QUESTION).text
+        answers_by(team, AnswerSettings())
+    assert "The cap of 10 of knowledge_questions is reached" in final
+    assert "ask the operator of the installation for a higher cap" in final
+    assert "<mark>" in final
+    assert model.prompts == []
 
 
 def test_what_readers_say_of_an_answer_waits_for_the_data_team(team, answered):

@@ -41,7 +41,8 @@ class Account:
         thin_events: thin events with the data that retrieving them shows, oldest first.
         meter_events: accepted meter events by identifier, with the time at which Stripe got them.
         on_event: called with each new event; deliveries listen.
-        skew: seconds that the account's time is ahead of the machine's.
+        stopped_at: the account's time in Unix seconds, where a test stops it; None: the machine's.
+        skew: seconds that the account's time is ahead of that.
     """
 
     def __init__(self) -> None:
@@ -51,13 +52,14 @@ class Account:
         self.thin_events: list[dict[str, Any]] = []
         self.meter_events: dict[str, dict[str, Any]] = {}
         self.on_event: list[Callable[[dict[str, Any]], None]] = []
+        self.stopped_at: int | None = None
         self.skew = 0.0
 
     def now(self, clock: str | None = None) -> int:
         """Return the time of the account, or of a test clock."""
         if clock is not None:
             return int(self.get("test_helpers.test_clock", clock)["frozen_time"])
-        return int(time.time() + self.skew)
+        return int((time.time() if self.stopped_at is None else self.stopped_at) + self.skew)
 
     def add(self, kind: str, fields: dict[str, Any], *, identifier: str | None = None) -> dict[str, Any]:
         """Store a new object and return it."""

@@ -10,10 +10,13 @@ from tests.billing.payments.stripe_stand_in import checkout
 from tests.billing.payments.stripe_stand_in.deliveries import SECRET, signed
 from tests.billing.payments.stripe_stand_in.server import KEY, running
 
+NOON = int(datetime(2027, 1, 15, 12, tzinfo=UTC).timestamp())
+
 
 @pytest.fixture
 def stand_in():
     with running() as server:
+        server.account.stopped_at = NOON
         yield server
 
 
@@ -73,7 +76,7 @@ def test_too_many_requests_and_a_wrong_key(api, stand_in):
 
 def test_meter_events_add_up_and_count_one_time(api, stand_in):
     customer, meter = api.v1.customers.create({"name": "A"}).id, add_meter(api)
-    hour = int(time.time()) // 3600 * 3600
+    hour = stand_in.account.now()
     use(api, customer, 5, "one", timestamp=hour)
     use(api, customer, -2, "two", timestamp=hour + 1)
     with pytest.raises(stripe.InvalidRequestError, match="An event already exists with identifier one"):
@@ -96,7 +99,7 @@ def test_wrong_meter_events_are_reported_later(api, stand_in):
     assert (kind.code, kind.sample_errors[0].request.identifier) == ("meter_event_customer_not_found", "a")
 
 
-def test_periods_are_invoiced_by_the_clock(api):
+def test_periods_are_invoiced_by_the_clock(api, stand_in):
     start = int(datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp())
     clock = api.v1.test_helpers.test_clocks.create({"frozen_time": start})
     customer = api.v1.customers.create({"name": "A", "test_clock": clock.id})
@@ -109,7 +112,7 @@ def test_periods_are_invoiced_by_the_clock(api):
          "tiers": tiers, "recurring": recurring}
     )  # fmt: skip
     subscription = api.v1.subscriptions.create({"customer": customer.id, "items": [{"price": price.id}]})
-    use(api, customer.id, 13, "a", timestamp=int(time.time()))
+    use(api, customer.id, 13, "a", timestamp=stand_in.account.now())
     api.v1.subscriptions.update(subscription.id, {"pause_collection": {"behavior": "void"}})
     with pytest.raises(stripe.InvalidRequestError, match="two intervals"):
         api.v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": start + 70 * 86_400})
@@ -142,4 +145,5 @@ def test_signatures_verify_with_stripes_own_code(stand_in):
     body, header = signed(event)
     assert stripe.Webhook.construct_event(body, header, SECRET).id == event["id"]
     with pytest.raises(stripe.SignatureVerificationError):
+        # Stripe's own code reads the machine's clock.
         stripe.Webhook.construct_event(*signed(event, at=time.time() - 400), SECRET)
