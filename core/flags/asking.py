@@ -171,5 +171,5 @@ def answer_for(flag: Flag | str, subject: Subject | None) -> tuple[bool, str | N
     source = memory.source()
     if source is None:
         return declared.default, None
-    answer = source.ask(declared.name, (subject or Subject()).context())
+    answer = source.ask(declared.name, (subject or Subject()).context(), variants=bool(declared.variants))
     return (answer.on, answer.variant) if answer.known else (declared.default, None)

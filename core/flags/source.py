@@ -29,8 +29,8 @@ class Answer:
 class Source(Protocol):
     """Answers about flags, from memory."""
 
-    def ask(self, name: str, context: Mapping[str, Any]) -> Answer:
-        """Return whether a flag is on in a context."""
+    def ask(self, name: str, context: Mapping[str, Any], *, variants: bool = True) -> Answer:
+        """Return whether a flag is on in a context, and its variant if the code declares some."""
 
 
 class EngineSource:
@@ -49,13 +49,15 @@ class EngineSource:
             features = [{"name": name, **definition} for name, definition in definitions.items()]
             self._engine.take_state(json.dumps({"version": 2, "features": features}))
 
-    def ask(self, name: str, context: Mapping[str, Any]) -> Answer:
-        """Return whether a flag is on in a context."""
+    def ask(self, name: str, context: Mapping[str, Any], *, variants: bool = True) -> Answer:
+        """Return whether a flag is on in a context, and its variant if the code declares some."""
         if self._engine is None:
             return Answer(known=False)
         toggle = self._engine.check_enabled(name, dict(context))
         if not toggle.is_found:
             return Answer(known=False)
+        if not variants:
+            return Answer(known=True, on=toggle.is_enabled)
         variant = self._engine.check_variant(name, dict(context)).variant
         return Answer(known=True, on=toggle.is_enabled, variant=variant.name if variant.enabled else None)
 
@@ -107,8 +109,8 @@ class UnleashSource:
         )
         self._client.initialize_client()
 
-    def ask(self, name: str, context: Mapping[str, Any]) -> Answer:
-        """Return whether a flag is on in a context."""
+    def ask(self, name: str, context: Mapping[str, Any], *, variants: bool = True) -> Answer:
+        """Return whether a flag is on in a context, and its variant if the code declares some."""
         unknown: list[str] = []
 
         def fallback(missing: str, _: object) -> bool:
@@ -118,5 +120,7 @@ class UnleashSource:
         on = bool(self._client.is_enabled(name, dict(context), fallback_function=fallback))
         if unknown:
             return Answer(known=False)
+        if not variants:
+            return Answer(known=True, on=on)
         variant = self._client.get_variant(name, dict(context))
         return Answer(known=True, on=on, variant=variant["name"] if variant.get("enabled") else None)
