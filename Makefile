@@ -8,6 +8,7 @@
 #   make bench     ratios against the bare library or the bare database      SCALE=full  ONLY=import  RECORD=1
 #   make faults    kill every part at random under load; figures come last  ROUNDS=200  SEED=7  RECORD=1
 #   make alerts-storm  1,000 alerts with workers killed every few seconds; figures come last  ALERTS=1000  SEED=7  RECORD=1
+#   make rehearse  roll good and bad versions out behind HAProxy, under load; figures come last  ONLY=canary  RECORD=1
 #   make mutants   remove each mechanism once, and run the test that must fail then  ONLY=retries  RECORD=1
 #   make docs      run the documentation's examples, follow its links
 #   make shots     a picture of every page, in build/shots                   README=1 for those of the README
@@ -17,7 +18,7 @@
 #   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-again check bench results faults alerts-storm mutants docs shots texts serve lock clean
+.PHONY: help setup demo test test-again check bench results faults alerts-storm rehearse mutants docs shots texts serve lock clean
 MAKEFLAGS += --no-print-directory
 
 # Bytecode is wanted: without it every start compiles anew.
@@ -79,6 +80,10 @@ faults: setup
 
 alerts-storm: setup
 	@$(BIN)/python -m tests.faults.alert_storm --alerts $(ALERTS) $(if $(SEED),--seed $(SEED)) $(if $(filter 1,$(RECORD)),--record)
+
+rehearse: setup
+	@$(BIN)/python .ci/debian.py $(VENV)
+	@$(BIN)/python -m tests.rehearsals $(ONLY) $(if $(filter 1,$(RECORD)),--record)
 
 mutants: setup
 	@$(BIN)/python -m tests.faults.mutants $(if $(ONLY),--only "$(ONLY)") $(if $(filter 1,$(RECORD)),--record)

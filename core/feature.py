@@ -55,6 +55,7 @@ feature = Feature(
         "core.connections.models",
         "core.error_groups.models",
         "core.flags.models",
+        "core.maintenance.models",
         "core.webhooks.models",
         "core.plugins.instance_models",
         "core.plugins.permission_models",
@@ -150,6 +151,7 @@ feature = Feature(
             for act in ("pause", "resume", "limit", "unlimit", "cancel")
         ),
         *(f"{source}:flag:change" for source in ("api", "cli", "page")),
+        *(f"cli:maintenance:{act}" for act in ("on", "off")),
         *(f"{source}:breaker:{act}" for source in ("api", "cli", "page") for act in ("force", "release")),
         *(f"{source}:error:{act}" for source in ("api", "cli", "page") for act in ("resolve", "ignore", "reopen")),
         *(
@@ -271,9 +273,11 @@ feature = Feature(
         "settings": Command("core.preferences.commands:settings", "See and change the settings of a tenant"),
         "top": Command("core.live.commands:top", "Requests, jobs, queues and processes as they are now"),
         "status": Command("core.app.status_command:status", "Whether this installation can do its work"),
+        "release": Command("core.releases.commands:release", "Roll a version out beside the running one, and back"),
         "smoke": Command("core.releases.commands:smoke", "Ask a running installation whether it works"),
         "serve": Command("core.app.commands:serve", "Serve the API and its documentation"),
         "jobs": Command("core.jobs.commands:jobs", "Look at jobs; retry or discard dead letters"),
+        "maintenance": Command("core.maintenance.commands:maintenance", "Announce maintenance on pages and in the API"),
         "migrate": Command("core.database.commands:migrate", "Migrate every schema to its newest migration"),
         "plugin": Command("core.plugins.commands:plugin", "See the installed plugins, and set them up for tenants"),
         "retention": Command("core.retention.commands:retention", "Delete rows that are older than their retention"),

@@ -140,6 +140,7 @@ def _no_shared_breakers() -> Iterator[None]:
         for module in (factory, worker):
             for thread in ("sharing", "tracked", "seconds_recorded"):
                 patch.setattr(module, thread, lambda *_: nullcontext())
+        patch.setattr(factory, "notice_followed", nullcontext)
         yield
 
 

@@ -21,6 +21,7 @@ from core.app.routing import lay_flat
 from core.connections.sharing import sharing
 from core.error_groups.tracking import tracked
 from core.feature_registry import Feature, features, resolve
+from core.maintenance import notice_followed
 from core.metering.seconds import seconds_recorded
 from core.metrics.exposition import exposed
 from core.plugins.catalogue import installed
@@ -90,6 +91,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             tracked("api"),
             traced("api"),
             seconds_recorded(),
+            notice_followed(),
         ):
             yield
     finally:

@@ -1,5 +1,6 @@
 """Health checks, which need no credential and reveal no secrets: alive, ready, started, and each component's state."""
 
+from datetime import datetime
 from threading import Event
 from typing import Annotated, Any, Final, Literal
 
@@ -12,6 +13,7 @@ from core.app import draining, probes, readiness
 from core.app.components import status_of
 from core.errors import FieldError, Unavailable
 from core.errors.problem import MEDIA_TYPE, headers, problem, responses
+from core.maintenance import current_notice
 
 router = APIRouter(tags=["health"], prefix="/health")
 TAGS = {"health": "Whether the process is alive, started and ready, and its components; without a credential."}
@@ -103,17 +105,29 @@ class ComponentState(BaseModel):
     latency_ms: float | None = Field(description="How long it took to answer; null where it was not asked.")
 
 
+class Maintenance(BaseModel):
+    """A maintenance that the operator announces."""
+
+    until: datetime = Field(description="When it is over.")
+    message: str = Field(description="The operator's text; may be empty.")
+
+
 class Health(BaseModel):
     """The state of the whole, and of each component. Operators see the details at `/v1/operators/health`."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"status": "ok", "components": [{"name": "postgresql", "state": "ok", "latency_ms": 1.2}]}
+            "example": {
+                "status": "ok",
+                "components": [{"name": "postgresql", "state": "ok", "latency_ms": 1.2}],
+                "maintenance": {"until": "2027-03-01T20:00:00Z", "message": "A new version is installed."},
+            }
         }
     )
 
     status: Literal["ok", "degraded", "failed"] = Field(description="The worst state of the components.")
     components: list[ComponentState] = Field(description="The components of this process.")
+    maintenance: Maintenance | None = Field(description="The maintenance that is announced; null for none.")
 
 
 def as_json(report: readiness.Report, *, at_terminal: bool = False) -> dict[str, Any]:
@@ -200,7 +214,10 @@ def health() -> Response:
     """
     states = probes.all_components()
     shown = [{"name": one.name, "state": one.state, "latency_ms": one.latency_ms} for one in states]
-    return JSONResponse({"status": status_of(states), "components": shown})
+    notice = current_notice()
+    maintenance = None if notice is None else Maintenance(until=notice.until, message=notice.message)
+    announced = None if maintenance is None else maintenance.model_dump(mode="json")
+    return JSONResponse({"status": status_of(states), "components": shown, "maintenance": announced})
 
 
 def _problem(error: Unavailable, more: dict[str, Any]) -> Response:

@@ -28,6 +28,7 @@ from core.app.rates import Limiter, ProcessLimiter
 from core.errors import AppError, FieldError, Invalid, TooLarge, TooManyRequests, Unauthenticated, phrase
 from core.errors.database import as_app_error
 from core.errors.problem import MEDIA_TYPE
+from core.maintenance import current_notice
 from core.resilience import collecting_fallbacks, deadline
 from core.settings import get_settings
 from core.web.assets import PATH as ASSETS
@@ -73,6 +74,8 @@ _HEADERS = (
 )
 _HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 _PROBLEM = MEDIA_TYPE.encode()
+_STATUS = (b"link", b'</health>; rel="status"')
+"""Link to what is announced (RFC 8631), while maintenance is."""
 
 log = telemetry.get_logger("core.app.requests")
 
@@ -314,6 +317,8 @@ class _Answer:
             added.append(_HSTS)
         if self._fallbacks:
             added.append((b"x-fallback", ", ".join(sorted(self._fallbacks)).encode("ascii")))
+        if current_notice() is not None and not is_page(self._scope):
+            added.append(_STATUS)
         if draining.begun():
             added.append((b"connection", b"close"))  # the client's next request goes to another process
         return [*own, *added, *self.more, (b"x-request-id", self._request_id.encode())]

@@ -40,6 +40,7 @@ from core.identity.credentials import credential_for
 from core.identity.people.members import tenants_of
 from core.identity.permissions import declared_permissions
 from core.identity.tenants import TenantInactive
+from core.maintenance import current_notice
 from core.settings import get_settings
 from core.web import texts
 from core.web.assets import PATH, Assets
@@ -110,6 +111,7 @@ def lay_pages(app: FastAPI, rooms: Sequence[Feature]) -> None:
     base = get_settings().asset_url
     assets = Assets(folders_of([OWN_ASSETS, *(room.assets for room in rooms)]), base, package_files())
     templates = Templates(folders_of([OWN, *(room.templates for room in rooms)]), assets.address)
+    templates.environment.globals["maintenance_notice"] = current_notice
     sign_in = [room.sign_in for room in rooms if room.sign_in is not None]
     if len(sign_in) > 1:
         message = f"several features have a page to sign in: {', '.join(sign_in)}"

@@ -1,4 +1,4 @@
-"""``iit smoke``: smoke tests of a running installation."""
+"""``iit smoke`` and ``iit release``: smoke tests, and roll-outs that roll back by themselves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from core.cli.output import json_option, note, print_json, print_table
 
 KEY: Final = "IIT_SMOKE_KEY"
 """The variable of the environment with an API key."""
+
+MOST: Final = 100
+"""The largest share, in per cent."""
 
 
 @click.command()
@@ -68,6 +71,91 @@ def smoke(
             if check.remedy:
                 note(f"{check.name}: {check.remedy}")
     if not passed:
+        raise click.exceptions.Exit(1)
+
+
+@click.group()
+def release() -> None:
+    """Roll a version out, and back."""
+
+
+@release.command()
+@click.argument("new")
+@click.argument("url")
+@click.option("--from", "old", required=True, help="HAProxy's name of the server that serves now.")
+@click.option("--socket", "admin", type=click.Path(path_type=Path), required=True, help="HAProxy's stats socket.")
+@click.option("--backend", default="iit", show_default=True, help="HAProxy's backend with both servers.")
+@click.option("--metrics", required=True, help="Address of the metrics of NEW, such as http://127.0.0.1:9002.")
+@click.option("--old-metrics", required=True, help="Address of the metrics of the server that serves now.")
+@click.option("--host", help="Public name that requests of the smoke test bear.")
+@click.option("--version", "version", help="Version that must answer at URL.")
+@click.option("--steps", default="5,20,50", show_default=True, help="Shares of the requests, in per cent.")
+@click.option("--step-seconds", type=click.FloatRange(1, 86400), default=300.0, show_default=True)
+@click.option("--look-seconds", type=click.FloatRange(0.2, 300), default=5.0, show_default=True)
+@click.option("--max-error-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
+@click.option("--max-seconds95", type=click.FloatRange(0.01, 60), default=1.5, show_default=True)
+@click.option("--max-slowdown", type=click.FloatRange(1, 100), default=2.0, show_default=True)
+@click.option("--fewest", type=click.IntRange(1), default=50, show_default=True, help="Requests that a step needs.")
+@click.option("--wait", type=click.FloatRange(0, 3600), default=120.0, show_default=True)
+@json_option
+def canary(  # noqa: PLR0913 - the command has these options
+    new: str,
+    url: str,
+    *,
+    old: str,
+    admin: Path,
+    backend: str,
+    metrics: str,
+    old_metrics: str,
+    host: str | None,
+    version: str | None,
+    steps: str,
+    step_seconds: float,
+    look_seconds: float,
+    max_error_share: float,
+    max_seconds95: float,
+    max_slowdown: float,
+    fewest: int,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Let HAProxy give the server NEW, which answers at URL, more and more requests; roll back if it is worse.
+
+    NEW first passes `iit smoke`. Then it gets a share of the requests for each of the steps, and at the end all. It is
+    rolled back, with exit code 1, if it fails or is slow significantly more often than the old version and beyond the
+    limits, if its health check fails, or if this command is stopped.
+    """
+    import signal
+
+    from core.releases.asking import Asker
+    from core.releases.balancer import Balancer
+    from core.releases.canary import Canary, Plan, Version
+    from core.releases.comparison import Limits
+    from core.releases.smoke import Smoke
+
+    shares = tuple(int(part) for part in steps.split(",") if part.strip().isdigit())
+    if (
+        not shares
+        or len(shares) != steps.count(",") + 1
+        or sorted({*shares}) != [*shares]
+        or not 0 < shares[0] <= shares[-1] <= MOST
+    ):
+        message = "write growing shares of 1 to 100 with commas between, such as 5,20,50"
+        raise click.BadParameter(message, param_hint="--steps")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that it rolls back
+    plan = Plan(shares, step_seconds, look_seconds, Limits(max_error_share, max_seconds95, max_slowdown), fewest)
+    versions = Version(old, Asker(old_metrics)), Version(new, Asker(metrics))
+    gate = Smoke(Asker(url, host=host), version=version, exclude=("data_databases",))
+    outcome = Canary(Balancer(admin, backend), *versions, plan, note).run(gate, wait)
+    if as_json:
+        print_json(outcome)
+    else:
+        print_table(
+            [asdict(outcome)], ("state", "seconds", "share", "requests", "failed", "old_requests", "old_failed")
+        )
+        if outcome.reason:
+            note(outcome.reason)
+    if outcome.state != "promoted":
         raise click.exceptions.Exit(1)
 
 

@@ -114,7 +114,7 @@ class Smoke:
         remedies = " ".join(dict.fromkeys(str(one.get("remedy")) for one in failed if one.get("remedy")))
         raise FindingError(
             detail or str(_member(reply, "detail") or f"status {reply.status}"),
-            remedies or "Read the log of the process, and `iit status`.",
+            remedies or "Read the log of the process.",
         )
 
     def startup(self) -> str:

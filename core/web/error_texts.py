@@ -43,6 +43,7 @@ NOT_ON_PAGES: Final[Mapping[str, str]] = {
     "core/database": _TERMINAL,
     "core/installation": _TERMINAL,
     "core/jobs/queue.py": _AUTHOR,
+    "core/maintenance": _TERMINAL,
     "core/metrics": _AUTHOR,
     "core/plugins": _AUTHOR,
     "core/privacy": _TERMINAL,

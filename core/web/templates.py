@@ -38,6 +38,7 @@ class Templates:
         )
         self.environment.globals |= {
             "asset": asset,
+            "maintenance_notice": lambda: None,  # the application sets it
             "new_form_key": new_key,
             "_": texts.gettext,
             "choices": texts.choices,

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take 162 steps."""
+    """Take 164 steps."""
     make_document_guards()
     op.create_table(
         "billing_accounts",
@@ -200,6 +200,17 @@ def upgrade() -> None:
         sa.Column("set_by", sa.Text(), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("target", name=op.f("pk_job_pauses")),
+        schema="platform",
+    )
+    op.create_table(
+        "maintenance_notice",
+        sa.Column("id", sa.SmallInteger(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_maintenance_notice_only_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_maintenance_notice")),
         schema="platform",
     )
     op.create_table(
@@ -1052,6 +1063,7 @@ def upgrade() -> None:
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "idempotency_answers")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_limits")
     grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "job_pauses")
+    grant_application("SELECT, INSERT, UPDATE, DELETE", "platform", "maintenance_notice")
     grant_application("SELECT, UPDATE (counts_in)", "platform", "moved_uses")
     grant_application("SELECT, INSERT, UPDATE", "platform", "number_series")
     guard_rows("guard_number", "platform", "number_series")
