@@ -217,3 +217,16 @@ def test_the_chart_gives_the_rules_the_address_of_the_runbooks_and_grafana_the_d
     assert {json.loads(text)["uid"] for each in maps for text in each["data"].values()} == {
         each.uid for each in DASHBOARDS
     }
+
+
+def test_every_alert_leads_to_a_runbook_and_every_runbook_of_an_alert_names_it() -> None:
+    folder = DOCS / "operations" / "runbooks"
+    assert {name for name in runbooks() if not (folder / f"{name}.md").exists()} == set()
+    for alert in ALERTS:
+        assert f"`{alert.name}`" in (folder / f"{alert.runbook}.md").read_text(encoding="utf-8"), alert.name
+
+
+def test_the_objectives_stand_in_the_documentation() -> None:
+    page = (DOCS / "operations" / "service-levels.md").read_text(encoding="utf-8")
+    for each in OBJECTIVES:
+        assert f"| {each.title} | {each.target * 100:g} % |" in page
