@@ -1,4 +1,4 @@
-"""``iit smoke`` and ``iit release``: smoke tests, and roll-outs that roll back by themselves."""
+"""``iit smoke`` and ``iit release``: smoke tests, versions compared, and roll-outs that roll back by themselves."""
 
 from __future__ import annotations
 
@@ -76,7 +76,53 @@ def smoke(
 
 @click.group()
 def release() -> None:
-    """Roll a version out, and back."""
+    """Compare versions; roll one out, and back."""
+
+
+@release.command()
+def describe() -> None:
+    """Print what this version says of itself, for `iit release check` of another version. Needs no database."""
+    from core.releases.compatibility import as_json, present
+
+    print_json(as_json(present()))
+
+
+@release.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def check(file: Path, *, as_json: bool) -> None:
+    """Say whether the version that FILE describes runs on the schema of this version.
+
+    FILE is what `iit release describe` of the running version printed. If so, both can serve at the same time, and the
+    running version can be rolled back to. Otherwise the command ends with 1. Needs no database.
+
+    iit release check running.json
+    """
+    from core.releases.compatibility import compare, read
+
+    result = compare(read(file))
+    rows = [asdict(step) for step in result.steps]
+    if as_json:
+        print_json(
+            {
+                "from": result.other.version,
+                "to": result.own.version,
+                "can_roll_back": result.can_roll_back,
+                "unknown": result.unknown,
+                "steps": rows,
+            }
+        )
+    else:
+        print_table(rows, ("tree", "revision", "oldest_code", "survived"))
+        for name in result.unknown:
+            note(f"{name}: this version does not have the newest script of {result.other.version}; it is the older one")
+        if result.can_roll_back:
+            click.echo(f"{result.other.version} runs on the schema of {result.own.version}: it can be rolled back to")
+        else:
+            click.echo(f"{result.other.version} does not run on the schema of {result.own.version}")
+            note("roll out a release between the two first, which no longer reads what is taken away")
+    if not result.can_roll_back:
+        raise click.exceptions.Exit(1)
 
 
 @release.command()

@@ -163,9 +163,10 @@ def test_a_safe_step_passes(step, path):
 
 
 def test_a_reason_lets_a_step_pass_and_an_empty_one_does_not():
-    assert findings('op.drop_table("alerts")  # allow: no release since 0007 reads it') == []
-    assert findings('# allow: no release since 0007 reads it\n    op.drop_table("alerts")') == []
-    assert "says nothing" in findings('op.drop_table("alerts")  # allow: ok')[0]
+    top = 'OLDEST_CODE = "0007"'
+    assert findings('op.drop_table("alerts")  # allow: no release since 0007 reads it', top=top) == []
+    assert findings('# allow: no release since 0007 reads it\n    op.drop_table("alerts")', top=top) == []
+    assert "says nothing" in findings('op.drop_table("alerts")  # allow: ok', top=top)[0]
 
 
 def test_a_script_that_says_it_works_on_rows_may():
@@ -179,5 +180,14 @@ def test_a_statement_that_is_not_seen_passes_with_a_reason():
 
 def test_a_reason_at_the_end_of_a_line_is_not_that_of_the_next():
     first, second = 'op.drop_table("a")  # allow: no release since 0007 reads it', 'op.drop_table("b")'
-    (problem,) = findings(f"{first}\n    {second}")
+    (problem,) = findings(f"{first}\n    {second}", top='OLDEST_CODE = "0007"')
     assert ":10:" in problem
+
+
+@pytest.mark.parametrize(
+    "step", ['op.drop_column("alerts", "status")', 'op.execute("ALTER TABLE alerts RENAME a TO b")']
+)
+def test_a_step_that_takes_something_away_says_which_code_runs_after_it(step):
+    allowed = f"# allow: nothing has read it since the release before\n    {step}"
+    assert "OLDEST_CODE" in findings(allowed)[0]
+    assert findings(allowed, top='OLDEST_CODE = "0001"') == []
