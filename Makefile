@@ -15,10 +15,11 @@
 #   make texts     gather the pages' texts in the catalogues of translations
 #   make serve     the API, on the embedded servers
 #   make lock      resolve the dependencies anew
+#   make image-steps  lay out the image without Docker, and run it as another account
 #   make clean     remove the environments and caches; the data under .iit stays (iit services reset deletes it)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-again check bench results faults alerts-storm rehearse mutants docs shots texts serve lock clean
+.PHONY: help setup demo test test-again check bench results faults alerts-storm rehearse mutants docs shots texts serve lock image-steps clean
 MAKEFLAGS += --no-print-directory
 
 # Bytecode is wanted: without it every start compiles anew.
@@ -103,6 +104,11 @@ lock: setup
 		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes $(LOCKFLAGS) \
 		--custom-compile-command "make lock" --group bootstrap -o requirements-bootstrap.lock
+	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes $(LOCKFLAGS) \
+		--custom-compile-command "make lock" --constraints requirements.lock pyproject.toml -o requirements.image.lock
+
+image-steps: setup
+	@$(BIN)/python .ci/image_steps.py
 
 clean:
 	@for iit in .venv*/bin/iit; do if [ -x "$$iit" ]; then "$$iit" services stop || true; break; fi; done
