@@ -5,6 +5,7 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /src
+ENV UV_CACHE_DIR=/cache/uv PIP_CACHE_DIR=/cache/pip npm_config_cache=/cache/npm
 COPY requirements.lock requirements-bootstrap.lock requirements.image.lock pyproject.toml README.md LICENSE ./
 COPY .ci .ci
 COPY core core
@@ -13,8 +14,8 @@ COPY billing billing
 COPY plugins plugins
 COPY migrations migrations
 COPY iit_sdk iit_sdk
-RUN --mount=type=cache,target=/root/.cache python .ci/setup.py .venv
-RUN --mount=type=cache,target=/root/.cache .venv/bin/python .ci/image.py /app
+RUN --mount=type=cache,target=/cache python .ci/setup.py .venv
+RUN --mount=type=cache,target=/cache .venv/bin/python .ci/image.py /app
 
 FROM ${BASE}
 # Libraries of numerical packages; no compiler, no tool that installs Python's packages.

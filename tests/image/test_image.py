@@ -61,8 +61,8 @@ def test_the_dockerfile_copies_what_the_steps_lay_out_and_ends_without_rights(im
         "requirements.lock",
         "requirements-bootstrap.lock",
     }
-    kept = {line.removeprefix("!") for line in read(".dockerignore").splitlines() if line.startswith("!")}
-    assert kept == named
+    sent = {line.removeprefix("!") for line in read(".dockerignore").splitlines() if line.startswith("!")}
+    assert sent == named
     user = yaml.safe_load(read("helm/iit/values.yaml"))["image"]["userId"]
     assert f"\nUSER {user}:{user}\n" in last
     assert f"--uid {user} " in last
