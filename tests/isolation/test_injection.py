@@ -238,6 +238,7 @@ NOT_IN_A_TENANTS_ROLE = (
         "core/services/",
         "core/jobs/next_lease.py",
         "core/jobs/relay.py",
+        "core/tenancy/moved_uses.py",
         "core/tenancy/placing.py",
         "core/tenancy/tenant_lock.py",
     ),
