@@ -1,16 +1,19 @@
-"""The page at /docs: Swagger UI 5 from the package ``fastapi-swagger``, which reads OpenAPI 3.1.
+"""The OpenAPI document, and the page at /docs: Swagger UI 5 of ``fastapi-swagger``, which reads OpenAPI 3.1.
 
 The browser fetches everything from this server, and no script is inline.
 """
 
+import json
 from functools import cache
 from importlib.resources import files
+from threading import Lock
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from core.errors import NotFound
 
 router = APIRouter(prefix="/docs", include_in_schema=False)
+document_router = APIRouter(include_in_schema=False)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
@@ -77,6 +80,27 @@ def asset(name: str) -> Response:
         detail = "the page has no such file"
         raise NotFound(detail)
     return Response(_read(name), media_type=ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+@document_router.get("/openapi.json")
+def openapi_document(request: Request) -> Response:
+    """Return the API as an OpenAPI document.
+
+    Not in the event loop: the first request of a process makes the document, which takes seconds of processor.
+    """
+    return Response(_document(request), media_type="application/json")
+
+
+_making = Lock()
+
+
+def _document(request: Request) -> bytes:
+    with _making:
+        written: bytes | None = getattr(request.app.state, "openapi_bytes", None)
+        if written is None:
+            written = json.dumps(request.app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+            request.app.state.openapi_bytes = written
+        return written
 
 
 @cache

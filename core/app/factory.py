@@ -125,7 +125,7 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
         description=DESCRIPTION.strip(),
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
@@ -156,5 +156,6 @@ def create_app(rooms: Sequence[Feature] | None = None) -> FastAPI:
     app.include_router(home.router)
     app.include_router(health.router)
     app.include_router(docs.router)
+    app.include_router(docs.document_router)
     reject_open_routes(app)
     return app
