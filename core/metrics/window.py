@@ -47,13 +47,10 @@ class Window:
         """
         present = self._clock()
         sample = _sample()
-        while self._samples and present - self._samples[0][0] > SECONDS:
+        self._samples.append((present, sample))
+        while present - self._samples[0][0] > SECONDS:
             self._samples.popleft()
-        if not self._samples:
-            self._samples.append((present, sample))
         since, before = self._samples[0]
-        if self._samples[-1][0] != present:
-            self._samples.append((present, sample))
         grown = {key: value - before.get(key, 0.0) for key, value in sample.items()}
         return _figures(present - since, grown)
 
